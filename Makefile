@@ -1,0 +1,64 @@
+# `make run` and `make test` need CPython >= 3.11 and make, nothing else: each target sets up what it needs.
+PYTHON ?= python3
+ARGS ?=
+
+# Settings of the caller's pip that would send the install elsewhere or refuse the project itself.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS
+unexport PIP_EDITABLE PIP_REQUIREMENT PIP_DRY_RUN PIP_PYTHON PYTHONHOME PYTHONPATH
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt lock
+
+help:  ## show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/runtime  ## serve rules.yaml in sandbox mode and feed it the sample payloads (ARGS=--exit: then stop)
+	@$(BIN)/router serve --sandbox --feed-samples $(ARGS)
+
+test: .venv/development  ## all tests, with the coverage of router/core, which must be complete
+	@$(BIN)/pytest --cov=router.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+
+check: .venv/development  ## lint, format, types, imports, length of files
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@find router plugins tests -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 300 \
+		{ print $$2 ": " $$1 " lines, at most 300: split it"; bad = 1 } END { exit bad }'
+
+fmt: .venv/development  ## format, and mend what the linter can mend
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+lock:  ## take the newest allowed releases into the lock files
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && $(PYTHON) -m venv "$$tmp" && \
+	$(MAKE) --no-print-directory BIN="$$tmp/bin" compile
+
+.PHONY: compile
+compile:
+	@$(PIP) uv
+	@$(COMPILE) --group build --output-file requirements.lock
+	@$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not Python 3.11 or newer: name one, as in  make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo 'Making .venv'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo 'Python could not make a virtual environment (Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; }
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/pip
+	@echo 'Installing the router and what it needs into .venv (once, about a minute)'
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/development: requirements-dev.lock .venv/runtime
+	@echo 'Installing the tools for tests and checks into .venv (once)'
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The built-in channels, one module each, importable as `router.plugins.<module>`."""
