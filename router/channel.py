@@ -1,0 +1,152 @@
+"""The plugin contract: what a channel is, gets, and answers.
+
+A channel names its `Settings` and sends one message at a time through the transport it was
+opened with. It never retries and never raises for what a provider answered: it returns an
+outcome, and the router decides what follows.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
+
+from msgspec import Meta, Struct, field
+
+from router.core.message import Message
+from router.core.outcome import Outcome
+
+
+class Secret:
+    """A text that never shows itself: not in `repr`, `str`, errors or logs.
+
+    `reveal()` gives it out, for the one place that must send it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hide the text."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the hidden text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        """Return a mask."""
+        return "Secret(…)"
+
+    def __str__(self) -> str:
+        """Return a mask."""
+        return "…"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the hidden texts."""
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        """Hash the hidden text."""
+        return hash(self._text)
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every channel may be told in `rules.yaml`, beside its own settings."""
+
+    rate: Annotated[
+        str,
+        Meta(
+            description="At most so many sends per time, as `10/s`, `100/m` or `1000/h`.",
+            pattern=r"^[1-9][0-9]*/[smh]$",
+        ),
+    ] = ""
+    concurrency: Annotated[
+        int, Meta(description="At most so many sends at the same time.", ge=1, le=1000)
+    ] = 32
+    timeout: Annotated[
+        float, Meta(description="Seconds after which a send is given up.", gt=0, le=300)
+    ] = 15.0
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The most a provider takes; characters for texts, bytes for `payload`; None: no limit."""
+
+    title: int | None = None
+    body: int | None = None
+    payload: int | None = None
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One request to a provider. `method` is `SMTP` where mail is handed over."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """What a provider answered; header names are lower case."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class TransportError(Exception):
+    """No answer came. `sent` says whether the request may have reached the provider."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        """Keep the reason, free of secrets."""
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Transport(Protocol):
+    """The way out of the process that a channel is opened with."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the transport ends it itself, knowing what went out
+        """Return the provider's answer, or raise `TransportError` after `timeout` seconds."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class Channel(Generic[S]):
+    """A way to reach people; subclass it, name it, and answer `send`."""
+
+    name: ClassVar[str]
+    """What `plugin:` says in `rules.yaml`."""
+    Settings: type[S]
+    """The settings it takes."""
+    address_kind: ClassVar[str] = ""
+    """The kind of contact it sends to; its name when left empty."""
+    limits: ClassVar[Limits | None] = None
+    """The most its provider takes."""
+    idempotent: ClassVar[bool] = False
+    """Whether the provider collapses repeats, so that a doubtful send may be repeated."""
+    placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {}
+    """What stands in for settings that sandbox mode does not find, by dotted path."""
+
+    def __init__(self, settings: S, transport: Transport) -> None:
+        """Open the channel with checked settings and a way out."""
+        self.settings = settings
+        self.transport = transport
+
+    @classmethod
+    def needs_contact(cls, settings: S) -> bool:  # noqa: ARG003 - for subclasses
+        """Return whether it sends to a recipient's address; if not, its destination is fixed."""
+        return True
+
+    async def send(self, message: Message) -> Outcome:
+        """Try once to send the message, and return what came of it."""
+        raise NotImplementedError
+
+    async def check(self) -> Outcome | None:
+        """Try the credentials without sending; None where the provider offers no way."""
+        return None
+
+    def sandbox(self, request: Request) -> Response:  # noqa: ARG002 - for subclasses
+        """Return what the provider would answer; sandbox mode asks this instead of it."""
+        return Response(status=200, body=b"{}")
+
+    async def aclose(self) -> None:
+        """Close what the channel opened."""

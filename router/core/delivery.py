@@ -1,0 +1,97 @@
+"""A message to one contact over one channel, and each try to send it."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from router.core.facts import Device
+from router.core.message import Content, Message, Priority, Privacy
+from router.core.notification import Notification, withhold
+
+DeliveryState = Literal[
+    "waiting", "sending", "delivered", "dead", "cancelled", "expired", "suppressed"
+]
+OPEN: frozenset[DeliveryState] = frozenset({"waiting", "sending"})
+"""The states a delivery can still leave by itself."""
+
+NotificationState = Literal[
+    "accepted", "pending", "delivered", "partial", "undelivered", "dropped", "undecidable"
+]
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """One message to one contact over one channel; times are epoch seconds.
+
+    `id` is the notification's id, a dash and the delivery's ordinal in the decision, so that
+    planning twice gives the same rows. `contact` is the id of the recipient's contact, empty
+    for a fixed destination; `address` is what it said when the delivery was planned.
+    `handouts` counts the leases given without an answer, `attempts` the answered tries.
+    """
+
+    id: str
+    notification: str
+    rule: str
+    step: int
+    channel: str
+    contact: str = ""
+    address: str = ""
+    state: DeliveryState = "waiting"
+    reason: str = ""
+    due_at: float
+    expires_at: float
+    lease_until: float = 0.0
+    attempts: int = 0
+    handouts: int = 0
+    urgent: bool = False
+    """A call that rings now: a share of the channel's slots is kept for these."""
+    priority: Priority = "normal"
+    privacy: Privacy = "none"
+    collapse: str = ""
+    content: Content
+    handle: str = ""
+
+    def address_to(
+        self, notification: Notification, address: str, device: Device | None = None
+    ) -> Message:
+        """Return the message for the address as it reads now."""
+        words = self.content
+        return Message(
+            address=address,
+            title=words.title,
+            body=words.body,
+            data=words.data,
+            link=words.link,
+            image=words.image,
+            sound=words.sound,
+            badge=words.badge,
+            priority=self.priority,
+            expires=self.expires_at,
+            collapse=self.collapse,
+            kind=notification.kind,
+            privacy=self.privacy,
+            notification=withhold(notification, self.privacy),
+            device=device,
+            delivery=self.id,
+            rule=self.rule,
+        )
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try of a delivery; `outcome` is the outcome's tag, `handle` the provider's id."""
+
+    delivery: str
+    number: int
+    started_at: float
+    ended_at: float
+    outcome: str
+    status: int | None = None
+    handle: str = ""
+    reason: str = ""
+
+
+def mask(address: str) -> str:
+    """Return an address a person can recognise but nobody can use: first two, last two."""
+    if "@" in address:
+        name, _, domain = address.partition("@")
+        return f"{name[:1]}…@{domain}"
+    return f"{address[:2]}…{address[-2:]}" if len(address) > 6 else "…" * bool(address)  # noqa: PLR2004

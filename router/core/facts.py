@@ -1,0 +1,68 @@
+"""What a decision needs to know of the world, and what it changes there."""
+
+from msgspec import Struct, field
+
+Scalar = str | int | float | bool
+"""A recipient's attribute as the API takes it."""
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """The device behind a contact; the words are the app's and the plugin's own."""
+
+    platform: str
+    provider_id: str = ""
+    locale: str = ""
+    timezone: str = ""
+
+
+class Contact(Struct, frozen=True, kw_only=True):
+    """One address of a recipient; `kind` is the word a channel's `address_kind` asks for."""
+
+    id: str
+    kind: str
+    address: str
+    device: Device | None = None
+
+
+class Recipient(Struct, frozen=True, kw_only=True):
+    """Everything known of one recipient; `muted` maps conversations to an epoch second."""
+
+    app_id: str
+    uid: str
+    contacts: tuple[Contact, ...] = ()
+    attributes: dict[str, Scalar] = field(default_factory=dict)
+    timezone: str = ""
+    locale: str = ""
+    muted: dict[str, float] = field(default_factory=dict)
+    opt_outs: frozenset[str] = frozenset()
+
+
+class OnceKey(Struct, frozen=True):
+    """Names a step's message to a fixed address for all recipients of one event."""
+
+    event: str
+    rule: str
+    step: int
+    channel: str
+    address: str
+
+
+class Effects(Struct, frozen=True, kw_only=True):
+    """What a decision takes from the world: once-keys and the deliveries that hold them."""
+
+    once: tuple[tuple[OnceKey, str], ...] = ()
+
+
+class Facts(Struct, kw_only=True):
+    """The world as one batch of decisions sees it, read in bulk before the first of them."""
+
+    recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)
+    once: dict[OnceKey, str] = field(default_factory=dict)
+
+    def recipient(self, app_id: str, uid: str) -> Recipient:
+        """Return what is known of a recipient; one never heard of has no contacts."""
+        return self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
+
+    def fold(self, effects: Effects) -> None:
+        """Let the next decision of the batch see what this one changed."""
+        self.once.update(effects.once)

@@ -1,0 +1,45 @@
+"""What one attempt to send came to."""
+
+from msgspec import Struct
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What every outcome may carry: `status` is the HTTP status (or SMTP code) seen last."""
+
+    status: int | None = None
+
+
+class Delivered(Answer, frozen=True, tag="delivered"):
+    """The provider took the message; `handle` is what it calls it, for updates and support."""
+
+    handle: str = ""
+
+
+class Retry(Answer, frozen=True, tag="retry"):
+    """It did not go out and may work later; not before `after` seconds when that is given."""
+
+    reason: str
+    after: float | None = None
+
+
+class Rejected(Answer, frozen=True, tag="rejected"):
+    """It will never go out; with `forget_contact` the address is dead for every message."""
+
+    reason: str
+    forget_contact: bool = False
+
+
+class Unknown(Answer, frozen=True, tag="unknown"):
+    """The request went out and no answer came: it may have arrived."""
+
+    reason: str
+
+
+class Suspend(Answer, frozen=True, tag="suspend"):
+    """The channel itself is out of order (credential, provider): hold it, burn no attempt."""
+
+    reason: str
+    after: float | None = None
+
+
+Outcome = Delivered | Retry | Rejected | Unknown | Suspend

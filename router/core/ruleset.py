@@ -1,0 +1,88 @@
+"""A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from router.core.condition import Condition
+from router.core.errors import Place
+from router.core.message import Priority, Privacy
+from router.core.template import Template
+
+
+class ChannelSpec(Struct, frozen=True, kw_only=True):
+    """A channel of the file: the plugin behind it and its checked settings.
+
+    `settings` is an instance of the plugin's settings class. `address_kind` is the kind of
+    contact it sends to, empty when its destination is fixed.
+    """
+
+    name: str
+    plugin: str
+    settings: Any
+    address_kind: str
+    place: Place
+
+
+class Enrichment(Struct, frozen=True, kw_only=True):
+    """Templates for a message's words; None and absent keys leave what earlier ones said."""
+
+    when: Condition | None = None
+    title: Template | None = None
+    body: Template | None = None
+    link: Template | None = None
+    image: Template | None = None
+    sound: Template | None = None
+    badge: Template | None = None
+    data: dict[str, Template] = field(default_factory=dict)
+    vars: dict[str, Template] = field(default_factory=dict)
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One way out of a rule; `expires` in seconds; `to` empty means the recipient."""
+
+    channel: str
+    place: Place
+    when: Condition | None = None
+    to: tuple[str, ...] = ()
+    priority: Priority | None = None
+    expires: float | None = None
+    once_per: Literal["message"] | None = None
+    privacy: Privacy = "none"
+    enrich: Enrichment = Enrichment()
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """When this, enrich so, send there."""
+
+    name: str
+    place: Place
+    when: Condition
+    enrich: Enrichment = Enrichment()
+    send: tuple[Step, ...] = ()
+    stop: bool = False
+    drop: bool = False
+
+
+class Defaults(Struct, frozen=True, kw_only=True):
+    """What holds where the file says nothing; `retention` in seconds."""
+
+    on_no_match: tuple[str, ...] = ()
+    """Channels for a notification that no rule matched; empty drops it."""
+    notify_sender: bool = False
+    private_body: str = "You have a new message"
+    private_title: str = "New notification"
+    retention: float = 30 * 86400.0
+
+
+class Ruleset(Struct, frozen=True, kw_only=True):
+    """One version of the rules; `version` is the hash of the text it was made from."""
+
+    version: str
+    timezone: str
+    channels: dict[str, ChannelSpec]
+    enrich: tuple[Enrichment, ...]
+    rules: tuple[Rule, ...]
+    defaults: Defaults
+    candidates: Any = None
+    """An index from (type, callAction, receiverType, kind) to the rules that can match."""

@@ -1,0 +1,1 @@
+"""What waits: the journal of accepted notifications and the queue of deliveries."""

@@ -1,0 +1,122 @@
+"""The two ports behind which everything waits; any engine passes the same conformance suite."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from router.core.delivery import Attempt, Delivery
+from router.core.facts import Effects
+from router.core.notification import Notification
+from router.core.retry import Next
+
+Cause = Literal["suspended", "open", "paused"]
+"""Why a channel is held: its own trouble, its breaker, or an operator."""
+
+
+class JournalUnavailable(Exception):  # noqa: N818 - it names a state of the journal
+    """The notification could not be made durable in time; the sender should come again."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """An accepted payload: its notification and the body as kept (redacted).
+
+    `window` is how many seconds a repeat counts as the same.
+    """
+
+    notification: Notification
+    body: bytes
+    window: float
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What `append` answers; of a duplicate, `id` is the first one's."""
+
+    id: str
+    duplicate: bool
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What the planner settled for one notification, written in one piece.
+
+    `state` is `pending` when a delivery is open, `dropped` when there is none to send,
+    `undelivered` when all were suppressed, `undecidable` when deciding failed for good.
+    """
+
+    notification: str
+    state: Literal["pending", "dropped", "undelivered", "undecidable"]
+    reason: str = ""
+    version: str
+    matched: tuple[str, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    effects: Effects = Effects()
+
+
+class Journal(Protocol):
+    """Accepted notifications that no plan has been made for."""
+
+    async def append(self, entry: Entry) -> Receipt:
+        """Return once the entry is on disk, or at once with the id of its first.
+
+        Raises `JournalUnavailable` when it could not be made durable; the entry may still
+        be there, and a repeat is then a duplicate.
+        """
+
+    async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
+        """Return accepted notifications without a plan, oldest first, with ids above `after`."""
+
+    async def settle(self, plans: Sequence[Plan]) -> None:
+        """Write the plans with their deliveries and effects, each in one piece."""
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """A delivery handed out until `until` (epoch seconds)."""
+
+    delivery: str
+    channel: str
+    until: float
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """What became of a leased delivery: the attempt made and what follows it."""
+
+    delivery: str
+    attempt: Attempt | None
+    next: Next
+
+
+class ChannelStats(Struct, frozen=True, kw_only=True):
+    """How many deliveries of a channel are due, waiting for a later time, or being sent."""
+
+    due: int = 0
+    waiting: int = 0
+    sending: int = 0
+    oldest_due_at: float | None = None
+
+
+class Queue(Protocol):
+    """Deliveries with a due time; it speaks in ids, the rows are read apart."""
+
+    async def claim(self, *, now: float, until: float, limit: int) -> Sequence[Lease]:
+        """Lease due deliveries of channels not held, urgent ones first, then oldest first.
+
+        Deliveries whose lease ran out are due again, with one more hand-out.
+        """
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
+        """Write attempts and what follows, in one piece; return ids whose lease was lost."""
+
+    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+        """Keep leased deliveries longer."""
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        """Hand leased deliveries back unsent, due at once."""
+
+    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
+        """Hold a channel for a cause until a time; None clears that cause."""
+
+    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
+        """Return the causes in force by channel, with the epoch second each ends."""
+
+    async def stats(self, *, now: float) -> dict[str, ChannelStats]:
+        """Return counts by channel."""
