@@ -70,23 +70,29 @@ def restamp(payload: dict[str, Json], *, now: float, story: str) -> dict[str, Js
     return {key: _restamped(key, value, now, offset) for key, value in payload.items()}
 
 
+_TIMES = frozenset({"sentAt", "updatedAt", "editedAt", "deletedAt"})
+_IDS = frozenset({"tag", "id", "parentId"})
+_SECONDS_BELOW = 10**11
+
+
 def _restamped(key: str, value: Json, now: float, offset: int) -> Json:
-    match key, value:
-        case "data", {"messages": _}:
-            # A digest without message objects carries nothing that tells two of them apart.
-            stamp = {"sentAt": str(round(now * 1000))}
-            return {k: _restamped(k, v, now, offset) for k, v in {**value, **stamp}.items()}
-        case _, dict():
-            return {k: _restamped(k, v, now, offset) for k, v in value.items()}
-        case _, list():
-            return [_restamped(key, item, now, offset) for item in value]
-        case "sentAt" | "updatedAt" | "editedAt" | "deletedAt", str():
-            return str(round(now * 1000))
-        case "sentAt" | "updatedAt" | "editedAt" | "deletedAt", int():
-            return round(now)
-        case "tag" | "id" | "parentId", str() if value.isdecimal():
-            return str(offset + int(value))
-        case "sessionId", str():
-            return f"v1.{offset}.{value}"
-        case _:
-            return value
+    if isinstance(value, dict):
+        # A digest without message objects carries nothing that tells two of them apart.
+        stamp = {"sentAt": ""} if key == "data" and "messages" in value else {}
+        return {k: _restamped(k, v, now, offset) for k, v in (value | stamp).items()}
+    if isinstance(value, list):
+        return [_restamped(key, item, now, offset) for item in value]
+    if key in _TIMES:
+        return _time_like(value, now)
+    if isinstance(value, str) and key in _IDS and value.isdecimal():
+        return str(offset + int(value))
+    if isinstance(value, str) and key == "sessionId":
+        return f"v1.{offset}.{value}"
+    return value
+
+
+def _time_like(value: Json, now: float) -> Json:
+    if isinstance(value, int) and value < _SECONDS_BELOW:
+        return round(now)
+    milliseconds = round(now * 1000)
+    return str(milliseconds) if isinstance(value, str) else milliseconds
