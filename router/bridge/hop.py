@@ -1,0 +1,63 @@
+"""One request of a send and what came of it."""
+
+from functools import cached_property
+
+import msgspec
+
+from router.channel import Request, Response, TransportError
+
+
+class Hop:
+    """A request with its response, or with the error that stood for one; never in a log."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response | None = None,
+        error: TransportError | None = None,
+    ) -> None:
+        """Join a request with what came of it."""
+        self.request = request
+        self.response = response
+        self.error = error
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status (or SMTP code), None when no answer came."""
+        return None if self.response is None else self.response.status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The answer's headers, names in lower case."""
+        return {} if self.response is None else self.response.headers
+
+    @property
+    def body(self) -> bytes:
+        """The answer's body, bounded; empty when no answer came."""
+        return b"" if self.response is None else self.response.body
+
+    @cached_property
+    def json(self) -> object:
+        """The answer's body as JSON, None when it is none."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return None
+
+    def field(self, *path: str | int) -> object:
+        """Return what stands at a path of the JSON body, None where there is nothing."""
+        here = self.json
+        for step in path:
+            if isinstance(here, dict) and isinstance(step, str):
+                here = here.get(step)
+            elif (
+                isinstance(here, list) and isinstance(step, int) and -len(here) <= step < len(here)
+            ):
+                here = here[step]
+            else:
+                return None
+        return here
+
+    def __repr__(self) -> str:
+        """Name the method and the status; URL and texts may hold secrets."""
+        return f"Hop({self.request.method} → {self.status or self.error})"
