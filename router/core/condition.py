@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router.core.errors import Place
 from router.core.facts import Recipient
@@ -17,12 +17,16 @@ Operator = Literal[
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What a condition looks at: the notification, its recipient, top-level `vars`, and now."""
+    """What a condition looks at: the notification, its recipient, top-level `vars`, and now.
+
+    `mismatches` collects the names of fields whose value a test found to be of the wrong type.
+    """
 
     notification: Notification
     recipient: Recipient
     vars: Mapping[str, str]
     now: float
+    mismatches: list[str] = field(default_factory=list)
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -50,11 +54,19 @@ class All(Struct, frozen=True):
 
     parts: tuple["Condition", ...] = ()
 
+    def holds(self, subject: Subject) -> bool:
+        """Return whether every part holds."""
+        return all(part.holds(subject) for part in self.parts)
+
 
 class AnyOf(Struct, frozen=True):
     """Holds when at least one part does."""
 
     parts: tuple["Condition", ...]
+
+    def holds(self, subject: Subject) -> bool:
+        """Return whether at least one part holds."""
+        return any(part.holds(subject) for part in self.parts)
 
 
 class Not(Struct, frozen=True):
@@ -62,6 +74,15 @@ class Not(Struct, frozen=True):
 
     part: "Condition"
 
+    def holds(self, subject: Subject) -> bool:
+        """Return whether the part does not hold."""
+        return not self.part.holds(subject)
+
 
 Condition = Test | All | AnyOf | Not
 ALWAYS = All()
+
+
+def verdicts(condition: Condition, subject: Subject) -> list[Verdict]:
+    """Return how every test in the condition went, in file order."""
+    raise NotImplementedError

@@ -1,6 +1,6 @@
 """What can be wrong with a file or a payload, and where."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -47,6 +47,28 @@ class PayloadError(ValueError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class SettingsFault(Struct, frozen=True):
+    """One thing wrong with a channel's settings.
+
+    `path` leads to it, key by key (`("fcm", "service_account")`, list indexes as digits); for a
+    missing setting it ends in the missing key. `at` says whether the key or its value is wrong.
+    """
+
+    path: tuple[str, ...]
+    message: str
+    hint: str = ""
+    at: Literal["key", "value"] = "value"
+
+
+class SettingsError(ValueError):
+    """Settings a plugin does not take; every fault at once, none of them quoting a secret."""
+
+    def __init__(self, faults: Sequence[SettingsFault]) -> None:
+        """Keep the faults apart, so that each gets its place in the file."""
+        super().__init__("; ".join(f"{'.'.join(f.path)}: {f.message}" for f in faults))
+        self.faults = tuple(faults)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

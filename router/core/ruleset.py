@@ -1,13 +1,39 @@
 """A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
 
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
-from router.core.condition import Condition
+from router.core.condition import Condition, Subject
 from router.core.errors import Place
 from router.core.message import Priority, Privacy
+from router.core.payload import Json
 from router.core.template import Template
+
+
+class ChannelSchema(Protocol):
+    """What loading asks of a plugin about the channels of that plugin."""
+
+    @property
+    def name(self) -> str:
+        """What `plugin:` says in the file."""
+
+    @property
+    def address_kind(self) -> str:
+        """The kind of contact it sends to."""
+
+    def convert(self, settings: Mapping[str, Json]) -> object:
+        """Return an instance of the settings class, or raise `SettingsError` with every fault."""
+
+    def needs_contact(self, settings: object) -> bool:
+        """Return whether these settings leave the address to the recipient's contact."""
+
+    def placeholder(self, path: str) -> str | None:
+        """Return what stands in for a setting (dotted path) that sandbox mode does not find."""
+
+    def schema(self) -> dict[str, Json]:
+        """Return the settings as JSON Schema; a property that is secret has `writeOnly: true`."""
 
 
 class ChannelSpec(Struct, frozen=True, kw_only=True):
@@ -84,5 +110,10 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     enrich: tuple[Enrichment, ...]
     rules: tuple[Rule, ...]
     defaults: Defaults
-    candidates: Any = None
-    """An index from (type, callAction, receiverType, kind) to the rules that can match."""
+
+    def candidates(self, subject: Subject) -> Sequence[Rule]:
+        """Return the rules that may match, in file order; the others cannot.
+
+        For each of them `rule.when.holds(subject)` decides.
+        """
+        raise NotImplementedError
