@@ -1,0 +1,1 @@
+"""Providers on loopback: real servers that check what they get and answer as told."""

@@ -1,0 +1,212 @@
+"""Firebase Cloud Messaging: its token endpoint and `messages:send`.
+
+Formats: https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest
+"""
+
+import base64
+import time
+from functools import cache
+from urllib.parse import parse_qs
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from router.channel import Request
+from router.testing import Provider, Reply
+from tests.fakes.answer import path_of, read_json, reply_json
+
+TOKEN_URI = "https://oauth2.googleapis.com/token"
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+MESSAGE_FIELDS = {"data", "notification", "android", "webpush", "apns", "fcm_options"}
+TARGETS = {"token", "topic", "condition"}
+ANDROID_FIELDS = {"collapse_key", "priority", "ttl", "restricted_package_name", "data"}
+LIMIT = 4096
+
+
+@cache
+def service_key() -> rsa.RSAPrivateKey:
+    """Return the key of the one service account."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def refuse(status: int, name: str, message: str, code: str | None = None) -> Reply:
+    """Return an error as FCM writes it."""
+    kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+    details = [{"@type": kind, "errorCode": code}] if code else []
+    error = {"code": status, "message": message, "status": name, "details": details}
+    return reply_json({"error": error}, status=status)
+
+
+UNREGISTERED = refuse(404, "NOT_FOUND", "Requested entity was not found.", "UNREGISTERED")
+BAD_TOKEN = refuse(
+    400,
+    "INVALID_ARGUMENT",
+    "The registration token is not a valid FCM registration token",
+    "INVALID_ARGUMENT",
+)
+SENDER_MISMATCH = refuse(403, "PERMISSION_DENIED", "SenderId mismatch", "SENDER_ID_MISMATCH")
+FORBIDDEN = refuse(
+    403, "PERMISSION_DENIED", "Permission 'cloudmessaging.messages.create' denied on resource"
+)
+QUOTA = reply_json(
+    {"error": {"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED"}},
+    status=429,
+    retry_after="17",
+)
+UNAUTHENTICATED = refuse(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+
+
+class Fcm(Provider):
+    """Issues tokens for its one service account and takes messages that bear them.
+
+    `send_script` and `token_script` hold answers for requests of that kind.
+    """
+
+    project = "demo-project"
+    key_id = "0123456789abcdef"
+    email = "router@demo-project.iam.gserviceaccount.com"
+    hosts = ("fcm.googleapis.com", "oauth2.googleapis.com")
+
+    def __init__(self) -> None:
+        super().__init__(answer=self.answer_to)
+        self.issued: set[str] = set()
+        self.lifetime = 3599
+        self.send_script: list[Reply] = []
+        self.token_script: list[Reply] = []
+
+    @property
+    def service_account(self) -> str:
+        """The service account file, as the Firebase console would hand it out."""
+        pem = service_key().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        return msgspec.json.encode(
+            {
+                "type": "service_account",
+                "project_id": self.project,
+                "private_key_id": self.key_id,
+                "private_key": pem.decode(),
+                "client_email": self.email,
+                "client_id": "1",
+                "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+                "token_uri": TOKEN_URI,
+            }
+        ).decode()
+
+    @property
+    def sends(self) -> list[Request]:
+        """The requests to `messages:send`."""
+        return [r for r in self.requests if path_of(r).endswith("/messages:send")]
+
+    @property
+    def token_requests(self) -> list[Request]:
+        """The requests to the token endpoint."""
+        return [r for r in self.requests if path_of(r) == "/token"]
+
+    def answer_to(self, request: Request) -> Reply:
+        """Return the scripted answer, if there is one left, else what Google would say."""
+        if path_of(request) == "/token":
+            return self.token_script.pop(0) if self.token_script else self.issue(request)
+        return self.send_script.pop(0) if self.send_script else self.take(request)
+
+    def issue(self, request: Request) -> Reply:
+        """Return an access token, or the error Google's token endpoint would answer."""
+        form = parse_qs(request.body.decode())
+        if form.get("grant_type") != ["urn:ietf:params:oauth:grant-type:jwt-bearer"]:
+            return reply_json({"error": "unsupported_grant_type"}, status=400)
+        fault = self.fault_of(form.get("assertion", [""])[0])
+        if fault:
+            answer = {"error": "invalid_grant", "error_description": fault}
+            return reply_json(answer, status=400)
+        token = f"ya29.token-{len(self.issued) + 1}"
+        self.issued.add(token)
+        return reply_json(
+            {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"}
+        )
+
+    def fault_of(self, assertion: str) -> str:
+        """Return what is wrong with a signed claim; empty when nothing is."""
+        parts = assertion.split(".")
+        if len(parts) != 3:
+            return "not a JWT"
+        head, claims = (_read(part) for part in parts[:2])
+        if head != {"typ": "JWT", "alg": "RS256", "kid": self.key_id}:
+            return f"bad header {head}"
+        try:
+            service_key().public_key().verify(
+                _unpad(parts[2]),
+                f"{parts[0]}.{parts[1]}".encode(),
+                padding.PKCS1v15(),
+                hashes.SHA256(),
+            )
+        except InvalidSignature:
+            return "Invalid JWT Signature."
+        issued, expires = claims["iat"], claims["exp"]
+        if not isinstance(issued, int) or not isinstance(expires, int):
+            return "times must be whole numbers"
+        if not (abs(issued - time.time()) < 60 and issued < expires <= issued + 3600):
+            return "Invalid JWT: Token must be a short-lived token"
+        expected = {"iss": self.email, "aud": TOKEN_URI, "scope": SCOPE}
+        wrong = {name for name, value in expected.items() if claims.get(name) != value}
+        return f"bad claims {wrong}" if wrong else ""
+
+    def take(self, request: Request) -> Reply:
+        """Return the name of the message, or what is wrong with the request."""
+        if (request.method, path_of(request)) != (
+            "POST",
+            f"/v1/projects/{self.project}/messages:send",
+        ):
+            return refuse(404, "NOT_FOUND", "Requested entity was not found.")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self.issued:
+            return UNAUTHENTICATED
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
+        if fault := _fault_in(read_json(request)):
+            return refuse(400, "INVALID_ARGUMENT", fault, "INVALID_ARGUMENT")
+        return reply_json({"name": f"projects/{self.project}/messages/{len(self.sends)}"})
+
+
+def _read(part: str) -> dict[str, object]:
+    return msgspec.json.decode(_unpad(part), type=dict[str, object])
+
+
+def _unpad(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def _fault_in(body: dict[str, object]) -> str:
+    message = body.get("message")
+    if set(body) != {"message"} or not isinstance(message, dict):
+        return "Invalid JSON payload received. Unknown name"
+    if unknown := set(message) - MESSAGE_FIELDS - TARGETS:
+        return f"Invalid JSON payload received. Unknown name {sorted(unknown)} at 'message'"
+    if len(set(message) & TARGETS) != 1:
+        return "Recipient of the message is not set."
+    return _fault_in_data(message.get("data", {})) or _fault_in_android(message.get("android", {}))
+
+
+def _fault_in_data(data: dict[str, object]) -> str:
+    for name, value in data.items():
+        if not isinstance(value, str):
+            return f"Invalid value at 'message.data[0].value' (TYPE_STRING), {value}"
+        if name in {"from", "message_type"} or name.startswith(("google.", "gcm.")):
+            return f"Invalid data payload key: {name}"
+    size = sum(len(name.encode()) + len(str(value).encode()) for name, value in data.items())
+    return "Android message is too big" if size > LIMIT else ""
+
+
+def _fault_in_android(android: dict[str, object]) -> str:
+    if unknown := set(android) - ANDROID_FIELDS - {"notification"}:
+        return f"Unknown name {sorted(unknown)} at 'message.android'"
+    if android.get("priority", "NORMAL") not in {"HIGH", "NORMAL", "high", "normal"}:
+        return "Invalid value at 'message.android.priority'"
+    ttl = android.get("ttl", "0s")
+    if not isinstance(ttl, str) or not ttl.endswith("s") or not 0 <= float(ttl[:-1]) <= 2419200:
+        return "Invalid value at 'message.android.ttl'"
+    return ""
