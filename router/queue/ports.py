@@ -1,6 +1,6 @@
 """The two ports behind which everything waits; any engine passes the same conformance suite."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -65,8 +65,21 @@ class Journal(Protocol):
     async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
         """Return accepted notifications without a plan, oldest first, with ids above `after`."""
 
-    async def settle(self, plans: Sequence[Plan]) -> None:
-        """Write the plans with their deliveries and effects, each in one piece."""
+    async def settle(self, plans: Sequence[Plan]) -> Sequence[str]:
+        """Write the plans with their deliveries and effects, each in one piece.
+
+        A delivery planned as `sending` is leased to the caller, unless another one to the same
+        address is being sent or due: then it is written as `waiting`, and its id is returned.
+        A plan for a notification that already has one, or is gone, is not written; all its
+        deliveries are returned.
+        """
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """How many deliveries of a channel can be taken: `slots` in all, `ordinary` not urgent."""
+
+    slots: int
+    ordinary: int
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -97,14 +110,23 @@ class ChannelStats(Struct, frozen=True, kw_only=True):
 class Queue(Protocol):
     """Deliveries with a due time; it speaks in ids, the rows are read apart."""
 
-    async def claim(self, *, now: float, until: float, limit: int) -> Sequence[Lease]:
+    async def claim(
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+    ) -> Sequence[Lease]:
         """Lease due deliveries of channels not held, urgent ones first, then oldest first.
 
-        Deliveries whose lease ran out are due again, with one more hand-out.
+        At most one delivery per channel and address is leased at a time. With `room`, channels
+        not named in it are left alone and the others give no more than they have room for.
+        Deliveries whose lease ran out are due again, with one more hand-out; after the last
+        one they are dead: `crash_loop`. Those past their expiry become `expired`, those whose
+        contact is gone `cancelled`.
         """
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
-        """Write attempts and what follows, in one piece; return ids whose lease was lost."""
+        """Write attempts and what follows, in one piece; return ids whose lease was lost.
+
+        Of a lost lease nothing is written, unless the delivery is open and turns out delivered.
+        """
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
@@ -113,7 +135,7 @@ class Queue(Protocol):
         """Hand leased deliveries back unsent, due at once."""
 
     async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
-        """Hold a channel for a cause until a time; None clears that cause."""
+        """Hold a channel for a cause until a time (the later wins); None clears that cause."""
 
     async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
         """Return the causes in force by channel, with the epoch second each ends."""

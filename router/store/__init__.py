@@ -1,0 +1,1 @@
+"""The tables, the group-commit writer, and every query."""
