@@ -1,0 +1,254 @@
+"""What is seen from outside: log lines and metrics."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, Final, Generic, Literal, TextIO, TypeVar
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import disable_created_metrics as without_creation_times
+from prometheus_client.metrics import MetricWrapperBase
+
+from router.channel import Secret
+
+LogFormat = Literal["json", "text"]
+MASK: Final = "…"
+OTHER: Final = "other"
+"""The label value that all values beyond the cap share."""
+
+_SECRET_KEY: Final = re.compile(
+    r"(?:^|[_-])(?:password|passwd|pass|secrets?|tokens?|authorization|credentials?|cookies?"
+    r"|signature|api_?keys?|private_?key|ws_?channel)(?:$|[_-])",
+    re.IGNORECASE,
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
+_DEEPEST: Final = 8
+
+_INSTANT: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.02, 0.1)
+_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5)
+_SLOW: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+def configure_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
+    """Send every log line, the standard library's too, to `stream` (stderr), secrets masked.
+
+    `level` is a name of `logging`, in any case. Lines carry what is bound in structlog's
+    context: `notification`, `delivery` and `channel` while a delivery is being sent.
+    """
+    stream = sys.stderr if stream is None else stream
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            processors=[remove_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Return the log event with `Secret` objects, secret-looking keys and credentials masked."""
+    for key, value in event.items():
+        if not key.startswith("_"):
+            event[key] = _masked(key, value, 0)
+    return event
+
+
+def _masked(key: str, value: object, depth: int) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, Secret) or depth > _DEEPEST or _SECRET_KEY.search(_CAMEL.sub("_", key)):
+        return MASK
+    match value:
+        case int() | float():
+            return value
+        case Mapping():
+            return {str(k): _masked(str(k), v, depth + 1) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked("", item, depth + 1) for item in value]
+        case _:
+            return mask_credentials(str(value))
+
+
+def mask_credentials(text: str) -> str:
+    """Return the text without the `user:password@` of URLs and the value of auth schemes."""
+    if "://" in text:
+        text = _USERINFO.sub(MASK, text)
+    return _BEARER.sub(rf"\1 {MASK}", text)
+
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+class Bounded(Generic[M]):
+    """The children of a metric by their label values, found fast, at most so many a label.
+
+    A value beyond `most` distinct ones of its label counts as `other`.
+    """
+
+    def __init__(self, metric: M, labels: int, *, most: int = 200) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], M] = {}
+        self._seen: tuple[set[str], ...] = tuple(set() for _ in range(labels))
+        self._most = most
+
+    def at(self, *values: str) -> M:
+        """Return the child for the label values."""
+        child = self._children.get(values)
+        return self._adopt(values) if child is None else child
+
+    def all(self) -> Iterable[M]:
+        """Return every child there is."""
+        return self._children.values()
+
+    def _adopt(self, values: tuple[str, ...]) -> M:
+        bounded = tuple(map(self._bound, self._seen, values))
+        child = self._children.get(bounded)
+        if child is None:
+            child = self._children[bounded] = self._metric.labels(*bounded)
+        return child
+
+    def _bound(self, seen: set[str], value: str) -> str:
+        if value not in seen:
+            if len(seen) >= self._most:
+                return OTHER
+            seen.add(value)
+        return value
+
+
+class Metrics:
+    """The router's metrics, in a registry of their own; times are seconds."""
+
+    def __init__(self) -> None:
+        without_creation_times()  # type: ignore[no-untyped-call]  # or every counter would come with a second name
+        self.registry = CollectorRegistry()
+        self._notifications = Bounded(
+            self._counter(
+                "router_notifications", "Payloads taken or refused.", "feed", "kind", "result"
+            ),
+            3,
+        )
+        self._accept = self._histogram(
+            "router_accept_seconds", "From the request to its durable answer.", _FAST
+        )
+        self._decide = self._histogram(
+            "router_decide_seconds", "One decision of the rules.", _INSTANT
+        )
+        self._deliveries = Bounded(
+            self._gauge("router_deliveries", "Open deliveries.", "state", "channel"), 2
+        )
+        self._attempts = Bounded(
+            self._counter("router_attempts", "Tries to send.", "channel", "outcome"), 2
+        )
+        self._attempt = Bounded(
+            self._histogram("router_attempt_seconds", "One try to send.", _SLOW, "channel"), 1
+        )
+        self._lag = self._histogram(
+            "router_delivery_lag_seconds", "From the due time to the try.", _SLOW
+        )
+        self._rules = Bounded(
+            self._counter("router_rule_matches", "Notifications a rule matched.", "rule"),
+            1,
+            most=1000,
+        )
+        self._reload = self._gauge(
+            "router_rules_reload_ok", "1 if the rules on disk are in force, 0 if they are broken."
+        )
+        self._held = Bounded(
+            self._gauge("router_channel_held", "1 while a cause holds it.", "channel", "cause"), 2
+        )
+        self._batch = self._histogram(
+            "router_batch_size", "Notifications written by one commit.", _SIZES
+        )
+        self._skew = self._gauge(
+            "router_clock_skew_seconds", "This machine's clock less CometChat's."
+        )
+
+    def accepted(self, feed: str, kind: str, result: str, seconds: float) -> None:
+        """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
+        self._notifications.at(feed, kind, result).inc()
+        self._accept.observe(seconds)
+
+    def decided(self, matched: Iterable[str], seconds: float) -> None:
+        """Count the rules that matched a notification, and how long deciding took."""
+        for rule in matched:
+            self._rules.at(rule).inc()
+        self._decide.observe(seconds)
+
+    def attempted(self, channel: str, outcome: str, seconds: float, lag: float) -> None:
+        """Count a try by its outcome's tag; `lag` is how long after its due time it began."""
+        self._attempts.at(channel, outcome).inc()
+        self._attempt.at(channel).observe(seconds)
+        self._lag.observe(lag)
+
+    def open_deliveries(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Show how many deliveries are open, by channel and state; absent channels have none."""
+        for gauge in self._deliveries.all():
+            gauge.set(0)
+        for channel, states in counts.items():
+            for state, count in states.items():
+                self._deliveries.at(state, channel).set(count)
+
+    def held(self, channel: str, cause: str, *, held: bool) -> None:
+        """Show whether a cause holds a channel."""
+        self._held.at(channel, cause).set(held)
+
+    def reloaded(self, *, ok: bool) -> None:
+        """Show whether the rules on disk are the ones in force."""
+        self._reload.set(ok)
+
+    def committed(self, notifications: int) -> None:
+        """Count how many notifications one commit wrote."""
+        self._batch.observe(notifications)
+
+    def skew(self, seconds: float) -> None:
+        """Show how far this clock is ahead of CometChat's."""
+        self._skew.set(seconds)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+    def exposition(self) -> bytes:
+        """Return all metrics as Prometheus reads them."""
+        return generate_latest(self.registry)

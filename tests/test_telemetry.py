@@ -1,0 +1,162 @@
+"""Log lines show no secrets, and the metrics are those that the documentation names."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+from router.channel import Secret
+from router.telemetry import LogFormat, Metrics, configure_logging
+
+NAMES = {
+    "router_notifications": {"feed", "kind", "result"},
+    "router_accept_seconds": set(),
+    "router_decide_seconds": set(),
+    "router_deliveries": {"state", "channel"},
+    "router_attempts": {"channel", "outcome"},
+    "router_attempt_seconds": {"channel"},
+    "router_delivery_lag_seconds": set(),
+    "router_rule_matches": {"rule"},
+    "router_rules_reload_ok": set(),
+    "router_channel_held": {"channel", "cause"},
+    "router_batch_size": set(),
+    "router_clock_skew_seconds": set(),
+}
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    root.handlers, root.level = handlers, level
+
+
+def _lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_carries_what_is_bound_while_a_delivery_is_sent(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+
+    with structlog.contextvars.bound_contextvars(notification="n1", delivery="n1-0", channel="ops"):
+        structlog.get_logger("router.worker").info("sent", status=200)
+        logging.getLogger("some.library").warning("slow %s", "answer")
+
+    ours, theirs = _lines(stream)
+    assert ours["event"] == "sent"
+    assert ours["level"] == "info"
+    assert ours["status"] == 200
+    assert ours["logger"] == "router.worker"
+    assert theirs["event"] == "slow answer"
+    for line in (ours, theirs):
+        assert (line["notification"], line["delivery"], line["channel"]) == ("n1", "n1-0", "ops")
+        assert "timestamp" in line
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
+    configure_logging("debug", form, stream)
+    log = structlog.get_logger("router.web")
+
+    log.info(
+        "opened",
+        settings={"bot_token": "hunter2", "apiKey": "hunter2", "deep": [Secret("hunter2")]},
+    )
+    log.info(
+        "opened %s",
+        Secret("hunter2"),
+        authToken="hunter2",
+        password=2222,
+        wsChannel={"s": "hunter2"},
+    )
+    log.info("failed", url="https://sid:hunter2@example.org/x", header="Bearer hunter2hunter2")
+    logging.getLogger("library").error(
+        "at smtp://me:hunter2@example.org", extra={"secret": "hunter2"}
+    )
+    try:
+        int("mailto://me:hunter2@example.org")
+    except ValueError:
+        log.exception("raised")
+
+    text = stream.getvalue()
+    assert text.count("…@example.org") == 3
+    assert "hunter2" not in text
+    assert "2222" not in text
+    assert "ValueError" in text
+
+
+def test_words_that_only_resemble_secrets_are_shown(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+
+    structlog.get_logger("x").info("read", key="conversation", author="Ann", bypass=3, passed=True)
+
+    (line,) = _lines(stream)
+    assert (line["key"], line["author"], line["bypass"], line["passed"]) == (
+        "conversation",
+        "Ann",
+        3,
+        True,
+    )
+
+
+def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
+    configure_logging("WARNING", "json", stream)
+
+    structlog.get_logger("x").info("chatter")
+    logging.getLogger("y").info("chatter")
+    structlog.get_logger("x").warning("news")
+
+    assert [line["event"] for line in _lines(stream)] == ["news"]
+
+
+def test_the_metrics_are_those_documented_and_no_others() -> None:
+    metrics = Metrics()
+    metrics.accepted("push", "message", "accepted", 0.002)
+    metrics.decided(["calls", "chat"], 2e-5)
+    metrics.attempted("fcm", "delivered", 0.1, 0.02)
+    metrics.open_deliveries({"fcm": {"due": 3, "waiting": 1}})
+    metrics.held("fcm", "suspended", held=True)
+    metrics.reloaded(ok=True)
+    metrics.committed(12)
+    metrics.skew(-0.25)
+
+    families = {f.name: f for f in text_string_to_metric_families(metrics.exposition().decode())}
+
+    assert set(families) == set(NAMES)
+    for name, labels in NAMES.items():
+        for sample in families[name].samples:
+            assert set(sample.labels) - {"le"} == labels, name
+    text = metrics.exposition().decode()
+    assert 'router_notifications_total{feed="push",kind="message",result="accepted"} 1.0' in text
+    assert 'router_rule_matches_total{rule="chat"} 1.0' in text
+    assert 'router_deliveries{channel="fcm",state="due"} 3.0' in text
+    assert 'router_channel_held{cause="suspended",channel="fcm"} 1.0' in text
+    assert "router_clock_skew_seconds -0.25" in text
+
+
+def test_a_flood_of_label_values_folds_into_other() -> None:
+    metrics = Metrics()
+    for number in range(1000):
+        metrics.accepted("push", f"kind-{number}", "accepted", 0.001)
+
+    text = metrics.exposition().decode()
+
+    assert text.count("router_notifications_total{") == 201
+    assert 'router_notifications_total{feed="push",kind="other",result="accepted"} 800.0' in text
+
+
+def test_a_channel_without_open_deliveries_shows_none() -> None:
+    metrics = Metrics()
+    metrics.open_deliveries({"fcm": {"due": 3}})
+    metrics.open_deliveries({"mail": {"due": 1}})
+
+    text = metrics.exposition().decode()
+
+    assert 'router_deliveries{channel="fcm",state="due"} 0.0' in text
+    assert 'router_deliveries{channel="mail",state="due"} 1.0' in text
