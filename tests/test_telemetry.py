@@ -85,7 +85,7 @@ def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
         log.exception("raised")
 
     text = stream.getvalue()
-    assert text.count("…@example.org") == 3
+    assert text.count("…@example.org") == 4
     assert "hunter2" not in text
     assert "2222" not in text
     assert "ValueError" in text
