@@ -26,6 +26,9 @@ class Delivery(Struct, frozen=True, kw_only=True):
     planning twice gives the same rows. `contact` is the id of the recipient's contact, empty
     for a fixed destination; `address` is what it said when the delivery was planned.
     `handouts` counts the leases given without an answer, `attempts` the answered tries.
+    `lane` names what a channel sends one at a time and in order: the address, or the recipient
+    (`appId` and uid) where the channel's destination is fixed, so that one recipient's hanging
+    message does not stop everybody's.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     channel: str
     contact: str = ""
     address: str = ""
+    lane: str = ""
     state: DeliveryState = "waiting"
     reason: str = ""
     due_at: float

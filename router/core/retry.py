@@ -48,7 +48,13 @@ class Expired(Struct, frozen=True, tag="expired"):
     reason: str
 
 
-Next = Done | Again | Hold | Dead | Expired
+class Cancelled(Struct, frozen=True, tag="cancelled"):
+    """There is nobody left to send it to, or no use in sending it."""
+
+    reason: str
+
+
+Next = Done | Again | Hold | Dead | Expired | Cancelled
 
 
 def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fact of it

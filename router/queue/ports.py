@@ -68,8 +68,8 @@ class Journal(Protocol):
     async def settle(self, plans: Sequence[Plan]) -> Sequence[str]:
         """Write the plans with their deliveries and effects, each in one piece.
 
-        A delivery planned as `sending` is leased to the caller, unless another one to the same
-        address is being sent or due: then it is written as `waiting`, and its id is returned.
+        A delivery planned as `sending` is leased to the caller, unless another one in the same
+        lane is being sent or due: then it is written as `waiting`, and its id is returned.
         A plan for a notification that already has one, or is gone, is not written; all its
         deliveries are returned.
         """
@@ -115,8 +115,8 @@ class Queue(Protocol):
     ) -> Sequence[Lease]:
         """Lease due deliveries of channels not held, urgent ones first, then oldest first.
 
-        At most one delivery per channel and address is leased at a time. With `room`, channels
-        not named in it are left alone and the others give no more than they have room for.
+        At most one delivery per channel and `Delivery.lane` is leased at a time. With `room`,
+        channels not named in it are left alone, the others give no more than they have room for.
         Deliveries whose lease ran out are due again, with one more hand-out; after the last
         one they are dead: `crash_loop`. Those past their expiry become `expired`, those whose
         contact is gone `cancelled`.
