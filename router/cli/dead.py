@@ -1,0 +1,116 @@
+"""`router dead`: the dead letters, to read, retry or drop."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, get_args
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from router.cli.storage import clock_time, with_database
+from router.store.database import Database
+from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
+from router.store.page import MOST, Page
+
+_FILTERS = (
+    click.option("--state", type=click.Choice(get_args(DeadState))),
+    click.option("--channel", help="A channel of the rules file."),
+    click.option("--rule", help="The name of a rule."),
+    click.option("--reason", help="Why it died, as the list shows it."),
+    click.option("--uid", "recipient", help="The uid of a recipient."),
+)
+
+
+def filtered(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that pick dead letters."""
+    for option in reversed(_FILTERS):
+        verb = option(verb)
+    return verb
+
+
+@click.group(name="dead")
+def command() -> None:
+    """List, retry or drop dead letters: what was accepted and reached nobody."""
+
+
+@command.command(name="list")
+@filtered
+@click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True)
+@click.option("--cursor", help="Where the page before ended.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
+    """List dead letters, newest first; addresses are masked."""
+
+    async def read(database: Database) -> Page[DeadLetter]:
+        return await DeadLetters(database).list(DeadLetterFilter(**fields), limit, cursor)
+
+    page = with_database(read)
+    if form == "json":
+        click.echo(msgspec.json.encode(page).decode())
+        return
+    Console().print(_table(page.items))
+    if page.next:
+        click.echo(f"more: --cursor {page.next}")
+
+
+@command.command(name="retry")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Take all that the other options let pass.")
+@filtered
+def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
+    """Make dead letters due now: those named IDS, or all that the options let pass."""
+    count = _work(ids, everything, fields, "retrying", DeadLetters.retry)
+    click.echo(f"{count} due again")
+
+
+@command.command(name="drop")
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Take all that the other options let pass.")
+@filtered
+def drop(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
+    """Close dead letters for good: those named IDS, or all that the options let pass."""
+    count = _work(ids, everything, fields, "dropping", DeadLetters.drop)
+    click.echo(f"{count} dropped")
+
+
+_Work = Callable[
+    [DeadLetters, Sequence[str] | DeadLetterFilter, Callable[[int], None]], Awaitable[int]
+]
+
+
+def _work(
+    ids: tuple[str, ...],
+    everything: bool,  # noqa: FBT001 - passed on from an option
+    fields: dict[str, Any],
+    title: str,
+    work: _Work,
+) -> int:
+    picked = DeadLetterFilter(**fields)
+    if bool(ids) == (everything or picked != DeadLetterFilter()):
+        raise click.UsageError("name IDS, or filter by options, or say --all")
+
+    async def run(database: Database) -> int:
+        letters = DeadLetters(database)
+        total = len(ids) or await letters.count(picked)
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(title, total=total)
+            return await work(letters, ids or picked, lambda done: bar.update(task, completed=done))
+
+    return with_database(run)
+
+
+def _table(items: tuple[DeadLetter, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason"):
+        table.add_column(heading, overflow="fold")
+    for item in items:
+        accepted = clock_time(item.accepted_at)
+        tries = str(item.attempts)
+        words = (item.rule, item.channel, item.address, item.state, tries, item.reason)
+        table.add_row(item.id, accepted, *words)
+    return table

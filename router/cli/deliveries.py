@@ -1,0 +1,64 @@
+"""`router deliveries`: what was sent, to whom, and how it went."""
+
+from typing import get_args
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from router.cli.storage import clock_time, with_database
+from router.core.delivery import DeliveryState
+from router.store.database import Database
+from router.store.log import DeliveryFilter, DeliveryItem, Log
+from router.store.page import MOST, Page
+
+
+@click.command(name="deliveries")
+@click.option("--state", type=click.Choice(get_args(DeliveryState)))
+@click.option("--channel", help="A channel of the rules file.")
+@click.option("--rule", help="The name of a rule.")
+@click.option("--notification", help="The id of a notification.")
+@click.option("--uid", help="The uid of a recipient.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True)
+@click.option("--cursor", help="Where the page before ended.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0913 - one argument an option
+    state: DeliveryState | None,
+    channel: str | None,
+    rule: str | None,
+    notification: str | None,
+    uid: str | None,
+    limit: int,
+    cursor: str | None,
+    form: str,
+) -> None:
+    """List deliveries, newest first; addresses are masked."""
+    wanted = DeliveryFilter(
+        state=state, channel=channel, rule=rule, notification=notification, recipient=uid
+    )
+
+    async def read(database: Database) -> Page[DeliveryItem]:
+        return await Log(database).deliveries(wanted, limit, cursor)
+
+    page = with_database(read)
+    if form == "json":
+        click.echo(msgspec.json.encode(page).decode())
+        return
+    Console().print(_table(page.items))
+    if page.next:
+        click.echo(f"more: --cursor {page.next}")
+
+
+def _table(items: tuple[DeliveryItem, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "due", "rule", "channel", "address", "state", "tries", "reason"):
+        table.add_column(heading, overflow="fold")
+    for item in items:
+        due = clock_time(item.due_at)
+        tries = str(item.attempts)
+        words = (item.rule, item.channel, item.address, item.state, tries, item.reason)
+        table.add_row(item.id, due, *words)
+    return table

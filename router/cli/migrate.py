@@ -1,0 +1,20 @@
+"""`router migrate`: bring the database to this version."""
+
+import asyncio
+
+import click
+
+from router.cli.offline import fail, load_environment
+from router.store.database import migrate
+from router.store.errors import DatabaseUnusable
+
+
+@click.command(name="migrate")
+def command() -> None:
+    """Make the tables of ROUTER_DATABASE, or bring them up to date."""
+    environment = load_environment()
+    try:
+        revision = asyncio.run(migrate(environment.database.reveal()))
+    except DatabaseUnusable as error:
+        fail(str(error))
+    click.echo(f"the database is at revision {revision}")
