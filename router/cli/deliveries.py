@@ -1,6 +1,6 @@
 """`router deliveries`: what was sent, to whom, and how it went."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -19,29 +19,17 @@ from router.store.page import MOST, Page
 @click.option("--channel", help="A channel of the rules file.")
 @click.option("--rule", help="The name of a rule.")
 @click.option("--notification", help="The id of a notification.")
-@click.option("--uid", help="The uid of a recipient.")
+@click.option("--uid", "recipient", help="The uid of a recipient.")
 @click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True)
 @click.option("--cursor", help="Where the page before ended.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-def command(  # noqa: PLR0913 - one argument an option
-    state: DeliveryState | None,
-    channel: str | None,
-    rule: str | None,
-    notification: str | None,
-    uid: str | None,
-    limit: int,
-    cursor: str | None,
-    form: str,
-) -> None:
+def command(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """List deliveries, newest first; addresses are masked."""
-    wanted = DeliveryFilter(
-        state=state, channel=channel, rule=rule, notification=notification, recipient=uid
-    )
 
     async def read(database: Database) -> Page[DeliveryItem]:
-        return await Log(database).deliveries(wanted, limit, cursor)
+        return await Log(database).deliveries(DeliveryFilter(**fields), limit, cursor)
 
     page = with_database(read)
     if form == "json":

@@ -6,8 +6,10 @@ be taken for a repeat of the first.
 """
 
 from importlib import resources
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from router.core.errors import suggest
 from router.core.payload import Json
@@ -56,7 +58,22 @@ def read(name: str) -> dict[str, Json]:
         hint = suggest(name, STORY) or f"known are {', '.join(STORY)}"
         raise SampleUnknown(f'unknown sample "{name}"; {hint}')
     text = (resources.files(__name__) / f"{name}.json").read_bytes()
-    return msgspec.json.decode(text, type=dict[str, Json])
+    payload: dict[str, Json] = msgspec.json.decode(text)
+    return payload
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """A recipient of the samples: the bodies with which the API is told of it."""
+
+    uid: str
+    profile: dict[str, Any]
+    device: dict[str, Any]
+
+
+def people() -> list[Person]:
+    """Return everybody the samples are for."""
+    text = (resources.files(__name__) / "recipients.json").read_bytes()
+    return msgspec.json.decode(text, type=list[Person])
 
 
 def restamp(payload: dict[str, Json], *, now: float, story: str) -> dict[str, Json]:

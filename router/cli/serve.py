@@ -1,0 +1,80 @@
+"""`router serve`: the server, and the demonstration that goes with sandbox mode."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+
+from router.app import Refused, Router, serve
+from router.bridge.sandbox import Exchange
+from router.channel import Secret
+from router.cli.feed import feed
+from router.cli.offline import fail, load_environment
+from router.cli.online import address, webhook
+from router.settings import Environment
+
+
+@click.command(name="serve")
+@click.option("--host", help="The address to listen on; default: ROUTER_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; default: ROUTER_PORT.")
+@click.option("--sandbox", is_flag=True, help="Deliver nothing; record what would go out.")
+@click.option("--feed-samples", "feeding", is_flag=True, help="Post every sample payload to it.")
+@click.option("--exit", "exiting", is_flag=True, help="With --feed-samples: end after the feed.")
+def command(
+    host: str | None, port: int | None, *, sandbox: bool, feeding: bool, exiting: bool
+) -> None:
+    """Serve the webhook, the API and the metrics until SIGTERM or Ctrl-C.
+
+    In sandbox mode without ROUTER_DATABASE the database is a temporary one.
+    """
+    environment = _settings(host, port, sandbox=sandbox)
+    if feeding and not environment.sandbox:
+        raise click.UsageError("--feed-samples needs --sandbox: samples must reach nobody")
+    if exiting and not feeding:
+        raise click.UsageError("--exit needs --feed-samples")
+    with tempfile.TemporaryDirectory(prefix="router-") as scratch:
+        if environment.sandbox and not _names_database():
+            url = f"sqlite+aiosqlite:///{Path(scratch) / 'router.db'}"
+            environment = msgspec.structs.replace(environment, database=Secret(url))
+        try:
+            went_well = asyncio.run(_serve(environment, feeding=feeding, exiting=exiting))
+        except Refused as error:
+            fail(*error.problems)
+    sys.exit(0 if went_well else 1)
+
+
+def _settings(host: str | None, port: int | None, *, sandbox: bool) -> Environment:
+    environment = load_environment()
+    given = {"host": host, "port": port, "sandbox": sandbox or None}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return msgspec.structs.replace(environment, **chosen)
+
+
+def _names_database() -> bool:
+    return bool(os.environ.get("ROUTER_DATABASE") or os.environ.get("ROUTER_DATABASE_FILE"))
+
+
+async def _serve(environment: Environment, *, feeding: bool, exiting: bool) -> bool:
+    exchanges: list[Exchange] = []
+    went_well = True
+
+    async def demonstrate(router: Router) -> None:
+        nonlocal went_well
+        at = msgspec.structs.replace(environment, port=router.port)
+        async with webhook(at, address(at)) as session:
+            went_well = await feed(session, lambda: exchanges)
+        if exiting:
+            router.stop()
+        else:
+            click.echo(f"listening on {address(at)}; press Ctrl-C to stop")
+
+    await serve(
+        environment,
+        record=exchanges.append if feeding else None,
+        started=demonstrate if feeding else None,
+    )
+    return went_well
