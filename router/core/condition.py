@@ -1,32 +1,27 @@
-"""Conditions: what `when` says, as a tree of tests and as one closure over it."""
+"""Conditions: what `when` says, as a tree of tests, and how each test went."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Iterator
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from router.core.comparison import EQUALITY, Holds, Operator, Wanted, written
 from router.core.errors import Place
-from router.core.facts import Recipient
-from router.core.notification import Notification
+from router.core.field import FieldType, Read, Subject
 from router.core.payload import Json
 
-Operator = Literal[
-    "is", "in", "exists", "starts_with", "ends_with", "contains", "glob", "matches",
-    "gt", "gte", "lt", "lte", "list",
-]  # fmt: skip
+__all__ = ["ALWAYS", "All", "AnyOf", "Condition", "Not", "Subject", "Test", "Verdict", "verdicts"]
 
-
-class Subject(Struct, frozen=True, kw_only=True):
-    """What a condition looks at: the notification, its recipient, top-level `vars`, and now.
-
-    `mismatches` collects the names of fields whose value a test found to be of the wrong type.
-    """
-
-    notification: Notification
-    recipient: Recipient
-    vars: Mapping[str, str]
-    now: float
-    mismatches: list[str] = field(default_factory=list)
+_SHOWN = 60
+_ITEMS = 5
+_NO_SUCH: dict[FieldType, str] = {
+    "text": "no text",
+    "word": "no text",
+    "number": "no whole number",
+    "time": "no time",
+    "duration": "no duration",
+    "truth": "neither true nor false",
+    "any": "not to be compared",
+}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -39,14 +34,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class Test(Struct, frozen=True, kw_only=True):
-    """One field against one operator; `values` are alternatives. Compiled into `holds`."""
+    """One field against one operator; `values` are alternatives, `wants` says them in words.
+
+    `type` is the field's, `read` gives its value, `holds` compares.
+    """
 
     field: str
+    type: FieldType
     operator: Operator
-    values: tuple[Json, ...]
+    values: tuple[Wanted, ...]
+    wants: str
     place: Place
-    holds: Callable[[Subject], bool]
-    explain: Callable[[Subject], str]
+    read: Read
+    holds: Holds
 
 
 class All(Struct, frozen=True):
@@ -56,7 +56,10 @@ class All(Struct, frozen=True):
 
     def holds(self, subject: Subject) -> bool:
         """Return whether every part holds."""
-        return all(part.holds(subject) for part in self.parts)
+        for part in self.parts:  # noqa: SIM110 - a generator costs twice as much here
+            if not part.holds(subject):
+                return False
+        return True
 
 
 class AnyOf(Struct, frozen=True):
@@ -66,7 +69,10 @@ class AnyOf(Struct, frozen=True):
 
     def holds(self, subject: Subject) -> bool:
         """Return whether at least one part holds."""
-        return any(part.holds(subject) for part in self.parts)
+        for part in self.parts:  # noqa: SIM110 - a generator costs twice as much here
+            if part.holds(subject):
+                return True
+        return False
 
 
 class Not(Struct, frozen=True):
@@ -85,4 +91,45 @@ ALWAYS = All()
 
 def verdicts(condition: Condition, subject: Subject) -> list[Verdict]:
     """Return how every test in the condition went, in file order."""
-    raise NotImplementedError
+    return list(_judge(condition, subject, negated=False))
+
+
+def _judge(condition: Condition, subject: Subject, *, negated: bool) -> Iterator[Verdict]:
+    match condition:
+        case Test():
+            yield _judge_test(condition, subject, negated=negated)
+        case Not(part=part):
+            yield from _judge(part, subject, negated=not negated)
+        case All(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from _judge(part, subject, negated=negated)
+
+
+def _judge_test(test: Test, subject: Subject, *, negated: bool) -> Verdict:
+    before = len(subject.mismatches)
+    held = test.holds(subject) is not negated
+    why = f"{test.field} is {_show(test.read(subject), test.type)}"
+    if len(subject.mismatches) > before:
+        why += f", which is {_NO_SUCH[test.type]}"
+    if not held:
+        why += f", wants {'not ' * negated}{test.wants}"
+    elif test.operator not in EQUALITY and test.operator != "exists":
+        why += f", {'not ' * negated}{test.wants}"
+    return Verdict(field=test.field, place=test.place, held=held, why=why)
+
+
+def _show(value: Json, type: FieldType = "any") -> str:  # noqa: A002 - a field's type
+    match value:
+        case None:
+            return "absent"
+        case str():
+            return f'"{value[:_SHOWN]}{"…" * (len(value) > _SHOWN)}"'
+        case list():
+            shown = ", ".join(_show(item) for item in value[:_ITEMS])
+            return f"[{shown}{', …' * (len(value) > _ITEMS)}]"
+        case dict():
+            return "a mapping"
+        case float() if type == "duration":
+            return f"{value:.0f}s"
+        case _:
+            return str(written(value))

@@ -1,0 +1,212 @@
+"""How an operator compares a field with the values a rule wants.
+
+One law for all: an absent or null value matches nothing, a list matches if any of its items
+does, and a value of the wrong type matches nothing and is noted.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal, Protocol, TypeVar, cast
+
+import re2
+
+from router.core.field import Field, FieldType, Subject
+from router.core.notification import read_time
+from router.core.payload import Json
+
+Operator = Literal[
+    "is", "in", "exists", "starts_with", "ends_with", "contains", "glob", "matches",
+    "gt", "gte", "lt", "lte", "list",
+]  # fmt: skip
+Wanted = str | bool | int | float
+"""A value of the file, converted for its field: times in epoch seconds, durations in seconds."""
+Holds = Callable[[Subject], bool]
+
+EQUALITY = frozenset[Operator]({"is", "in", "list"})
+ORDER = frozenset[Operator]({"gt", "gte", "lt", "lte"})
+TEXTUAL = frozenset[Operator]({"starts_with", "ends_with", "contains", "glob", "matches"})
+OPERATORS: dict[FieldType, frozenset[Operator]] = {
+    "text": EQUALITY | TEXTUAL | {"exists"},
+    "word": EQUALITY | TEXTUAL | {"exists"},
+    "number": EQUALITY | ORDER | {"exists"},
+    "time": EQUALITY | ORDER | {"exists"},
+    "duration": ORDER | {"exists"},
+    "truth": EQUALITY | {"exists"},
+    "any": EQUALITY | TEXTUAL | ORDER | {"exists"},
+}
+"""Which operators a field of a type takes."""
+
+T = TypeVar("T")
+
+
+class Pattern(Protocol):
+    """What we use of a compiled regular expression, whose time is linear in the text."""
+
+    def search(self, text: str) -> object:
+        """Return something true if a part of the text matches."""
+
+    def fullmatch(self, text: str) -> object:
+        """Return something true if the whole text matches."""
+
+
+_WILD = re.compile(r"([*?])")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[-+]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][-+]?[0-9]{1,2})?")
+
+
+def compile_test(field: Field, operator: Operator, wanted: Collection[Wanted]) -> Holds:
+    """Return whether a subject's field compares so with at least one of the values.
+
+    Raises `re2.error` for a pattern that is no regular expression.
+    """
+    if operator == "exists":
+        return _compile_exists(field, wanted)
+    if operator in ORDER or field.type not in {"text", "word", "any"}:
+        numbers = [want for want in wanted if not isinstance(want, str)]
+        return _compile(field, _NUMBERS[field.type], compare_numbers(operator, numbers))
+    texts = [str(want) for want in wanted]
+    if operator in EQUALITY:
+        return _compile_equals(field, frozenset(texts))
+    return _compile(field, written, compare_texts(operator, texts))
+
+
+def written(value: Json) -> str | None:
+    """Return a single value as it is written, None for what is no single value."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            return None
+
+
+def whole(value: Json) -> int | None:
+    """Return a whole number given as number or text, None for what is none."""
+    if isinstance(value, str):
+        return int(value) if _WHOLE.fullmatch(value) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number(value: Json) -> int | float | None:
+    """Return a number given as number or text, None for what is none."""
+    if isinstance(value, str):
+        return whole(value) if _WHOLE.fullmatch(value) else _real(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _real(text: str) -> float | None:
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def truth(value: Json) -> bool | None:
+    """Return a truth value, None for what is none."""
+    return value if isinstance(value, bool) else None
+
+
+_NUMBERS: dict[FieldType, Callable[[Json], int | float | None]] = {
+    "number": whole,
+    "time": read_time,
+    "duration": number,
+    "truth": truth,
+    "any": number,
+}
+
+
+def _compile_exists(field: Field, wanted: Collection[Wanted]) -> Holds:
+    read, outcomes = field.read, frozenset(wanted)
+
+    def holds(subject: Subject) -> bool:
+        return (read(subject) is not None) in outcomes
+
+    return holds
+
+
+def _compile_equals(field: Field, accepted: frozenset[str]) -> Holds:
+    read = field.read
+    otherwise = _compile(field, written, accepted.__contains__)
+
+    def holds(subject: Subject) -> bool:
+        value = read(subject)
+        return value in accepted if isinstance(value, str) else otherwise(subject)
+
+    return holds
+
+
+def _compile(
+    field: Field, convert: Callable[[Json], T | None], accepts: Callable[[T], bool]
+) -> Holds:
+    read, name = field.read, field.name
+
+    def holds(subject: Subject) -> bool:
+        return compare(read(subject), subject)
+
+    def compare(value: Json, subject: Subject) -> bool:
+        if value is None:
+            return False
+        if isinstance(value, list):
+            held = [compare(item, subject) for item in value]
+            return True in held
+        converted = convert(value)
+        if converted is None:
+            subject.mismatches.append(name)
+            return False
+        return accepts(converted)
+
+    return holds
+
+
+def compare_texts(operator: Operator, wanted: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a text compares so with at least one of the texts.
+
+    All but `matches` ignore case. A glob covers the whole text, a pattern any part of it.
+    """
+    folded = tuple(want.casefold() for want in wanted)
+    match operator:
+        case "starts_with":
+            return lambda text: text.casefold().startswith(folded)
+        case "ends_with":
+            return lambda text: text.casefold().endswith(folded)
+        case "contains":
+            return lambda text: any(want in text.casefold() for want in folded)
+        case "glob":
+            globs = [_compile_glob(want) for want in folded]
+            return lambda text: any(glob.fullmatch(text.casefold()) for glob in globs)
+        case _:
+            patterns = [_compile_pattern(want) for want in wanted]
+            return lambda text: any(pattern.search(text) for pattern in patterns)
+
+
+def compare_numbers(
+    operator: Operator, wanted: Sequence[int | float]
+) -> Callable[[int | float], bool]:
+    """Return whether a number compares so with at least one of the numbers."""
+    least, most, equal = min(wanted), max(wanted), frozenset(wanted)
+    match operator:
+        case "gt":
+            return lambda value: value > least
+        case "gte":
+            return lambda value: value >= least
+        case "lt":
+            return lambda value: value < most
+        case "lte":
+            return lambda value: value <= most
+        case _:
+            return lambda value: value in equal
+
+
+def _compile_pattern(pattern: str) -> Pattern:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return cast(Pattern, re2.compile(pattern, options))
+
+
+def _compile_glob(glob: str) -> Pattern:
+    """Return the pattern of a text in which `*` stands for any run, `?` for one character."""
+    parts = ({"*": ".*", "?": "."}.get(part, re2.escape(part)) for part in _WILD.split(glob))
+    return _compile_pattern("(?s)" + "".join(parts))
