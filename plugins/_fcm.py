@@ -1,0 +1,298 @@
+"""Firebase Cloud Messaging, one of the providers of `push`.
+
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages (requests),
+https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (answers),
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest (tokens).
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from apprise.plugins.base import NotifyBase
+from apprise.plugins.fcm import NotifyFCM
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from msgspec import Meta, Struct
+
+from router import Message, Secret
+from router.bridge import Facade, Hop, Reading, Request, Response
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFETIME = 3600
+LEEWAY = 60.0
+"""Seconds before its end at which an access token is replaced."""
+
+ROOM = 4000
+"""Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
+LONGEST_TTL = 28 * 86400
+EXPENDABLE = ("message", "custom", "senderAvatar", "receiverAvatar")
+"""What is left out first, in this order, when a message does not fit."""
+WORDS = {"title": 200, "body": 800}
+"""Bytes of the words that stay even where other data must go for them."""
+
+BAD_TOKEN = "INVALID_ARGUMENT of the token"  # noqa: S105 - a name
+
+ANSWERS: Mapping[int | str, Reading] = {
+    "UNREGISTERED": "gone",
+    "NOT_FOUND": "gone",
+    BAD_TOKEN: "gone",
+    "SENDER_ID_MISMATCH": "rejected",
+    "THIRD_PARTY_AUTH_ERROR": "rejected",
+    404: "suspend",
+}
+"""What FCM means; a 404 that is not FCM's own comes from a wrong address, not a dead token."""
+
+
+class ServiceAccount(Struct, frozen=True, kw_only=True):
+    """What a Google service account file says."""
+
+    type: str
+    project_id: str
+    private_key_id: str
+    private_key: str
+    client_email: str
+    token_uri: str = TOKEN_URI
+
+
+class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Firebase Cloud Messaging, HTTP v1."""
+
+    service_account: Annotated[
+        Secret,
+        Meta(
+            description="Text of the service account's JSON file, as ${file:/run/secrets/fcm.json}."
+        ),
+    ]
+    notification_block: Annotated[
+        bool,
+        Meta(
+            description="Let the device show the message itself. CometChat's SDKs want data alone."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no service account."""
+        _load_key(_read_account(self.service_account))
+
+
+@cache
+def make_placeholder() -> str:
+    """Return a service account of nobody's, for sandbox mode."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    account = ServiceAccount(
+        type="service_account",
+        project_id="sandbox",
+        private_key_id="sandbox",
+        private_key=pem.decode(),
+        client_email="router@sandbox.iam.gserviceaccount.com",
+    )
+    return msgspec.json.encode(account).decode()
+
+
+class FcmMessage(NotifyFCM):
+    """One message to one device, composed elsewhere; it bears the token it is given."""
+
+    def __init__(self, *, message: dict[str, Any], bearer: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
+        """Hold the message as FCM is to get it."""
+        super().__init__(apikey="unused", **options)
+        self.project = options["project"]
+        self.targets = [message["token"]]
+        self._content = msgspec.json.encode({"message": message})
+        self._bearer = bearer
+
+    def send(self, *_: object, **__: object) -> bool:
+        """Post the message and return whether FCM took it."""
+        answer = Facade().post(
+            self.notify_oauth2_url.format(project=self.project),
+            data=self._content,
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self._bearer}",
+            },
+        )
+        return answer.status_code == HTTPStatus.OK
+
+
+class Fcm:
+    """One Firebase project: its key, loaded once, and the access token that the key earned."""
+
+    def __init__(self, settings: FcmSettings) -> None:
+        """Load the key."""
+        self.account = _read_account(settings.service_account)
+        self._key = _load_key(self.account)
+        self._block = settings.notification_block
+        self._token = ""
+        self._ends = 0.0
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether the access token can still be used."""
+        return now < self._ends - LEEWAY
+
+    def ask(self, now: float) -> Request:
+        """Return the signed request for an access token."""
+        head = {"typ": "JWT", "alg": "RS256", "kid": self.account.private_key_id}
+        claims = {
+            "iss": self.account.client_email,
+            "scope": SCOPE,
+            "aud": self.account.token_uri,
+            "iat": int(now),
+            "exp": int(now) + LIFETIME,
+        }
+        content = f"{_pack(msgspec.json.encode(head))}.{_pack(msgspec.json.encode(claims))}"
+        signature = self._key.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
+        form = {"grant_type": GRANT, "assertion": f"{content}.{_pack(signature)}"}
+        return Request(
+            method="POST",
+            url=self.account.token_uri,
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+        )
+
+    def keep(self, hop: Hop, now: float) -> bool:
+        """Keep the access token in an answer; return whether there was one."""
+        token, seconds = hop.field("access_token"), hop.field("expires_in")
+        if hop.status != HTTPStatus.OK or not isinstance(token, str):
+            return False
+        self._token = token
+        self._ends = now + (seconds if isinstance(seconds, int) else LIFETIME)
+        return True
+
+    def drop(self) -> None:
+        """Forget the access token: FCM does not take it any more."""
+        self._ends = 0.0
+
+    def build(self, message: Message, now: float) -> tuple[type[NotifyBase], dict[str, Any]]:
+        """Return Apprise's class for FCM and what it is made with."""
+        return FcmMessage, {
+            "project": self.account.project_id,
+            "bearer": self._token,
+            "message": compose(message, now=now, block=self._block),
+        }
+
+
+def read_code(hop: Hop) -> str:
+    """Return FCM's error code, empty when it took the message; one may blame the token."""
+    if hop.status == HTTPStatus.OK:
+        return ""
+    details = hop.field("error", "details")
+    codes = (
+        [d.get("errorCode") for d in details if isinstance(d, dict)]
+        if isinstance(details, list)
+        else []
+    )
+    code = next((c for c in codes if isinstance(c, str)), hop.field("error", "status"))
+    if code == "INVALID_ARGUMENT" and "registration token" in str(hop.field("error", "message")):
+        return BAD_TOKEN
+    return code if isinstance(code, str) else ""
+
+
+def answer(request: Request) -> Response:
+    """Answer as Google does: a token, or the name of a message."""
+    if request.url.endswith("/messages:send"):
+        return Response(status=200, body=b'{"name": "projects/sandbox/messages/1"}')
+    return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
+
+
+def compose(message: Message, *, now: float, block: bool) -> dict[str, Any]:
+    """Return FCM's message: the payload's keys as texts, within what FCM takes."""
+    data = {name: _text(value) for name, value in message.notification.details.items()}
+    extras = {"link": message.link, "image": message.image, "sound": message.sound}
+    data |= {name: value for name, value in extras.items() if value}
+    if message.badge is not None:
+        data["badge"] = str(message.badge)
+    data |= message.data | {"title": message.title, "body": message.body}
+    data = {name: value for name, value in data.items() if not _is_reserved(name)}
+    android: dict[str, Any] = {
+        "priority": "HIGH" if message.priority == "high" else "NORMAL",
+        "ttl": f"{max(0, min(int(message.expires - now), LONGEST_TTL))}s",
+    }
+    if message.collapse:
+        android["collapse_key"] = message.collapse
+    content: dict[str, Any] = {"token": message.address, "android": android}
+    if block:
+        content["notification"] = {name: cut(data[name], size) for name, size in WORDS.items()}
+    content["data"] = fit(data, ROOM - measure(content.get("notification", {})))
+    return content
+
+
+def fit(data: dict[str, str], room: int) -> dict[str, str]:
+    """Return data of at most so many bytes.
+
+    What is expendable goes first, then the body is cut; where even a short body finds no
+    room, the longest of the other data goes too.
+    """
+    kept = dict(data)
+    for name in EXPENDABLE:
+        if measure(kept) > room:
+            kept.pop(name, None)
+    if measure(kept) <= room:
+        return kept
+    kept |= {name: cut(data[name], size) for name, size in WORDS.items()}
+    while measure(kept) > room:
+        del kept[max(kept.keys() - WORDS.keys(), key=lambda name: len(name + kept[name]))]
+    left = room - measure(kept) + len(kept["body"].encode())
+    return kept | {"body": cut(data["body"], left)}
+
+
+def measure(data: Mapping[str, str]) -> int:
+    """Return the bytes of keys and values, as FCM counts them."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in data.items())
+
+
+def cut(text: str, size: int) -> str:
+    """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
+    whole = text.encode()
+    if len(whole) <= size:
+        return text
+    return whole[: size - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def _text(value: object) -> str:
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case _:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_reserved(name: str) -> bool:
+    return name in {"from", "message_type"} or name.startswith(("google", "gcm"))
+
+
+def _read_account(secret: Secret) -> ServiceAccount:
+    try:
+        account = msgspec.json.decode(secret.reveal(), type=ServiceAccount)
+    except (msgspec.DecodeError, ValueError):
+        raise ValueError("service_account: must be the text of the JSON file itself") from None
+    if account.type != "service_account":
+        raise ValueError("service_account: must be a file of type service_account")
+    return account
+
+
+def _load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(account.private_key.encode(), password=None)
+    except (TypeError, ValueError):
+        key = None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("service_account: private_key must be an RSA key in PEM")  # noqa: TRY004 - a wrong value
+    return key
+
+
+def _pack(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

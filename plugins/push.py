@@ -1,0 +1,148 @@
+"""Deliver to the apps on a recipient's devices.
+
+The provider is picked by the device's platform, in CometChat's spelling (`fcm_android`,
+`fcm_web`, …): https://www.cometchat.com/docs/notifications/push-integration
+A destination fixed in the rules is a token of FCM.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, ClassVar
+
+from apprise.plugins.base import NotifyBase
+from msgspec import Meta
+
+from router import (
+    Delivered,
+    Limits,
+    Message,
+    Outcome,
+    Register,
+    Rejected,
+    Retry,
+    Settings,
+    Suspend,
+    hookimpl,
+)
+from router.bridge import (
+    AppriseChannel,
+    Hop,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    judge,
+)
+from router.plugins._fcm import (
+    ANSWERS,
+    ROOM,
+    Fcm,
+    FcmSettings,
+    answer,
+    make_placeholder,
+    read_code,
+)
+
+
+class PushSettings(Settings, frozen=True):
+    """Settings of `plugin: push`; at least one provider."""
+
+    fcm: Annotated[
+        FcmSettings | None, Meta(description="Firebase Cloud Messaging: Android, web, iOS.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a channel without a provider."""
+        if self.fcm is None:
+            raise ValueError("names no provider; write `fcm: {service_account: …}`")
+
+
+class Push(AppriseChannel[PushSettings]):
+    """One message to one device."""
+
+    name = "push"
+    Settings = PushSettings
+    limits = Limits(payload=ROOM)
+    answers = ANSWERS
+    placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
+        "fcm.service_account": make_placeholder
+    }
+
+    clock: Callable[[], float] = staticmethod(time.time)
+
+    def __init__(self, settings: PushSettings, transport: Transport) -> None:
+        """Load the providers' credentials."""
+        super().__init__(settings, transport)
+        self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
+        self._renewing = asyncio.Lock()
+
+    async def send(self, message: Message) -> Outcome:
+        """Try once to reach the device."""
+        platform = message.device.platform if message.device else "fcm"
+        if self._fcm is None or not platform.lower().startswith("fcm"):
+            return Rejected(reason=f"no provider is configured for devices of {platform}")
+        return await self._renew(self._fcm) or await super().send(message)
+
+    async def check(self) -> Outcome | None:
+        """Fetch an access token, as every send needs one."""
+        return None if self._fcm is None else await self._fetch_token(self._fcm)
+
+    async def _renew(self, fcm: Fcm) -> Outcome | None:
+        """Return None with an access token at hand, else why there is none."""
+        if fcm.is_fresh(self.clock()):
+            return None
+        async with self._renewing:
+            if fcm.is_fresh(self.clock()):
+                return None
+            outcome = await self._fetch_token(fcm)
+            return None if isinstance(outcome, Delivered) else outcome
+
+    async def _fetch_token(self, fcm: Fcm) -> Outcome:
+        """Return `Delivered`, or `Suspend`: without an access token no message goes out."""
+        now = self.clock()
+        request = fcm.ask(now)
+        try:
+            hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))
+        except TransportError as error:
+            return Suspend(reason=f"no access token: {error.reason}")
+        if fcm.keep(hop, now):
+            return Delivered(status=hop.status)
+        asked = judge([hop], answers={}, now=now)
+        after = asked.after if isinstance(asked, Retry) else None
+        why = hop.field("error") or hop.status
+        return Suspend(reason=f"no access token: {why}", after=after, status=hop.status)
+
+    def plugin(self, message: Message) -> tuple[type[NotifyBase], dict[str, Any]] | None:
+        """Return Apprise's class for the device's provider, holding the message."""
+        return None if self._fcm is None else self._fcm.build(message, self.clock())
+
+    def write(self, message: Message) -> tuple[str, str]:
+        """Return a body that Apprise lets pass; `plugin` holds the real one."""
+        return "", message.body or message.title or message.kind
+
+    def error_code(self, hop: Hop) -> str:
+        """Return the provider's error code."""
+        return read_code(hop)
+
+    def handle(self, hop: Hop) -> str:
+        """Return the message's name at the provider."""
+        name = hop.field("name")
+        return name if isinstance(name, str) else ""
+
+    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
+        """Let the next send fetch a new access token where this one was refused."""
+        if self._fcm is not None and hops and hops[-1].status == HTTPStatus.UNAUTHORIZED:
+            self._fcm.drop()
+        return None
+
+    def sandbox(self, request: Request) -> Response:
+        """Answer as the provider does."""
+        return answer(request)
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Offer the channel."""
+    register(Push)

@@ -1,0 +1,250 @@
+"""Deliver as a text message through any SMS provider that Apprise knows.
+
+Segments: 3GPP TS 23.038 (the GSM alphabet) and https://www.twilio.com/docs/glossary/what-sms-character-limit
+Answers: https://www.twilio.com/docs/api/errors, https://developer.vonage.com/en/api-errors/sms,
+https://developers.clicksend.com/docs, https://docs.seven.io/en/rest-api/return-codes,
+https://www.infobip.com/docs/developer-resources/errors-and-responses/response-codes
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, Literal
+
+from apprise.utils.parse import is_phone_no
+from msgspec import Meta
+from msgspec.structs import replace
+
+from router import Limits, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
+from router.bridge import AppriseChannel, Hop, Reading, Request, Response
+
+VENDORS = {
+    "nexmo": "vonage",
+    "elks": "46elks",
+    "kudosity": "burstsms",
+    "klr": "kaleyra",
+    "mobilemsg": "mobilemessage",
+    "smseagles": "smseagle",
+    "smsmanager": "smsmgr",
+}
+"""Apprise's second names."""
+
+SCHEMES = (
+    {"46elks", "atalk", "bulksms", "bulkvs", "burstsms", "clickatell", "clicksend", "cm", "d7sms"}
+    | {"eight00com", "exotel", "httpsms", "infobip", "kaleyra", "kavenegar", "mobilemessage"}
+    | {"msg91", "msgbird", "notifyre", "octopush", "ringc", "serwersms", "seven", "sfr", "sinch"}
+    | {"smsc", "smseagle", "smsmgr", "smstunnel", "sns", "telesign", "telnyx", "twilio", "voipms"}
+    | {"vonage", *VENDORS}
+)
+"""The providers in Apprise 2.2 that send text messages."""
+
+GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+GSM_PAIRS = frozenset("^{}\\[~]|€\f")
+"""Characters that take two places in the GSM alphabet."""
+
+ONE = {"gsm": 160, "ucs2": 70}
+MANY = {"gsm": 153, "ucs2": 67}
+"""Places in a message alone, and in each of several that a phone joins."""
+
+ANSWERS: Mapping[int | str, Reading] = {
+    402: "suspend",
+    "twilio 20003": "suspend",
+    "twilio 20005": "suspend",
+    "twilio 20404": "suspend",
+    "twilio 20429": "retry",
+    "twilio 14107": "retry",
+    "twilio 21211": "gone",
+    "twilio 21217": "gone",
+    "twilio 21614": "gone",
+    "twilio 21212": "suspend",
+    "twilio 21606": "suspend",
+    "twilio 21659": "suspend",
+    "twilio 21660": "suspend",
+    "twilio 404": "suspend",
+    "vonage 1": "retry",
+    "vonage 4": "suspend",
+    "vonage 5": "retry",
+    "vonage 8": "suspend",
+    "vonage 9": "suspend",
+    "vonage 10": "retry",
+    "vonage 11": "suspend",
+    "vonage 14": "suspend",
+    "vonage 15": "suspend",
+    "clicksend MISSING_CREDENTIALS": "suspend",
+    "clicksend INVALID_CREDENTIALS": "suspend",
+    "clicksend ACCOUNT_NOT_ACTIVATED": "suspend",
+    "clicksend INSUFFICIENT_CREDIT": "suspend",
+    "clicksend INVALID_SENDER_ID": "suspend",
+    "clicksend THROTTLED": "retry",
+    "clicksend INTERNAL_ERROR": "retry",
+    "seven 403": "suspend",
+    "seven 500": "suspend",
+    "seven 600": "retry",
+    "seven 700": "retry",
+    "seven 900": "suspend",
+    "seven 902": "suspend",
+    "seven 903": "suspend",
+    "infobip REJECTED_NOT_ENOUGH_CREDITS": "suspend",
+    "infobip REJECTED_SENDER": "suspend",
+    "infobip REJECTED_SYSTEM_ERROR": "retry",
+}
+"""What providers mean, where HTTP does not say it; every other code is `rejected`."""
+
+
+class SmsSettings(Settings, frozen=True):
+    """Settings of `plugin: sms`."""
+
+    url: Annotated[
+        Secret,
+        Meta(description="Apprise URL of the provider, as twilio://SID:TOKEN@+15005550006/{to}."),
+    ]
+    overflow: Annotated[
+        Literal["cut", "split"],
+        Meta(description="What does not fit one text message is cut off, or sent in segments."),
+    ] = "cut"
+    segments: Annotated[
+        int, Meta(description="At most so many segments when `overflow: split`.", ge=1, le=10)
+    ] = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what sends no text messages."""
+        scheme = read_scheme(self.url)
+        if scheme == "plivo":
+            raise ValueError(
+                "url: Apprise 2.2 posts to a wrong address of Plivo, use another provider"
+            )
+        if scheme not in SCHEMES:
+            raise ValueError(
+                f"url: {scheme or 'this'} sends no text messages, write `plugin: apprise`"
+            )
+
+
+class Sms(AppriseChannel[SmsSettings]):
+    """One text to one phone."""
+
+    name = "sms"
+    Settings = SmsSettings
+    answers = ANSWERS
+    limits = Limits()
+    placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
+        "url": f"twilio://AC{'0' * 32}:{'0' * 32}@+15005550006/{{to}}"
+    }
+
+    async def send(self, message: Message) -> Outcome:
+        """Try once to send the text; the number needs its country code."""
+        if not self.needs_contact(self.settings):
+            return await super().send(message)
+        number = is_phone_no(message.address)
+        if not number:
+            return Rejected(reason="the address is no phone number with a country code")
+        return await super().send(replace(message, address=f"+{number['full']}"))
+
+    def write(self, message: Message) -> tuple[str, str]:
+        """Return the title's line and the body as one text of so many segments."""
+        told = message.kind == "digest" or not message.title
+        text = message.body if told else f"{message.title}\n{message.body}"
+        return "", fit(text, self.settings.segments if self.settings.overflow == "split" else 1)
+
+    def error_code(self, hop: Hop) -> str:
+        """Return the provider and its error code."""
+        scheme = read_scheme(self.settings.url)
+        vendor = VENDORS.get(scheme, scheme)
+        code = READERS[vendor](hop) if vendor in READERS else None
+        return "" if code is None else f"{vendor} {code}"
+
+    def handle(self, hop: Hop) -> str:
+        """Return the provider's id for the text."""
+        paths = (("sid",), ("messages", 0, "message-id"), ("messages", 0, "messageId"), ("id",))
+        found = (hop.field(*path) for path in paths)
+        return next((text for text in found if isinstance(text, str)), "")
+
+    def sandbox(self, request: Request) -> Response:
+        """Answer as the provider does to a text it took."""
+        host = request.url.split("/", 3)[2]
+        return Response(status=200, body=TAKEN.get(host, b"{}"))
+
+
+TAKEN = {
+    "api.twilio.com": b'{"sid": "SM00000000000000000000000000000000", "status": "queued"}',
+    "rest.nexmo.com": b'{"messages": [{"status": "0", "message-id": "sandbox"}]}',
+    "rest.clicksend.com": b'{"data": {"messages": [{"status": "SUCCESS"}]}}',
+    "gateway.seven.io": b'{"success": "100"}',
+}
+
+
+def read_scheme(url: Secret) -> str:
+    """Return what stands before `://`, in lower case."""
+    return url.reveal().partition("://")[0].lower()
+
+
+def fit(text: str, segments: int) -> str:
+    """Return as much of a text as so many segments hold, with a mark where it was cut."""
+    alphabet = tell_alphabet(text)
+    room = ONE[alphabet] if segments == 1 else MANY[alphabet] * segments
+    if measure(text, alphabet) <= max(room, ONE[alphabet]):
+        return text
+    mark = "..." if alphabet == "gsm" else "…"
+    room -= measure(mark, alphabet)
+    kept = 0
+    for character in text:
+        room -= measure(character, alphabet)
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept].rstrip() + mark
+
+
+def tell_alphabet(text: str) -> Literal["gsm", "ucs2"]:
+    """Return the alphabet a text goes out in: one character outside of GSM changes all."""
+    return "gsm" if GSM.union(GSM_PAIRS).issuperset(text) else "ucs2"
+
+
+def measure(text: str, alphabet: Literal["gsm", "ucs2"]) -> int:
+    """Return how many places a text takes."""
+    if alphabet == "gsm":
+        return len(text) + sum(character in GSM_PAIRS for character in text)
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _read_twilio(hop: Hop) -> object:
+    if hop.status in {200, 201}:
+        return None
+    return hop.field("code") or (404 if hop.status == 404 else None)  # noqa: PLR2004 - HTTP's own number
+
+
+def _read_vonage(hop: Hop) -> object:
+    status = hop.field("messages", 0, "status")
+    return None if status in {None, "0"} else status
+
+
+def _read_clicksend(hop: Hop) -> object:
+    status = hop.field("data", "messages", 0, "status") or hop.field("response_code")
+    return None if status in {None, "SUCCESS"} else status
+
+
+def _read_seven(hop: Hop) -> object:
+    code = hop.field("success")
+    return None if code in {None, "100", 100} else code
+
+
+def _read_infobip(hop: Hop) -> object:
+    status = hop.field("messages", 0, "status", "groupName")
+    failed = status in {"REJECTED", "UNDELIVERABLE", "EXPIRED"}
+    return hop.field("messages", 0, "status", "name") if failed else None
+
+
+READERS: Mapping[str, Callable[[Hop], object]] = {
+    "twilio": _read_twilio,
+    "vonage": _read_vonage,
+    "clicksend": _read_clicksend,
+    "seven": _read_seven,
+    "infobip": _read_infobip,
+}
+"""Where a provider's answer holds its error code; several say 200 and fail."""
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Offer the channel."""
+    register(Sms)
