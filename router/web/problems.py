@@ -1,0 +1,104 @@
+"""Errors as the web answers them: one body for all, and never more than the caller may know."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from msgspec import Struct
+
+from router.core.errors import PayloadError
+from router.queue.ports import JournalUnavailable
+from router.store.errors import (
+    AppUnclear,
+    CursorInvalid,
+    Fault,
+    RecipientInvalid,
+    StoreUnavailable,
+)
+
+_log = structlog.get_logger(__name__)
+
+RETRY_AFTER = "5"
+"""Seconds after which a caller may come again when nothing could be written."""
+
+
+class ErrorBody(Struct, frozen=True, kw_only=True):
+    """What every error answers: what it is, what to do, and each thing at fault."""
+
+    message: str
+    detail: str
+    problems: tuple[Fault, ...] = ()
+
+
+class Refused(HTTPException):
+    """A request that is answered with an error; raise it from any handler."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        faults: Sequence[Fault] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Say with which status, what to do about it, and everything at fault."""
+        super().__init__(detail=detail, status_code=status.value, headers=headers or {})
+        self.body = ErrorBody(message=status.phrase.lower(), detail=detail, problems=tuple(faults))
+
+
+def refusal(error: Exception) -> Refused:
+    """Return the answer to an error; one that nobody foresaw is logged and tells nothing."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, JournalUnavailable | StoreUnavailable):
+        return Refused(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the database does not answer at the moment; come again later",
+            headers={"Retry-After": RETRY_AFTER},
+        )
+    if isinstance(error, HTTPException):
+        return _translated(error)
+    if found := _faults(error):
+        detail, faults = found
+        return Refused(HTTPStatus.BAD_REQUEST, detail, faults=faults)
+    _log.error("a request failed", exc_info=error)
+    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, _DETAILS[HTTPStatus.INTERNAL_SERVER_ERROR])
+
+
+def answer_error(_: Request[None, None, State], error: Exception) -> Response[ErrorBody]:
+    """Answer any error of a handler, the framework's own included."""
+    refused = refusal(error)
+    headers = {**(refused.headers or {}), "Cache-Control": "no-store"}
+    return Response(refused.body, status_code=refused.status_code, headers=headers)
+
+
+def _faults(error: Exception) -> tuple[str, tuple[Fault, ...]] | None:
+    if isinstance(error, PayloadError):
+        faults = (Fault(error.path, error.reason),)
+        return "this is no payload of a custom provider; see `problems`", faults
+    if isinstance(error, RecipientInvalid):
+        return "the recipient cannot be as asked; see `problems`", error.faults
+    if isinstance(error, AppUnclear):
+        return "name the app; see `problems`", (Fault("appId", str(error)),)
+    if isinstance(error, CursorInvalid):
+        return "start the list again without `cursor`", (Fault("?cursor", str(error)),)
+    return None
+
+
+def _translated(error: HTTPException) -> Refused:
+    status = HTTPStatus(error.status_code)
+    headers = {name.title(): text for name, text in (error.headers or {}).items()}
+    detail = _DETAILS.get(status, "the request cannot be answered as it is")
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"use {headers.get('Allow', 'another method')}"
+    return Refused(status, detail, headers=headers)
+
+
+_DETAILS = {
+    HTTPStatus.NOT_FOUND: "there is nothing here; /docs/openapi.json lists what there is",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body may hold 1 MiB",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the router failed, and its log says how",
+}
