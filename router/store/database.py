@@ -1,19 +1,47 @@
 """The database: connections to read, and the one connection that writes."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from router.store.errors import DatabaseUnusable, StoreUnavailable
+from router.store.line import AsyncLine, Line, ThreadLine
 from router.store.writer import Writer
 
 T = TypeVar("T")
 
+HEAD = "0001"
+"""The revision of the schema this version works with."""
+
+READERS = 4
+"""How many queries may run at the same time."""
+
+BUSY = 5.0
+"""Seconds a statement waits for another process that writes."""
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    f"busy_timeout={BUSY * 1000:.0f}",
+    "temp_store=MEMORY",
+    "journal_size_limit=67108864",
+)
+
 
 class Database:
-    """An open database: `read` runs a query on a pool, `writer` is the only way to change it."""
+    """An open database: `read` runs a query on a pool, `writer` is the only way to change it.
 
-    writer: Writer
+    Queries and work are plain functions of a connection, so that the same statements run on a
+    thread, on asyncio, and inside a migration.
+    """
+
+    def __init__(self, readers: AsyncEngine, line: Line) -> None:
+        """Read over a pool and write over a line; use `open`."""
+        self._readers = readers
+        self.writer = Writer(line)
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = False) -> "Database":
@@ -23,25 +51,167 @@ class Database:
         must have been migrated by `router migrate`. Raises `DatabaseUnusable` with the remedy
         when its schema is older or newer than this version, or it cannot be reached.
         """
-        raise NotImplementedError
+        parsed = parse(url)
+        readers = _open_readers(parsed)
+        try:
+            if migrate and is_sqlite(parsed):
+                await _bring_up(parsed, readers)
+            else:
+                await _require_head(parsed, readers)
+        except BaseException:
+            await readers.dispose()
+            raise
+        return cls(readers, _open_line(parsed, readers))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Return what the query gives on a reading connection."""
-        raise NotImplementedError
+        """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
+        try:
+            async with self._readers.connect() as connection:
+                return await connection.run_sync(query)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work gives, once it is committed; raises `StoreUnavailable`."""
-        raise NotImplementedError
+        return await self.writer.run(work)
 
     async def check(self) -> None:
         """Return when the database answers; raises `StoreUnavailable` when it does not."""
-        raise NotImplementedError
+        await self.read(lambda connection: connection.execute(text("SELECT 1")))
 
     async def close(self) -> None:
         """Write what still waits, and close every connection."""
-        raise NotImplementedError
+        await self.writer.close()
+        await self._readers.dispose()
 
 
 async def migrate(url: str) -> str:
-    """Bring the schema of a database up to date; return the revision it has now."""
-    raise NotImplementedError
+    """Bring the schema of a database up to date; return the revision it has now.
+
+    An SQLite file that is not there is made. Raises `DatabaseUnusable` when the database is
+    newer than this version or cannot be reached.
+    """
+    parsed = parse(url)
+    readers = _open_readers(parsed)
+    try:
+        await _bring_up(parsed, readers)
+    finally:
+        await readers.dispose()
+    return HEAD
+
+
+async def _require_head(url: URL, readers: AsyncEngine) -> None:
+    stamp = await _stamp(readers, url)
+    if stamp != HEAD:
+        raise DatabaseUnusable(_remedy(stamp, url))
+
+
+async def _bring_up(url: URL, readers: AsyncEngine) -> None:
+    stamp = await _stamp(readers, url)
+    if stamp == HEAD:
+        return
+    if stamp is not None and stamp > HEAD:
+        raise DatabaseUnusable(_remedy(stamp, url))
+    line = _open_line(url, readers)
+    try:
+        await line.commit(_upgrade)
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be migrated: {_said(error)}") from error
+    finally:
+        await line.close()
+
+
+def parse(url: str) -> URL:
+    """Return a URL taken apart; raises `DatabaseUnusable` for one that cannot work."""
+    example = "as in sqlite+aiosqlite:///router.db"
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError, ImportError) as error:
+        raise DatabaseUnusable(f"ROUTER_DATABASE is no SQLAlchemy URL, {example}") from error
+    if not parsed.get_dialect().is_async:
+        raise DatabaseUnusable(f"ROUTER_DATABASE must name an asyncio driver, {example}")
+    if is_sqlite(parsed) and parsed.database in {None, "", ":memory:"}:
+        raise DatabaseUnusable(f"ROUTER_DATABASE must name a file, {example}")
+    return parsed
+
+
+def is_sqlite(url: URL) -> bool:
+    """Return whether the URL leads to an SQLite file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def _open_readers(url: URL) -> AsyncEngine:
+    try:
+        engine = create_async_engine(
+            url, isolation_level="AUTOCOMMIT", pool_size=READERS, max_overflow=0, pool_timeout=30
+        )
+    except ImportError as error:
+        raise DatabaseUnusable(f"{url.drivername}: {error}; install its extra") from error
+    if is_sqlite(url):
+        event.listen(engine.sync_engine, "connect", _prepare)
+    return engine
+
+
+def _open_line(url: URL, readers: AsyncEngine) -> Line:
+    if not is_sqlite(url):
+        return AsyncLine(readers.execution_options(isolation_level="READ COMMITTED"))
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), pool_size=1, max_overflow=0)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return ThreadLine(engine)
+
+
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver has
+    connection.isolation_level = None  # the driver shall begin nothing by itself
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+async def _stamp(engine: AsyncEngine, url: URL) -> str | None:
+    """Return the revision a database has; None when it has no tables of ours."""
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_read_stamp)
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be opened: {_said(error)}") from error
+
+
+def _read_stamp(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    from router.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
+
+    upgrade(connection, HEAD)
+
+
+def _remedy(stamp: str | None, url: URL) -> str:
+    name = _name(url)
+    if stamp is not None and stamp > HEAD:
+        return (
+            f"{name} is at revision {stamp}, made by a newer version of the router than this one,"
+            f" which knows up to {HEAD}; install that version, or restore a backup"
+        )
+    state = "has no tables yet" if stamp is None else f"is at revision {stamp}, not {HEAD}"
+    return f"{name} {state}; run: router migrate"
+
+
+def _name(url: URL) -> str:
+    return f"the database {url.database}" if is_sqlite(url) else "the database"
+
+
+def _said(error: BaseException) -> str:
+    """Return what the driver said, without statement, values or credentials."""
+    said = getattr(error, "orig", None) or error
+    lines = str(said).splitlines()
+    return lines[0] if lines else type(said).__name__

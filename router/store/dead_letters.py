@@ -28,6 +28,9 @@ class DeadLetterFilter(Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
+ALL = DeadLetterFilter()
+
+
 class DeadLetter(Struct, frozen=True, kw_only=True):
     """A dead delivery, or a notification that could not be decided.
 
@@ -58,18 +61,18 @@ class DeadLetters:
 
     async def list(
         self,
-        filter: DeadLetterFilter = DeadLetterFilter(),  # noqa: A002 - what it is
+        filter: DeadLetterFilter = ALL,  # noqa: A002 - what it is
         limit: int = LIMIT,
         cursor: str | None = None,
     ) -> Page[DeadLetter]:
         """Return a page of dead letters, newest first; raises `CursorInvalid`."""
         raise NotImplementedError
 
-    async def count(self, filter: DeadLetterFilter = DeadLetterFilter()) -> int:  # noqa: A002
+    async def count(self, filter: DeadLetterFilter = ALL) -> int:  # noqa: A002
         """Return how many there are."""
         raise NotImplementedError
 
-    async def get(self, id: str) -> DeadLetter | None:  # noqa: A002 - what it is
+    async def get(self, id: str) -> DeadLetter | None:
         """Return one dead letter; None when there is none by that id."""
         raise NotImplementedError
 

@@ -37,6 +37,10 @@ class DeliveryFilter(Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
+ALL_NOTIFICATIONS = NotificationFilter()
+ALL_DELIVERIES = DeliveryFilter()
+
+
 class NotificationItem(Struct, frozen=True, kw_only=True):
     """A notification in a list; `recipient` is the uid, times are epoch seconds."""
 
@@ -100,31 +104,31 @@ class Log:
 
     async def notifications(
         self,
-        filter: NotificationFilter = NotificationFilter(),  # noqa: A002 - what it is
+        filter: NotificationFilter = ALL_NOTIFICATIONS,  # noqa: A002 - what it is
         limit: int = LIMIT,
         cursor: str | None = None,
     ) -> Page[NotificationItem]:
         """Return a page of notifications; raises `CursorInvalid`."""
         raise NotImplementedError
 
-    async def notification(self, id: str) -> Timeline | None:  # noqa: A002 - what it is
+    async def notification(self, id: str) -> Timeline | None:
         """Return a notification's timeline; None when there is none by that id."""
         raise NotImplementedError
 
-    async def payload(self, id: str) -> Notification | None:  # noqa: A002 - what it is
+    async def payload(self, id: str) -> Notification | None:
         """Return a notification with the payload it came from, for explain and replay."""
         raise NotImplementedError
 
     async def deliveries(
         self,
-        filter: DeliveryFilter = DeliveryFilter(),  # noqa: A002 - what it is
+        filter: DeliveryFilter = ALL_DELIVERIES,  # noqa: A002 - what it is
         limit: int = LIMIT,
         cursor: str | None = None,
     ) -> Page[DeliveryItem]:
         """Return a page of deliveries; raises `CursorInvalid`."""
         raise NotImplementedError
 
-    async def delivery(self, id: str) -> DeliveryTrail | None:  # noqa: A002 - what it is
+    async def delivery(self, id: str) -> DeliveryTrail | None:
         """Return a delivery with its attempts; None when there is none by that id."""
         raise NotImplementedError
 

@@ -25,8 +25,8 @@ class Change(Struct, frozen=True, kw_only=True):
 
     contacts: dict[str, str | None] | UnsetType = UNSET
     attributes: dict[str, Scalar | None] | UnsetType = UNSET
-    timezone: str | None | UnsetType = UNSET
-    locale: str | None | UnsetType = UNSET
+    timezone: str | UnsetType | None = UNSET
+    locale: str | UnsetType | None = UNSET
     muted: dict[str, float | None] | UnsetType = UNSET
     opt_outs: list[str] | UnsetType = UNSET
 

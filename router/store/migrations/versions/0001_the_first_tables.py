@@ -1,0 +1,184 @@
+"""The first tables."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _column(name: str, kind: Any = sa.Text, **options: Any) -> sa.Column[Any]:  # noqa: ANN401 - what Column takes
+    return sa.Column(name, kind, **{"nullable": False, **options})
+
+
+def _key(name: str, kind: Any = ID) -> sa.Column[Any]:  # noqa: ANN401 - what Column takes
+    return sa.Column(name, kind, primary_key=True)
+
+
+def _partial(name: str, table: str, *columns: str, where: str, unique: bool = False) -> None:
+    condition = sa.text(where)
+    op.create_index(
+        name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )
+
+
+def upgrade() -> None:
+    """Make them."""
+    _make_journal()
+    _make_queue()
+    _make_registry()
+
+
+def _make_journal() -> None:
+    op.create_table(
+        "notifications",
+        _key("id"),
+        _column("app_id"),
+        _column("uid"),
+        _column("feed"),
+        _column("kind"),
+        _column("conversation"),
+        _column("event"),
+        _column("sent_at", sa.Double, nullable=True),
+        _column("accepted_at", sa.Double),
+        _column("state"),
+        _column("reason", server_default=""),
+        _column("decided_at", sa.Double, nullable=True),
+        _column("version", server_default=""),
+        _column("matched", sa.LargeBinary, server_default=""),
+    )
+    _partial("notifications_unplanned", "notifications", "id", where="state = 'accepted'")
+    _partial("notifications_undecidable", "notifications", "id", where="state = 'undecidable'")
+    op.create_table("payloads", _key("notification"), _column("body", sa.LargeBinary))
+    op.create_table(
+        "seen",
+        _key("key"),
+        _column("notification"),
+        _column("expires_at", sa.Double),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("seen_expires_at", "seen", ["expires_at"])
+
+
+def _make_queue() -> None:
+    op.create_table(
+        "deliveries",
+        _key("id"),
+        _column("notification"),
+        _column("rule"),
+        _column("step", sa.Integer),
+        _column("channel"),
+        _column("contact"),
+        _column("address"),
+        _column("lane"),
+        _column("lane_hash", sa.BigInteger),
+        _column("parked", sa.Integer, server_default="0"),
+        _column("state"),
+        _column("reason"),
+        _column("due_at", sa.Double),
+        _column("expires_at", sa.Double),
+        _column("lease_until", sa.Double),
+        _column("attempts", sa.Integer),
+        _column("handouts", sa.Integer),
+        _column("urgent", sa.Boolean),
+        _column("priority"),
+        _column("privacy"),
+        _column("collapse"),
+        _column("content", sa.LargeBinary),
+        _column("handle"),
+    )
+    waiting = "state = 'waiting'"
+    in_line, parked = f"{waiting} AND parked = 0", f"{waiting} AND parked = 1"
+    line = ("channel", "urgent", "due_at", "id")
+    _partial("deliveries_in_line", "deliveries", *line, where=in_line)
+    _partial("deliveries_parked", "deliveries", "lane_hash", "due_at", "id", where=parked)
+    _partial("deliveries_lane", "deliveries", "lane_hash", "due_at", where=waiting)
+    _partial("deliveries_contact", "deliveries", "contact", where=waiting)
+    _partial("deliveries_expiry", "deliveries", "expires_at", where=waiting)
+    sending = "state = 'sending'"
+    _partial("deliveries_sending", "deliveries", "lane_hash", where=sending, unique=True)
+    dead = "state = 'dead' OR state = 'expired'"
+    _partial("deliveries_dead", "deliveries", "id", where=dead)
+    op.create_table(
+        "attempts",
+        _key("delivery"),
+        _key("number", sa.Integer),
+        _key("started_at", sa.Double),
+        _column("ended_at", sa.Double),
+        _column("outcome"),
+        _column("status", sa.Integer, nullable=True),
+        _column("handle"),
+        _column("reason"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "once",
+        _key("event"),
+        _key("rule", sa.Text),
+        _key("step", sa.Integer),
+        _key("channel", sa.Text),
+        _key("address", sa.Text),
+        _column("delivery"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "holds",
+        _key("channel", sa.Text),
+        _key("cause", sa.Text),
+        _column("until", sa.Double),
+        sqlite_with_rowid=False,
+    )
+
+
+def _make_registry() -> None:
+    op.create_table(
+        "recipients",
+        _key("app_id", sa.Text),
+        _key("uid", sa.Text),
+        _column("attributes", sa.LargeBinary),
+        _column("timezone"),
+        _column("locale"),
+        _column("muted", sa.LargeBinary),
+        _column("opt_outs", sa.LargeBinary),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "contacts",
+        _key("id"),
+        _column("app_id"),
+        _column("uid"),
+        _column("kind"),
+        _column("address"),
+        _column("platform", server_default=""),
+        _column("provider_id", server_default=""),
+        _column("session", server_default=""),
+        _column("locale", server_default=""),
+        _column("timezone", server_default=""),
+        _column("seen_at", sa.Double),
+    )
+    op.create_index("contacts_recipient", "contacts", ["app_id", "uid"])
+    device, other = "platform != ''", "platform = ''"
+    _partial("contacts_device", "contacts", "app_id", "address", where=device, unique=True)
+    _partial("contacts_kind", "contacts", "app_id", "uid", "kind", where=other, unique=True)
+    op.create_table(
+        "rulesets",
+        _key("version", sa.Text),
+        _column("file"),
+        _column("text", sa.LargeBinary),
+        _column("loaded_at", sa.Double),
+    )
+
+
+def downgrade() -> None:
+    """Drop them with everything in them."""
+    for table in (
+        *("rulesets", "contacts", "recipients", "holds", "once", "attempts", "deliveries"),
+        *("seen", "payloads", "notifications"),
+    ):
+        op.drop_table(table)

@@ -1,0 +1,112 @@
+"""Values as rows, and rows as values."""
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from router.core.delivery import Attempt, Delivery
+from router.core.message import Content
+from router.core.notification import Notification, derive
+from router.core.payload import decode
+
+Values = dict[str, object]
+"""The columns of a row to write."""
+
+LONGEST = 1000
+"""How many characters of a reason or a provider's id are kept."""
+
+_content = msgspec.json.Decoder(Content)
+_PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
+_words = msgspec.json.Decoder(tuple[str, ...])
+
+
+def clean(text: str, most: int = LONGEST) -> str:
+    """Return a text that any database can hold: no NUL, no half of a pair, no endless tail."""
+    whole = text[:most].encode("utf-8", "replace").decode()
+    return whole.replace("\0", "\ufffd")
+
+
+def hash_lane(channel: str, lane: str) -> int:
+    """Return a signed 64-bit hash of a lane (two that share one only wait for each other)."""
+    digest = blake2b(f"{channel}\0{lane}".encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def seen_key(notification: Notification) -> str:
+    """Return the idempotency key with the time of the event before it.
+
+    A repeat carries the same time, and keys that grow with it touch few pages of the index.
+    """
+    return f"{int((notification.sent_at or 0) * 1000):012x}{notification.key}"
+
+
+def write_notification(notification: Notification) -> Values:
+    """Return the row of a notification that was just accepted."""
+    return {
+        "id": notification.id,
+        "app_id": notification.app_id,
+        "uid": notification.uid,
+        "feed": notification.feed,
+        "kind": notification.kind,
+        "conversation": clean(notification.conversation),
+        "event": notification.event,
+        "sent_at": notification.sent_at,
+        "accepted_at": notification.accepted_at,
+        "state": "accepted",
+    }
+
+
+def read_notification(id: str, accepted_at: float, body: bytes) -> Notification:
+    """Return the notification a kept body makes: the same as when it was accepted."""
+    return derive(decode(body), id=id, accepted_at=accepted_at)
+
+
+def write_delivery(delivery: Delivery) -> Values:
+    """Return the row of a delivery."""
+    return {
+        "id": delivery.id,
+        "notification": delivery.notification,
+        "rule": delivery.rule,
+        "step": delivery.step,
+        "channel": delivery.channel,
+        "contact": delivery.contact,
+        "address": delivery.address,
+        "lane": delivery.lane,
+        "lane_hash": hash_lane(delivery.channel, delivery.lane or delivery.address),
+        "parked": 0,
+        "state": delivery.state,
+        "reason": clean(delivery.reason),
+        "due_at": delivery.due_at,
+        "expires_at": delivery.expires_at,
+        "lease_until": delivery.lease_until,
+        "attempts": delivery.attempts,
+        "handouts": delivery.handouts,
+        "urgent": delivery.urgent,
+        "priority": delivery.priority,
+        "privacy": delivery.privacy,
+        "collapse": clean(delivery.collapse),
+        "content": msgspec.json.encode(delivery.content),
+        "handle": clean(delivery.handle),
+    }
+
+
+def read_delivery(row: Row[Any]) -> Delivery:
+    """Return the delivery in a row of its table."""
+    values = {name: getattr(row, name) for name in _PLAIN}
+    return Delivery(content=_content.decode(row.content), **values)
+
+
+def write_attempt(attempt: Attempt) -> Values:
+    """Return the row of an attempt."""
+    return {
+        "delivery": attempt.delivery,
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "handle": clean(attempt.handle),
+        "reason": clean(attempt.reason),
+    }

@@ -1,0 +1,74 @@
+"""What a change of a delivery means for its notification and for those that wait behind it."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection, Function, Update, bindparam, case, func, select, update
+
+from router.store.tables import deliveries, is_waiting, notifications
+
+CHUNK = 500
+"""How many ids one statement names at most."""
+
+
+def range_of(notification: str) -> tuple[str, str]:
+    """Return the bounds between which the ids of a notification's deliveries lie."""
+    return f"{notification}-", f"{notification}."  # a full stop is what comes after a dash
+
+
+def _roll_up() -> Update:
+    """Return the statement that derives a notification's state from its deliveries'.
+
+    Suppressed and cancelled ones say nothing about it: there was nothing to deliver.
+    """
+    are_open, arrived, failed = (
+        _count("waiting", "sending"),
+        _count("delivered"),
+        _count("dead", "expired"),
+    )
+    state = (
+        select(
+            case(
+                (are_open > 0, "pending"),
+                (arrived == 0, "undelivered"),
+                (failed > 0, "partial"),
+                else_="delivered",
+            )
+        )
+        .where(deliveries.c.id > bindparam("low"), deliveries.c.id < bindparam("high"))
+        .scalar_subquery()
+    )
+    return (
+        update(notifications)
+        .where(notifications.c.id == bindparam("which"), notifications.c.decided_at.is_not(None))
+        .values(state=state)
+    )
+
+
+def _count(*states: str) -> Function[int]:
+    return func.sum(case((deliveries.c.state.in_(states), 1), else_=0))
+
+
+_ROLL_UP = _roll_up()
+
+
+def roll_up(connection: Connection, ids: Iterable[str]) -> None:
+    """Bring the states of notifications up to date with their deliveries."""
+    values = []
+    for id_ in sorted(set(ids)):
+        low, high = range_of(id_)
+        values.append({"which": id_, "low": low, "high": high})
+    if values:
+        connection.execute(_ROLL_UP, values)
+
+
+def cancel_waiting(connection: Connection, contacts: Collection[str], reason: str) -> None:
+    """Cancel what waits for contacts that are no more."""
+    if not contacts:
+        return
+    to_them = (is_waiting, deliveries.c.contact.in_(contacts))
+    waiting = connection.execute(select(deliveries.c.notification).where(*to_them)).scalars().all()
+    if waiting:
+        connection.execute(
+            update(deliveries).where(*to_them).values(state="cancelled", reason=reason)
+        )
+        roll_up(connection, waiting)

@@ -1,0 +1,230 @@
+"""The tables, as SQLAlchemy Core sees them; times are epoch seconds.
+
+Texts hold no NUL and whole numbers fit 64 bits on every database: `rows` sees to it. Ids grow
+with time, so that rows are added at the end of their index; the partial indexes cover only what
+is still open, so that a long log costs the hot path nothing. Their conditions
+(`is_…`) hold no bound values: a query that uses one of them is served by its index.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    literal_column,
+    or_,
+)
+
+metadata = MetaData()
+
+Id = Text().with_variant(Text(collation="C"), "postgresql")
+"""A text that sorts by its bytes, as ids must for pages and ranges."""
+
+
+def _is(column: Column[Any], word: str) -> ColumnElement[bool]:
+    return column == literal_column(f"'{word}'")
+
+
+def _partial(
+    name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False
+) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where, unique=unique)
+
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("feed", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("sent_at", Double),
+    Column("accepted_at", Double, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("decided_at", Double),
+    Column("version", Text, nullable=False, server_default=""),
+    Column("matched", LargeBinary, nullable=False, server_default=""),
+)
+"""What was accepted; `matched` is a JSON list of rule names."""
+
+is_unplanned = _is(notifications.c.state, "accepted")
+is_undecidable = _is(notifications.c.state, "undecidable")
+
+_partial("notifications_unplanned", notifications.c.id, where=is_unplanned)
+_partial("notifications_undecidable", notifications.c.id, where=is_undecidable)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("notification", Id, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The bodies as they came, less secrets; apart, so that lists stay quick."""
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("key", Id, primary_key=True),
+    Column("notification", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("seen_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
+)
+"""The idempotency keys, each with the notification that had it first."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("notification", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("lane_hash", BigInteger, nullable=False),
+    Column("parked", Integer, nullable=False, server_default="0"),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("lease_until", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("handouts", Integer, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("privacy", Text, nullable=False),
+    Column("collapse", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("handle", Text, nullable=False),
+)
+"""Messages to contacts over channels.
+
+`lane_hash` stands for channel and lane: no two deliveries of one are sent at once, which the
+unique index guarantees. A delivery that was met while its lane was busy is `parked`, so that a
+long line to one address is not walked again and again; it is let out when its turn comes.
+"""
+
+is_waiting = _is(deliveries.c.state, "waiting")
+is_in_line = and_(is_waiting, deliveries.c.parked == literal_column("0"))
+is_parked = and_(is_waiting, deliveries.c.parked == literal_column("1"))
+is_sending = _is(deliveries.c.state, "sending")
+is_dead = or_(_is(deliveries.c.state, "dead"), _is(deliveries.c.state, "expired"))
+
+_delivery = deliveries.c
+_partial(
+    "deliveries_in_line",
+    *(_delivery.channel, _delivery.urgent, _delivery.due_at, _delivery.id),
+    where=is_in_line,
+)
+_partial("deliveries_parked", _delivery.lane_hash, _delivery.due_at, _delivery.id, where=is_parked)
+_partial("deliveries_lane", _delivery.lane_hash, _delivery.due_at, where=is_waiting)
+_partial("deliveries_contact", _delivery.contact, where=is_waiting)
+_partial("deliveries_expiry", _delivery.expires_at, where=is_waiting)
+_partial("deliveries_sending", _delivery.lane_hash, where=is_sending, unique=True)
+_partial("deliveries_dead", _delivery.id, where=is_dead)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery", Id, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", Double, primary_key=True),
+    Column("ended_at", Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer),
+    Column("handle", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Each try of a delivery; a try that did not count shares its number with the next."""
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("attributes", LargeBinary, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("muted", LargeBinary, nullable=False),
+    Column("opt_outs", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""People; attributes, mutes and opt-outs are JSON."""
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("platform", Text, nullable=False, server_default=""),
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("session", Text, nullable=False, server_default=""),
+    Column("locale", Text, nullable=False, server_default=""),
+    Column("timezone", Text, nullable=False, server_default=""),
+    Column("seen_at", Double, nullable=False),
+    Index("contacts_recipient", "app_id", "uid"),
+)
+"""Addresses; a device has a platform, and the hash of its auth token as `session`."""
+
+is_device = contacts.c.platform != literal_column("''")
+
+_partial("contacts_device", contacts.c.app_id, contacts.c.address, where=is_device, unique=True)
+_partial(
+    "contacts_kind",
+    *(contacts.c.app_id, contacts.c.uid, contacts.c.kind),
+    where=_is(contacts.c.platform, ""),
+    unique=True,
+)
+
+once = Table(
+    "once",
+    metadata,
+    Column("event", Id, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("delivery", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which delivery speaks for all recipients of an event."""
+
+rulesets = Table(
+    "rulesets",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("text", LargeBinary, nullable=False),
+    Column("loaded_at", Double, nullable=False),
+)
+"""Rules texts that loaded without an error."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("until", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Channels that are held, and until when each cause holds them."""
