@@ -2,12 +2,28 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from router.core.collapse import collapse_key
+from router.core.errors import Place
 from router.core.facts import Effects, Facts, OnceKey
 from router.core.message import Priority, Privacy
-from router.core.notification import Notification
-from router.core.ruleset import Enrichment, Ruleset
+from router.core.notification import DAY, MINUTE, Notification
+from router.core.outlook import Outlook, survey
+from router.core.ruleset import Enrichment, Ruleset, Step
+from router.core.target import Target, targets
+
+ON_NO_MATCH = "defaults.on_no_match"
+"""What stands for the rule of a delivery that no rule sent."""
+
+RING = 45.0
+"""Seconds for which an incoming call rings."""
+
+REACTION = 10 * MINUTE
+"""Seconds for which a reaction is worth hearing of."""
+
+_NOTHING = Enrichment()
+_NOWHERE = Place("", 0, 0)
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -15,7 +31,8 @@ class Planned(Struct, frozen=True, kw_only=True):
 
     `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
     they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
-    `opted_out`, `muted`, `once`, `duplicate_step`) and is kept to be seen.
+    `opted_out`, `muted`, `once: ID OF THE ONE THAT STANDS`) and is kept to be seen; an
+    expired one came too late to be sent, and is a dead letter.
     """
 
     id: str
@@ -24,7 +41,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     channel: str
     contact: str = ""
     address: str = ""
-    state: Literal["waiting", "suppressed"] = "waiting"
+    state: Literal["waiting", "suppressed", "expired"] = "waiting"
     reason: str = ""
     due_at: float
     expires_at: float
@@ -36,17 +53,28 @@ class Planned(Struct, frozen=True, kw_only=True):
     enrichments: tuple[Enrichment, ...] = ()
 
 
+class Duplicate(Struct, frozen=True, kw_only=True):
+    """A step that sends nothing, because a delivery of an earlier rule stands for it."""
+
+    rule: str
+    step: int
+    channel: str
+    stands: str
+    """The rule whose delivery over the same channel to the same address stands for it."""
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """What becomes of one notification, and why.
 
-    `matched` names the rules that matched, in file order. `reason` says why nothing is sent:
-    `own_act`, `no_match`, `dropped: RULE`, or empty. `mismatches` counts tests that met a value
-    of the wrong type.
+    `matched` names the rules that matched, in file order. `reason` says why there is no
+    delivery: `own_act`, `no_match`, `no_step`, `dropped: RULE`, or empty. `duplicates` are for
+    explain, not for the log. `mismatches` counts tests that met a value of the wrong type.
     """
 
     version: str
     matched: tuple[str, ...] = ()
     deliveries: tuple[Planned, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
     effects: Effects = Effects()
     reason: str = ""
     mismatches: int = 0
@@ -58,4 +86,129 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     Pure: the same arguments give the same decision. The caller folds `effects` into the facts
     before the next decision of a batch.
     """
-    raise NotImplementedError
+    outlook = survey(notification, ruleset, facts, now)
+    if outlook.is_own_act:
+        return Decision(version=ruleset.version, reason="own_act")
+    walk = _Walk(outlook, ruleset, facts)
+    reason = walk.rules()
+    return Decision(
+        version=ruleset.version,
+        matched=tuple(walk.matched),
+        deliveries=tuple(walk.planned),
+        duplicates=tuple(walk.duplicates),
+        effects=Effects(once=tuple(walk.once)),
+        reason="" if walk.planned else reason,
+        mismatches=len(outlook.subject.mismatches),
+    )
+
+
+class _Walk:
+    """One walk over the rules: what it met, what it plans, and the once-keys it takes."""
+
+    def __init__(self, outlook: Outlook, ruleset: Ruleset, facts: Facts) -> None:
+        notification = outlook.subject.notification
+        self.matched: list[str] = []
+        self.planned: list[Planned] = []
+        self.duplicates: list[Duplicate] = []
+        self.once: list[tuple[OnceKey, str]] = []
+        self._subject = outlook.subject
+        self._notification = notification
+        self._enrichments = outlook.enrichments
+        self._ruleset = ruleset
+        self._taken = facts.once
+        self._standing: dict[tuple[str, str], Planned] = {}
+
+    def rules(self) -> str:
+        """Follow the rules that match; return why nothing was planned, for when nothing was."""
+        subject = self._subject
+        for rule in self._ruleset.candidates(subject):
+            if not rule.when.holds(subject):
+                continue
+            self.matched.append(rule.name)
+            if rule.drop:
+                return f"dropped: {rule.name}"
+            for ordinal, step in enumerate(rule.send):
+                self._step(rule.name, ordinal, step, rule.enrich)
+            if rule.stop:
+                break
+        if self.matched:
+            return "no_step"
+        for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
+            self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING)
+        return "no_match"
+
+    def _step(self, rule: str, ordinal: int, step: Step, enrichment: Enrichment) -> None:
+        """Plan a step's deliveries, less those for which an earlier rule's stand."""
+        if step.when is not None and not step.when.holds(self._subject):
+            return
+        kind = self._ruleset.channels[step.channel].address_kind
+        found, suppression = targets(step, kind, self._subject)
+        draft = self._draft(rule, ordinal, step, enrichment, suppression)
+        for target in found:
+            standing = self._standing.setdefault((step.channel, target.address), draft)
+            if standing.rule != rule:
+                self.duplicates.append(
+                    Duplicate(rule=rule, step=ordinal, channel=step.channel, stands=standing.rule)
+                )
+                continue
+            self.planned.append(self._address(draft, target, step))
+
+    def _draft(
+        self, rule: str, ordinal: int, step: Step, enrichment: Enrichment, suppression: str
+    ) -> Planned:
+        """Return what all deliveries of a step have in common."""
+        notification, now = self._notification, self._subject.now
+        is_call = notification.kind == "call"
+        lasts = lifetime(notification) if step.expires is None else step.expires
+        return Planned(
+            id="",
+            rule=rule,
+            step=ordinal,
+            channel=step.channel,
+            state="suppressed" if suppression else "waiting",
+            reason=suppression,
+            due_at=now,
+            expires_at=notification.occurred_at + lasts,
+            urgent=is_ring(notification),
+            priority=step.priority or ("high" if is_call else "normal"),
+            privacy=step.privacy,
+            collapse=collapse_key(notification),
+            enrichments=(*self._enrichments, enrichment, step.enrich),
+        )
+
+    def _address(self, draft: Planned, target: Target, step: Step) -> Planned:
+        """Return the delivery to one target, which may come second to another, or too late."""
+        identity = f"{self._notification.id}-{len(self.planned)}"
+        state, reason, once = draft.state, draft.reason, None
+        if step.once_per is not None and target.is_fixed:
+            once = OnceKey(
+                self._notification.event, draft.rule, draft.step, draft.channel, target.address
+            )
+            holder = self._taken.get(once, identity)
+            if holder != identity:
+                state, reason, once = "suppressed", f"once: {holder}", None
+            else:
+                self.once.append((once, identity))
+        if state == "waiting" and draft.expires_at <= draft.due_at:
+            state, reason = "expired", "it was too old when it was planned"
+        return structs.replace(
+            draft,
+            id=identity,
+            contact=target.contact,
+            address=target.address,
+            state=state,
+            reason=reason,
+            once=once,
+        )
+
+
+def lifetime(notification: Notification) -> float:
+    """Return for how many seconds after it happened a notification is worth sending."""
+    if is_ring(notification):
+        return RING
+    return REACTION if notification.kind == "reaction" else DAY
+
+
+def is_ring(notification: Notification) -> bool:
+    """Return whether a call is coming in now."""
+    return notification.kind == "call" and notification.details.get("callAction") == "initiated"

@@ -1,0 +1,47 @@
+"""The key under which a later message replaces an earlier one."""
+
+from hashlib import blake2b
+
+from router.core.notification import Notification
+from router.core.payload import Json, scalar
+
+LONGEST = 64
+"""Bytes of the longest key: what the strictest providers take."""
+
+
+def collapse_key(notification: Notification) -> str:
+    """Return the key that a message, its edits and its deletion share; at most 64 bytes.
+
+    A call's events share its session's, a conversation's digests the conversation's. A reaction
+    has its own, which is all a payload tells of it; so has every group action.
+    """
+    subject = _subject(notification)
+    kind = "message" if notification.kind in {"edit", "delete"} else notification.kind
+    key = f"{kind}:{notification.app_id}:{subject or notification.event}"
+    if len(key.encode()) <= LONGEST:
+        return key
+    return f"{kind}:{blake2b(key.encode(), digest_size=16).hexdigest()}"
+
+
+def _subject(notification: Notification) -> str:
+    """Return what the notification is about, as far as the payload names it."""
+    details, conversation = notification.details, notification.conversation
+    match notification.kind:
+        case "call":
+            return scalar(details.get("sessionId"))
+        case "digest":
+            return conversation
+        case "group_action":
+            return ""
+        case "edit" | "delete":
+            number = _dig(details, "message", "data", "entities", "on", "entity", "id")
+        case _:
+            number = _dig(details, "message", "id")
+    number = number or scalar(details.get("tag"))
+    return number and f"{conversation}:{number}"
+
+
+def _dig(value: Json, *keys: str) -> str:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return scalar(value)

@@ -1,0 +1,62 @@
+"""What the rules look at: the notification, its recipient, and the top-level variables."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from router.core.condition import Subject
+from router.core.facts import Facts
+from router.core.names import visible
+from router.core.notification import Notification
+from router.core.payload import scalar
+from router.core.ruleset import Enrichment, Ruleset
+from router.core.template import TemplateFault
+
+
+class Outlook(Struct, frozen=True, kw_only=True):
+    """What conditions see of a notification, and the top-level enrichments that hold for it."""
+
+    subject: Subject
+    enrichments: tuple[Enrichment, ...]
+    is_own_act: bool
+
+
+def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Outlook:
+    """Return what the rules look at; `vars` are made of the payload, never of rewritten text."""
+    variables: dict[str, str] = {}
+    recipient = facts.recipient(notification.app_id, notification.uid)
+    subject = Subject(notification=notification, recipient=recipient, vars=variables, now=now)
+    holding = []
+    for enrichment in ruleset.enrich:
+        if enrichment.when is not None and not enrichment.when.holds(subject):
+            continue
+        holding.append(enrichment)
+        if enrichment.vars:
+            set_variables(enrichment, visible(notification, recipient, variables, now), variables)
+    return Outlook(
+        subject=subject,
+        enrichments=tuple(holding),
+        is_own_act=not ruleset.defaults.notify_sender and is_own_act(notification),
+    )
+
+
+def set_variables(
+    enrichment: Enrichment, names: Mapping[str, object], variables: dict[str, str]
+) -> int:
+    """Render an entry's `vars` into the mapping; return how many failed, which are absent."""
+    faults = 0
+    for name, template in enrichment.vars.items():
+        try:
+            variables[name] = template.render(names)
+        except TemplateFault:
+            variables.pop(name, None)
+            faults += 1
+    return faults
+
+
+def is_own_act(notification: Notification) -> bool:
+    """Return whether the recipient did it; later events of a call concern their devices too."""
+    details = notification.details
+    if scalar(details.get("sender")) != notification.uid:
+        return False
+    return notification.kind != "call" or details.get("callAction") == "initiated"
