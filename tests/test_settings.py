@@ -284,5 +284,5 @@ def test_sandbox_mode_leaves_loopback_only_with_credentials_and_keys() -> None:
         ("", False),
     ],
 )
-def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:  # noqa: FBT001 - a table
+def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback

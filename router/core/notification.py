@@ -56,7 +56,7 @@ class Notification(Struct, frozen=True, kw_only=True):
         return self.accepted_at
 
 
-def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:  # noqa: A002 - the field's name
+def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:
     """Return the notification of a payload."""
     data = redact(payload.data)
     details = _mapping(data.get("notificationDetails"))
