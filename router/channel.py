@@ -80,6 +80,12 @@ class Request(Struct, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    verify: bool = True
+    """Whether the server must prove who it is."""
+
+    def __repr__(self) -> str:
+        """Show the method alone: URL, headers and body may hold secrets."""
+        return f"Request({self.method} …)"
 
 
 class Response(Struct, frozen=True, kw_only=True):
@@ -88,6 +94,10 @@ class Response(Struct, frozen=True, kw_only=True):
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show the status alone: headers and body may hold secrets."""
+        return f"Response({self.status} …)"
 
 
 class TransportError(Exception):
@@ -102,6 +112,10 @@ class TransportError(Exception):
 
 class Transport(Protocol):
     """The way out of the process that a channel is opened with."""
+
+    @property
+    def live(self) -> bool:
+        """Whether requests reach providers; if not, nothing else may reach them either."""
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the transport ends it itself, knowing what went out
         """Return the provider's answer, or raise `TransportError` after `timeout` seconds."""

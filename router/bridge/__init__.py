@@ -1,17 +1,42 @@
 """Apprise on asyncio: what a channel plugin builds on."""
 
+from router.bridge.address import TemplateError, check_template
 from router.bridge.channel import AppriseChannel
+from router.bridge.excerpt import shorten
+from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
+from router.bridge.facade import Facade
 from router.bridge.hop import Hop
-from router.bridge.verdict import Reading, conclude
+from router.bridge.instance import Build, BuildError, parse
+from router.bridge.redaction import Redactor, reveal
+from router.bridge.sandbox import Exchange, Fault, SandboxTransport
+from router.bridge.transport import AiohttpTransport
+from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
 from router.channel import Request, Response, Transport, TransportError
 
 __all__ = [
+    "AiohttpTransport",
+    "Answers",
     "AppriseChannel",
+    "Build",
+    "BuildError",
+    "Exchange",
+    "Facade",
+    "Fault",
     "Hop",
     "Reading",
+    "Redactor",
     "Request",
     "Response",
+    "SandboxTransport",
+    "TemplateError",
     "Transport",
     "TransportError",
+    "check_template",
     "conclude",
+    "judge",
+    "parse",
+    "read_retry_after",
+    "requests",
+    "reveal",
+    "shorten",
 ]

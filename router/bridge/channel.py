@@ -1,23 +1,33 @@
 """A channel whose requests Apprise makes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import ClassVar, Generic, Literal, TypeVar
 
+import msgspec
 from apprise.plugins.base import NotifyBase
 
+from router.bridge.address import AddressError, check_address, check_template, fill
+from router.bridge.excerpt import shorten
 from router.bridge.hop import Hop
-from router.bridge.verdict import Reading
-from router.channel import Channel, Request, Settings
+from router.bridge.installation import install
+from router.bridge.instance import Build, BuildError, Instances, make, parse
+from router.bridge.passage import Passage
+from router.bridge.redaction import Redactor, reveal
+from router.bridge.verdict import Answers, judge, read_enhanced_code
+from router.channel import Channel, Request, Secret, Settings, Transport
 from router.core.message import Message
-from router.core.outcome import Outcome
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 
 S = TypeVar("S", bound=Settings)
 
-Build = tuple[type[NotifyBase], dict[str, Any]]
-"""An Apprise class and the keyword arguments it is made with."""
+REASON = 200
+"""Characters of a reason, and of a handle, that are kept."""
 
 
-class AppriseChannel(Channel[S]):
+class AppriseChannel(Channel[S], Generic[S]):
     """Sends through an Apprise plugin on the event loop.
 
     A subclass gives `url` (or a setting of that name), or overrides `plugin`. What its
@@ -28,10 +38,34 @@ class AppriseChannel(Channel[S]):
     """Apprise URL with `{to}` and settings in braces; each is percent-encoded into it."""
     body_format: ClassVar[Literal["text", "html", "markdown"]] = "text"
     """What the body is written in."""
-    answers: ClassVar[Mapping[int | str, Reading]] = {}
+    answers: ClassVar[Answers] = {}
     """What the provider means by a status or an error code, where HTTP's sense is wrong."""
+    clock: Callable[[], float] = staticmethod(time.time)
+    """Gives the epoch second that dates in answers are measured from."""
 
-    def plugin(self, message: Message) -> Build | None:
+    def __init__(self, settings: S, transport: Transport) -> None:
+        """Open the channel; raises `TemplateError` for a URL with `{to}` in a wrong place."""
+        super().__init__(settings, transport)
+        install()
+        check_template(self.template(settings))
+        self._redactor = Redactor(reveal(settings))
+        self._passage = Passage(transport, seconds=settings.timeout)
+        self._instances = Instances(self._build)
+
+    @classmethod
+    def template(cls, settings: S) -> str:
+        """Return the URL with its places; empty where `plugin` does without."""
+        if cls.url:
+            return cls.url
+        url = getattr(settings, "url", None) or ""
+        return url.reveal() if isinstance(url, Secret) else str(url)
+
+    @classmethod
+    def needs_contact(cls, settings: S) -> bool:
+        """Return whether `{to}` stands in the URL."""
+        return "{to}" in cls.template(settings)
+
+    def plugin(self, message: Message) -> Build | None:  # noqa: ARG002 - for subclasses
         """Return the Apprise class for the message and its keyword arguments; None: by URL."""
         return None
 
@@ -39,7 +73,7 @@ class AppriseChannel(Channel[S]):
         """Return the title and body as Apprise is to send them, before they are cut."""
         return message.title, message.body
 
-    def carries(self, request: Request) -> bool:
+    def carries(self, request: Request) -> bool:  # noqa: ARG002 - for subclasses
         """Return whether the request hands the message over; one for a token does not."""
         return True
 
@@ -48,16 +82,133 @@ class AppriseChannel(Channel[S]):
 
         A code makes even a 200 a failure. It shows in reasons: never a text with an address.
         """
-        return ""
+        return read_enhanced_code(hop)
 
-    def handle(self, hop: Hop) -> str:
+    def handle(self, hop: Hop) -> str:  # noqa: ARG002 - for subclasses
         """Return what the provider calls the message it took."""
         return ""
 
-    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
+    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:  # noqa: ARG002 - for subclasses
         """Return what the hops mean where a table cannot say it; None: by table and HTTP."""
         return None
 
     async def send(self, message: Message) -> Outcome:
         """Try once to send the message."""
-        raise NotImplementedError
+        hops: list[Hop] = []
+        try:
+            outcome = await self._try(message, hops)
+        except AddressError as error:
+            outcome = Rejected(reason=str(error))
+        except BuildError as error:
+            outcome = Suspend(reason=str(error))
+        return self._redact(outcome, message.address)
+
+    async def aclose(self) -> None:
+        """Let go of the threads that some plugins run in."""
+        self._passage.close()
+
+    async def _try(self, message: Message, hops: list[Hop]) -> Outcome:
+        address = check_address(message.address) if self.needs_contact(self.settings) else ""
+        build = self.plugin(message)
+        kind = build[0] if build else self._kind
+
+        def work() -> bool:
+            with self._lend(build, address) as plugin:
+                title, body = self._fit(plugin, message)
+                return bool(
+                    plugin.notify(body=body or " ", title=title, body_format=self.body_format)
+                )
+
+        try:
+            done = await self._passage.take(kind, work, hops)
+        except (AddressError, BuildError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
+            return self._explain_crash(error, hops)
+        return self._conclude(hops, done=done)
+
+    def _lend(self, build: Build | None, address: str) -> AbstractContextManager[NotifyBase]:
+        return self._instances.lend(address) if build is None else nullcontext(make(build, address))
+
+    @cached_property
+    def _kind(self) -> type[NotifyBase]:
+        """The Apprise class of the URL."""
+        return parse(self._fill("0"))[0]
+
+    def _build(self, address: str) -> NotifyBase:
+        return make(parse(self._fill(address)), address)
+
+    def _fill(self, address: str) -> str:
+        """Return the URL for an address; a URL of the operator's own has no other place."""
+        values = {"to": address} | (_texts(self.settings) if self.url else {})
+        return fill(self.template(self.settings), values)
+
+    def _fit(self, plugin: NotifyBase, message: Message) -> tuple[str, str]:
+        """Return title and body within the provider's limits, a title it lacks in the body."""
+        title, body = self.write(message)
+        most_title, most_body = plugin.title_maxlen, plugin.body_maxlen
+        if self.limits is not None:
+            most_title = self.limits.title if self.limits.title is not None else len(title)
+            most_body = self.limits.body if self.limits.body is not None else len(body)
+        if plugin.title_maxlen > 0:
+            return shorten(title, most_title), shorten(body, most_body)
+        if self.limits is not None and self.limits.body is None:
+            most_body += len(title) + 1
+        if self.body_format == "text":
+            return "", shorten("\n".join(filter(None, (title, body))), most_body)
+        return title, shorten(body, max(0, most_body - len(title) - _MARKUP))
+
+    def _conclude(self, hops: Sequence[Hop], *, done: bool) -> Outcome:
+        own = self.verdict(hops)
+        if own is not None:
+            return own
+        if not hops:
+            return Delivered() if done else judge(hops, answers={}, now=self.clock())
+        hop = hops[-1]
+        code = "" if hop.error else self.error_code(hop)
+        if done and not code and any(_taken(past) for past in hops):
+            return Delivered(status=hop.status, handle=self.handle(hop))
+        outcome = judge(hops, answers=self.answers, now=self.clock(), code=code)
+        if isinstance(outcome, Unknown) and not self.carries(hop.request):
+            return Retry(reason=outcome.reason)
+        if isinstance(outcome, Delivered):
+            return Rejected(status=hop.status, reason="the answer does not say it was taken")
+        return outcome
+
+    def _explain_crash(self, error: Exception, hops: Sequence[Hop]) -> Outcome:
+        """Return what a plugin's own fault means: the message may be out already."""
+        outcome = self._conclude(hops, done=False) if hops else None
+        if outcome is not None and not _taken(hops[-1]):
+            return outcome
+        reason = f"{type(error).__name__} in the provider's plugin"
+        return Retry(reason=reason) if outcome is None else Unknown(reason=reason)
+
+    def _redact(self, outcome: Outcome, address: str) -> Outcome:
+        """Return the outcome with neither a secret nor the address in its words."""
+        if isinstance(outcome, Delivered):
+            return msgspec.structs.replace(outcome, handle=outcome.handle[:REASON])
+        words = self._redactor.text(outcome.reason)
+        if len(address) >= _TELLING:
+            words = words.replace(address, "…")
+        return msgspec.structs.replace(outcome, reason=words[:REASON])
+
+
+_MARKUP = 20
+"""Characters that Apprise puts around a title it folds into HTML or Markdown."""
+
+_TELLING = 4
+"""Characters below which an address is too common a text to be masked."""
+
+
+def _taken(hop: Hop) -> bool:
+    return hop.status is not None and 200 <= hop.status < 300  # noqa: PLR2004 - HTTP's own numbers
+
+
+def _texts(settings: Settings) -> dict[str, str]:
+    """Return the settings that can stand in a URL, as texts."""
+    values = msgspec.structs.asdict(settings)
+    return {
+        name: value.reveal() if isinstance(value, Secret) else str(value)
+        for name, value in values.items()
+        if isinstance(value, Secret | str | int | float)
+    }

@@ -1,0 +1,145 @@
+"""Recipients' addresses are data: one address reaches one target, and nothing else.
+
+An address never becomes a part of a URL as text: it is checked, percent-encoded into its
+place, and the Apprise plugin made of it must hold it exactly once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from apprise.plugins.base import NotifyBase
+from apprise.utils.parse import parse_emails, parse_list, parse_phone_no
+
+LONGEST = 2048
+
+SOUND = re.compile(r"[@#!$\-]?[\w+][\w@.:+'~*=\-]*")
+"""Addresses that may stand in a URL: names, numbers, tokens; nothing that separates."""
+
+LOCAL = frozenset(
+    {"blink1", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
+)
+"""Schemes that reach this machine, not a person."""
+
+PLACE = re.compile(r"\{(\w+)\}")
+_AUTHORITY = re.compile(r"\s*([A-Za-z0-9+.\-]*)://([^/?#]*)")
+
+
+class AddressError(ValueError):
+    """An address that cannot be sent to; the message says why and quotes nothing."""
+
+
+class TemplateError(ValueError):
+    """A URL with `{to}` where an address must not stand."""
+
+
+def check_template(url: str) -> None:
+    """Raise `TemplateError` unless `{to}` stands in the path or the query of a remote URL."""
+    found = _AUTHORITY.match(url)
+    if found is None:
+        raise TemplateError("url: must start with a scheme, as in json://")
+    scheme, authority = found.groups()
+    if "{to}" not in url:
+        return
+    if "{to}" in authority:
+        raise TemplateError("url: {to} must stand in the path or after ?, not before them")
+    if scheme.lower() in LOCAL:
+        raise TemplateError(f"url: {scheme}:// reaches this machine, not a recipient's address")
+
+
+def check_address(address: str) -> str:
+    """Return the address, or raise `AddressError` when it could be read as anything else."""
+    if not address:
+        raise AddressError("the address is empty")
+    if len(address) > LONGEST:
+        raise AddressError("the address is too long")
+    if not SOUND.fullmatch(address) or unquote(address) != address:
+        raise AddressError("the address holds characters that no address has")
+    if not any(map(str.isalnum, address)):
+        raise AddressError("the address holds no letter or digit")
+    return address
+
+
+def check_single(address: str) -> None:
+    """Raise `AddressError` when any of Apprise's list parsers sees more than one address."""
+    for parse in (parse_list, parse_emails, parse_phone_no):
+        if len(parse(address)) > 1:
+            raise AddressError("the address reads as more than one")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with each value percent-encoded in its place."""
+    return PLACE.sub(
+        lambda found: quote(values[found[1]], safe="") if found[1] in values else found[0],
+        template,
+    )
+
+
+def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = ()) -> None:
+    """Raise `AddressError` unless an Apprise plugin holds the address as its one target.
+
+    `constants` are the operator's own texts, of which lists may have been made, too.
+    """
+    known = {_bare(word) for text in constants for word in parse_list(text)}
+    held: set[str] = set()
+    for name, value in vars(plugin).items():
+        found = {mark for element in _elements(value) for mark in _marks(element, address)}
+        if found and "invalid" in name:
+            raise AddressError("the address is none of the provider's")
+        held |= found - known
+    if len(held) > 1:
+        raise AddressError("the address reads as more than one")
+    if not held and not _holds_plainly(plugin, address):
+        raise AddressError("the address is none of the provider's")
+
+
+_GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
+"""What every plugin keeps of its URL, used or not."""
+
+
+def _holds_plainly(plugin: NotifyBase, address: str) -> bool:
+    """Return whether a plain attribute of the plugin's own holds the address."""
+    texts = (v for k, v in vars(plugin).items() if isinstance(v, str) and k not in _GENERIC)
+    return any(_stands_in(address, text) for text in texts)
+
+
+def _elements(value: object) -> Iterator[object]:
+    """Yield the members of a collection, and of collections in a mapping."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from _elements(item) if isinstance(item, list | set | frozenset) else (item,)
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from value
+
+
+def _marks(element: object, address: str) -> Iterator[str]:
+    """Yield the texts of an element that come from the address."""
+    if isinstance(element, str):
+        if _stands_in(element, address) or _stands_in(address, element):
+            yield _bare(element)
+    elif isinstance(element, int):
+        if str(element) == _bare(address):
+            yield str(element)
+    elif isinstance(element, list | tuple | set | frozenset):
+        for item in element:
+            yield from _marks(item, address)
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Return whether a text holds another as whole words."""
+    word = _bare(part)
+    return bool(word) and _bounded(word).search(text.casefold()) is not None
+
+
+@lru_cache(4096)
+def _bounded(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
+
+
+def _bare(text: str) -> str:
+    """Return a text as it is compared: in lower case, less what stands around it."""
+    return _EDGES.sub("", text.casefold())
+
+
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")

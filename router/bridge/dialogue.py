@@ -1,0 +1,179 @@
+"""One SMTP dialogue: connect, log in, hand a message over; each refusal is named."""
+
+import smtplib
+import ssl
+import threading
+import time
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
+
+from router.channel import Request
+
+DONE = 250
+UNREADABLE = 553
+"""The code for an address the server's dialect cannot write (RFC 6531)."""
+
+UNSUPPORTED = 502
+"""The code for a command the server does not offer (RFC 5321)."""
+
+PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+Reply = tuple[int, bytes]
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """Where and as whom mail is handed over."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+    verify: bool
+
+    def __repr__(self) -> str:
+        """Leave the password out."""
+        return f"Server({self.scheme}://{self.host}:{self.port})"
+
+
+class Refusal(Exception):  # noqa: N818 - the server's no is an answer, no fault
+    """A server said no; `command` is `connect`, `auth`, `mail`, `rcpt` or `data`."""
+
+    def __init__(self, command: str, reply: Reply) -> None:
+        """Keep what was refused and the reply."""
+        super().__init__(command)
+        self.command = command
+        self.reply = reply
+
+
+class CalledOff(Exception):  # noqa: N818 - nothing went wrong, nobody waits any more
+    """The time ran out before the message was on its way."""
+
+
+class Progress:
+    """How far a hand-over has come, known to the thread that speaks and the task that waits."""
+
+    def __init__(self, *, seconds: float) -> None:
+        """Start the clock."""
+        self._deadline = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._called_off = False
+        self.sent = False
+        """Whether the message may have reached the server."""
+
+    @property
+    def left(self) -> float:
+        """Seconds left, never less than a tenth."""
+        return max(0.1, self._deadline - time.monotonic())
+
+    def begin(self) -> None:
+        """Take the message as sent from here on; raises `CalledOff` when nobody waits."""
+        with self._lock:
+            if self._called_off:
+                raise CalledOff
+            self.sent = True
+
+    def call_off(self) -> bool:
+        """Stop a message that is not on its way yet; return whether it is."""
+        with self._lock:
+            self._called_off = True
+            return self.sent
+
+
+def locate(request: Request) -> Server:
+    """Return the server that a request's URL names."""
+    url = urlsplit(request.url)
+    return Server(
+        scheme=url.scheme,
+        host=url.hostname or "",
+        port=url.port or PORTS.get(url.scheme, 25),
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        verify=request.verify,
+    )
+
+
+def connect(server: Server, context: ssl.SSLContext, *, seconds: float) -> smtplib.SMTP:
+    """Return a connection, secured and logged in; raises `Refusal` or an OS error."""
+    connection = _open(server, context, seconds)
+    try:
+        _secure(connection, server, context)
+        _log_in(connection, server)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(server: Server, context: ssl.SSLContext, seconds: float) -> smtplib.SMTP:
+    try:
+        if server.scheme == "smtps":
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
+        return smtplib.SMTP(server.host, server.port, timeout=seconds)
+    except smtplib.SMTPResponseException as error:
+        raise Refusal("connect", reply_of(error)) from None
+
+
+def _secure(connection: smtplib.SMTP, server: Server, context: ssl.SSLContext) -> None:
+    if server.scheme != "smtp+starttls":
+        return
+    try:
+        connection.starttls(context=context)
+    except smtplib.SMTPNotSupportedError:
+        raise Refusal("connect", (UNSUPPORTED, b"the server offers no STARTTLS")) from None
+    except smtplib.SMTPResponseException as error:
+        raise Refusal("connect", reply_of(error)) from None
+
+
+def _log_in(connection: smtplib.SMTP, server: Server) -> None:
+    if not server.user:
+        return
+    try:
+        connection.login(server.user, server.password)
+    except smtplib.SMTPNotSupportedError:
+        raise Refusal("auth", (UNSUPPORTED, b"the server offers no log-in")) from None
+    except smtplib.SMTPResponseException as error:
+        raise Refusal("auth", reply_of(error)) from None
+
+
+def converse(connection: smtplib.SMTP, request: Request, progress: Progress) -> Reply:
+    """Hand a message over and return the server's last reply; raises `Refusal`.
+
+    The first of the recipients decides: when the server takes it, others may be refused.
+    """
+    if connection.sock is not None:
+        connection.sock.settimeout(progress.left)
+    sender, recipients = request.headers["from"], request.headers["to"].split(", ")
+    connection.ehlo_or_helo_if_needed()
+    _insist("mail", connection.mail(sender, _dialect(connection, sender, *recipients)))
+    _insist("rcpt", connection.rcpt(recipients[0]))
+    for recipient in recipients[1:]:
+        connection.rcpt(recipient)
+    progress.begin()
+    try:
+        reply = connection.data(request.body)
+    except smtplib.SMTPDataError as error:
+        raise Refusal("data", reply_of(error)) from None
+    _insist("data", reply)
+    return reply
+
+
+def _dialect(connection: smtplib.SMTP, *addresses: str) -> list[str]:
+    """Return what MAIL must ask for, so that the addresses can be written."""
+    if all(address.isascii() for address in addresses):
+        return []
+    if not connection.has_extn("smtputf8"):
+        raise Refusal("rcpt", (UNREADABLE, b"the server takes no such address"))
+    return ["SMTPUTF8", "BODY=8BITMIME"]
+
+
+def _insist(command: str, reply: Reply) -> None:
+    if not 200 <= reply[0] < 300:  # noqa: PLR2004 - the protocol's own numbers
+        raise Refusal(command, reply)
+
+
+def reply_of(error: smtplib.SMTPResponseException) -> Reply:
+    """Return the reply that an exception of smtplib carries."""
+    text = error.smtp_error
+    return error.smtp_code, text.encode() if isinstance(text, str) else text

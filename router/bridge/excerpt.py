@@ -1,0 +1,57 @@
+"""Cut texts without breaking what a reader sees as one character."""
+
+import unicodedata
+from collections.abc import Iterator
+
+ELLIPSIS = "…"
+_JOINER = "\u200d"
+_FLAGS = range(0x1F1E6, 0x1F200)
+_TONES = range(0x1F3FB, 0x1F400)
+_TAGS = range(0xE0020, 0xE0080)
+
+
+def shorten(text: str, most: int, *, encoding: str = "") -> str:
+    """Return a text of at most so many characters, or bytes in an `encoding`, marked if cut.
+
+    Accents, emoji sequences, flags and line ends stay whole.
+    """
+    if _measure(text, encoding) <= most:
+        return text
+    mark = ELLIPSIS if _measure(ELLIPSIS, encoding) <= most else ""
+    room = most - _measure(mark, encoding)
+    kept: list[str] = []
+    for cluster in split(text):
+        room -= _measure(cluster, encoding)
+        if room < 0:
+            break
+        kept.append(cluster)
+    return "".join(kept).rstrip() + mark
+
+
+def _measure(text: str, encoding: str) -> int:
+    return len(text.encode(encoding, "replace")) if encoding else len(text)
+
+
+def split(text: str) -> Iterator[str]:
+    """Yield what a reader sees as characters (a plain reading of Unicode Annex 29)."""
+    start, flags = 0, 0
+    for at in range(1, len(text)):
+        before, here = text[at - 1], text[at]
+        flags = flags + 1 if ord(before) in _FLAGS else 0
+        if _joins(before, here, odd_flag=flags % 2 == 1):
+            continue
+        yield text[start:at]
+        start = at
+    if text:
+        yield text[start:]
+
+
+def _joins(before: str, here: str, *, odd_flag: bool) -> bool:
+    if before in "\r\n":
+        return before == "\r" and here == "\n"
+    if _JOINER in {before, here}:
+        return True
+    code = ord(here)
+    if code in _FLAGS:
+        return odd_flag
+    return code in _TONES or code in _TAGS or unicodedata.category(here) in {"Mn", "Me", "Mc"}

@@ -1,0 +1,132 @@
+"""Put the bridge under Apprise's plugins, and find out how each of them speaks.
+
+Rebinds names in the module globals of `apprise.plugins.*`, nothing else: the `requests` and
+`smtplib` packages stay as they are for everyone else in the process.
+"""
+
+import logging
+import ssl
+import sys
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Literal
+
+import apprise.url
+import requests
+from apprise import AppriseAsset, PersistentStoreMode
+from apprise.manager_plugins import NotificationManager
+from apprise.plugins.base import NotifyBase
+
+from router.bridge.facade import FACADE, Facade
+from router.bridge.mail import Contexts, Mail
+from router.bridge.pause import Pause
+
+PACKAGE = "apprise.plugins"
+
+LEAST = 160
+"""So many modules must come to hold the facade; Apprise 2.2.0 has 164."""
+
+SPEAKERS = frozenset({"apprise.utils.socket", "asyncio", "select", "socket", "ssl", "subprocess"})
+"""A module that holds one of these, or a name out of one, opens connections by itself."""
+
+Speech = Literal["loop", "thread", "own"]
+"""How a plugin is run: `loop`, its requests cross to the event loop; `thread`, they do, but it
+takes locks and so must not share a thread; `own`, it reaches its provider by itself."""
+
+
+class InstallationError(RuntimeError):
+    """Apprise is not built the way the bridge expects."""
+
+
+@cache
+def install() -> int:
+    """Rebind the plugins to the bridge, once; return how many modules hold the facade.
+
+    Raises `InstallationError` when fewer do than Apprise has HTTP plugins: another release
+    of Apprise may have moved what the bridge rests on.
+    """
+    _silence()
+    NotificationManager().load_modules()
+    mail, contexts = Mail(), Contexts()
+    vars(apprise.url)["time"] = Pause()
+    for module in _modules():
+        names = vars(module)
+        if names.get("requests") is requests:
+            names["requests"] = FACADE
+        if getattr(names.get("smtplib"), "__name__", "") == "smtplib":
+            names["smtplib"] = mail
+            if names.get("ssl") is ssl:
+                names["ssl"] = contexts
+    count = sum(isinstance(vars(m).get("requests"), Facade) for m in _modules())
+    if count < LEAST:
+        raise InstallationError(
+            f"{count} modules of Apprise hold the bridge, {LEAST} should: "
+            "install the release of Apprise that the lock file names"
+        )
+    return count
+
+
+def _silence() -> None:
+    """Stop Apprise's log: it prints tokens and addresses, and outcomes say what matters."""
+    log = logging.getLogger("apprise")
+    log.propagate = False
+    log.disabled = True
+
+
+def _modules() -> Iterator[ModuleType]:
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith(PACKAGE) and isinstance(module, ModuleType):
+            yield module
+
+
+@cache
+def tell_speech(plugin: type[NotifyBase]) -> Speech:
+    """Return how the plugins of a class are to be run."""
+    held = [value for module in _family(plugin) for value in vars(module).values()]
+    homes = {_home(value) for value in held}
+    if homes & SPEAKERS or not (
+        any(isinstance(value, Facade | Mail) for value in held) or _holds_facade(plugin)
+    ):
+        return "own"
+    return "thread" if "threading" in homes else "loop"
+
+
+def _home(value: object) -> str:
+    name = "__name__" if isinstance(value, ModuleType) else "__module__"
+    return str(getattr(value, name, ""))
+
+
+def _family(plugin: type[NotifyBase]) -> Iterator[ModuleType]:
+    """Yield the modules of Apprise that a plugin is made of, its package's included."""
+    homes = {c.__module__ for c in plugin.__mro__ if c.__module__.startswith(PACKAGE + ".")}
+    homes.discard(f"{PACKAGE}.base")
+    packages = {home.rpartition(".")[0] for home in homes} - {PACKAGE}
+    for module in _modules():
+        name = module.__name__
+        if name in homes or any(name == p or name.startswith(f"{p}.") for p in packages):
+            yield module
+
+
+def _holds_facade(plugin: type[NotifyBase]) -> bool:
+    """Return whether a class outside of Apprise makes its requests through the facade."""
+    homes = (sys.modules.get(c.__module__) for c in plugin.__mro__)
+    return any(isinstance(v, Facade) for home in homes if home for v in vars(home).values())
+
+
+@cache
+def make_asset() -> AppriseAsset:
+    """Return what plugins are told of the application: nothing that points elsewhere."""
+    return AppriseAsset(
+        app_id="Router",
+        app_desc="Notification router",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        http_redirects=False,
+        pgp_autogen=False,
+        pem_autogen=False,
+        secure_logging=True,
+        storage_mode=PersistentStoreMode.MEMORY,
+        service_timeout=0,
+    )

@@ -1,0 +1,121 @@
+"""What Apprise's mail plugin sees under the names `smtplib` and `ssl`.
+
+A message becomes one `Request(method="SMTP")` over the trip's transport, so that it is pooled,
+recorded and refused like any other. Its URL is `smtp`, `smtps` (TLS from the first byte) or
+`smtp+starttls`, user and password in it; the headers `from` and `to` are the envelope's.
+"""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote
+
+from router.bridge.standin import carry
+from router.bridge.trip import TRIP, Trip
+from router.channel import Request, TransportError
+
+ACCEPTED = range(200, 300)
+
+
+class Context:
+    """A stand-in for an SSL context; the real ones are the transport's, and shared."""
+
+    check_hostname = True
+    verify_mode: ssl.VerifyMode = ssl.CERT_REQUIRED
+
+
+class Contexts(ModuleType):
+    """The `ssl` module, less the loading of certificates for each message."""
+
+    def __init__(self) -> None:
+        """Carry every name of the real module."""
+        super().__init__("ssl.in.trips")
+        self.__dict__.update(carry(ssl, less={"create_default_context"}))
+
+    def create_default_context(self) -> Context | ssl.SSLContext:
+        """Return a stand-in inside a send, the real thing outside of one."""
+        return ssl.create_default_context() if TRIP.get() is None else Context()
+
+
+class Session:
+    """A stand-in for `smtplib.SMTP` that connects to nothing."""
+
+    scheme = "smtp"
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *_: object,
+        trip: Trip,
+        context: Context | None = None,
+        **__: object,
+    ) -> None:
+        """Remember where the message is to go."""
+        self._trip = trip
+        self._place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._user = ""
+        self._context = context
+
+    def starttls(self, *, context: Context | None = None) -> None:
+        """Ask for TLS before anything is said."""
+        self.scheme = "smtp+starttls"
+        self._context = context
+
+    def login(self, user: str, password: str) -> None:
+        """Remember who to log in as."""
+        self._user = f"{quote(user, safe='')}:{quote(password, safe='')}@"
+
+    def sendmail(
+        self, sender: str, recipients: Sequence[str], message: str | bytes
+    ) -> dict[str, tuple[int, bytes]]:
+        """Hand one message over; raises smtplib's exceptions."""
+        verify = self._context is None or self._context.verify_mode is not ssl.CERT_NONE
+        request = Request(
+            method="SMTP",
+            url=f"{self.scheme}://{self._user}{self._place}",
+            headers={"from": sender, "to": ", ".join(recipients)},
+            body=message if isinstance(message, bytes) else message.encode(),
+            verify=verify,
+        )
+        try:
+            response = self._trip.fetch(request)
+        except TransportError as error:
+            raise smtplib.SMTPServerDisconnected(error.reason) from None
+        if response.status in ACCEPTED:
+            return {}
+        raise smtplib.SMTPResponseException(response.status, response.body)
+
+    def quit(self) -> None:
+        """Do nothing: the connection is the transport's."""
+
+
+class SecureSession(Session):
+    """A stand-in for `smtplib.SMTP_SSL`."""
+
+    scheme = "smtps"
+
+
+class Mail(ModuleType):
+    """The `smtplib` module, less the connecting."""
+
+    def __init__(self) -> None:
+        """Carry every name of the real module."""
+        super().__init__("smtplib.in.trips")
+        self.__dict__.update(carry(smtplib, less={"SMTP", "SMTP_SSL"}))
+
+    def SMTP(self, *place: Any, **options: Any) -> Session | smtplib.SMTP:  # noqa: N802, ANN401 - smtplib's own signature
+        """Return a session of the trip, or the real thing outside of one."""
+        trip = TRIP.get()
+        if trip is None:
+            return smtplib.SMTP(*place, **options)
+        return Session(*place, trip=trip, **options)
+
+    def SMTP_SSL(self, *place: Any, **options: Any) -> Session | smtplib.SMTP_SSL:  # noqa: N802, ANN401 - the same
+        """Return a session of the trip over TLS, or the real thing outside of one."""
+        trip = TRIP.get()
+        if trip is None:
+            return smtplib.SMTP_SSL(*place, **options)
+        return SecureSession(*place, trip=trip, **options)

@@ -1,0 +1,21 @@
+"""A `time` whose `sleep` does not sleep: the router keeps rates, not the plugins."""
+
+import time
+from types import ModuleType
+
+from router.bridge.standin import carry
+from router.bridge.trip import TRIP
+
+
+class Pause(ModuleType):
+    """The `time` module, less the sleeping inside a send."""
+
+    def __init__(self) -> None:
+        """Carry every name of the real module."""
+        super().__init__("time")
+        self.__dict__.update(carry(time, less={"sleep"}))
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep outside of a send only."""
+        if TRIP.get() is None:
+            time.sleep(seconds)

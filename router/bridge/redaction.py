@@ -1,0 +1,119 @@
+"""Keep secrets out of what people see."""
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+import msgspec
+
+from router.channel import Request, Secret
+
+MASK = "…"
+
+SHORTEST = 6
+"""Characters below which a part of a secret is too common a text to be masked."""
+
+_HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
+_PARAMETERS = re.compile(
+    r"(?i)([?&;](?:[\w-]*(?:auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
+)
+_USER = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
+_NUMBER = re.compile(r"\+?[0-9]{0,15}")
+
+
+def reveal(settings: object) -> tuple[str, ...]:
+    """Return every secret text in a channel's settings, however deep."""
+    return tuple(text for text in _find(settings) if text)
+
+
+def _find(value: object) -> Iterator[str]:
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _find(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _find(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _find(item)
+
+
+class Redactor:
+    """Masks the given secrets, and what looks like one, in texts and requests."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Take the secrets apart: a URL shows its password even where it is not shown whole."""
+        parts = {form for secret in secrets for part in _split(secret) for form in _spell(part)}
+        longest = sorted(parts, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
+
+    def text(self, text: str) -> str:
+        """Return a text with the secrets masked."""
+        return text if self._known is None else self._known.sub(MASK, text)
+
+    def url(self, url: str) -> str:
+        """Return a URL with secrets, user and telling parameters masked."""
+        return self.text(_PARAMETERS.sub(rf"\1{MASK}", _USER.sub(MASK, url)))
+
+    def request(self, request: Request) -> Request:
+        """Return a request as a person may see it."""
+        headers = {
+            name: MASK if _HEADERS.search(name) else self.text(value)
+            for name, value in request.headers.items()
+        }
+        return Request(
+            method=request.method,
+            url=self.url(request.url),
+            headers=headers,
+            body=self.body(request.body),
+            verify=request.verify,
+        )
+
+    def body(self, body: bytes) -> bytes:
+        """Return a body with the secrets masked; bytes that are no text stay as they are."""
+        return self.text(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+
+
+def _split(secret: str) -> Iterator[str]:
+    """Yield a secret and, of a URL, each part that lets someone in."""
+    yield secret
+    if "://" not in secret:
+        if ":" in secret:
+            yield from (part for part in secret.split(":") if len(part) >= SHORTEST)
+        return
+    try:
+        url = urlsplit(secret)
+        user, password = url.username or "", url.password or ""
+    except ValueError:
+        return
+    named = [password, *(value for _, value in parse_qsl(url.query))]
+    loose = [user, url.netloc.rpartition("@")[2], *url.path.split("/")]
+    for part in map(unquote, [*named, *loose]):
+        if len(part) >= SHORTEST and "{" not in part and not _is_plain(part):
+            yield part
+
+
+def _is_plain(part: str) -> bool:
+    """Return whether a part of a URL is a host, a word, an address or a number."""
+    return (
+        _NUMBER.fullmatch(part) is not None
+        or _HOST.fullmatch(part) is not None
+        or "@" in part
+        or (part.isalpha() and part.islower())
+    )
+
+
+def _spell(part: str) -> Iterator[str]:
+    """Yield the ways a text is written in URLs, JSON and headers."""
+    if len(part) < SHORTEST:
+        return
+    yield part
+    yield quote(part, safe="")
+    yield quote(part)
+    yield quote_plus(part)
+    yield msgspec.json.encode(part).decode()[1:-1]
+    yield base64.b64encode(part.encode(errors="replace")).decode()

@@ -1,0 +1,60 @@
+"""One send under way: the way out it was given, its time, and the hops so far."""
+
+import asyncio
+from contextvars import ContextVar
+
+from router.bridge.crossing import crossing, wait
+from router.bridge.hop import Hop
+from router.channel import Request, Response, Transport, TransportError
+
+TIMED_OUT = "timed out"
+"""The reason of a `TransportError` that time ran out for."""
+
+
+class Trip:
+    """A send that may take several requests, all within `seconds`."""
+
+    def __init__(
+        self, transport: Transport, *, seconds: float, hops: list[Hop] | None = None
+    ) -> None:
+        """Start the clock, on the transport's event loop; `hops` is appended to."""
+        self.hops: list[Hop] = [] if hops is None else hops
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + seconds
+        self._failed: set[tuple[str, str]] = set()
+
+    def fetch(self, request: Request) -> Response:
+        """Return the answer to a request, from inside a crossing or from a worker thread."""
+        if crossing():
+            return wait(self.hop(request))
+        return asyncio.run_coroutine_threadsafe(self.hop(request), self._loop).result()
+
+    async def hop(self, request: Request) -> Response:
+        """Send one request and note what came of it; raises `TransportError`.
+
+        A request that just failed is not sent again: when to retry is decided elsewhere.
+        """
+        target = (request.method, request.url)
+        if target in self._failed:
+            raise TransportError("already failed in this attempt", sent=False)
+        try:
+            response = await self._send(request)
+        except TransportError as error:
+            self._failed.add(target)
+            self.hops.append(Hop(request, error=error))
+            raise
+        if response.status == 429 or response.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
+            self._failed.add(target)
+        self.hops.append(Hop(request, response))
+        return response
+
+    async def _send(self, request: Request) -> Response:
+        left = self._deadline - self._loop.time()
+        if left <= 0:
+            raise TransportError(TIMED_OUT, sent=False)
+        return await self._transport.send(request, timeout=left)
+
+
+TRIP: ContextVar[Trip | None] = ContextVar("trip", default=None)
+"""The send that the code of the current context belongs to."""
