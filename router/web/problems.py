@@ -25,6 +25,10 @@ RETRY_AFTER = "5"
 """Seconds after which a caller may come again when nothing could be written."""
 
 
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""What every answer tells browsers and proxies."""
+
+
 class ErrorBody(Struct, frozen=True, kw_only=True):
     """What every error answers: what it is, what to do, and each thing at fault."""
 
@@ -71,7 +75,7 @@ def refusal(error: Exception) -> Refused:
 def answer_error(_: Request[None, None, State], error: Exception) -> Response[ErrorBody]:
     """Answer any error of a handler, the framework's own included."""
     refused = refusal(error)
-    headers = {**(refused.headers or {}), "Cache-Control": "no-store"}
+    headers = {**HEADERS, **(refused.headers or {})}
     return Response(refused.body, status_code=refused.status_code, headers=headers)
 
 

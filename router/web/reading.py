@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from types import NoneType, UnionType
-from typing import Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Struct, UnsetType
+from msgspec import NODEFAULT, Meta, Struct, UnsetType
 
 from router.core.errors import suggest
 from router.core.payload import Json
@@ -18,10 +18,10 @@ T = TypeVar("T", bound=Struct)
 
 
 class Cut(Struct, frozen=True, kw_only=True):
-    """Which part of a list: at most `limit` items, after the place a `cursor` marks."""
+    """Which part of a list to give."""
 
-    limit: int = LIMIT
-    cursor: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST, description="How many items at most.")] = LIMIT
+    cursor: Annotated[str, Meta(description="`next` of the part before.")] | None = None
 
 
 def read_body(body: bytes, kind: type[T]) -> T:
@@ -37,26 +37,28 @@ def read_body(body: bytes, kind: type[T]) -> T:
     return msgspec.convert(value, kind)
 
 
-def read_query(query: Mapping[str, str], kind: type[T]) -> tuple[T, Cut]:
-    """Return a filter and the part of the list a query asks for; raises `Refused`."""
-    cut_names = {"limit", "cursor"}
-    faults = [
-        Fault(f"?{name}", _unknown(name, [*_names(kind), *cut_names]))
-        for name in query
-        if name not in _names(kind) and name not in cut_names
-    ]
-    given = dict(query)
-    limit = given.pop("limit", str(LIMIT))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= MOST):
-        faults.append(Fault("?limit", f"must be a number from 1 to {MOST}"))
-    cursor = given.pop("cursor", None)
-    for field in msgspec.structs.fields(kind):
-        if field.encode_name in given:
-            text = given[field.encode_name]
-            faults += _value_faults(text, field.type, f"?{field.encode_name}", strict=False)
+def read_query(query: Mapping[str, str], kind: type[T]) -> T:
+    """Return what a query says as a struct; raises `Refused` with everything wrong with it."""
+    _check_query(query, kind)
+    return msgspec.convert(query, kind, strict=False)
+
+
+def read_list(query: Mapping[str, str], kind: type[T]) -> tuple[T, Cut]:
+    """Return the filter of a list and the part of it a query asks for; raises `Refused`."""
+    _check_query(query, kind, Cut)
+    return msgspec.convert(query, kind, strict=False), msgspec.convert(query, Cut, strict=False)
+
+
+def _check_query(query: Mapping[str, str], *kinds: type[Struct]) -> None:
+    known = [name for kind in kinds for name in _names(kind)]
+    faults = [Fault(f"?{name}", _unknown(name, known)) for name in query if name not in known]
+    for kind in kinds:
+        for field in msgspec.structs.fields(kind):
+            if (text := query.get(field.encode_name)) is not None:
+                place = f"?{field.encode_name}"
+                faults += _value_faults(text, field.type, place, strict=False)
     if faults:
         raise _refused(*faults)
-    return msgspec.convert(given, kind, strict=False), Cut(limit=int(limit), cursor=cursor)
 
 
 def _refused(*faults: Fault) -> Refused:
@@ -88,15 +90,14 @@ def _struct_faults(value: Json, kind: type[Struct], path: str) -> Iterator[Fault
 
 
 def _value_faults(value: Json, kind: object, path: str, *, strict: bool = True) -> Iterator[Fault]:
-    kind = _bare(kind, value)
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        yield from _struct_faults(value, kind, path)
-    elif get_origin(kind) is dict and isinstance(value, dict):
+    bare = _bare(kind, value)
+    if isinstance(bare, type) and issubclass(bare, Struct):
+        yield from _struct_faults(value, bare, path)
+    elif get_origin(bare) is dict and isinstance(value, dict):
         for key, item in value.items():
-            yield from _value_faults(item, get_args(kind)[1], f"{path}.{key}")
-    elif get_origin(kind) is Literal and value not in get_args(kind):
-        words = [str(word) for word in get_args(kind)]
-        yield Fault(path, f"must be one of {', '.join(words)}")
+            yield from _value_faults(item, get_args(bare)[1], f"{path}.{key}")
+    elif get_origin(bare) is Literal and value not in get_args(bare):
+        yield Fault(path, f"must be one of {', '.join(map(str, get_args(bare)))}")
     else:
         try:
             msgspec.convert(value, kind, strict=strict)
@@ -106,8 +107,10 @@ def _value_faults(value: Json, kind: object, path: str, *, strict: bool = True) 
 
 
 def _bare(kind: object, value: Json) -> object:
-    """Return the one type behind a union with null or with what may be left out."""
-    if get_origin(kind) not in {UnionType, Union}:
+    """Return the one type behind a description, and behind null or what may be left out."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0], value)
+    if get_origin(kind) not in {UnionType, Union} or value is None:
         return kind
     kinds = [part for part in get_args(kind) if part not in {NoneType, UnsetType}]
-    return kinds[0] if len(kinds) == 1 and value is not None else kind
+    return _bare(kinds[0], value) if len(kinds) == 1 else kind

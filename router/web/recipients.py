@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
-from litestar import Router, delete, get, post, put
-from litestar.params import Parameter
+from litestar import Request, Router, delete, get, post, put
+from litestar.datastructures import State
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.delivery import mask
@@ -14,13 +14,15 @@ from router.core.errors import suggest
 from router.core.facts import Contact, Recipient, Scalar
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import DEVICE_KIND, Change, Recipients, Registration
+from router.web.document import described
 from router.web.problems import Refused
-from router.web.reading import read_body
+from router.web.reading import read_body, read_query
 
-AppId = Annotated[
-    str | None,
-    Parameter(query="appId", description="The CometChat app; to be left out while one is known."),
-]
+
+class AppChoice(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Which app's recipient; to be left out while only one app is known."""
+
+    app_id: Annotated[str, Meta(description="The CometChat app.")] | None = None
 
 
 class RecipientChange(
@@ -125,13 +127,13 @@ class LoggedOut(Struct, frozen=True, kw_only=True):
     removed: int
 
 
-@put("/{uid:str}", opt={"body": RecipientChange})
+@put("/{uid:str}", opt=described(body=RecipientChange, query=(AppChoice,)))
 async def change_recipient(
     uid: str,
     body: bytes,
     recipients: Recipients,
     contact_kinds: Collection[str],
-    app_id: AppId = None,
+    request: Request[None, None, State],
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
     asked = read_body(body, RecipientChange)
@@ -144,28 +146,32 @@ async def change_recipient(
         muted=asked.muted,
         opt_outs=asked.opt_outs,
     )
-    return _view(await recipients.put(uid, change, _app(asked.app_id, app_id)))
+    return _view(await recipients.put(uid, change, _app(request, asked.app_id)))
 
 
-@get("/{uid:str}")
-async def show_recipient(uid: str, recipients: Recipients, app_id: AppId = None) -> RecipientView:
+@get("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
+async def show_recipient(
+    uid: str, recipients: Recipients, request: Request[None, None, State]
+) -> RecipientView:
     """Show what is known of a recipient, addresses masked."""
-    recipient = await recipients.get(uid, app_id)
+    recipient = await recipients.get(uid, _app(request))
     if recipient is None:
         raise _unknown()
     return _view(recipient)
 
 
-@delete("/{uid:str}")
-async def erase_recipient(uid: str, recipients: Recipients, app_id: AppId = None) -> None:
+@delete("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
+async def erase_recipient(
+    uid: str, recipients: Recipients, request: Request[None, None, State]
+) -> None:
     """Forget a recipient, with every notification it got."""
-    if not await recipients.erase(uid, app_id):
+    if not await recipients.erase(uid, _app(request)):
         raise _unknown()
 
 
-@put("/{uid:str}/devices", opt={"body": DeviceRegistration})
+@put("/{uid:str}/devices", opt=described(body=DeviceRegistration, query=(AppChoice,)))
 async def register_device(
-    uid: str, body: bytes, recipients: Recipients, app_id: AppId = None
+    uid: str, body: bytes, recipients: Recipients, request: Request[None, None, State]
 ) -> DeviceView:
     """Register a device on login; one known under another user moves."""
     asked = read_body(body, DeviceRegistration)
@@ -177,14 +183,18 @@ async def register_device(
         timezone=asked.timezone,
         locale=asked.locale,
     )
-    return _device(await recipients.register(uid, registration, _app(asked.app_id, app_id)))
+    return _device(await recipients.register(uid, registration, _app(request, asked.app_id)))
 
 
-@post("/{uid:str}/logout", status_code=HTTPStatus.OK, opt={"body": Logout})
-async def log_out(uid: str, body: bytes, recipients: Recipients, app_id: AppId = None) -> LoggedOut:
+@post(
+    "/{uid:str}/logout", status_code=HTTPStatus.OK, opt=described(body=Logout, query=(AppChoice,))
+)
+async def log_out(
+    uid: str, body: bytes, recipients: Recipients, request: Request[None, None, State]
+) -> LoggedOut:
     """Remove the devices of one session, and no others."""
     asked = read_body(body, Logout)
-    removed = await recipients.logout(uid, asked.auth_token, _app(asked.app_id, app_id))
+    removed = await recipients.logout(uid, asked.auth_token, _app(request, asked.app_id))
     return LoggedOut(removed=removed)
 
 
@@ -216,7 +226,8 @@ def _check_kinds(asked: RecipientChange, known: Collection[str]) -> None:
         raise RecipientInvalid(faults)
 
 
-def _app(in_body: str | UnsetType, in_query: str | None) -> str | None:
+def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) -> str | None:
+    in_query = read_query(request.query_params, AppChoice).app_id
     if in_body is UNSET:
         return in_query
     if in_query not in {None, in_body}:

@@ -6,12 +6,13 @@ times the requests of a handler inside it.
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from router.core.payload import FEEDS
 from router.queue.ports import Receipt
 from router.web.auth import Headers
 from router.web.problems import Refused, refusal
@@ -19,6 +20,19 @@ from router.web.problems import Refused, refusal
 PATH = "/webhook"
 MOST = 1024 * 1024
 """The most bytes a body may have."""
+
+
+class PayloadBody(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A body as CometChat's custom providers send it; fields not named here pass."""
+
+    trigger: Literal[tuple(FEEDS)]  # type: ignore[valid-type]  # the keys of a constant
+    webhook: Literal["custom"]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="`to.uid`, and `notificationDetails` (push) or `messages`."),
+    ]
+    app_id: str = ""
+    region: str = ""
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -47,7 +61,11 @@ class Webhook:
         self._check = check
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Accept a payload of a custom provider: the answer comes when it is on disk.
+
+        Every trigger comes here: push, e-mail and SMS. A repeat is answered with the id of the
+        first; after a 503 the payload is to be sent again.
+        """
         try:
             receipt = await self._accept(scope, receive)
         except Exception as error:  # noqa: BLE001 - every error has its answer

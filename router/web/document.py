@@ -1,0 +1,200 @@
+"""`/docs/openapi.json`: the site described by its own routes and by the structs they read."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from inspect import cleandoc, getdoc
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.routes.base import BaseRoute
+from msgspec import Struct
+
+from router.web.problems import ErrorBody
+from router.web.webhook import PATH, Accepted, PayloadBody, Webhook
+
+Node = dict[str, Any]
+"""A JSON object of the document."""
+
+JSON = "application/json"
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One method of one path, as it is to be described; `answer` is None for an empty one."""
+
+    path: str
+    method: str
+    name: str
+    text: str
+    tags: Sequence[str]
+    security: str | None
+    path_parameters: Sequence[str] = ()
+    query: Sequence[type[Struct]] = ()
+    body: type[Struct] | None = None
+    status: int = HTTPStatus.OK
+    answer: object
+    media_type: str = JSON
+    errors: Sequence[HTTPStatus]
+
+
+def described(
+    *,
+    body: type[Struct] | None = None,
+    query: Sequence[type[Struct]] = (),
+    errors: Sequence[HTTPStatus] = (),
+    media_type: str = JSON,
+) -> dict[str, object]:
+    """Return a handler's `opt`: what its signature does not say of it."""
+    return {"body": body, "query": query, "errors": errors, "media_type": media_type}
+
+
+@get("/docs/openapi.json", tags=["docs"])
+async def show_document(request: Request[None, None, State]) -> dict[str, Any]:
+    """Return this document."""
+    return write_document([WEBHOOK, *read_operations(request.app.routes)])
+
+
+def write_document(operations: Sequence[Operation]) -> Node:
+    """Return the OpenAPI 3.1 document of some operations."""
+    kinds = [ErrorBody, *(kind for operation in operations for kind in _kinds(operation))]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+    known = dict(zip(map(id, kinds), schemas, strict=True))
+    paths: Node = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(operation, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Notification router", "version": version("notification-router")},
+        "paths": paths,
+        "components": {"schemas": _tidied(components), "securitySchemes": _SCHEMES},
+    }
+
+
+def read_operations(routes: Iterable[BaseRoute]) -> Iterator[Operation]:
+    """Yield what the routes serve."""
+    for route in routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                if handler.resolve_include_in_schema():
+                    yield _operation(route, handler)
+
+
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> Operation:
+    opt = {**described(), **handler.opt}
+    answer = handler.parsed_fn_signature.return_type.annotation
+    return Operation(
+        path=route.path_format,
+        method=next(iter(handler.http_methods)),
+        name=handler.handler_name,
+        text=getdoc(handler.fn) or "",
+        tags=sorted(handler.resolve_tags()),
+        security="key" if "scope" in opt else None,
+        path_parameters=list(route.path_parameters),
+        query=opt["query"],
+        body=opt["body"],
+        status=handler.status_code,
+        answer=None if answer is type(None) else answer,
+        media_type=opt["media_type"],
+        errors=sorted({*opt["errors"], *_usual_errors(opt)}),
+    )
+
+
+def _usual_errors(opt: Mapping[str, object]) -> Iterator[HTTPStatus]:
+    if opt["body"] or opt["query"]:
+        yield HTTPStatus.BAD_REQUEST
+    if opt["body"]:
+        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if "scope" in opt:
+        yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _kinds(operation: Operation) -> Iterator[object]:
+    if operation.body is not None:
+        yield operation.body
+    if operation.answer is not None and operation.media_type == JSON:
+        yield operation.answer
+
+
+def _entry(operation: Operation, known: dict[int, Node]) -> Node:
+    summary, _, description = operation.text.partition("\n")
+    entry: Node = {
+        "operationId": operation.name,
+        "summary": summary.rstrip("."),
+        "description": cleandoc(description),
+        "tags": list(operation.tags),
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
+        "responses": {str(operation.status): _answer(operation, known)},
+    }
+    for status in operation.errors:
+        entry["responses"][str(status.value)] = {
+            "description": status.phrase,
+            "content": {JSON: {"schema": known[id(ErrorBody)]}},
+        }
+    if operation.body is not None:
+        content = {JSON: {"schema": known[id(operation.body)]}}
+        entry["requestBody"] = {"required": True, "content": content}
+    if operation.security is not None:
+        entry["security"] = [{operation.security: []}]
+    return entry
+
+
+def _answer(operation: Operation, known: dict[int, Node]) -> Node:
+    answer: Node = {"description": HTTPStatus(operation.status).phrase}
+    if operation.answer is not None:
+        schema = known.get(id(operation.answer), {"type": "string"})
+        answer["content"] = {operation.media_type: {"schema": schema}}
+    return answer
+
+
+def _path_parameters(operation: Operation) -> Iterator[Node]:
+    for name in operation.path_parameters:
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _query_parameters(operation: Operation) -> Iterator[Node]:
+    for kind in operation.query:
+        _, components = msgspec.json.schema_components([kind])
+        for name, schema in components[kind.__name__]["properties"].items():
+            yield {"name": name, "in": "query", "required": False, "schema": _present(schema)}
+
+
+def _present(schema: Node) -> Node:
+    """Return the schema without null: a query leaves a parameter out instead."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
+    return kinds[0] if len(kinds) == 1 else schema
+
+
+def _tidied(components: Node) -> Node:
+    """Return the components with their descriptions as docstrings are meant to be read."""
+    for component in components.values():
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
+    return components
+
+
+_REFERENCE = "#/components/schemas/{name}"
+_SCHEMES = {
+    "basic": {"type": "http", "scheme": "basic", "description": "What CometChat was told."},
+    "key": {"type": "http", "scheme": "bearer", "description": "A key of ROUTER_API_KEYS."},
+}
+WEBHOOK = Operation(
+    path=PATH,
+    method="post",
+    name="accept_payload",
+    text=getdoc(Webhook.__call__) or "",
+    tags=["webhook"],
+    security="basic",
+    body=PayloadBody,
+    answer=Accepted,
+    errors=[
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ],
+)
+"""The one operation that the framework does not know."""

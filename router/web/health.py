@@ -1,0 +1,58 @@
+"""`/health`: what an orchestrator asks, without a key."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Literal
+
+from litestar import Router, get
+from msgspec import Struct
+
+from router.store.database import Database
+from router.store.errors import Fault, StoreUnavailable
+from router.web.document import described
+from router.web.problems import Refused
+from router.web.rules import Rulebook
+
+PATIENCE = 2.0
+"""Seconds the database may take to answer."""
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """The process is well."""
+
+    message: Literal["live", "ready"]
+
+
+@get("/live")
+async def tell_live() -> Health:
+    """Tell that the process answers."""
+    return Health(message="live")
+
+
+@get("/ready", opt=described(errors=(HTTPStatus.SERVICE_UNAVAILABLE,)))
+async def tell_ready(database: Database, rulebook: Rulebook) -> Health:
+    """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
+    faults = [*await _database_faults(database), *_rules_faults(rulebook)]
+    if faults:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)
+    return Health(message="ready")
+
+
+def health_router() -> Router:
+    """Return the routes under `/health`."""
+    return Router("/health", route_handlers=[tell_live, tell_ready], tags=["health"])
+
+
+async def _database_faults(database: Database) -> list[Fault]:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await database.check()
+    except (StoreUnavailable, TimeoutError):
+        return [Fault("database", "does not answer; payloads are refused until it does")]
+    return []
+
+
+def _rules_faults(rulebook: Rulebook) -> list[Fault]:
+    if rulebook.ruleset is None:
+        return [Fault("rules", "none are in force; payloads are accepted and held")]
+    return []

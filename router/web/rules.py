@@ -1,0 +1,163 @@
+"""`/v1/rules`: what is in force, what is wrong with the file, and why a payload goes where."""
+
+import time
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+import msgspec
+from litestar import Request, Router, get, post
+from litestar.datastructures import State
+from msgspec import Meta, Struct
+
+from router.core.delivery import mask
+from router.core.errors import Problem
+from router.core.facts import Facts
+from router.core.notification import derive
+from router.core.payload import decode
+from router.core.ruleset import ChannelSpec, Ruleset
+from router.core.trace import Trace, explain
+from router.store.errors import AppUnclear, Fault
+from router.store.recipients import Recipients
+from router.web.document import described
+from router.web.problems import Refused
+from router.web.reading import read_query
+from router.web.webhook import PayloadBody
+
+
+@runtime_checkable
+class Rulebook(Protocol):
+    """The rules in force, and how to replace them by those on disk."""
+
+    ruleset: Ruleset | None
+    problems: tuple[Problem, ...]
+    current: bool
+
+    @property
+    def channels(self) -> Mapping[str, ChannelSpec]:
+        """Return the channels in force by name."""
+
+    async def reload(self) -> Sequence[Problem]:
+        """Read the file again; with an error among its problems nothing changes."""
+
+
+class ChannelView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A channel in force; `addressKind` is empty when its destination is fixed."""
+
+    name: str
+    plugin: str
+    address_kind: str
+
+
+class RulesView(Struct, frozen=True, kw_only=True):
+    """The rules in force; `version` is None when there are none.
+
+    `current` says whether they are those of the file, whose `problems` follow.
+    """
+
+    version: str | None
+    current: bool
+    rules: list[str]
+    channels: list[ChannelView]
+    problems: list[Problem]
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """As of when to explain."""
+
+    at: Annotated[float, Meta(description="Epoch seconds; now when left out.")] | None = None
+
+
+class Explanation(Trace, frozen=True, kw_only=True):
+    """Why a payload goes where it goes; addresses are masked."""
+
+    notification: dict[str, Any]
+
+
+@get("/")
+async def show_rules(rulebook: Rulebook) -> RulesView:
+    """Show the rules in force and what is wrong with the file."""
+    return _view(rulebook)
+
+
+@post(
+    "/reload",
+    status_code=HTTPStatus.OK,
+    opt=described(errors=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
+)
+async def reload_rules(rulebook: Rulebook) -> RulesView:
+    """Put the file's rules in force; with an error in it, what is in force stays."""
+    await rulebook.reload()
+    if not rulebook.current:
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "the file has errors, so what was in force stays; see `problems`",
+            faults=[_fault(problem) for problem in rulebook.problems],
+        )
+    return _view(rulebook)
+
+
+@post(
+    "/explain",
+    status_code=HTTPStatus.OK,
+    opt=described(body=PayloadBody, query=(Moment,), errors=(HTTPStatus.CONFLICT,)),
+)
+async def explain_payload(
+    body: bytes,
+    rulebook: Rulebook,
+    recipients: Recipients,
+    request: Request[None, None, State],
+) -> Explanation:
+    """Tell what the rules in force make of a payload, without accepting it."""
+    at = read_query(request.query_params, Moment).at
+    if rulebook.ruleset is None:
+        raise Refused(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
+    now = time.time() if at is None else at
+    notification = derive(decode(body), id="explained", accepted_at=now)
+    facts = await _facts(recipients, notification.app_id, notification.uid)
+    return _masked(explain(notification, rulebook.ruleset, facts, now))
+
+
+def rules_router() -> Router:
+    """Return the routes under `/v1/rules`."""
+    return Router(
+        "/rules",
+        route_handlers=[show_rules, reload_rules, explain_payload],
+        opt={"scope": "operator"},
+        tags=["rules"],
+    )
+
+
+async def _facts(recipients: Recipients, app_id: str, uid: str) -> Facts:
+    try:
+        recipient = await recipients.get(uid, app_id or None)
+    except AppUnclear:
+        recipient = None
+    return Facts(recipients={(app_id, uid): recipient} if recipient else {})
+
+
+def _masked(trace: Trace) -> Explanation:
+    told = msgspec.structs.asdict(trace)
+    told["deliveries"] = [
+        msgspec.structs.replace(delivery, to=mask(delivery.to)) for delivery in trace.deliveries
+    ]
+    return Explanation(**told)
+
+
+def _view(rulebook: Rulebook) -> RulesView:
+    ruleset = rulebook.ruleset
+    return RulesView(
+        version=ruleset.version if ruleset else None,
+        current=rulebook.current,
+        rules=[rule.name for rule in ruleset.rules] if ruleset else [],
+        channels=[
+            ChannelView(name=spec.name, plugin=spec.plugin, address_kind=spec.address_kind)
+            for spec in rulebook.channels.values()
+        ],
+        problems=list(rulebook.problems),
+    )
+
+
+def _fault(problem: Problem) -> Fault:
+    place = f"{problem.file}:{problem.line}:{problem.column}"
+    return Fault(place, f"{problem.message}; {problem.hint}" if problem.hint else problem.message)

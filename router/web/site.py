@@ -1,0 +1,94 @@
+"""The site: everything the router answers over HTTP, put together."""
+
+from collections.abc import Callable, Collection
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Receive, Send
+from litestar.types import Scope as ASGIScope
+from msgspec import Struct
+
+from router.settings import Environment
+from router.store.database import Database
+from router.store.dead_letters import DeadLetters
+from router.store.log import Log
+from router.store.recipients import Recipients
+from router.web.auth import guard_api, guard_webhook
+from router.web.dead_letters import dead_letters_router
+from router.web.document import show_document
+from router.web.health import health_router
+from router.web.metrics import show_metrics
+from router.web.operations import operations_router
+from router.web.problems import HEADERS, answer_error
+from router.web.recipients import recipients_router
+from router.web.rules import Rulebook, rules_router
+from router.web.webhook import MOST, PATH, Intake, Webhook
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """What the site needs of the rest of the router.
+
+    `contact_kinds` are the kinds of address that some plugin sends to; `exposition` gives the
+    metrics as Prometheus reads them.
+    """
+
+    environment: Environment
+    intake: Intake
+    database: Database
+    recipients: Recipients
+    log: Log
+    dead_letters: DeadLetters
+    rulebook: Rulebook
+    contact_kinds: Collection[str]
+    exposition: Callable[[], bytes]
+
+
+def build_site(site: Site) -> ASGIApp:
+    """Return the ASGI application."""
+    pages = _build_pages(site)
+    webhook = Webhook(site.intake, guard_webhook(site.environment))
+
+    async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") == PATH:
+            await webhook(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return serve
+
+
+def _build_pages(site: Site) -> Litestar:
+    api = Router(
+        "/v1",
+        route_handlers=[
+            recipients_router(),
+            operations_router(),
+            dead_letters_router(),
+            rules_router(),
+        ],
+        guards=[guard_api(site.environment)],
+    )
+    given = {
+        "recipients": site.recipients,
+        "log": site.log,
+        "dead_letters": site.dead_letters,
+        "rulebook": site.rulebook,
+        "database": site.database,
+        "contact_kinds": site.contact_kinds,
+        "exposition": site.exposition,
+    }
+    return Litestar(
+        route_handlers=[api, health_router(), show_metrics, show_document],
+        dependencies={name: _provide(value) for name, value in given.items()},
+        exception_handlers={HTTPException: answer_error, Exception: answer_error},
+        response_headers=HEADERS,
+        request_max_body_size=MOST,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _provide(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False)
