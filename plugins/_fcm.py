@@ -14,14 +14,13 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
-from apprise.plugins.base import NotifyBase
 from apprise.plugins.fcm import NotifyFCM
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Meta, Struct
 
 from router import Message, Secret
-from router.bridge import Facade, Hop, Reading, Request, Response
+from router.bridge import Build, Hop, Reading, Request, Response, requests, shorten
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -115,7 +114,7 @@ class FcmMessage(NotifyFCM):
 
     def send(self, *_: object, **__: object) -> bool:
         """Post the message and return whether FCM took it."""
-        answer = Facade().post(
+        answer = requests.post(
             self.notify_oauth2_url.format(project=self.project),
             data=self._content,
             headers={
@@ -174,7 +173,7 @@ class Fcm:
         """Forget the access token: FCM does not take it any more."""
         self._ends = 0.0
 
-    def build(self, message: Message, now: float) -> tuple[type[NotifyBase], dict[str, Any]]:
+    def build(self, message: Message, now: float) -> Build:
         """Return Apprise's class for FCM and what it is made with."""
         return FcmMessage, {
             "project": self.account.project_id,
@@ -254,10 +253,7 @@ def measure(data: Mapping[str, str]) -> int:
 
 def cut(text: str, size: int) -> str:
     """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
-    whole = text.encode()
-    if len(whole) <= size:
-        return text
-    return whole[: size - len("…".encode())].decode(errors="ignore") + "…"
+    return shorten(text, size, encoding="utf-8")
 
 
 def _text(value: object) -> str:

@@ -6,12 +6,10 @@ A destination fixed in the rules is a token of FCM.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from apprise.plugins.base import NotifyBase
 from msgspec import Meta
 
 from router import (
@@ -28,6 +26,7 @@ from router import (
 )
 from router.bridge import (
     AppriseChannel,
+    Build,
     Hop,
     Request,
     Response,
@@ -70,13 +69,16 @@ class Push(AppriseChannel[PushSettings]):
         "fcm.service_account": make_placeholder
     }
 
-    clock: Callable[[], float] = staticmethod(time.time)
-
     def __init__(self, settings: PushSettings, transport: Transport) -> None:
         """Load the providers' credentials."""
         super().__init__(settings, transport)
         self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
         self._renewing = asyncio.Lock()
+
+    @classmethod
+    def needs_contact(cls, settings: PushSettings) -> bool:  # noqa: ARG003 - the contract's signature
+        """Return True: a device, or a token fixed in the rules."""
+        return True
 
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""
@@ -114,7 +116,7 @@ class Push(AppriseChannel[PushSettings]):
         why = hop.field("error") or hop.status
         return Suspend(reason=f"no access token: {why}", after=after, status=hop.status)
 
-    def plugin(self, message: Message) -> tuple[type[NotifyBase], dict[str, Any]] | None:
+    def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for the device's provider, holding the message."""
         return None if self._fcm is None else self._fcm.build(message, self.clock())
 

@@ -36,7 +36,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     url: ClassVar[str] = ""
     """Apprise URL with `{to}` and settings in braces; each is percent-encoded into it."""
-    body_format: ClassVar[Literal["text", "html", "markdown"]] = "text"
+    body_format: Literal["text", "html", "markdown"] = "text"
     """What the body is written in."""
     answers: ClassVar[Answers] = {}
     """What the provider means by a status or an error code, where HTTP's sense is wrong."""

@@ -1,0 +1,211 @@
+"""Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
+
+A mail server's 5.1.1, no such mailbox: https://www.rfc-editor.org/rfc/rfc3463#section-3.2
+Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
+Mailers that say 200 and fail: https://developers.smtp2go.com/reference/send-standard-email,
+https://developers.sparkpost.com/api/transmissions; error codes of one that says why:
+https://postmarkapp.com/developer/api/overview#error-codes
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from html import escape
+from typing import Annotated, Any, ClassVar
+
+from apprise.plugins.email import NotifyEmail
+from apprise.utils.parse import is_email
+from msgspec import Meta
+
+from router import Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
+from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, Transport
+
+SMTP = frozenset({"mailto", "mailtos"})
+MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
+    "sendpulse",
+    "ses",
+    "smtp2go",
+    "sparkpost",
+}
+"""The mailers in Apprise 2.2, by the scheme of their URLs."""
+
+MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
+UNLINKED = frozenset({"data", "file", "javascript", "vbscript"})
+
+
+class EmailSettings(Settings, frozen=True):
+    """Settings of `plugin: email`."""
+
+    url: Annotated[
+        Secret,
+        Meta(description="SMTP server, as mailtos://user:password@example.com/{to}, or a mailer."),
+    ]
+    from_name: Annotated[str, Meta(description="The name beside the sender's address.")] = ""
+    html: Annotated[bool, Meta(description="Send HTML beside the plain text.")] = True
+
+    def __post_init__(self) -> None:
+        """Refuse what sends no mail."""
+        scheme = read_scheme(self.url)
+        if scheme not in SMTP | MAILERS:
+            raise ValueError(f"url: {scheme or 'this'} sends no e-mail, write `plugin: apprise`")
+        if self.from_name and scheme not in SMTP:
+            raise ValueError("from_name: goes with mailto(s):// alone; write it into the url")
+        if "\n" in self.from_name or "\r" in self.from_name:
+            raise ValueError("from_name: must be one line")
+
+
+class MailMessage(NotifyEmail):
+    """One mail to one person, in the thread of its conversation."""
+
+    def __init__(self, *, from_name: str, thread: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
+        """Name the sender and the thread."""
+        super().__init__(**options)
+        address = str(self.from_addr[1])
+        if from_name:
+            self.from_addr = [from_name, address]
+        self.headers["Auto-Submitted"] = "auto-generated"
+        if thread:
+            root = f"<{thread}@{address.rpartition('@')[2]}>"
+            self.headers |= {"In-Reply-To": root, "References": root}
+
+
+class Email(AppriseChannel[EmailSettings]):
+    """One mail to one person."""
+
+    name = "email"
+    Settings = EmailSettings
+    answers: ClassVar[Mapping[int | str, Reading]] = {
+        "5.1.1": "gone",
+        402: "suspend",
+        "postmark 10": "suspend",
+        "postmark 400": "suspend",
+        "postmark 401": "suspend",
+        "postmark 405": "suspend",
+        "postmark 412": "suspend",
+        "postmark 300": "rejected",
+        "postmark 406": "rejected",
+    }
+    placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
+        "url": "mailtos://router:sandbox@mail.example/{to}"
+    }
+
+    def __init__(self, settings: EmailSettings, transport: Transport) -> None:
+        """Read the server's URL once."""
+        super().__init__(settings, transport)
+        self._scheme = read_scheme(settings.url)
+        self.body_format = "html" if settings.html else "text"
+        self._server = _read_server(settings.url) if self._scheme in SMTP else None
+
+    async def send(self, message: Message) -> Outcome:
+        """Try once to send the mail."""
+        if self.needs_contact(self.settings) and not is_address(message.address):
+            return Rejected(reason="the address is no e-mail address")
+        return await super().send(message)
+
+    def plugin(self, message: Message) -> Build | None:
+        """Return Apprise's class for SMTP, holding server, sender and thread."""
+        if self._server is None:
+            return None
+        options = self._server | {
+            "from_name": self.settings.from_name,
+            "thread": name_thread(message),
+        }
+        if self.needs_contact(self.settings):
+            options["targets"] = [message.address]
+        return MailMessage, options
+
+    def write(self, message: Message) -> tuple[str, str]:
+        """Return the subject, one line, and the body in the channel's format."""
+        subject = " ".join(message.title.split())
+        return subject, write_html(message) if self.settings.html else write_text(message)
+
+    def error_code(self, hop: Hop) -> str:
+        """Return the mail server's enhanced status code, or the mailer's error code."""
+        reader = READERS.get(self._scheme)
+        return super().error_code(hop) if reader is None else reader(hop)
+
+    def handle(self, hop: Hop) -> str:
+        """Return the mail's Message-ID, or the mailer's id."""
+        if hop.request.method == "SMTP":
+            found = MESSAGE_ID.search(hop.request.body)
+            return found[1].decode() if found else ""
+        paths = (("id",), ("MessageID",), ("messageId",), ("data", "email_id"))
+        texts = (hop.field(*path) for path in paths)
+        return next((text for text in texts if isinstance(text, str)), "")
+
+    def sandbox(self, request: Request) -> Response:
+        """Answer as a mail server or a mailer does."""
+        if request.method == "SMTP":
+            return Response(status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued")
+        return Response(status=200, body=b'{"data": {"succeeded": 1, "failed": 0}}')
+
+
+def read_scheme(url: Secret) -> str:
+    """Return what stands before `://`, in lower case."""
+    return url.reveal().partition("://")[0].lower()
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is one bare e-mail address."""
+    found = is_email(text)
+    return bool(found) and found["full_email"] == text
+
+
+def name_thread(message: Message) -> str:
+    """Return a name that the mails of a conversation share, and that tells nobody which."""
+    told = message.notification
+    if not told.conversation:
+        return ""
+    return blake2b(f"{told.app_id}\0{told.conversation}".encode(), digest_size=12).hexdigest()
+
+
+def write_text(message: Message) -> str:
+    """Return the body as plain text."""
+    return "\n\n".join(filter(None, (message.body or message.title, message.link)))
+
+
+def write_html(message: Message) -> str:
+    """Return the body as HTML; what it says is text, whatever it looks like."""
+    parts = [f"<div>{escape(message.body or message.title).replace(chr(10), '<br/>')}</div>"]
+    if message.image:
+        parts.append(f'<p><img src="{escape(message.image)}" alt=""/></p>')
+    if message.link:
+        link = escape(message.link)
+        linked = message.link.partition(":")[0].strip().lower() not in UNLINKED
+        parts.append(f'<p><a href="{link}">{link}</a></p>' if linked else f"<p>{link}</p>")
+    return "".join(parts)
+
+
+def _read_server(url: Secret) -> dict[str, Any]:
+    options: dict[str, Any] | None = NotifyEmail.parse_url(url.reveal())
+    if options is None:
+        raise ValueError("url: is no address of a mail server")
+    return options
+
+
+def _read_smtp2go(hop: Hop) -> str:
+    failed = hop.field("data", "failed")
+    return "smtp2go failed" if isinstance(failed, int) and failed > 0 else ""
+
+
+def _read_sparkpost(hop: Hop) -> str:
+    refused = hop.field("results", "total_rejected_recipients")
+    return "sparkpost rejected" if isinstance(refused, int) and refused > 0 else ""
+
+
+def _read_postmark(hop: Hop) -> str:
+    code = hop.field("ErrorCode")
+    return f"postmark {code}" if code else ""
+
+
+READERS: Mapping[str, Callable[[Hop], str]] = {
+    "smtp2go": _read_smtp2go,
+    "sparkpost": _read_sparkpost,
+    "postmark": _read_postmark,
+}
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Offer the channel."""
+    register(Email)

@@ -1,0 +1,221 @@
+"""Deliver to a Slack channel or person, by incoming webhook, workflow or bot.
+
+Requests: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+https://docs.slack.dev/reference/methods/chat.postMessage
+Answers: https://docs.slack.dev/reference/methods/chat.postMessage#errors and, for webhooks,
+https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
+Text: https://docs.slack.dev/messaging/formatting-message-text#escaping
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from apprise.plugins.slack import NotifySlack, SlackMode
+from msgspec import Meta
+
+from router import Limits, Message, Register, Secret, Settings, hookimpl
+from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response
+
+WORKFLOWS = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
+TITLE = 150
+BODY = 3000
+"""Characters of a header and of a section; Slack refuses more."""
+
+WORD = re.compile(rb"[a-z_]{2,60}")
+
+SUSPEND = (
+    {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"}
+    | {"missing_scope", "no_permission", "not_allowed_token_type", "org_login_required"}
+    | {"access_denied", "ekm_access_denied", "enterprise_is_restricted", "accesslimited"}
+    | {"team_access_not_granted", "two_factor_setup_required", "invalid_token", "no_service"}
+    | {"no_service_id", "no_team", "no_active_hooks", "team_disabled"}
+)
+"""The credential is dead: nothing goes out until someone acts."""
+RETRY = (
+    {"ratelimited", "rate_limited", "message_limit_exceeded", "request_timeout"}
+    | {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
+    | {"rollup_error"}
+)
+"""It passes; every other error is about this message or this place, and stays."""
+
+
+class SlackSettings(Settings, frozen=True):
+    """Settings of `plugin: slack`: a `url`, or a `bot_token`."""
+
+    url: Annotated[
+        Secret | None,
+        Meta(
+            description="Incoming webhook, workflow or trigger URL of Slack, or an Apprise slack://."
+        ),
+    ] = None
+    bot_token: Annotated[
+        Secret | None, Meta(description="A bot's token, xoxb-…, with the scope chat:write.")
+    ] = None
+    channel: Annotated[
+        str,
+        Meta(
+            description="Where the bot posts: #name, C0123456789 or @user. "
+            "Left out, it is the recipient's contact of the kind slack.",
+        ),
+    ] = ""
+    blocks: Annotated[bool, Meta(description="Lay the message out as blocks, with a headline.")] = (
+        False
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what names no way or two."""
+        if (self.url is None) == (self.bot_token is None):
+            raise ValueError("needs either `url` or `bot_token`")
+        if self.channel and self.bot_token is None:
+            raise ValueError("channel: goes with `bot_token`; a webhook's channel is set in Slack")
+        parse(self, "C0000000000")
+
+
+class SlackMessage(NotifySlack):
+    """A message laid out by the router: Apprise's own shows no preview and drops the link."""
+
+    def __init__(self, *, content: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - Apprise's options
+        """Hold what is to be shown, out of sight of who looks for addresses."""
+        super().__init__(**options)
+        self._content = msgspec.json.encode(content)
+
+    def _send(self, url: str, payload: dict[str, Any], *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Apprise's signature
+        place = {k: payload[k] for k in ("channel", "thread_ts", "username") if k in payload}
+        content: dict[str, Any] = msgspec.json.decode(self._content)
+        return super()._send(url, content | place, *args, **options)
+
+
+class Slack(AppriseChannel[SlackSettings]):
+    """One message to one channel or person."""
+
+    name = "slack"
+    Settings = SlackSettings
+    limits = Limits(title=TITLE, body=BODY)
+    answers: ClassVar[Mapping[int | str, Reading]] = {
+        **dict.fromkeys(SUSPEND, "suspend"),
+        **dict.fromkeys(RETRY, "retry"),
+        403: "suspend",
+        404: "suspend",
+        410: "suspend",
+    }
+    placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
+        "url": "https://hooks.slack.com/services/T00000000/B00000000/sandboxsandboxsandboxsan",
+        "bot_token": "xoxb-000000000000-000000000000-sandboxsandboxsandboxsan",
+    }
+
+    @classmethod
+    def needs_contact(cls, settings: SlackSettings) -> bool:
+        """Return whether the channel is the recipient's own."""
+        if settings.url is None:
+            return not settings.channel
+        return "{to}" in settings.url.reveal()
+
+    def plugin(self, message: Message) -> Build:
+        """Return Apprise's class for Slack, holding the message."""
+        options = parse(self.settings, message.address)
+        lay_out = _write_blocks if self.settings.blocks else _write_text
+        if options.get("mode") in WORKFLOWS:
+            lay_out = _write_plain
+        return SlackMessage, options | {"content": lay_out(message)}
+
+    def write(self, message: Message) -> tuple[str, str]:
+        """Return a body that Apprise lets pass; `plugin` holds the real one."""
+        return "", message.body or message.title or message.kind
+
+    def carries(self, request: Request) -> bool:
+        """Return False for the look-up of a person by e-mail address."""
+        return "users.lookupByEmail" not in request.url
+
+    def error_code(self, hop: Hop) -> str:
+        """Return Slack's word: a field of a bot's answer, the whole of a webhook's."""
+        if hop.field("ok") is False:
+            return str(hop.field("error") or "unknown_error")
+        taken = hop.status == 200  # noqa: PLR2004 - HTTP's own number
+        return hop.body.decode() if not taken and WORD.fullmatch(hop.body) else ""
+
+    def handle(self, hop: Hop) -> str:
+        """Return the channel and time stamp that name a bot's message."""
+        channel, ts = hop.field("channel"), hop.field("ts")
+        return f"{channel}:{ts}" if isinstance(channel, str) and isinstance(ts, str) else ""
+
+    def sandbox(self, request: Request) -> Response:
+        """Answer as Slack does to a message it took."""
+        if "/services/" in request.url:
+            return Response(status=200, body=b"ok")
+        user = b'{"ok": true, "user": {"id": "U0000000000"}}'
+        taken = b'{"ok": true, "channel": "C0000000000", "ts": "1700000000.000100"}'
+        return Response(status=200, body=taken if self.carries(request) else user)
+
+
+def parse(settings: SlackSettings, address: str) -> dict[str, Any]:
+    """Return the keyword arguments of Apprise's class for Slack."""
+    if settings.bot_token is not None:
+        target = settings.channel or address
+        return {"access_token": settings.bot_token.reveal(), "targets": [target]}
+    url = "" if settings.url is None else settings.url.reveal()
+    read = NotifySlack.parse_url if url.startswith("slack://") else NotifySlack.parse_native_url
+    options: dict[str, Any] | None = read(url)
+    if options is None:
+        raise ValueError("url: must be https://hooks.slack.com/… or slack://…")
+    options["targets"] = [address if t == "{to}" else t for t in options["targets"]]
+    return options
+
+
+def shorten(text: str, size: int) -> str:
+    """Return a text as Slack is to show it, of at most so many characters when escaped."""
+    whole = escape(text, quote=False)
+    if len(whole) <= size:
+        return whole
+    parts, left = [], size - 1
+    for character in text:
+        part = escape(character, quote=False)
+        if len(part) > left:
+            break
+        parts.append(part)
+        left -= len(part)
+    return "".join(parts) + "…"
+
+
+def _write_plain(message: Message) -> dict[str, Any]:
+    return {"text": ": ".join(filter(None, (message.title, message.body)))}
+
+
+def _write_text(message: Message) -> dict[str, Any]:
+    title = " ".join(message.title.split())
+    lines = [
+        f"*{shorten(title, TITLE)}*" if title else "",
+        shorten(message.body, BODY),
+        _write_link(message.link),
+    ]
+    content: dict[str, Any] = {"text": "\n".join(filter(None, lines))}
+    if message.image:
+        content["attachments"] = [{"fallback": "image", "image_url": message.image}]
+    return content
+
+
+def _write_blocks(message: Message) -> dict[str, Any]:
+    title, body = shorten(message.title, TITLE), shorten(message.body, BODY)
+    blocks: list[dict[str, Any]] = []
+    if title:
+        blocks.append({"type": "header", "text": {"type": "plain_text", "text": title}})
+    if body:
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": body}})
+    if message.image:
+        blocks.append({"type": "image", "image_url": message.image, "alt_text": "image"})
+    if message.link:
+        element = {"type": "mrkdwn", "text": _write_link(message.link)}
+        blocks.append({"type": "context", "elements": [element]})
+    return {"text": ": ".join(filter(None, (title, body))), "blocks": blocks}
+
+
+def _write_link(link: str) -> str:
+    return f"<{escape(link, quote=False).replace('|', '%7C')}>" if link else ""
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Offer the channel."""
+    register(Slack)
