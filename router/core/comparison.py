@@ -185,7 +185,9 @@ def compare_numbers(
     operator: Operator, wanted: Sequence[int | float]
 ) -> Callable[[int | float], bool]:
     """Return whether a number compares so with at least one of the numbers."""
-    least, most, equal = min(wanted), max(wanted), frozenset(wanted)
+    if operator in EQUALITY:
+        return frozenset(wanted).__contains__
+    least, most = min(wanted), max(wanted)
     match operator:
         case "gt":
             return lambda value: value > least
@@ -193,10 +195,8 @@ def compare_numbers(
             return lambda value: value >= least
         case "lt":
             return lambda value: value < most
-        case "lte":
-            return lambda value: value <= most
         case _:
-            return lambda value: value in equal
+            return lambda value: value <= most
 
 
 def _compile_pattern(pattern: str) -> Pattern:

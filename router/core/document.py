@@ -203,18 +203,19 @@ class _Composer:
         text = event.value
         place = self._place(event)
         length = self._length(event)
+        lines = _end(event).line - _start(event).line + 1
         if not event.implicit[0]:
             whole = event.style in {"'", '"'} and len(text) + 2 == length
             inside = Place(place.file, place.line, place.column + 1) if whole else None
-            return ScalarNode(place, length, text, text, inside)
+            return ScalarNode(place, length, text, text, inside, lines)
         if text.lower() in _AMBIGUOUS:
             message = f"a bare {text} is read differently by different tools"
             self._complain(event, message, "write true or false, or put it in quotes")
         inside = place if len(text) == length else None
-        return ScalarNode(place, length, text, resolve(text), inside)
+        return ScalarNode(place, length, text, resolve(text), inside, lines)
 
     def _length(self, event: yaml.Event) -> int:
-        start, end = _start(event), cast(yaml.Mark, event.end_mark)
+        start, end = _start(event), _end(event)
         return max(1, end.column - start.column) if start.line == end.line else 1
 
     def _place(self, event: yaml.Event) -> Place:
@@ -242,3 +243,8 @@ class _Composer:
 def _start(event: yaml.Event) -> yaml.Mark:
     """Return where an event starts; the parser marks each of them."""
     return cast(yaml.Mark, event.start_mark)
+
+
+def _end(event: yaml.Event) -> yaml.Mark:
+    """Return where an event ends."""
+    return cast(yaml.Mark, event.end_mark)

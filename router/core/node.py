@@ -22,7 +22,7 @@ class ScalarNode(Struct, frozen=True):
     """A single value: `text` as written, `value` as YAML reads it; `length` in characters.
 
     `inside` is where the text itself starts, None where its characters do not stand in one
-    piece (escapes, several lines).
+    piece (escapes, several lines). `lines` is how many lines it spans.
     """
 
     place: Place
@@ -30,6 +30,7 @@ class ScalarNode(Struct, frozen=True):
     text: str
     value: Value
     inside: Place | None = None
+    lines: int = 1
 
 
 class SequenceNode(Struct, frozen=True):

@@ -1,12 +1,14 @@
 """A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from router.core.condition import Condition, Subject
 from router.core.errors import Place
+from router.core.index import Index
 from router.core.message import Priority, Privacy
 from router.core.payload import Json
 from router.core.template import Template
@@ -111,9 +113,17 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     defaults: Defaults
 
+    index: Index[Rule] | None = None
+    """Finds candidates; made from `rules`."""
+
+    def __post_init__(self) -> None:
+        """Build the index."""
+        index = Index([(rule.when, rule) for rule in self.rules])
+        force_setattr(self, "index", index)
+
     def candidates(self, subject: Subject) -> Sequence[Rule]:
         """Return the rules that may match, in file order; the others cannot.
 
         For each of them `rule.when.holds(subject)` decides.
         """
-        raise NotImplementedError
+        return cast(Index[Rule], self.index).find(subject)

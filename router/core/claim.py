@@ -1,0 +1,123 @@
+"""A condition taken apart, to reason about two of them without a payload.
+
+The reasoning is sound and not complete: what it says holds, but it does not see everything.
+"""
+
+from collections.abc import Hashable, Iterator
+
+from msgspec import Struct
+
+from router.core.comparison import EQUALITY, Wanted
+from router.core.condition import All, AnyOf, Condition, Not, Test
+from router.core.field import FIELDS
+from router.core.situation import Reasoner
+
+Texts = dict[str, frozenset[Wanted]]
+"""By field, the values of which it must have one (or must have none)."""
+
+
+class Claim(Struct, frozen=True):
+    """What a condition asks for: `parts` must all hold.
+
+    `may` are the situations it can hold in; `asked` and `denied` name the parts that must hold
+    and must not; `wanted` and `refused` say the same of single fields.
+    """
+
+    may: int
+    parts: tuple[Condition, ...]
+    asked: frozenset[Hashable]
+    denied: frozenset[Hashable]
+    wanted: Texts
+    refused: Texts
+
+
+def take_apart(condition: Condition, reasoner: Reasoner) -> Claim:
+    """Return what a condition asks for."""
+    parts = tuple(_flatten(condition))
+    wanted: Texts = {}
+    refused: Texts = {}
+    for part in parts:
+        match part:
+            case Test(operator=operator, field=field) if operator in EQUALITY:
+                values = frozenset(part.values)
+                wanted[field] = wanted.get(field, values) & values
+            case Not(part=Test(operator=operator, field=field) as test) if operator in EQUALITY:
+                refused[field] = refused.get(field, frozenset()) | frozenset(test.values)
+    return Claim(
+        may=reasoner.bound(condition).may,
+        parts=parts,
+        asked=frozenset(name_part(part) for part in parts if not isinstance(part, Not)),
+        denied=frozenset(name_part(part.part) for part in parts if isinstance(part, Not)),
+        wanted=wanted,
+        refused=refused,
+    )
+
+
+def name_part(condition: Condition) -> Hashable:
+    """Return what two conditions that say the same have in common."""
+    match condition:
+        case Test():
+            operator = "is" if condition.operator in EQUALITY else condition.operator
+            return condition.field, operator, frozenset(condition.values)
+        case Not(part=part):
+            return "not", name_part(part)
+        case All(parts=parts):
+            return "all", frozenset(name_part(part) for part in parts)
+        case AnyOf(parts=parts):
+            return "any", frozenset(name_part(part) for part in parts)
+
+
+def excludes(one: Claim, other: Claim) -> bool:
+    """Return whether nothing can match both."""
+    if not one.may & other.may:
+        return True
+    if not one.asked.isdisjoint(other.denied) or not one.denied.isdisjoint(other.asked):
+        return True
+    return _differs(one, other) or _differs(other, one)
+
+
+def _differs(one: Claim, other: Claim) -> bool:
+    """Return whether some field that has one value would need two, or one that is refused.
+
+    A path may lead to a list, which can hold two values at once.
+    """
+    for field, values in one.wanted.items():
+        if values <= other.refused.get(field, frozenset()):
+            return True
+        if field in FIELDS and field in other.wanted and values.isdisjoint(other.wanted[field]):
+            return True
+    return False
+
+
+def implies(one: Claim, other: Condition, reasoner: Reasoner) -> bool:
+    """Return whether whatever matches the one is sure to match the other."""
+    return all(_implies_part(one, part, reasoner) for part in _flatten(other))
+
+
+def _implies_part(one: Claim, part: Condition, reasoner: Reasoner) -> bool:
+    if not one.may & ~reasoner.bound(part).must or name_part(part) in one.asked:
+        return True
+    match part:
+        case AnyOf(parts=parts):
+            return any(implies(one, alternative, reasoner) for alternative in parts)
+        case Test(operator=operator, field=field) if operator in EQUALITY:
+            return field in one.wanted and one.wanted[field] <= frozenset(part.values)
+        case Not(part=inner):
+            return excludes(one, take_apart(inner, reasoner))
+        case _:
+            return False
+
+
+def _flatten(condition: Condition) -> Iterator[Condition]:
+    """Give the parts that must all hold, as small as they get."""
+    match condition:
+        case All(parts=parts):
+            for part in parts:
+                yield from _flatten(part)
+        case Not(part=Not(part=part)):
+            yield from _flatten(part)
+        case Not(part=AnyOf(parts=parts)):
+            for part in parts:
+                yield from _flatten(Not(part))
+        case _:
+            yield condition

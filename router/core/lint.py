@@ -1,0 +1,183 @@
+"""What a sound ruleset may still get wrong: rules that never match, steps that never count."""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from msgspec import Struct
+
+from router.core.claim import Claim, excludes, implies, take_apart
+from router.core.comparison import EQUALITY
+from router.core.condition import All, AnyOf, Condition, Not, Test
+from router.core.errors import Place, Problem
+from router.core.ruleset import Rule, Ruleset, Step
+from router.core.situation import Reasoner
+
+
+class _Judged(Struct, frozen=True):
+    """A rule with what it asks for."""
+
+    rule: Rule
+    claim: Claim
+
+
+class _Way(Struct, frozen=True):
+    """A step with what it takes to get to it."""
+
+    rule: Rule
+    step: Step
+    claim: Claim
+
+
+def lint(ruleset: Ruleset) -> list[Problem]:
+    """Return warnings about rules and channels, in no particular order."""
+    reasoner = Reasoner()
+    rules = [_Judged(rule, take_apart(rule.when, reasoner)) for rule in ruleset.rules]
+    steps = [
+        _Way(judged.rule, step, _narrow(judged.claim, step, reasoner))
+        for judged in rules
+        for step in judged.rule.send
+    ]
+    return [
+        *_find_impossible(rules, steps, reasoner),
+        *_find_shadowed(rules, reasoner),
+        *_find_late_drops(rules),
+        *_find_guesses(ruleset.rules),
+        *_find_duplicates(steps),
+        *_find_unused(ruleset),
+    ]
+
+
+def _narrow(claim: Claim, step: Step, reasoner: Reasoner) -> Claim:
+    if step.when is None:
+        return claim
+    return take_apart(All((*claim.parts, step.when)), reasoner)
+
+
+def _find_impossible(
+    rules: list[_Judged], steps: list[_Way], reasoner: Reasoner
+) -> Iterator[Problem]:
+    broken = set()
+    for judged in rules:
+        if found := _contradict(judged.claim, reasoner):
+            broken.add(judged.rule.name)
+            place, why = found
+            yield _warn(place, f'rule "{judged.rule.name}" can never match{why}')
+    for way in steps:
+        if way.rule.name not in broken and (found := _contradict(way.claim, reasoner)):
+            place, why = found
+            yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
+
+
+def _contradict(claim: Claim, reasoner: Reasoner) -> tuple[Place, str] | None:
+    """Return where and why a claim contradicts itself; None if it does not, as far as is seen."""
+    for one, other in combinations(claim.parts, 2):
+        if excludes(take_apart(one, reasoner), take_apart(other, reasoner)):
+            place = max(_places(one) + _places(other), key=lambda p: (p.line, p.column))
+            said = f"{_say(one)} and {_say(other)}"
+            return place, f": no payload has both {said}"
+    if claim.may:
+        return None
+    return _places(All(claim.parts))[0], ""
+
+
+def _places(condition: Condition) -> list[Place]:
+    match condition:
+        case Test():
+            return [condition.place]
+        case Not(part=part):
+            return _places(part)
+        case All(parts=parts) | AnyOf(parts=parts):
+            return [place for part in parts for place in _places(part)]
+
+
+def _say(condition: Condition) -> str:
+    match condition:
+        case Test():
+            return f"{condition.field} {condition.wants}"
+        case Not(part=part):
+            return f"not {_say(part)}"
+        case All(parts=parts):
+            return " and ".join(_say(part) for part in parts)
+        case AnyOf(parts=parts):
+            return " or ".join(_say(part) for part in parts)
+
+
+def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
+    ending: list[Rule] = []
+    for judged in rules:
+        for above in ending:
+            if implies(judged.claim, above.when, reasoner):
+                message = f'rule "{judged.rule.name}" never gets its turn'
+                how = "drops" if above.drop else "stops at"
+                hint = f'rule "{above.name}" in line {above.place.line} {how} all it would match'
+                yield _warn(judged.rule.place, message, hint)
+                break
+        if judged.rule.stop or judged.rule.drop:
+            ending.append(judged.rule)
+
+
+def _find_late_drops(rules: list[_Judged]) -> Iterator[Problem]:
+    for number, judged in enumerate(rules):
+        if not judged.rule.drop:
+            continue
+        for above in rules[:number]:
+            if above.rule.send and not above.rule.stop and not excludes(above.claim, judged.claim):
+                message = f'what rule "{above.rule.name}" sends goes out before this one drops'
+                hint = f"move this rule above line {above.rule.place.line}"
+                yield _warn(judged.rule.place, message, hint)
+                break
+
+
+def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    """Warn where dropping depends on a kind that is told by a text."""
+    for rule in rules:
+        for test in _tests(rule.when) if rule.drop else ():
+            if test.field == "kind" and test.operator in EQUALITY and "reaction" in test.values:
+                message = 'a reaction is told by its text, "Reacted to …"'
+                hint = "a message that starts so is dropped too, unless message objects are on"
+                yield _warn(test.place, message, hint)
+
+
+def _tests(condition: Condition) -> Iterator[Test]:
+    match condition:
+        case Test():
+            yield condition
+        case Not():
+            return
+        case All(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from _tests(part)
+
+
+def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
+    seen: dict[tuple[str, tuple[str, ...]], list[_Way]] = {}
+    for way in steps:
+        earlier = seen.setdefault((way.step.channel, way.step.to), [])
+        for above in earlier:
+            if above.rule is way.rule or above.rule.stop or excludes(above.claim, way.claim):
+                continue
+            name, line = above.rule.name, above.rule.place.line
+            message = f'rule "{name}" in line {line} sends to {way.step.channel} as well'
+            hint = "where both match, its step counts and this one does not"
+            yield _warn(way.step.place, message, hint)
+            break
+        earlier.append(way)
+
+
+def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:
+    used = {step.channel for rule in ruleset.rules for step in rule.send}
+    used.update(ruleset.defaults.on_no_match)
+    for name, spec in ruleset.channels.items():
+        if name not in used:
+            yield _warn(spec.place, f"no rule sends to channel {name}", "remove it, or name it")
+
+
+def _warn(place: Place, message: str, hint: str = "") -> Problem:
+    return Problem(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        severity="warning",
+        message=message,
+        hint=hint,
+    )

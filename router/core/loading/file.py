@@ -1,0 +1,132 @@
+"""The file as a whole."""
+
+import re
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+
+from msgspec import Struct
+
+from router.core.document import read_document
+from router.core.errors import Problem, suggest
+from router.core.lint import lint
+from router.core.loading.channels import read_channels
+from router.core.loading.enrichments import name_variables, read_enrichments
+from router.core.loading.picture import hide
+from router.core.loading.references import References, Resolver
+from router.core.loading.report import Report
+from router.core.loading.rules import read_defaults, read_rules
+from router.core.loading.scope import Scope
+from router.core.loading.section import Section, read_texts
+from router.core.node import MappingNode, ScalarNode
+from router.core.ruleset import ChannelSchema, Ruleset
+
+VERSION = 1
+_KEYS = ("version", "timezone", "channels", "lists", "enrich", "rules", "defaults")
+
+
+class Loaded(Struct, frozen=True, kw_only=True):
+    """What became of a file: its ruleset, None when a problem is an error, and its problems.
+
+    `text` is the file's, with the secrets written out in it hidden, for pictures of problems.
+    """
+
+    ruleset: Ruleset | None
+    problems: tuple[Problem, ...] = ()
+    text: str = ""
+
+
+def load(  # noqa: PLR0913 - what the core may not fetch is given to it
+    text: str,
+    *,
+    file: str,
+    plugins: Mapping[str, ChannelSchema],
+    resolve: Resolver,
+    sandbox: bool = False,
+    zones: Collection[str] = (),
+) -> Loaded:
+    """Return the ruleset in a text, with every problem at once, in file order.
+
+    In `sandbox` mode a reference to what is not there is a warning, and a placeholder stands
+    in. `zones` are the time zones known; with none, any name passes.
+    """
+    report = Report()
+    root, report.problems = read_document(text, file)
+    if not isinstance(root, MappingNode):
+        if not report.problems:
+            message = "the file is empty" if root is None else "the file must be a mapping"
+            hint = "start it with version: 1"
+            report.problems.append(Problem(file=file, line=1, column=1, message=message, hint=hint))
+        return Loaded(ruleset=None, problems=_sorted(report.problems), text=text)
+    ruleset = _read(root, plugins, References(resolve, report, sandbox), zones, text)
+    hidden = hide(text, report.secrets)
+    if any(problem.severity == "error" for problem in report.problems):
+        return Loaded(ruleset=None, problems=_sorted(report.problems), text=hidden)
+    return Loaded(ruleset=ruleset, problems=_sorted(report.problems), text=hidden)
+
+
+def _read(
+    root: MappingNode,
+    plugins: Mapping[str, ChannelSchema],
+    references: References,
+    zones: Collection[str],
+    text: str,
+) -> Ruleset:
+    report = references.report
+    section = Section(root, report, what="file", known=_KEYS)
+    _check_version(section, report)
+    scope = Scope(
+        report=report,
+        channels=read_channels(section, plugins, references),
+        lists=_read_lists(section, report),
+        variables=name_variables(root.entries["enrich"].value if "enrich" in section else None),
+    )
+    ruleset = Ruleset(
+        version=blake2b(text.encode(), digest_size=8).hexdigest(),
+        timezone=_read_zone(section, report, zones),
+        channels={name: spec for name, spec in scope.channels.items() if spec is not None},
+        enrich=read_enrichments(section, scope),
+        rules=read_rules(section, scope),
+        defaults=read_defaults(section, scope),
+    )
+    if "rules" not in section:
+        report.warn(section.node, "the file has no rules", "write rules: and a list of them")
+    report.problems += lint(ruleset)
+    for name, values in section.entries("lists").items():
+        if name not in scope.used:
+            report.warn(values.key, f"no test uses the list {name}", "remove it")
+    return ruleset
+
+
+def _check_version(section: Section, report: Report) -> None:
+    if "version" not in section:
+        report.error(section.node, "the file names no version", f"write version: {VERSION}")
+    node = section.get("version")
+    if node is not None and not (isinstance(node, ScalarNode) and node.value == VERSION):
+        shown = node.text if isinstance(node, ScalarNode) else "…"
+        report.error(node, f'unknown version "{shown}"', f"write version: {VERSION}")
+
+
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
+
+
+def _read_zone(section: Section, report: Report, zones: Collection[str]) -> str:
+    zone = section.text("timezone")
+    if zone is None:
+        return "UTC"
+    known = zone in zones if zones else _ZONE.fullmatch(zone)
+    if not known:
+        hint = suggest(zone, zones) or "write a name such as Europe/Berlin"
+        report.error(section.node.entries["timezone"].value, f'unknown time zone "{zone}"', hint)
+    return zone
+
+
+def _read_lists(section: Section, report: Report) -> Mapping[str, tuple[ScalarNode, ...]]:
+    return {
+        name: tuple(read_texts(entry.value, report, name))
+        for name, entry in section.entries("lists").items()
+    }
+
+
+def _sorted(problems: Collection[Problem]) -> tuple[Problem, ...]:
+    """Return the problems in file order, each once."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column)))

@@ -1,0 +1,42 @@
+"""A problem shown with its line, as `check` prints it."""
+
+from collections.abc import Iterable
+from unicodedata import east_asian_width
+
+from router.core.document import split_lines
+from router.core.errors import Problem
+from router.core.node import ScalarNode
+
+_WIDTH = 160
+
+
+def picture(problem: Problem, text: str) -> str:
+    """Return the faulty line with a caret line below it.
+
+    Give it `Loaded.text`, in which secrets are hidden.
+    """
+    lines = split_lines(text)
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    start = max(0, problem.column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
+    shown = line[start : start + _WIDTH]
+    before = line[start : problem.column - 1]
+    span = line[problem.column - 1 : problem.column - 1 + problem.length]
+    carets = "^" * max(1, _columns(span))
+    indent = "".join("\t" if letter == "\t" else " " * _columns(letter) for letter in before)
+    return f"{problem.line:>5} | {shown}\n      | {indent}{carets}"
+
+
+def hide(text: str, secrets: Iterable[ScalarNode]) -> str:
+    """Return the text with the secrets in it hidden, every other character in its place."""
+    lines = split_lines(text)
+    for secret in secrets:
+        first, column = secret.place.line - 1, secret.place.column - 1
+        end = column + secret.length if secret.lines == 1 else len(lines[first])
+        lines[first] = lines[first][:column] + "·" * (end - column) + lines[first][end:]
+        for number in range(first + 1, min(first + secret.lines, len(lines))):
+            lines[number] = "·" * len(lines[number])
+    return "\n".join(lines)
+
+
+def _columns(text: str) -> int:
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,22 @@
+"""What the parts of a file know of each other while it is read."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from router.core.loading.report import Report
+from router.core.node import ScalarNode
+from router.core.ruleset import ChannelSpec
+
+
+class Scope(Struct, kw_only=True):
+    """The names a file defines; `channels` has None for one whose settings are wrong.
+
+    `variables` are the names in top-level `vars`; `used` collects the lists some test names.
+    """
+
+    report: Report
+    channels: Mapping[str, ChannelSpec | None]
+    lists: Mapping[str, tuple[ScalarNode, ...]]
+    variables: frozenset[str]
+    used: set[str] = field(default_factory=set)

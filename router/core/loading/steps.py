@@ -1,0 +1,84 @@
+"""`send`: the ways out of a rule."""
+
+from collections.abc import Collection
+from typing import get_args
+
+from router.core.errors import suggest
+from router.core.loading.conditions import read_condition
+from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
+from router.core.loading.scope import Scope
+from router.core.loading.section import Section, name_known
+from router.core.message import Priority, Privacy
+from router.core.node import MappingNode, Node, ScalarNode
+from router.core.ruleset import Step
+
+_KEYS = (
+    *("channel", "when", "to", "priority", "expires", "once_per", "privacy"),
+    *ENRICH_KEYS,
+)
+
+
+def read_steps(section: Section, scope: Scope, variables: Collection[str]) -> tuple[Step, ...]:
+    """Return the steps of a rule; `variables` are the names its templates find in `vars`."""
+    read = (_read_step(node, scope, variables) for node in section.items("send"))
+    return tuple(step for step in read if step is not None)
+
+
+def check_channel(node: Node, scope: Scope) -> str | None:
+    """Return the name of a channel the file defines, or report that it defines none such."""
+    name = node.text if isinstance(node, ScalarNode) else "…"
+    if name in scope.channels:
+        return name
+    hint = suggest(name, scope.channels) or name_known(scope.channels)
+    scope.report.error(node, f'unknown channel "{name}"', hint)
+    return None
+
+
+def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | None:
+    if isinstance(node, ScalarNode):
+        channel = check_channel(node, scope)
+        return None if channel is None else Step(channel=channel, place=node.place)
+    if not isinstance(node, MappingNode):
+        scope.report.error(node, "a step must be a channel's name or a mapping")
+        return None
+    step = Section(node, scope.report, what="step", known=_KEYS)
+    when = step.get("when")
+    condition = None if when is None else read_condition(when, scope)
+    settings = Step(
+        channel=_read_channel(step, scope),
+        place=node.place,
+        when=condition,
+        to=_read_addresses(step),
+        priority=step.word("priority", get_args(Priority)),
+        expires=step.duration("expires"),
+        once_per=step.word("once_per", ("message",)),
+        privacy=step.word("privacy", get_args(Privacy)) or "none",
+        enrich=read_enrichment(step, scope, {*variables, *name_variables(node)}),
+    )
+    _warn_of_idle_keys(step, settings, scope)
+    return settings
+
+
+def _read_channel(step: Section, scope: Scope) -> str:
+    if "channel" not in step:
+        scope.report.error(step.node, "a step needs a channel", name_known(scope.channels))
+    node = step.get("channel")
+    return "" if node is None else check_channel(node, scope) or ""
+
+
+def _read_addresses(step: Section) -> tuple[str, ...]:
+    texts = tuple(node.text for node in step.texts("to") or ())
+    return () if texts == ("recipient",) else texts
+
+
+def _warn_of_idle_keys(step: Section, settings: Step, scope: Scope) -> None:
+    channel = scope.channels.get(settings.channel)
+    if channel is None:
+        return
+    fixed = not channel.address_kind
+    if fixed and settings.to:
+        hint = "leave it out"
+        scope.report.warn(step.key("to"), f"{channel.name} has a fixed destination", hint)
+    if settings.once_per and not fixed and not settings.to:
+        hint = "leave it out, or name fixed addresses with to"
+        scope.report.warn(step.key("once_per"), "each recipient gets a message of their own", hint)
