@@ -1,0 +1,80 @@
+"""One try: a channel asked once to send, and whatever it does made an outcome."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from traceback import extract_tb
+from typing import Any
+
+import msgspec
+import structlog
+
+from router.channel import Channel
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+
+MARGIN = 1.0
+"""Seconds beyond its own timeout that a channel gets to say what became of the send."""
+LONGEST_TEXT = 500
+LONGEST_WAIT = 86400.0
+
+_log = structlog.get_logger("router.worker")
+
+
+async def attempt(channel: Channel[Any], message: Callable[[], Message]) -> Outcome:
+    """Return what one try came to.
+
+    What the channel raises is a `Retry` that names the type alone, because the text may hold
+    secrets; no answer in time is `Unknown`. Only a cancellation of this task gets through.
+    """
+    limit = channel.settings.timeout + MARGIN
+    deadline = asyncio.timeout(limit)
+    try:
+        async with deadline:
+            outcome = await channel.send(message())
+    except asyncio.CancelledError as fault:
+        if _is_cancelled():
+            raise
+        return _raised(fault)
+    except TimeoutError as fault:
+        return Unknown(reason=f"no answer in {limit:g} s") if deadline.expired() else _raised(fault)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # noqa: BLE001 - a plugin may raise SystemExit too
+        return _raised(fault)
+    if not isinstance(outcome, Delivered | Retry | Rejected | Unknown | Suspend):
+        return Retry(reason=f"answered {type(outcome).__name__}, which is no outcome")  # type: ignore[unreachable]  # a plugin may not be typed
+    return _storable(outcome)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _raised(fault: BaseException) -> Retry:
+    name = type(fault).__name__
+    frames = extract_tb(fault.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    _log.error("channel raised", fault=name, place=place)
+    return Retry(reason=f"raised {name}")
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """Return the outcome with texts and numbers that any database takes."""
+    status = outcome.status if isinstance(outcome.status, int) else None
+    changes: dict[str, object] = {
+        "status": status if status is not None and 0 <= status < 1000 else None  # noqa: PLR2004 - three digits
+    }
+    if isinstance(outcome, Delivered):
+        changes["handle"] = _text(outcome.handle)
+    else:
+        changes["reason"] = _text(outcome.reason)
+    if isinstance(outcome, Retry | Suspend) and outcome.after is not None:
+        is_number = math.isfinite(outcome.after)
+        changes["after"] = min(max(outcome.after, 0.0), LONGEST_WAIT) if is_number else None
+    return msgspec.structs.replace(outcome, **changes)
+
+
+def _text(value: object) -> str:
+    return str(value)[:LONGEST_TEXT].replace("\0", "\ufffd")

@@ -1,0 +1,222 @@
+"""What is in memory to be sent: it goes out as lanes and gates allow."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import structlog
+
+from router.channel import Channel
+from router.core.delivery import Attempt, Delivery
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected
+from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
+from router.queue.ports import Settlement
+from router.telemetry import Metrics
+from router.worker.attempt import attempt
+from router.worker.gate import Gate
+from router.worker.lanes import Handout, Lanes
+
+GONE = 60.0
+"""Seconds until a delivery whose channel is not configured any more is looked at again."""
+
+Channels = Callable[[str], Channel[Any] | None]
+"""Returns the channel of that name as it is configured now, None when there is none."""
+
+_log = structlog.get_logger("router.worker")
+
+
+class Owner(NamedTuple):
+    """Whoever holds the leases, as the outbox sees it."""
+
+    is_leased: Callable[[str], bool]
+    """Whether a delivery is still leased to this process."""
+    settle: Callable[[Settlement], None]
+    """Takes what became of a delivery."""
+    lose: Callable[[str], object]
+    """Hears of a delivery whose lease ran out before its turn."""
+    suspend: Callable[[str, float], None]
+    """Hears of a channel that is out of order until a time."""
+
+
+class Outbox:
+    """Sends each delivery put into it once, as soon as its turn comes.
+
+    Urgent ones go first, then the order is that of acceptance. At most one delivery of a lane is
+    in flight at a time.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        channels: Channels,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+        dice: Callable[[], float],
+    ) -> None:
+        self._owner = owner
+        self._channels = channels
+        self._metrics = metrics
+        self._clock = clock
+        self._dice = dice
+        self._lanes = Lanes()
+        self._gates: dict[str, Gate] = {}
+        self._sends: set[asyncio.Task[None]] = set()
+        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    @property
+    def channels(self) -> Collection[str]:
+        """The names of the channels seen so far."""
+        return self._gates.keys()
+
+    def gate(self, channel: str) -> Gate:
+        """Return the gate of a channel, with its settings as they are now."""
+        gate = self._gates.get(channel)
+        if gate is None:
+            gate = self._gates[channel] = Gate(clock=self._clock)
+        configured = self._channels(channel)
+        if configured is not None:
+            gate.adapt(configured.settings)
+        return gate
+
+    def put(self, handout: Handout) -> None:
+        """Take a leased delivery, and send it at once if its turn has come."""
+        self._lanes.put(handout)
+        self.send(handout.delivery.channel)
+
+    def send(self, channel: str) -> None:
+        """Start every send of a channel whose turn has come."""
+        configured = self._channels(channel)
+        if configured is None:
+            self._set_aside(channel)
+            return
+        gate = self.gate(channel)
+        while not self._closed and gate.admits(urgent=True):
+            handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
+            if handout is None:
+                return
+            if not self._is_over(handout):
+                gate.enter(urgent=handout.delivery.urgent)
+                task = asyncio.create_task(self._send(handout, configured, gate))
+                self._sends.add(task)
+                task.add_done_callback(self._sends.discard)
+        self._set_alarm(channel, gate)
+
+    def clear(self, channel: str) -> list[str]:
+        """Return the ids of what waits for a channel, and forget it."""
+        return [handout.delivery.id for handout in self._lanes.clear(channel)]
+
+    async def close(self, grace: float) -> None:
+        """Start no more sends; let those in flight finish, or cancel them after `grace` seconds."""
+        self._closed = True
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        for seconds in (grace, 1.0):
+            if self._sends:
+                await asyncio.wait(self._sends, timeout=seconds)
+            for task in self._sends:
+                task.cancel()
+
+    def _set_aside(self, channel: str) -> None:
+        handouts = self._lanes.clear(channel)
+        if handouts:
+            _log.warning("channel is not configured", channel=channel, deliveries=len(handouts))
+        for handout in handouts:
+            self._settle(handout, Hold(self._clock() + GONE, "channel_gone"))
+
+    def _set_alarm(self, channel: str, gate: Gate) -> None:
+        seconds = gate.wait()
+        if self._closed or seconds <= 0 or not self._lanes.waiting(channel):
+            return
+        if old := self._alarms.get(channel):
+            old.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarms[channel] = loop.call_later(seconds, self.send, channel)
+
+    def _is_over(self, handout: Handout) -> bool:
+        """End a delivery whose turn comes too late; return whether it did."""
+        delivery = handout.delivery
+        if not self._owner.is_leased(delivery.id):
+            _log.warning("lease ran out before its turn", delivery=delivery.id)
+            self._owner.lose(delivery.id)
+        elif delivery.expires_at <= self._clock():
+            self._settle(handout, Expired("expired before it was sent"))
+        elif delivery.contact and handout.contact is None:
+            self._settle(handout, Cancelled("contact_gone"))
+        else:
+            return False
+        self._lanes.free(handout)
+        return True
+
+    async def _send(self, handout: Handout, channel: Channel[Any], gate: Gate) -> None:
+        delivery = handout.delivery
+        structlog.contextvars.bind_contextvars(
+            notification=delivery.notification, delivery=delivery.id, channel=delivery.channel
+        )
+        try:
+            started_at = self._clock()
+            outcome = await attempt(channel, lambda: _message(handout))
+            self._follow(handout, channel, outcome, started_at)
+        except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
+            _log.error("could not tell what follows", fault=type(fault).__name__)
+            self._owner.lose(delivery.id)
+        finally:
+            gate.leave(urgent=delivery.urgent)
+            self._lanes.free(handout)
+            self.send(delivery.channel)
+
+    def _follow(
+        self, handout: Handout, channel: Channel[Any], outcome: Outcome, started_at: float
+    ) -> None:
+        delivery, now = handout.delivery, self._clock()
+        number = delivery.attempts + 1
+        step = follow(
+            outcome,
+            attempts=number,
+            idempotent=channel.idempotent,
+            now=now,
+            expires_at=delivery.expires_at,
+            dice=self._dice(),
+        )
+        tried = _attempt(delivery, number, outcome, started_at, now)
+        self._metrics.attempted(
+            delivery.channel,
+            tried.outcome,
+            now - started_at,
+            max(0.0, started_at - delivery.due_at),
+        )
+        write = _log.debug if isinstance(step, Done) else _log.info
+        write("tried", outcome=tried.outcome, status=tried.status, reason=tried.reason)
+        self._settle(handout, step, tried)
+        if isinstance(step, Hold):
+            self.gate(delivery.channel).hold("suspended", step.until)
+            self._owner.suspend(delivery.channel, step.until)
+        elif isinstance(outcome, Delivered | Rejected):
+            self.gate(delivery.channel).answered()
+
+    def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
+        self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
+
+
+def _message(handout: Handout) -> Message:
+    delivery, notification, contact = handout
+    if contact is None:
+        return delivery.address_to(notification, delivery.address)
+    return delivery.address_to(notification, contact.address, contact.device)
+
+
+def _attempt(
+    delivery: Delivery, number: int, outcome: Outcome, started_at: float, ended_at: float
+) -> Attempt:
+    return Attempt(
+        delivery=delivery.id,
+        number=number,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=str(outcome.__struct_config__.tag),
+        status=outcome.status,
+        handle=outcome.handle if isinstance(outcome, Delivered) else "",
+        reason="" if isinstance(outcome, Delivered) else outcome.reason,
+    )

@@ -1,0 +1,288 @@
+"""Delivering: what is due is leased, sent once, and settled."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from router.core.delivery import Delivery
+from router.core.facts import Contact
+from router.core.notification import Notification
+from router.queue.ports import Cause, Queue, Room, Settlement
+from router.telemetry import Metrics
+from router.worker.lanes import Handout
+from router.worker.leases import LEASE, MEMORY, Leases
+from router.worker.outbox import Channels, Outbox, Owner
+from router.worker.settler import DOUBTS, Settler
+
+POLL = 0.5
+"""Seconds between two looks for due deliveries when nothing happens."""
+COUNT = 10.0
+"""Seconds between two counts of what is open."""
+EAGER = 2.0
+"""Seconds after `wake` in which every settlement is followed by a look for due deliveries: one
+that waits for its lane can be claimed when the one before it is settled."""
+DRAIN = 5.0
+"""Seconds that a stop waits for outcomes to be written."""
+
+Handed = tuple[Delivery, Notification, Contact | None]
+Read = Callable[[Sequence[str]], Awaitable[Sequence[Handed]]]
+"""Returns leased deliveries with what it takes to send them; those gone are left out."""
+
+_log = structlog.get_logger("router.worker")
+
+
+class Worker:
+    """Delivers what is due; `run` is its task, `stop` its end.
+
+    It takes deliveries that are already leased (`room`, `take`) and claims the others; each is
+    sent once a lease. One whose channel is not configured waits as `channel_gone` until the
+    channel is back or the delivery expires. `names` are the channels configured now: of others
+    it learns when it is asked for room or when it counts.
+    """
+
+    def __init__(  # noqa: PLR0913 - its collaborators, brought together once
+        self,
+        queue: Queue,
+        read: Read,
+        channels: Channels,
+        metrics: Metrics,
+        *,
+        names: Callable[[], Iterable[str]] = tuple,
+        clock: Callable[[], float] = time.time,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._queue = queue
+        self._read = read
+        self._metrics = metrics
+        self._names = names
+        self._clock = clock
+        self._leases = Leases(clock)
+        self._settler = Settler(queue.settle, self._settled)
+        owner = Owner(self._leases.is_current, self._settler.add, self._leases.drop, self._suspend)
+        self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice)
+        self._promised: Counter[str] = Counter()
+        self._behind: set[str] = set()
+        self._unread: list[str] = []
+        self._returned: list[str] = []
+        self._suspended: dict[str, float] = {}
+        self._held: set[tuple[str, Cause]] = set()
+        self._failing: set[str] = set()
+        self._polled_at = self._counted_at = float("-inf")
+        self._eager_until = 0.0
+        self._awake = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
+        self._stopping = self._stopped = False
+
+    def room(self, channel: str) -> bool:
+        """Return whether a delivery of the channel can be taken now, overtaking none on disk."""
+        gate = self._outbox.gate(channel)
+        if self._stopping or self._counted_at < 0 or channel in self._behind or gate.held():
+            return False
+        full = len(self._leases) + self._promised.total() >= MEMORY
+        if full or not self._room(channel).ordinary:
+            self._behind.add(channel)
+            return False
+        self._promised[channel] += 1
+        return True
+
+    def take(self, delivery: Delivery, notification: Notification, contact: Contact | None) -> None:
+        """Send a delivery that is already leased to this process."""
+        self._promised[delivery.channel] = max(0, self._promised[delivery.channel] - 1)
+        self._leases.put(delivery.id, delivery.lease_until)
+        self._accept((delivery, notification, contact))
+
+    def wake(self) -> None:
+        """Look for due deliveries: some were just written."""
+        self._promised.clear()
+        self._eager_until = self._clock() + EAGER
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Deliver until stopped; whatever the queue or a channel does, it goes on."""
+        self._ended.clear()
+        settling = asyncio.create_task(self._settler.run())
+        try:
+            while not self._stopped:
+                await self._turn()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL):
+                        await self._awake.wait()
+                self._awake.clear()
+        finally:
+            settling.cancel()
+            self._ended.set()
+
+    async def stop(self, grace: float) -> None:
+        """Send nothing more, give sends in flight `grace` seconds, and hand the rest back.
+
+        A send that does not finish in time is cut off and handed back too: it may have arrived
+        and is sent again, as after a crash.
+        """
+        self._stopping = True
+        for channel in self._outbox.channels:
+            self._hand_back(self._outbox.clear(channel))
+        await self._outbox.close(grace)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN):
+                await self._settler.drain()
+        self._stopped = True
+        self._awake.set()
+        await self._ended.wait()
+        self._hand_back(self._leases.all() - self._settler.unwritten() - set(self._returned))
+        await self._guarded(self._release)
+
+    async def _turn(self) -> None:
+        now = self._clock()
+        if not 0 <= now - self._polled_at < POLL:
+            self._polled_at = now
+            self._promised.clear()
+            for name in self._names():
+                self._outbox.gate(name)
+            await self._guarded(self._extend)
+            await self._guarded(self._learn_holds)
+        await self._guarded(self._release)
+        if not self._stopping:
+            await self._guarded(self._count)
+            await self._guarded(self._claim)
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        name = step.__name__.strip("_")
+        try:
+            await step()
+        except Exception as fault:  # noqa: BLE001 - it is tried again in the next turn
+            if name not in self._failing:
+                _log.warning("queue unavailable", step=name, fault=type(fault).__name__)
+            self._failing.add(name)
+            return
+        if name in self._failing:
+            _log.info("queue available again", step=name)
+            self._failing.discard(name)
+
+    async def _extend(self) -> None:
+        ageing = self._leases.ageing()
+        if ageing:
+            until = self._clock() + LEASE
+            await self._queue.extend(ageing, until=until)
+            self._leases.extend(ageing, until)
+
+    async def _learn_holds(self) -> None:
+        """Tell the queue of channels suspended here, and learn of all that are held."""
+        for channel, until in list(self._suspended.items()):
+            await self._queue.pause(channel, cause="suspended", until=until)
+            if self._suspended[channel] == until:
+                del self._suspended[channel]
+        holds = await self._queue.holds(now=self._clock())
+        for channel in {*holds, *self._outbox.channels}:
+            gate = self._outbox.gate(channel)
+            gate.hold_only(holds.get(channel, {}))
+            if channel in self._suspended:
+                gate.hold("suspended", self._suspended[channel])
+            if gate.held():
+                self._hand_back(self._outbox.clear(channel))
+        held = {(channel, cause) for channel, causes in holds.items() for cause in causes}
+        for channel, cause in held ^ self._held:
+            self._metrics.held(channel, cause, held=(channel, cause) in held)
+        self._held = held
+
+    async def _release(self) -> None:
+        while returned := self._returned[:MEMORY]:
+            await self._queue.release(returned)
+            del self._returned[: len(returned)]
+            for delivery in returned:
+                if channel := self._leases.drop(delivery):
+                    self._behind.add(channel)
+
+    async def _count(self) -> None:
+        """Learn which channels have open deliveries, those not configured any more too."""
+        now = self._clock()
+        if 0 <= now - self._counted_at < COUNT:
+            return
+        stats = await self._queue.stats(now=now)
+        self._counted_at = now
+        for channel, counts in stats.items():
+            self._outbox.gate(channel)
+            if counts.due:
+                self._behind.add(channel)
+        self._metrics.open_deliveries(
+            {
+                channel: {"due": c.due, "waiting": c.waiting, "sending": c.sending}
+                for channel, c in stats.items()
+            }
+        )
+
+    async def _claim(self) -> None:
+        await self._read_claimed()
+        gates = {channel: self._outbox.gate(channel) for channel in self._outbox.channels}
+        rooms = {channel: self._room(channel) for channel, gate in gates.items() if not gate.held()}
+        rooms = {channel: room for channel, room in rooms.items() if room.slots}
+        limit = MEMORY - len(self._leases)
+        if limit <= 0 or not rooms:
+            return
+        now = self._clock()
+        leases = await self._queue.claim(now=now, until=now + LEASE, limit=limit, room=rooms)
+        fresh = [lease for lease in leases if self._leases.put(lease.delivery, lease.until)]
+        self._unread += [lease.delivery for lease in fresh]
+        given = Counter(lease.channel for lease in leases)
+        full = {c for c, room in rooms.items() if given[c] >= room.ordinary or len(leases) >= limit}
+        self._behind = (self._behind - rooms.keys()) | full
+        await self._read_claimed()
+
+    async def _read_claimed(self) -> None:
+        if not self._unread:
+            return
+        claimed, self._unread = self._unread, []
+        try:
+            found = await self._read(claimed)
+        except Exception:  # noqa: BLE001 - one that cannot be read must not hold the others up
+            found = await self._read_singly(claimed)
+        for handed in found:
+            self._accept(handed)
+        for delivery in set(claimed) - {handed[0].id for handed in found} - set(self._returned):
+            self._leases.drop(delivery)
+
+    async def _read_singly(self, claimed: Sequence[str]) -> list[Handed]:
+        """Read what can be read and hand the rest back; it comes again until it expires."""
+        found: list[Handed] = []
+        failed: list[str] = []
+        for done, delivery in enumerate(claimed):
+            try:
+                found += await self._read([delivery])
+            except Exception as fault:  # noqa: BLE001 - see above
+                _log.warning("cannot be read", delivery=delivery, fault=type(fault).__name__)
+                failed.append(delivery)
+            if done + 1 == len(failed) == DOUBTS:
+                failed += claimed[done + 1 :]
+                break
+        self._hand_back(failed)
+        return found
+
+    def _accept(self, handed: Handed) -> None:
+        if self._leases.hold(handed[0]):
+            self._outbox.put(Handout(*handed))
+
+    def _hand_back(self, deliveries: Iterable[str]) -> None:
+        self._returned += deliveries
+
+    def _room(self, channel: str) -> Room:
+        gate = self._outbox.gate(channel)
+        promised = self._promised[channel]
+        return self._leases.room(
+            channel, gate, promised=promised, channels=len(self._outbox.channels)
+        )
+
+    def _suspend(self, channel: str, until: float) -> None:
+        self._suspended[channel] = max(until, self._suspended.get(channel, until))
+        self._hand_back(self._outbox.clear(channel))
+        self._polled_at = float("-inf")
+        self._awake.set()
+
+    def _settled(self, settlements: Sequence[Settlement]) -> None:
+        channels = {self._leases.drop(settlement.delivery) for settlement in settlements}
+        if self._clock() < self._eager_until or channels & self._behind:
+            self._awake.set()

@@ -1,0 +1,176 @@
+"""A queue in memory, as the port describes it, with faults on demand."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from router.core.delivery import Attempt, Delivery
+from router.core.facts import Contact
+from router.core.notification import Notification
+from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold
+from router.queue.ports import Cause, ChannelStats, Lease, Room, Settlement
+from tests.worker.virtual import now as clock
+
+
+@dataclass
+class MemoryQueue:
+    """Holds deliveries; while `down` every call raises."""
+
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    notifications: dict[str, Notification] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    attempts: list[Attempt] = field(default_factory=list)
+    causes: dict[str, dict[Cause, float]] = field(default_factory=dict)
+    down: bool = False
+    poisoned: set[str] = field(default_factory=set)
+    batches: list[int] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+    async def claim(
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+    ) -> Sequence[Lease]:
+        self._check()
+        self._end_overdue(now)
+        given: Counter[str] = Counter()
+        ordinary: Counter[str] = Counter()
+        leases: list[Lease] = []
+        held = await self.holds(now=now)
+        for due in sorted(self._due(now), key=lambda d: (not d.urgent, d.id)):
+            space = Room(slots=limit, ordinary=limit)
+            if room is not None:
+                space = room.get(due.channel, Room(slots=0, ordinary=0))
+            is_full = given[due.channel] >= space.slots or (
+                not due.urgent and ordinary[due.channel] >= space.ordinary
+            )
+            if due.channel in held or is_full or self._is_lane_taken(due) or len(leases) == limit:
+                continue
+            given[due.channel] += 1
+            ordinary[due.channel] += not due.urgent
+            self._change(due.id, state="sending", lease_until=until, handouts=due.handouts + 1)
+            leases.append(Lease(delivery=due.id, channel=due.channel, until=until))
+        return leases
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
+        self._check()
+        if self.poisoned & {settlement.delivery for settlement in settlements}:
+            raise ValueError("a row that no database takes")
+        self.batches.append(len(settlements))
+        lost = [s.delivery for s in settlements if self.deliveries[s.delivery].state != "sending"]
+        for settlement in settlements:
+            if settlement.delivery not in lost:
+                self._settle(settlement)
+        return lost
+
+    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+        self._check()
+        for delivery in deliveries:
+            if self.deliveries[delivery].state == "sending":
+                self._change(delivery, lease_until=until)
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        self._check()
+        self.released += deliveries
+        for delivery in deliveries:
+            if self.deliveries[delivery].state == "sending":
+                self._change(delivery, state="waiting", handouts=0)
+
+    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
+        self._check()
+        causes = self.causes.setdefault(channel, {})
+        if until is None:
+            causes.pop(cause, None)
+        else:
+            causes[cause] = max(until, causes.get(cause, until))
+
+    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
+        self._check()
+        running = {
+            channel: {cause: until for cause, until in causes.items() if until > now}
+            for channel, causes in self.causes.items()
+        }
+        return {channel: causes for channel, causes in running.items() if causes}
+
+    async def stats(self, *, now: float) -> dict[str, ChannelStats]:
+        self._check()
+        due, waiting, sending = Counter[str](), Counter[str](), Counter[str]()
+        for delivery in self.deliveries.values():
+            if delivery.state == "sending":
+                sending[delivery.channel] += 1
+            elif delivery.state == "waiting":
+                (due if delivery.due_at <= now else waiting)[delivery.channel] += 1
+        return {
+            c: ChannelStats(due=due[c], waiting=waiting[c], sending=sending[c])
+            for c in {*due, *waiting, *sending}
+        }
+
+    async def read(self, ids: Sequence[str]) -> list[tuple[Delivery, Notification, Contact | None]]:
+        """Return what the log would return for leased deliveries."""
+        self._check()
+        found = [self.deliveries[i] for i in ids if i in self.deliveries]
+        return [
+            (d, self.notifications[d.notification], self.contacts.get(d.contact)) for d in found
+        ]
+
+    def add(self, delivery: Delivery, notification: Notification, *, leased: bool = False) -> bool:
+        """Write a planned delivery; return whether it is leased to the caller, as it wished."""
+        free = not any(
+            other.channel == delivery.channel
+            and other.lane == delivery.lane
+            and (other.state == "sending" or (other.state == "waiting" and other.due_at <= clock()))
+            for other in self.deliveries.values()
+        )
+        state = "sending" if leased and free else "waiting"
+        self.notifications[notification.id] = notification
+        self.deliveries[delivery.id] = replace(delivery, state=state)
+        return state == "sending"
+
+    def _check(self) -> None:
+        if self.down:
+            raise ConnectionError("the database is away")
+
+    def _due(self, now: float) -> list[Delivery]:
+        return [
+            d
+            for d in self.deliveries.values()
+            if (d.state == "waiting" and d.due_at <= now)
+            or (d.state == "sending" and d.lease_until <= now)
+        ]
+
+    def _end_overdue(self, now: float) -> None:
+        for due in self._due(now):
+            if due.expires_at <= now:
+                self._change(due.id, state="expired", reason="expired before it was sent")
+            elif due.handouts >= HANDOUTS:
+                self._change(due.id, state="dead", reason="crash_loop")
+
+    def _is_lane_taken(self, due: Delivery) -> bool:
+        return any(
+            other.id != due.id
+            and other.state == "sending"
+            and (other.channel, other.lane) == (due.channel, due.lane)
+            for other in self.deliveries.values()
+        )
+
+    def _settle(self, settlement: Settlement) -> None:
+        ended = settlement.delivery
+        attempts = self.deliveries[ended].attempts
+        if settlement.attempt is not None:
+            self.attempts.append(settlement.attempt)
+        match settlement.next:
+            case Done(handle=handle):
+                self._change(ended, state="delivered", handle=handle, attempts=attempts + 1)
+            case Again(at=at):
+                self._change(ended, state="waiting", due_at=at, attempts=attempts + 1, handouts=0)
+            case Hold(until=until, reason=reason):
+                self._change(ended, state="waiting", due_at=until, reason=reason, handouts=0)
+            case Dead(reason=reason):
+                self._change(ended, state="dead", reason=reason)
+            case Expired(reason=reason):
+                self._change(ended, state="expired", reason=reason)
+            case Cancelled(reason=reason):
+                self._change(ended, state="cancelled", reason=reason)
+
+    def _change(self, delivery: str, **changes: object) -> None:
+        self.deliveries[delivery] = replace(self.deliveries[delivery], **changes)

@@ -1,0 +1,215 @@
+"""The stage for a worker: a queue, channels that play a script, and a way to set deliveries up."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from router.channel import Channel, Request, Response, Settings
+from router.core.delivery import Attempt, Delivery
+from router.core.facts import Contact
+from router.core.message import Content, Message
+from router.core.notification import Notification
+from router.core.outcome import Delivered, Outcome
+from router.telemetry import Metrics
+from router.worker import Worker
+from tests.worker.memory_queue import MemoryQueue
+from tests.worker.virtual import now
+
+Script = Callable[[Message], Awaitable[Outcome]]
+HOUR = 3600.0
+
+
+class Sent(NamedTuple):
+    """One call of `Channel.send`, with the times it began and ended."""
+
+    delivery: str
+    message: Message
+    began: float
+    ended: float
+
+
+class Nowhere:
+    """A transport that no channel on this stage uses."""
+
+    live = False
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - as the port has it
+        raise NotImplementedError
+
+
+async def deliver(message: Message) -> Outcome:
+    """Play a provider that takes everything at once."""
+    return Delivered(handle=f"handle of {message.delivery}")
+
+
+class StageSettings(Settings, frozen=True):
+    """Nothing but what every channel takes."""
+
+
+class Scripted(Channel[StageSettings]):
+    """A channel that plays a script and notes every send."""
+
+    name = "scripted"
+    Settings = StageSettings
+
+    def __init__(self, settings: StageSettings, script: Script) -> None:
+        super().__init__(settings, Nowhere())
+        self.script = script
+        self.sent: list[Sent] = []
+        self.in_flight: Counter[str] = Counter()
+        self.most_in_flight = 0
+        self.most_ordinary = 0
+        self.most_of_a_lane = 0
+
+    async def send(self, message: Message) -> Outcome:
+        began = now()
+        ordinary = message.kind != "call"
+        lane = message.address or message.notification.uid
+        self.in_flight.update([lane, f"ordinary:{ordinary}"])
+        self.most_of_a_lane = max(self.most_of_a_lane, self.in_flight[lane])
+        ordinaries = self.in_flight["ordinary:True"]
+        self.most_ordinary = max(self.most_ordinary, ordinaries)
+        self.most_in_flight = max(
+            self.most_in_flight, ordinaries + self.in_flight["ordinary:False"]
+        )
+        try:
+            return await self.script(message)
+        finally:
+            self.in_flight.subtract([lane, f"ordinary:{ordinary}"])
+            self.sent.append(Sent(message.delivery, message, began, now()))
+
+    @property
+    def order(self) -> list[str]:
+        """The ids of the deliveries in the order in which their sends began."""
+        return [sent.delivery for sent in sorted(self.sent, key=lambda sent: sent.began)]
+
+
+class Collapsing(Scripted):
+    """The same, of a provider that collapses repeats."""
+
+    idempotent = True
+
+
+@dataclass
+class Stage:
+    """A worker on a queue, with channels by name."""
+
+    channels: dict[str, Scripted] = field(default_factory=dict)
+    queue: MemoryQueue = field(default_factory=MemoryQueue)
+    metrics: Metrics = field(default_factory=Metrics)
+    dice: Callable[[], float] = lambda: 1.0
+    _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.worker = self.new_worker()
+
+    def new_worker(self) -> Worker:
+        """Return another worker on the same queue, as after a restart."""
+        return Worker(
+            self.queue,
+            self.queue.read,
+            self.channels.get,
+            self.metrics,
+            names=lambda: self.channels,
+            clock=now,
+            dice=self.dice,
+        )
+
+    def open(
+        self,
+        script: Script = deliver,
+        *,
+        name: str = "ops",
+        kind: type[Scripted] = Scripted,
+        concurrency: int = 32,
+        rate: str = "",
+        limit: float = 15.0,
+    ) -> Scripted:
+        """Configure a channel that plays a script."""
+        settings = StageSettings(concurrency=concurrency, rate=rate, timeout=limit)
+        self.channels[name] = kind(settings, script)
+        return self.channels[name]
+
+    def plan(
+        self,
+        address: str = "a",
+        *,
+        channel: str = "ops",
+        urgent: bool = False,
+        handed: bool = False,
+        contact: str = "",
+        uid: str = "",
+        expires_in: float = HOUR,
+    ) -> str:
+        """Accept a notification and plan its delivery; handed over when that is wished."""
+        self._count += 1
+        notification = _notification(
+            f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent
+        )
+        delivery = Delivery(
+            id=f"{notification.id}-0",
+            notification=notification.id,
+            rule="rule",
+            step=0,
+            channel=channel,
+            contact=contact,
+            address=address,
+            lane=address or notification.uid,
+            due_at=now(),
+            expires_at=now() + expires_in,
+            lease_until=now() + 30.0,
+            urgent=urgent,
+            content=Content(title="title", body="body"),
+        )
+        wished = handed and self.worker.room(channel)
+        if self.queue.add(delivery, notification, leased=wished):
+            leased = self.queue.deliveries[delivery.id]
+            self.worker.take(leased, notification, self.queue.contacts.get(contact))
+        else:
+            self.worker.wake()
+        return delivery.id
+
+    def register(self, contact: str, address: str) -> None:
+        """Register a contact, or change its address."""
+        known = Contact(id=contact, kind="scripted", address=address)
+        self.queue.contacts[contact] = known
+
+    def state(self, delivery: str) -> tuple[str, str]:
+        """Return the state of a delivery, and the reason for it."""
+        row = self.queue.deliveries[delivery]
+        return row.state, row.reason
+
+    def tries(self, delivery: str) -> list[Attempt]:
+        """Return the attempts that were written for a delivery."""
+        return [attempt for attempt in self.queue.attempts if attempt.delivery == delivery]
+
+    async def run(self, seconds: float) -> None:
+        """Let the worker run for a while, and end it as a crash would."""
+        task = asyncio.create_task(self.worker.run())
+        await asyncio.sleep(seconds)
+        assert not task.done(), task
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _notification(name: str, uid: str, *, urgent: bool) -> Notification:
+    return Notification(
+        id=name,
+        key=name,
+        event=name,
+        feed="push",
+        kind="call" if urgent else "message",
+        guessed=False,
+        app_id="app",
+        uid=uid,
+        region="eu",
+        conversation="c",
+        reply=False,
+        mention=False,
+        sent_at=None,
+        accepted_at=now(),
+        data={},
+        details={},
+    )

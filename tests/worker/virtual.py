@@ -1,0 +1,67 @@
+"""An event loop whose time passes at once: it skips to the next timer when idle."""
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+EPOCH = 1_800_000_000.0
+
+
+class _Skipping(selectors.DefaultSelector):
+    """Skips the wait for a timer; it waits for real only while a thread is at work."""
+
+    def __init__(self, skip: Callable[[float], None], threads: Callable[[], int]) -> None:
+        super().__init__()
+        self._skip = skip
+        self._threads = threads
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return super().select(0)
+        if self._threads():
+            return super().select(1.0)
+        if timeout is None:
+            raise AssertionError("nothing is left to wait for")
+        events = super().select(0)
+        if not events:
+            self._skip(timeout)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop for tests: an hour of retries takes no time, and always goes the same way."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self.threads = 0
+        super().__init__(_Skipping(self._skip, lambda: self.threads))
+
+    def time(self) -> float:
+        return self._now
+
+    def _skip(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def now() -> float:
+    """Return the virtual time, as epoch seconds."""
+    return EPOCH + asyncio.get_running_loop().time()
+
+
+async def threaded(work: Awaitable[T]) -> T:
+    """Await something that threads do: no time passes meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.threads += 1
+    try:
+        return await work
+    finally:
+        loop.threads -= 1
+
+
+def play(scene: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(scene)
