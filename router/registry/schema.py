@@ -1,0 +1,188 @@
+"""A channel's settings as a rules file sees them: checked whole, described, named."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec.structs import FieldInfo, fields
+
+from router.channel import Channel, Secret
+from router.core.errors import SettingsError, SettingsFault, suggest
+from router.core.payload import Json
+
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_NAMED = re.compile(r"(?P<field>\w+): (?P<message>.+)", re.DOTALL)
+_NAMES = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "settings",
+    "array": "a list",
+    "null": "nothing",
+}
+
+
+Kind = Any
+"""A type as an annotation says it: a class, a union, `Annotated`, `Literal`."""
+
+
+class PluginSchema:
+    """A channel class as a rules file sees it (implements `core.ruleset.ChannelSchema`)."""
+
+    def __init__(self, channel: type[Channel[Any]]) -> None:
+        """Stand for the channel class."""
+        self.channel = channel
+        self.name = channel.name
+        self.address_kind = channel.address_kind or channel.name
+
+    def convert(self, settings: Mapping[str, Json]) -> object:
+        """Return an instance of the settings class, or raise `SettingsError` with every fault."""
+        faults = tuple(_check(self.channel.Settings, settings, ()))
+        if faults:
+            raise SettingsError(faults)
+        return _convert(settings, self.channel.Settings)
+
+    def needs_contact(self, settings: object) -> bool:
+        """Return whether these settings leave the address to the recipient's contact."""
+        return self.channel.needs_contact(settings)
+
+    def placeholder(self, path: str) -> str | None:
+        """Return what stands in for a setting (dotted path) that sandbox mode does not find."""
+        found = self.channel.placeholders.get(path)
+        return found() if callable(found) else found
+
+    def schema(self) -> dict[str, Json]:
+        """Return the settings as JSON Schema; a property that is secret has `writeOnly: true`."""
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return msgspec.json.schema(self.channel.Settings, schema_hook=describe)
+
+
+def describe(kind: type) -> dict[str, object]:
+    """Return the JSON Schema of a type that only the router knows."""
+    if kind is Secret:
+        return {"type": "string", "writeOnly": True}
+    raise NotImplementedError(kind)
+
+
+def _read(kind: type, value: object) -> object:
+    """Return a value of a type that only the router knows."""
+    if kind is not Secret:
+        raise NotImplementedError(kind)
+    if not isinstance(value, str):
+        raise TypeError("expected a text; put it in quotes")
+    return Secret(value)
+
+
+def _convert(value: object, kind: Kind) -> object:
+    """Return a value as a type; texts may stand for numbers, for `${env:…}` gives texts."""
+    return msgspec.convert(value, kind, dec_hook=_read, strict=False)
+
+
+def _check(
+    kind: type[msgspec.Struct], raw: object, path: tuple[str, ...]
+) -> Iterator[SettingsFault]:
+    """Yield every fault of a mapping; msgspec itself stops at the first."""
+    if not isinstance(raw, Mapping):
+        yield SettingsFault(path, "expected settings, one to a line")
+        return
+    known = {field.encode_name: field for field in fields(kind)}
+    before = 0
+    for fault in _check_fields(known, raw, path):
+        before += 1
+        yield fault
+    if before == 0:
+        yield from _attempt(raw, kind, path, known=known)
+
+
+def _check_fields(
+    known: Mapping[str, FieldInfo], raw: Mapping[str, object], path: tuple[str, ...]
+) -> Iterator[SettingsFault]:
+    for key in raw:
+        if key not in known:
+            hint = suggest(str(key), known) or f"it takes {', '.join(known)}"
+            yield SettingsFault((*path, str(key)), f"`{key}` is no setting", hint, "key")
+    for name, field in known.items():
+        place = (*path, name)
+        if name not in raw:
+            if field.required:
+                yield SettingsFault(place, f"`{name}` is missing", _describe(field))
+        elif (nested := _find_struct(field.type)) and isinstance(raw[name], Mapping):
+            yield from _check(nested, raw[name], place)
+        else:
+            yield from _attempt(raw[name], field.type, place, hint=_describe(field))
+
+
+def _attempt(
+    value: object,
+    kind: Kind,
+    path: tuple[str, ...],
+    *,
+    known: Mapping[str, FieldInfo] | None = None,
+    hint: str = "",
+) -> Iterator[SettingsFault]:
+    """Yield what msgspec says against a value, if anything."""
+    try:
+        _convert(value, kind)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        place = _PLACE.search(message)
+        if place:
+            message = message[: place.start()]
+            path = (*path, *re.findall(r"\w+", place["path"]))
+        named = _NAMED.fullmatch(message)
+        if named and named["field"] in (known or {}):
+            path, message = (*path, named["field"]), named["message"]
+        yield SettingsFault(path, _word(message), _offer(value, kind) or hint)
+
+
+def _word(message: str) -> str:
+    """Return msgspec's message without its types and, for a choice, without the value."""
+    if message.startswith("Invalid enum value"):
+        return "none of the choices"
+    if not message.startswith("Expected"):
+        return message
+    message = re.sub(r"`(\w+)`", lambda found: _NAMES.get(found[1], f"`{found[1]}`"), message)
+    return f"e{message[1:]}"
+
+
+def _offer(value: object, kind: Kind) -> str:
+    """Return what a choice could be."""
+    choices = [str(choice) for part in _parts(kind) for choice in _choices(part)]
+    if not choices:
+        return ""
+    return suggest(str(value), choices) or f"one of {', '.join(choices)}"
+
+
+def _choices(kind: Kind) -> Sequence[object]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _describe(field: FieldInfo) -> str:
+    """Return what a field is for, from its description."""
+    metas = get_args(field.type)[1:] if get_origin(field.type) is Annotated else ()
+    return next((meta.description for meta in metas if getattr(meta, "description", None)), "")
+
+
+def _find_struct(kind: Kind) -> type[msgspec.Struct] | None:
+    """Return the one Struct among what a value may be, if there is one."""
+    found = [p for p in _parts(kind) if isinstance(p, type) and issubclass(p, msgspec.Struct)]
+    return found[0] if len(found) == 1 else None
+
+
+def _parts(kind: Kind) -> Iterator[Any]:
+    """Yield the members of a type, annotations and unions taken apart."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _parts(get_args(kind)[0])
+    elif origin in {Union, UnionType}:
+        for member in get_args(kind):
+            yield from _parts(member)
+    else:
+        yield kind
