@@ -1,13 +1,102 @@
 """The two ports on the tables of the database."""
 
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import and_, delete, select
+
+from router.core.notification import Notification
+from router.queue import claims, settlements
+from router.queue.counts import count_open
+from router.queue.entries import ACCEPT, read_unplanned
+from router.queue.plans import PLAN
+from router.queue.ports import (
+    Cause,
+    ChannelStats,
+    Entry,
+    JournalUnavailable,
+    Lease,
+    Plan,
+    Receipt,
+    Room,
+    Settled,
+    Settlement,
+)
+from router.queue.settlements import SETTLE
 from router.store.database import Database
+from router.store.errors import StoreUnavailable
+from router.store.tables import holds
+
+PATIENCE = 1.5
+"""Seconds after which an entry that is not durable is given up."""
 
 
 class SqlJournal:
     """The journal of accepted notifications, on the tables."""
 
-    def __init__(self, database: Database) -> None:
-        """Use a database."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Use a database; give an entry up after `patience` seconds."""
+        self._database = database
+        self._clock = clock
+        self._patience = patience
+
+    async def append(self, entry: Entry) -> Receipt:
+        """Return once the entry is on disk, or at once with the id of its first."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._database.writer.put(ACCEPT, entry)
+        except TimeoutError as error:
+            raise JournalUnavailable(f"not durable within {self._patience:g} s") from error
+        except StoreUnavailable as error:
+            raise JournalUnavailable(str(error)) from error
+
+    async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
+        """Return accepted notifications without a plan, oldest first, with ids above `after`.
+
+        Those whose body cannot be read any more are put to the dead letters.
+        """
+        try:
+            found, unreadable = await self._database.read(
+                lambda connection: read_unplanned(connection, after, limit)
+            )
+        except StoreUnavailable as error:
+            raise JournalUnavailable(str(error)) from error
+        now = self._clock()
+        await self.settle(
+            [
+                Plan(
+                    notification=id_,
+                    decided_at=now,
+                    state="undecidable",
+                    reason=f"its body cannot be read: {reason}",
+                    version="",
+                )
+                for id_, reason in unreadable.items()
+            ]
+        )
+        return found
+
+    async def settle(self, plans: Sequence[Plan]) -> Settled:
+        """Write the plans with their deliveries and effects, each in one piece."""
+        leased: set[str] = set()
+        refused: dict[str, str] = {}
+        results = await self._database.writer.put_all(PLAN, plans)
+        for plan, result in zip(plans, results, strict=True):
+            match result:
+                case StoreUnavailable():
+                    raise JournalUnavailable(str(result)) from result
+                case Exception():
+                    refused[plan.notification] = f"cannot be written: {type(result).__name__}"
+                case _:
+                    leased |= result
+        return Settled(leased=frozenset(leased), refused=refused)
 
 
 class SqlQueue:
@@ -15,3 +104,55 @@ class SqlQueue:
 
     def __init__(self, database: Database) -> None:
         """Use a database."""
+        self._database = database
+
+    async def claim(
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+    ) -> Sequence[Lease]:
+        """Lease due deliveries of channels not held, urgent ones first, then oldest first."""
+        return await self._database.write(
+            lambda connection: claims.claim(
+                connection, now=now, until=until, limit=limit, room=room
+            )
+        )
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
+        """Write attempts and what follows; return ids whose lease was lost.
+
+        One that cannot be written does not hold the others up; its error is raised at the end.
+        """
+        results = await self._database.writer.put_all(SETTLE, settlements)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        pairs = zip(settlements, results, strict=True)
+        return [settlement.delivery for settlement, held in pairs if not held]
+
+    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+        """Keep leased deliveries longer."""
+        await self._database.write(lambda c: settlements.extend(c, deliveries, until))
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        """Hand leased deliveries back unsent, due at once."""
+        await self._database.write(lambda c: settlements.release(c, deliveries))
+
+    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
+        """Hold a channel for a cause until a time (the later wins); None clears that cause."""
+        if until is not None:
+            await self._database.write(lambda c: settlements.hold(c, channel, cause, until))
+            return
+        this = and_(holds.c.channel == channel, holds.c.cause == cause)
+        await self._database.write(lambda c: c.execute(delete(holds).where(this)))
+
+    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
+        """Return the causes in force by channel, with the epoch second each ends."""
+        in_force = select(holds).where(holds.c.until > now)
+        rows = await self._database.read(lambda c: c.execute(in_force).all())
+        found: dict[str, dict[Cause, float]] = {}
+        for channel, cause, until in rows:
+            found.setdefault(channel, {})[cause] = until
+        return found
+
+    async def stats(self, *, now: float) -> dict[str, ChannelStats]:
+        """Return counts by channel."""
+        return await self._database.read(lambda connection: count_open(connection, now))

@@ -39,17 +39,29 @@ class Receipt(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """What the planner settled for one notification, written in one piece.
 
-    `state` is `pending` when a delivery is open, `dropped` when there is none to send,
-    `undelivered` when all were suppressed, `undecidable` when deciding failed for good.
+    `decided_at` is an epoch second. `state` is `pending` when a delivery is open, `dropped` when
+    there is none to send, `undelivered` when all were suppressed, `undecidable` when deciding
+    failed for good.
     """
 
     notification: str
+    decided_at: float
     state: Literal["pending", "dropped", "undelivered", "undecidable"]
     reason: str = ""
     version: str
     matched: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     effects: Effects = Effects()
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What became of plans: the deliveries now leased to the caller, and why plans were refused.
+
+    `refused` maps the notifications whose plans cannot be written to the reason.
+    """
+
+    leased: frozenset[str] = frozenset()
+    refused: dict[str, str] = {}
 
 
 class Journal(Protocol):
@@ -65,13 +77,13 @@ class Journal(Protocol):
     async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
         """Return accepted notifications without a plan, oldest first, with ids above `after`."""
 
-    async def settle(self, plans: Sequence[Plan]) -> Sequence[str]:
+    async def settle(self, plans: Sequence[Plan]) -> Settled:
         """Write the plans with their deliveries and effects, each in one piece.
 
         A delivery planned as `sending` is leased to the caller, unless another one in the same
-        lane is being sent or due: then it is written as `waiting`, and its id is returned.
-        A plan for a notification that already has one, or is gone, is not written; all its
-        deliveries are returned.
+        lane is being sent or due: then it is written as `waiting`. A plan for a notification
+        that already has one, or is gone, is not written. Raises `JournalUnavailable` when
+        nothing of it may be durable.
         """
 
 

@@ -14,6 +14,9 @@ from router.core.payload import decode
 Values = dict[str, object]
 """The columns of a row to write."""
 
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of some query, its columns by name."""
+
 LONGEST = 1000
 """How many characters of a reason or a provider's id are kept."""
 
@@ -92,7 +95,7 @@ def write_delivery(delivery: Delivery) -> Values:
     }
 
 
-def read_delivery(row: Row[Any]) -> Delivery:
+def read_delivery(row: AnyRow) -> Delivery:
     """Return the delivery in a row of its table."""
     values = {name: getattr(row, name) for name in _PLAIN}
     return Delivery(content=_content.decode(row.content), **values)

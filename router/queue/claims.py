@@ -1,0 +1,184 @@
+"""Claiming: what is due is leased, in order, one at a time for each lane.
+
+A delivery that is met while its lane is busy is parked: it leaves the line, so that a thousand
+messages to one address do not stand in everybody's way. The first of them is let out again when
+nothing in its lane is being sent. Urgent ones are never parked.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
+
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    select,
+    tuple_,
+    update,
+)
+
+from router.core.retry import HANDOUTS
+from router.queue.ports import Lease, Room
+from router.store.distinct import select_distinct
+from router.store.rows import AnyRow
+from router.store.states import roll_up
+from router.store.tables import (
+    contacts,
+    deliveries,
+    holds,
+    is_in_line,
+    is_parked,
+    is_sending,
+    is_waiting,
+)
+
+MOST = 500
+"""How many deliveries past their expiry one claim ends."""
+PAGE = 200
+"""How many candidates are read in one go."""
+PAGES = 10
+"""How many such pages of a channel one claim reads; the next claim goes on from there."""
+
+_row = deliveries.c
+_rival = deliveries.alias("rival")
+_busy = exists().where(and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == "sending"))
+_gone = and_(_row.contact != "", contacts.c.id.is_(None))
+_line = (
+    select(
+        *(_row.id, _row.notification, _row.channel, _row.urgent, _row.due_at, _row.lane_hash),
+        _busy.label("busy"),
+        _gone.label("gone"),
+    )
+    .select_from(deliveries.outerjoin(contacts, contacts.c.id == _row.contact))
+    .where(
+        is_in_line,
+        _row.channel == bindparam("channel"),
+        _row.urgent == bindparam("urgent"),
+        _row.due_at <= bindparam("now"),
+        tuple_(_row.due_at, _row.id) > tuple_(bindparam("due_at"), bindparam("id")),
+    )
+    .order_by(_row.due_at, _row.id)
+    .limit(PAGE)
+    .with_for_update(skip_locked=True, of=deliveries)
+)
+_waiting_channels = select_distinct(_row.channel, is_in_line)
+_parked_lanes = select_distinct(_row.lane_hash, is_parked)
+_first_parked = (
+    select(_row.id)
+    .where(is_parked, _row.lane_hash == bindparam("lane"))
+    .order_by(_row.due_at, _row.id)
+    .limit(1)
+)
+
+
+def claim(
+    connection: Connection, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None
+) -> list[Lease]:
+    """Lease what is due and can be sent now."""
+    _take_back(connection, now)
+    _end_expired(connection, now)
+    _let_out(connection)
+    rooms = _rooms(connection, now, limit, room)
+    found = chain.from_iterable(_pick(connection, *each, now) for each in rooms.items())
+    chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
+    if chosen:
+        connection.execute(
+            update(deliveries)
+            .where(_row.id.in_([row.id for row in chosen]))
+            .values(state="sending", lease_until=until, handouts=_row.handouts + 1)
+        )
+    return [Lease(delivery=row.id, channel=row.channel, until=until) for row in chosen]
+
+
+def _take_back(connection: Connection, now: float) -> None:
+    """Let those whose lease ran out wait again, or end them if that happens every time."""
+    lost = (is_sending, _row.lease_until <= now)
+    rows = connection.execute(select(_row.id, _row.notification, _row.handouts).where(*lost)).all()
+    again = [row.id for row in rows if row.handouts < HANDOUTS]
+    if again:
+        connection.execute(
+            update(deliveries).where(_row.id.in_(again)).values(state="waiting", lease_until=0.0)
+        )
+    _end(connection, [row for row in rows if row.handouts >= HANDOUTS], "dead", "crash_loop")
+
+
+def _end_expired(connection: Connection, now: float) -> None:
+    rows = connection.execute(
+        select(_row.id, _row.notification).where(is_waiting, _row.expires_at <= now).limit(MOST)
+    ).all()
+    _end(connection, rows, "expired", "expired before it was sent")
+
+
+def _end(connection: Connection, rows: Collection[AnyRow], state: str, reason: str) -> None:
+    if rows:
+        connection.execute(
+            update(deliveries)
+            .where(_row.id.in_([row.id for row in rows]))
+            .values(state=state, reason=reason, lease_until=0.0, parked=0)
+        )
+        roll_up(connection, (row.notification for row in rows))
+
+
+def _let_out(connection: Connection) -> None:
+    """Put the first parked delivery of every lane back in line where nothing is being sent."""
+    lanes = set(connection.execute(_parked_lanes).scalars())
+    if not lanes:
+        return
+    sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(lanes))
+    free = sorted(lanes.difference(connection.execute(sent).scalars()))
+    if free:
+        connection.execute(
+            update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0),
+            [{"lane": lane} for lane in free],
+        )
+
+
+def _rooms(
+    connection: Connection, now: float, limit: int, room: Mapping[str, Room] | None
+) -> dict[str, Room]:
+    if room is None:
+        whole = Room(slots=limit, ordinary=limit)
+        room = dict.fromkeys(connection.execute(_waiting_channels).scalars(), whole)
+    held = set(connection.execute(select(holds.c.channel).where(holds.c.until > now)).scalars())
+    return {channel: each for channel, each in room.items() if channel not in held}
+
+
+def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[AnyRow]:
+    """Return what a channel can send now, and park what must wait for its lane."""
+    chosen: list[AnyRow] = []
+    parked: list[str] = []
+    gone: list[AnyRow] = []
+    lanes: set[int] = set()
+    for urgent, slots in ((True, room.slots), (False, room.ordinary)):
+        left = min(slots, room.slots - len(chosen))
+        for row in _read_line(connection, channel, now, urgent=urgent) if left > 0 else ():
+            if row.gone:
+                gone.append(row)
+            elif row.busy or row.lane_hash in lanes:
+                parked += [] if urgent else [row.id]
+            elif left == 0:
+                break
+            else:
+                chosen.append(row)
+                lanes.add(row.lane_hash)
+                left -= 1
+    _end(connection, gone, "cancelled", "contact_gone")
+    if parked:
+        connection.execute(update(deliveries).where(_row.id.in_(parked)).values(parked=1))
+    return chosen
+
+
+def _read_line(
+    connection: Connection, channel: str, now: float, *, urgent: bool
+) -> Iterator[AnyRow]:
+    due_at, id_ = float("-inf"), ""
+    for _ in range(PAGES):
+        rows = connection.execute(
+            _line,
+            {"channel": channel, "urgent": urgent, "now": now, "due_at": due_at, "id": id_},
+        ).all()
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        due_at, id_ = rows[-1].due_at, rows[-1].id

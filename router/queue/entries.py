@@ -1,0 +1,86 @@
+"""Accepting: entries are written, and repeats are told from new ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
+
+from router.core.errors import PayloadError
+from router.core.notification import Notification
+from router.queue.ports import Entry, Receipt
+from router.store.dialect import insert_or
+from router.store.rows import read_notification, seen_key, write_notification
+from router.store.tables import is_unplanned, notifications, payloads, seen
+from router.store.writer import Operation, Rank
+
+WAITING = 10_000
+"""How many entries may wait for the writer; more are refused."""
+
+_expired = seen.c.expires_at <= bindparam("now")
+_known = select(seen.c.key, seen.c.notification).where(
+    seen.c.key.in_(bindparam("keys", expanding=True))
+)
+_unplanned = (
+    select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
+    .join(payloads, payloads.c.notification == notifications.c.id)
+    .where(is_unplanned, notifications.c.id > bindparam("after"))
+    .order_by(notifications.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def _take_over(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+    return {"notification": row.notification, "expires_at": row.expires_at}
+
+
+def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
+    """Write the entries whose key is not taken; return who holds each key now."""
+    keys = [seen_key(entry.notification) for entry in entries]
+    firsts: dict[str, Entry] = {}
+    for key, entry in zip(keys, entries, strict=True):
+        firsts.setdefault(key, entry)
+    statement = insert_or(connection, seen, _take_over, _expired)
+    connection.execute(
+        statement,
+        [
+            {
+                "key": key,
+                "notification": entry.notification.id,
+                "expires_at": entry.notification.accepted_at + entry.window,
+                "now": entry.notification.accepted_at,
+            }
+            for key, entry in firsts.items()
+        ],
+    )
+    holders = dict(connection.execute(_known, {"keys": list(firsts)}).tuples().all())
+    fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
+    if fresh:
+        connection.execute(
+            insert(notifications), [write_notification(e.notification) for e in fresh]
+        )
+        connection.execute(
+            insert(payloads), [{"notification": e.notification.id, "body": e.body} for e in fresh]
+        )
+    return [
+        Receipt(id=holders[key], duplicate=holders[key] != entry.notification.id)
+        for key, entry in zip(keys, entries, strict=True)
+    ]
+
+
+ACCEPT: Operation[Entry, Receipt] = Operation(
+    name="accept", rank=Rank.ACCEPT, apply=accept, queue=WAITING
+)
+
+
+def read_unplanned(
+    connection: Connection, after: str, limit: int
+) -> tuple[list[Notification], dict[str, str]]:
+    """Return notifications without a plan, and of those that cannot be read any more, why."""
+    found: list[Notification] = []
+    unreadable: dict[str, str] = {}
+    for row in connection.execute(_unplanned, {"after": after, "most": limit}):
+        try:
+            found.append(read_notification(row.id, row.accepted_at, row.body))
+        except PayloadError as error:
+            unreadable[row.id] = str(error)
+    return found, unreadable

@@ -1,0 +1,143 @@
+"""Settling: what became of deliveries is written, and what follows from it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, assert_never
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    or_,
+    select,
+    update,
+)
+
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold
+from router.queue.ports import Settlement
+from router.store.dialect import insert_new, insert_or
+from router.store.rows import AnyRow, Values, clean, write_attempt
+from router.store.states import cancel_waiting, roll_up
+from router.store.tables import attempts, contacts, deliveries, holds, is_sending, is_waiting
+from router.store.writer import Operation, Rank
+
+_open = select(
+    deliveries.c.id,
+    deliveries.c.notification,
+    deliveries.c.channel,
+    deliveries.c.contact,
+    deliveries.c.address,
+    deliveries.c.state,
+    deliveries.c.due_at,
+    deliveries.c.attempts,
+).where(deliveries.c.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
+
+_changed = ("state", "reason", "due_at", "attempts", "handle")
+_move_on = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("which"))
+    .values(
+        handouts=0,
+        lease_until=0.0,
+        parked=0,
+        **{name: bindparam(f"new_{name}") for name in _changed},
+    )
+)
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
+    """Write what became of deliveries; return for each whether its lease still held."""
+    ids = [settlement.delivery for settlement in settlements]
+    rows = {row.id: row for row in connection.execute(_open, {"ids": ids})}
+    held: list[bool] = []
+    settled: list[tuple[Settlement, AnyRow]] = []
+    for settlement in settlements:
+        row = rows.get(settlement.delivery)
+        counts = row is not None and (row.state == "sending" or isinstance(settlement.next, Done))
+        if row is not None and counts:
+            settled.append((settlement, rows.pop(settlement.delivery)))
+        held.append(counts)
+    if settled:
+        _write(connection, settled)
+    return held
+
+
+SETTLE: Operation[Settlement, bool] = Operation(name="settle", rank=Rank.SETTLE, apply=settle)
+
+
+def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]]) -> None:
+    connection.execute(_move_on, [_follow(settlement, row) for settlement, row in settled])
+    tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
+    if tries:
+        connection.execute(insert_new(connection, attempts), tries)
+    roll_up(connection, (row.notification for _, row in settled))
+    for settlement, row in settled:
+        match settlement.next:
+            case Hold(until=until):
+                hold(connection, row.channel, "suspended", until)
+            case Dead(forget_contact=True) if row.contact:
+                _forget(connection, row.contact, row.address)
+
+
+def _follow(settlement: Settlement, row: AnyRow) -> Values:
+    """Return what changes of a delivery."""
+    attempt = settlement.attempt
+    counted = attempt is not None and not isinstance(settlement.next, Hold)
+    state, reason, due_at, handle = "waiting", "", row.due_at, ""
+    match settlement.next:
+        case Done(handle=handle):
+            state = "delivered"
+        case Again(at=due_at):
+            reason = attempt.reason if attempt else ""
+        case Hold(reason=reason):
+            pass
+        case Dead(reason=reason):
+            state = "dead"
+        case Expired(reason=reason):
+            state = "expired"
+        case Cancelled(reason=reason):
+            state = "cancelled"
+        case _ as never:
+            assert_never(never)
+    return {
+        "which": settlement.delivery,
+        "new_state": state,
+        "new_reason": clean(reason),
+        "new_due_at": due_at,
+        "new_attempts": row.attempts + counted,
+        "new_handle": clean(handle),
+    }
+
+
+def _later(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+    return {"until": case((row.until > holds.c.until, row.until), else_=holds.c.until)}
+
+
+def hold(connection: Connection, channel: str, cause: str, until: float) -> None:
+    """Hold a channel for a cause until a time, or longer if it already is."""
+    statement = insert_or(connection, holds, _later)
+    connection.execute(statement, {"channel": channel, "cause": cause, "until": until})
+
+
+def _forget(connection: Connection, contact: str, address: str) -> None:
+    """Remove a contact that its provider calls dead, unless its address is a new one."""
+    this = (contacts.c.id == contact, contacts.c.address == address)
+    if connection.execute(delete(contacts).where(*this)).rowcount:
+        cancel_waiting(connection, [contact], "contact_gone")
+
+
+def release(connection: Connection, ids: Iterable[str]) -> None:
+    """Hand leased deliveries back: they are due as before, and the hand-out does not count."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids), is_sending)
+        .values(state="waiting", lease_until=0.0, handouts=deliveries.c.handouts - 1)
+    )
+
+
+def extend(connection: Connection, ids: Iterable[str], until: float) -> None:
+    """Let leases last until a time."""
+    connection.execute(
+        update(deliveries).where(deliveries.c.id.in_(ids), is_sending).values(lease_until=until)
+    )
