@@ -145,18 +145,18 @@ class Stage:
     ) -> str:
         """Accept a notification and plan its delivery; handed over when that is wished."""
         self._count += 1
-        notification = _notification(
-            f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent
+        about = notification(
+            f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent, accepted_at=now()
         )
         delivery = Delivery(
-            id=f"{notification.id}-0",
-            notification=notification.id,
+            id=f"{about.id}-0",
+            notification=about.id,
             rule="rule",
             step=0,
             channel=channel,
             contact=contact,
             address=address,
-            lane=address or notification.uid,
+            lane=address or about.uid,
             due_at=now(),
             expires_at=now() + expires_in,
             lease_until=now() + 30.0,
@@ -164,9 +164,9 @@ class Stage:
             content=Content(title="title", body="body"),
         )
         wished = handed and self.worker.room(channel)
-        if self.queue.add(delivery, notification, leased=wished):
+        if self.queue.add(delivery, about, leased=wished):
             leased = self.queue.deliveries[delivery.id]
-            self.worker.take(leased, notification, self.queue.contacts.get(contact))
+            self.worker.take(leased, about, self.queue.contacts.get(contact))
         else:
             self.worker.wake()
         return delivery.id
@@ -194,7 +194,8 @@ class Stage:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _notification(name: str, uid: str, *, urgent: bool) -> Notification:
+def notification(name: str, uid: str, *, urgent: bool, accepted_at: float) -> Notification:
+    """Return a notification of a call or of a message."""
     return Notification(
         id=name,
         key=name,
@@ -209,7 +210,7 @@ def _notification(name: str, uid: str, *, urgent: bool) -> Notification:
         reply=False,
         mention=False,
         sent_at=None,
-        accepted_at=now(),
+        accepted_at=accepted_at,
         data={},
         details={},
     )

@@ -1,0 +1,125 @@
+"""The order in which lanes give out what waits."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from router.core.delivery import Delivery
+from router.core.message import Content
+from router.worker.lanes import Handout, Lanes
+from tests.worker.stage import notification
+
+
+def handout(number: int, lane: str = "a", *, channel: str = "ops", urgent: bool = False) -> Handout:
+    about = notification(f"n{number:05}", "uid", urgent=urgent, accepted_at=0.0)
+    delivery = Delivery(
+        id=f"{about.id}-0",
+        notification=about.id,
+        rule="rule",
+        step=0,
+        channel=channel,
+        lane=lane,
+        due_at=0.0,
+        expires_at=60.0,
+        urgent=urgent,
+        content=Content(title="", body=""),
+    )
+    return Handout(delivery, about, None)
+
+
+def test_lanes_take_turns_by_acceptance() -> None:
+    lanes = Lanes()
+    first, second, third = handout(1, "a"), handout(2, "b"), handout(3, "a")
+    for waiting in (third, second, first):
+        lanes.put(waiting)
+
+    assert lanes.next("ops") == first
+    assert lanes.next("ops") == second
+    assert lanes.next("ops") is None
+    lanes.free(first)
+    assert lanes.next("ops") == third
+
+
+def test_an_urgent_delivery_overtakes_within_its_lane_and_between_lanes() -> None:
+    lanes = Lanes()
+    for number in range(3):
+        lanes.put(handout(number, "a"))
+        lanes.put(handout(number + 10, "b"))
+    call = handout(99, "b", urgent=True)
+    lanes.put(call)
+
+    assert lanes.next("ops") == call
+
+
+def test_ordinary_deliveries_stay_while_only_urgent_ones_may_go() -> None:
+    lanes = Lanes()
+    lanes.put(handout(1))
+
+    assert lanes.next("ops", urgent_only=True) is None
+    assert lanes.waiting("ops") == 1
+
+
+def test_the_tenth_delivery_of_a_notification_comes_after_the_second() -> None:
+    lanes = Lanes()
+    second, tenth = handout(1, "a"), handout(1, "b")
+    second = second._replace(delivery=replace(second.delivery, id="n00001-2"))
+    tenth = tenth._replace(delivery=replace(tenth.delivery, id="n00001-10"))
+    lanes.put(tenth)
+    lanes.put(second)
+
+    assert lanes.next("ops") == second
+
+
+def test_a_cleared_channel_is_empty_and_can_be_filled_again() -> None:
+    lanes = Lanes()
+    out, waiting, other = handout(1), handout(2), handout(3, channel="mail")
+    for each in (out, waiting, other):
+        lanes.put(each)
+    assert lanes.next("ops") == out
+
+    assert lanes.clear("ops") == [waiting]
+    assert lanes.waiting("ops") == 0
+    again = handout(4)
+    lanes.put(again)
+    assert lanes.next("ops") is None
+    lanes.free(out)
+    assert lanes.next("ops") == again
+    assert lanes.next("mail") == other
+
+
+MOVES = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(0, 3), st.booleans()),
+        st.tuples(st.just("next"), st.just(0), st.booleans()),
+        st.tuples(st.just("free"), st.integers(0, 3), st.booleans()),
+    ),
+    max_size=120,
+)
+
+
+@given(MOVES)
+def test_the_best_delivery_of_a_free_lane_is_always_next(
+    moves: list[tuple[str, int, bool]],
+) -> None:
+    lanes = Lanes()
+    waiting: list[Handout] = []
+    out: list[Handout] = []
+    for number, (move, which, urgent) in enumerate(moves):
+        if move == "put":
+            waiting.append(handout(number, str(which), urgent=urgent))
+            lanes.put(waiting[-1])
+        elif move == "free" and out:
+            lanes.free(out.pop(which % len(out)))
+        elif move == "next":
+            taken = {handout.delivery.lane for handout in out}
+            free = [
+                h
+                for h in waiting
+                if h.delivery.lane not in taken and (h.delivery.urgent or not urgent)
+            ]
+            best = min(free, key=lambda h: (not h.delivery.urgent, h.delivery.id), default=None)
+            assert lanes.next("ops", urgent_only=urgent) == best
+            if best is not None:
+                waiting.remove(best)
+                out.append(best)
+        assert lanes.waiting("ops") == len(waiting)
