@@ -4,14 +4,17 @@ The reasoning is sound and not complete: what it says holds, but it does not see
 """
 
 from collections.abc import Hashable, Iterator
+from itertools import chain
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from router.core.comparison import EQUALITY, Wanted
 from router.core.condition import All, AnyOf, Condition, Not, Test
 from router.core.field import FIELDS
-from router.core.situation import Reasoner
+from router.core.situation import TOLD, Reasoner
 
+T = TypeVar("T")
 Texts = dict[str, frozenset[Wanted]]
 """By field, the values of which it must have one (or must have none)."""
 
@@ -87,6 +90,36 @@ def _differs(one: Claim, other: Claim) -> bool:
         if field in FIELDS and field in other.wanted and values.isdisjoint(other.wanted[field]):
             return True
     return False
+
+
+class Shelf(Generic[T]):
+    """Claims put by, so that those that can meet another are found among many."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._open: list[tuple[Claim, T]] = []
+        self._sorted: dict[str, dict[Wanted, list[tuple[Claim, T]]]] = {}
+
+    def put(self, claim: Claim, item: T) -> None:
+        """Keep an item under what it asks for."""
+        field = next((f for f in claim.wanted if f in FIELDS and f not in TOLD), None)
+        if field is None:
+            self._open.append((claim, item))
+            return
+        tray = self._sorted.setdefault(field, {})
+        for value in claim.wanted[field]:
+            tray.setdefault(value, []).append((claim, item))
+
+    def meet(self, claim: Claim) -> Iterator[T]:
+        """Give the items that some notification could match as well as this claim."""
+        for kept, item in self._open:
+            if not excludes(kept, claim):
+                yield item
+        for field, tray in self._sorted.items():
+            values = claim.wanted.get(field, tray)
+            for kept, item in chain.from_iterable(tray.get(value, ()) for value in values):
+                if not excludes(kept, claim):
+                    yield item
 
 
 def implies(one: Claim, other: Condition, reasoner: Reasoner) -> bool:

@@ -66,8 +66,8 @@ def compile_test(field: Field, operator: Operator, wanted: Collection[Wanted]) -
         return _compile(field, _NUMBERS[field.type], compare_numbers(operator, numbers))
     texts = [str(want) for want in wanted]
     if operator in EQUALITY:
-        return _compile_equals(field, frozenset(texts))
-    return _compile(field, written, compare_texts(operator, texts))
+        return _compile_texts(field, frozenset(texts).__contains__)
+    return _compile_texts(field, compare_texts(operator, texts))
 
 
 def written(value: Json) -> str | None:
@@ -126,13 +126,14 @@ def _compile_exists(field: Field, wanted: Collection[Wanted]) -> Holds:
     return holds
 
 
-def _compile_equals(field: Field, accepted: frozenset[str]) -> Holds:
+def _compile_texts(field: Field, accepts: Callable[[str], bool]) -> Holds:
+    """Return the test of a text, short where the value is one, as it nearly always is."""
     read = field.read
-    otherwise = _compile(field, written, accepted.__contains__)
+    otherwise = _compile(field, written, accepts)
 
     def holds(subject: Subject) -> bool:
         value = read(subject)
-        return value in accepted if isinstance(value, str) else otherwise(subject)
+        return accepts(value) if isinstance(value, str) else otherwise(subject)
 
     return holds
 
@@ -165,20 +166,32 @@ def compare_texts(operator: Operator, wanted: Sequence[str]) -> Callable[[str], 
 
     All but `matches` ignore case. A glob covers the whole text, a pattern any part of it.
     """
-    folded = tuple(want.casefold() for want in wanted)
+    if operator == "starts_with":
+        starts = tuple(want.casefold() for want in wanted)
+        return lambda text: text.casefold().startswith(starts)
+    if operator == "ends_with":
+        ends = tuple(want.casefold() for want in wanted)
+        return lambda text: text.casefold().endswith(ends)
+    return _compare_any([_compare_text(operator, want) for want in wanted])
+
+
+def _compare_any(accept: Sequence[Callable[[str], bool]]) -> Callable[[str], bool]:
+    if len(accept) == 1:
+        return accept[0]
+    return lambda text: any(accepts(text) for accepts in accept)
+
+
+def _compare_text(operator: Operator, want: str) -> Callable[[str], bool]:
+    folded = want.casefold()
     match operator:
-        case "starts_with":
-            return lambda text: text.casefold().startswith(folded)
-        case "ends_with":
-            return lambda text: text.casefold().endswith(folded)
         case "contains":
-            return lambda text: any(want in text.casefold() for want in folded)
+            return lambda text: folded in text.casefold()
         case "glob":
-            globs = [_compile_glob(want) for want in folded]
-            return lambda text: any(glob.fullmatch(text.casefold()) for glob in globs)
+            glob = _compile_glob(folded)
+            return lambda text: glob.fullmatch(text.casefold()) is not None
         case _:
-            patterns = [_compile_pattern(want) for want in wanted]
-            return lambda text: any(pattern.search(text) for pattern in patterns)
+            pattern = _compile_pattern(want)
+            return lambda text: pattern.search(text) is not None
 
 
 def compare_numbers(

@@ -201,22 +201,19 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
         text = event.value
-        place = self._place(event)
-        length = self._length(event)
-        lines = _end(event).line - _start(event).line + 1
+        start, end = _start(event), _end(event)
+        place = Place(self._file, start.line + 1, start.column + 1)
+        lines = end.line - start.line + 1
+        length = end.column - start.column if lines == 1 else 1
         if not event.implicit[0]:
             whole = event.style in {"'", '"'} and len(text) + 2 == length
-            inside = Place(place.file, place.line, place.column + 1) if whole else None
+            inside = Place(self._file, place.line, place.column + 1) if whole else None
             return ScalarNode(place, length, text, text, inside, lines)
         if text.lower() in _AMBIGUOUS:
             message = f"a bare {text} is read differently by different tools"
             self._complain(event, message, "write true or false, or put it in quotes")
         inside = place if len(text) == length else None
-        return ScalarNode(place, length, text, resolve(text), inside, lines)
-
-    def _length(self, event: yaml.Event) -> int:
-        start, end = _start(event), _end(event)
-        return max(1, end.column - start.column) if start.line == end.line else 1
+        return ScalarNode(place, max(1, length), text, resolve(text), inside, lines)
 
     def _place(self, event: yaml.Event) -> Place:
         mark = _start(event)
@@ -224,6 +221,7 @@ class _Composer:
 
     def _complain(self, event: yaml.Event, message: str, hint: str) -> None:
         place = self._place(event)
+        start, end = _start(event), _end(event)
         self.problems.append(
             Problem(
                 file=place.file,
@@ -231,7 +229,7 @@ class _Composer:
                 column=place.column,
                 message=message,
                 hint=hint,
-                length=self._length(event),
+                length=max(1, end.column - start.column) if start.line == end.line else 1,
             )
         )
 

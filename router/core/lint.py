@@ -1,11 +1,12 @@
 """What a sound ruleset may still get wrong: rules that never match, steps that never count."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 
 from msgspec import Struct
 
-from router.core.claim import Claim, excludes, implies, take_apart
+from router.core.claim import Claim, Shelf, excludes, implies, take_apart
 from router.core.comparison import EQUALITY
 from router.core.condition import All, AnyOf, Condition, Not, Test
 from router.core.errors import Place, Problem
@@ -63,15 +64,18 @@ def _find_impossible(
             place, why = found
             yield _warn(place, f'rule "{judged.rule.name}" can never match{why}')
     for way in steps:
-        if way.rule.name not in broken and (found := _contradict(way.claim, reasoner)):
+        if way.step.when is None or way.rule.name in broken:
+            continue
+        if found := _contradict(way.claim, reasoner):
             place, why = found
             yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
 
 
 def _contradict(claim: Claim, reasoner: Reasoner) -> tuple[Place, str] | None:
     """Return where and why a claim contradicts itself; None if it does not, as far as is seen."""
-    for one, other in combinations(claim.parts, 2):
-        if excludes(take_apart(one, reasoner), take_apart(other, reasoner)):
+    parts = [(part, take_apart(part, reasoner)) for part in claim.parts]
+    for (one, asked), (other, also) in combinations(parts, 2):
+        if excludes(asked, also):
             place = max(_places(one) + _places(other), key=lambda p: (p.line, p.column))
             said = f"{_say(one)} and {_say(other)}"
             return place, f": no payload has both {said}"
@@ -103,29 +107,28 @@ def _say(condition: Condition) -> str:
 
 
 def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
-    ending: list[Rule] = []
+    ending: Shelf[Rule] = Shelf()
     for judged in rules:
-        for above in ending:
+        for above in ending.meet(judged.claim):
             if implies(judged.claim, above.when, reasoner):
                 message = f'rule "{judged.rule.name}" never gets its turn'
                 how = "drops" if above.drop else "stops at"
                 hint = f'rule "{above.name}" in line {above.place.line} {how} all it would match'
-                yield _warn(judged.rule.place, message, hint)
+                yield _warn_of(judged.rule, message, hint)
                 break
         if judged.rule.stop or judged.rule.drop:
-            ending.append(judged.rule)
+            ending.put(judged.claim, judged.rule)
 
 
 def _find_late_drops(rules: list[_Judged]) -> Iterator[Problem]:
-    for number, judged in enumerate(rules):
-        if not judged.rule.drop:
-            continue
-        for above in rules[:number]:
-            if above.rule.send and not above.rule.stop and not excludes(above.claim, judged.claim):
-                message = f'what rule "{above.rule.name}" sends goes out before this one drops'
-                hint = f"move this rule above line {above.rule.place.line}"
-                yield _warn(judged.rule.place, message, hint)
-                break
+    sending: Shelf[Rule] = Shelf()
+    for judged in rules:
+        above = next(sending.meet(judged.claim), None) if judged.rule.drop else None
+        if above is not None:
+            message = f'what rule "{above.name}" sends goes out before this one drops'
+            yield _warn_of(judged.rule, message, f"move this rule above line {above.place.line}")
+        if judged.rule.send and not judged.rule.stop:
+            sending.put(judged.claim, judged.rule)
 
 
 def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
@@ -150,18 +153,17 @@ def _tests(condition: Condition) -> Iterator[Test]:
 
 
 def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
-    seen: dict[tuple[str, tuple[str, ...]], list[_Way]] = {}
+    shelves: dict[tuple[str, tuple[str, ...]], Shelf[Rule]] = defaultdict(Shelf)
     for way in steps:
-        earlier = seen.setdefault((way.step.channel, way.step.to), [])
-        for above in earlier:
-            if above.rule is way.rule or above.rule.stop or excludes(above.claim, way.claim):
-                continue
-            name, line = above.rule.name, above.rule.place.line
-            message = f'rule "{name}" in line {line} sends to {way.step.channel} as well'
+        shelf = shelves[way.step.channel, way.step.to]
+        others = (rule for rule in shelf.meet(way.claim) if rule is not way.rule)
+        if above := next(others, None):
+            line, channel = above.place.line, way.step.channel
+            message = f'rule "{above.name}" in line {line} sends to {channel} as well'
             hint = "where both match, its step counts and this one does not"
             yield _warn(way.step.place, message, hint)
-            break
-        earlier.append(way)
+        if not way.rule.stop:
+            shelf.put(way.claim, way.rule)
 
 
 def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:
@@ -169,10 +171,15 @@ def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:
     used.update(ruleset.defaults.on_no_match)
     for name, spec in ruleset.channels.items():
         if name not in used:
-            yield _warn(spec.place, f"no rule sends to channel {name}", "remove it, or name it")
+            message = f"no rule sends to channel {name}"
+            yield _warn(spec.place, message, "remove it, or name it", length=len(name))
 
 
-def _warn(place: Place, message: str, hint: str = "") -> Problem:
+def _warn_of(rule: Rule, message: str, hint: str) -> Problem:
+    return _warn(rule.place, message, hint, length=len(rule.name))
+
+
+def _warn(place: Place, message: str, hint: str = "", *, length: int = 1) -> Problem:
     return Problem(
         file=place.file,
         line=place.line,
@@ -180,4 +187,5 @@ def _warn(place: Place, message: str, hint: str = "") -> Problem:
         severity="warning",
         message=message,
         hint=hint,
+        length=length,
     )
