@@ -5,6 +5,8 @@ from typing import Annotated
 
 from litestar import Request, Router, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
@@ -36,7 +38,7 @@ class Dropped(Struct, frozen=True, kw_only=True):
 
 @get("/", opt=described(query=(DeadLetterFilter, Cut)))
 async def list_dead_letters(
-    request: Request[None, None, State], dead_letters: DeadLetters
+    request: Request[None, None, State], dead_letters: NamedDependency[DeadLetters]
 ) -> Page[DeadLetter]:
     """List dead letters, newest first."""
     which, cut = read_list(request.query_params, DeadLetterFilter)
@@ -45,8 +47,8 @@ async def list_dead_letters(
 
 @get("/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
 async def show_dead_letter(
-    id: str,
-    dead_letters: DeadLetters,
+    id: FromPath[str],
+    dead_letters: NamedDependency[DeadLetters],
 ) -> DeadLetter:
     """Show one dead letter."""
     letter = await dead_letters.get(id)
@@ -56,7 +58,7 @@ async def show_dead_letter(
 
 
 @post("/retry", status_code=HTTPStatus.OK, opt=described(body=Selection))
-async def retry_dead_letters(body: bytes, dead_letters: DeadLetters) -> Retried:
+async def retry_dead_letters(body: RawBody, dead_letters: NamedDependency[DeadLetters]) -> Retried:
     """Make dead letters due again at once."""
     return Retried(retried=await dead_letters.retry(_selected(body)))
 
@@ -67,8 +69,8 @@ async def retry_dead_letters(body: bytes, dead_letters: DeadLetters) -> Retried:
     opt=described(errors=(HTTPStatus.NOT_FOUND,)),
 )
 async def retry_dead_letter(
-    id: str,
-    dead_letters: DeadLetters,
+    id: FromPath[str],
+    dead_letters: NamedDependency[DeadLetters],
 ) -> Retried:
     """Make one dead letter due again at once."""
     retried = await dead_letters.retry([id])
@@ -78,7 +80,7 @@ async def retry_dead_letter(
 
 
 @post("/drop", status_code=HTTPStatus.OK, opt=described(body=Selection))
-async def drop_dead_letters(body: bytes, dead_letters: DeadLetters) -> Dropped:
+async def drop_dead_letters(body: RawBody, dead_letters: NamedDependency[DeadLetters]) -> Dropped:
     """Close dead letters for good."""
     return Dropped(dropped=await dead_letters.drop(_selected(body)))
 

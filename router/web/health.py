@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from litestar import Router, get
+from litestar.di import NamedDependency
 from msgspec import Struct
 
 from router.store.database import Database
@@ -30,7 +31,9 @@ async def tell_live() -> Health:
 
 
 @get("/ready", opt=described(errors=(HTTPStatus.SERVICE_UNAVAILABLE,)))
-async def tell_ready(database: Database, rulebook: Rulebook) -> Health:
+async def tell_ready(
+    database: NamedDependency[Database], rulebook: NamedDependency[Rulebook]
+) -> Health:
     """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
     faults = [*await _database_faults(database), *_rules_faults(rulebook)]
     if faults:

@@ -4,6 +4,8 @@ from http import HTTPStatus
 
 from litestar import Request, Router, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from router.store.log import (
     DeliveryFilter,
@@ -22,7 +24,7 @@ from router.web.reading import Cut, read_list
 
 @get("/notifications", opt=described(query=(NotificationFilter, Cut)))
 async def list_notifications(
-    request: Request[None, None, State], log: Log
+    request: Request[None, None, State], log: NamedDependency[Log]
 ) -> Page[NotificationItem]:
     """List notifications, newest first."""
     which, cut = read_list(request.query_params, NotificationFilter)
@@ -30,7 +32,7 @@ async def list_notifications(
 
 
 @get("/notifications/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
-async def show_notification(id: str, log: Log) -> Timeline:
+async def show_notification(id: FromPath[str], log: NamedDependency[Log]) -> Timeline:
     """Show everything that happened to a notification: decision, deliveries, attempts."""
     timeline = await log.notification(id)
     if timeline is None:
@@ -39,14 +41,16 @@ async def show_notification(id: str, log: Log) -> Timeline:
 
 
 @get("/deliveries", opt=described(query=(DeliveryFilter, Cut)))
-async def list_deliveries(request: Request[None, None, State], log: Log) -> Page[DeliveryItem]:
+async def list_deliveries(
+    request: Request[None, None, State], log: NamedDependency[Log]
+) -> Page[DeliveryItem]:
     """List deliveries, newest first."""
     which, cut = read_list(request.query_params, DeliveryFilter)
     return await log.deliveries(which, cut.limit, cut.cursor)
 
 
 @get("/deliveries/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
-async def show_delivery(id: str, log: Log) -> DeliveryTrail:
+async def show_delivery(id: FromPath[str], log: NamedDependency[Log]) -> DeliveryTrail:
     """Show a delivery with every attempt to send it."""
     trail = await log.delivery(id)
     if trail is None:

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from litestar import Request, Router, delete, get, post, put
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.delivery import mask
@@ -34,7 +36,7 @@ class RecipientChange(
     contacts: (
         Annotated[
             dict[str, str | None],
-            Meta(description="Addresses by kind, as `email` or `sms`; merged by kind."),
+            Meta(description="Addresses by kind; merged kind by kind."),
         ]
         | UnsetType
     ) = UNSET
@@ -75,9 +77,7 @@ class DeviceRegistration(
 ):
     """A device that logged in: exactly one of `token` and `subscription` is given."""
 
-    platform: Annotated[
-        str, Meta(description="As CometChat spells it: `fcm_android`, `apns_ios_device`, …")
-    ]
+    platform: Annotated[str, Meta(description="The platform, in CometChat's spelling.")]
     token: Annotated[str, Meta(description="The device's push token.")] | UnsetType = UNSET
     subscription: Subscription | UnsetType = UNSET
     auth_token: Annotated[
@@ -129,10 +129,10 @@ class LoggedOut(Struct, frozen=True, kw_only=True):
 
 @put("/{uid:str}", opt=described(body=RecipientChange, query=(AppChoice,)))
 async def change_recipient(
-    uid: str,
-    body: bytes,
-    recipients: Recipients,
-    contact_kinds: Collection[str],
+    uid: FromPath[str],
+    body: RawBody,
+    recipients: NamedDependency[Recipients],
+    contact_kinds: NamedDependency[Collection[str]],
     request: Request[None, None, State],
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
@@ -151,7 +151,7 @@ async def change_recipient(
 
 @get("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
 async def show_recipient(
-    uid: str, recipients: Recipients, request: Request[None, None, State]
+    uid: FromPath[str], recipients: NamedDependency[Recipients], request: Request[None, None, State]
 ) -> RecipientView:
     """Show what is known of a recipient, addresses masked."""
     recipient = await recipients.get(uid, _app(request))
@@ -162,7 +162,7 @@ async def show_recipient(
 
 @delete("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
 async def erase_recipient(
-    uid: str, recipients: Recipients, request: Request[None, None, State]
+    uid: FromPath[str], recipients: NamedDependency[Recipients], request: Request[None, None, State]
 ) -> None:
     """Forget a recipient, with every notification it got."""
     if not await recipients.erase(uid, _app(request)):
@@ -171,7 +171,10 @@ async def erase_recipient(
 
 @put("/{uid:str}/devices", opt=described(body=DeviceRegistration, query=(AppChoice,)))
 async def register_device(
-    uid: str, body: bytes, recipients: Recipients, request: Request[None, None, State]
+    uid: FromPath[str],
+    body: RawBody,
+    recipients: NamedDependency[Recipients],
+    request: Request[None, None, State],
 ) -> DeviceView:
     """Register a device on login; one known under another user moves."""
     asked = read_body(body, DeviceRegistration)
@@ -190,7 +193,10 @@ async def register_device(
     "/{uid:str}/logout", status_code=HTTPStatus.OK, opt=described(body=Logout, query=(AppChoice,))
 )
 async def log_out(
-    uid: str, body: bytes, recipients: Recipients, request: Request[None, None, State]
+    uid: FromPath[str],
+    body: RawBody,
+    recipients: NamedDependency[Recipients],
+    request: Request[None, None, State],
 ) -> LoggedOut:
     """Remove the devices of one session, and no others."""
     asked = read_body(body, Logout)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import msgspec
 from litestar import Request, Router, get, post
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import RawBody
 from msgspec import Meta, Struct
 
 from router.core.delivery import mask
@@ -75,7 +77,7 @@ class Explanation(Trace, frozen=True, kw_only=True):
 
 
 @get("/")
-async def show_rules(rulebook: Rulebook) -> RulesView:
+async def show_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
     """Show the rules in force and what is wrong with the file."""
     return _view(rulebook)
 
@@ -85,7 +87,7 @@ async def show_rules(rulebook: Rulebook) -> RulesView:
     status_code=HTTPStatus.OK,
     opt=described(errors=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
 )
-async def reload_rules(rulebook: Rulebook) -> RulesView:
+async def reload_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
     """Put the file's rules in force; with an error in it, what is in force stays."""
     await rulebook.reload()
     if not rulebook.current:
@@ -103,9 +105,9 @@ async def reload_rules(rulebook: Rulebook) -> RulesView:
     opt=described(body=PayloadBody, query=(Moment,), errors=(HTTPStatus.CONFLICT,)),
 )
 async def explain_payload(
-    body: bytes,
-    rulebook: Rulebook,
-    recipients: Recipients,
+    body: RawBody,
+    rulebook: NamedDependency[Rulebook],
+    recipients: NamedDependency[Recipients],
     request: Request[None, None, State],
 ) -> Explanation:
     """Tell what the rules in force make of a payload, without accepting it."""

@@ -1,0 +1,243 @@
+"""Who may come in, as a table of keys, scopes and places a request comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.web.stage import APP, KEYS, LIVE, OPERATOR, SANDBOX, Memory, Stage, basic, open_stage
+
+RECIPIENTS = [
+    ("GET", "/v1/recipients/bob"),
+    ("PUT", "/v1/recipients/bob"),
+    ("DELETE", "/v1/recipients/bob"),
+    ("PUT", "/v1/recipients/bob/devices"),
+    ("POST", "/v1/recipients/bob/logout"),
+]
+OPERATIONS = [
+    ("GET", "/v1/notifications"),
+    ("GET", "/v1/notifications/n1"),
+    ("GET", "/v1/deliveries"),
+    ("GET", "/v1/deliveries/n1-1"),
+    ("GET", "/v1/dead-letters"),
+    ("GET", "/v1/dead-letters/n1-1"),
+    ("POST", "/v1/dead-letters/retry"),
+    ("POST", "/v1/dead-letters/n1-1/retry"),
+    ("POST", "/v1/dead-letters/drop"),
+    ("GET", "/v1/rules"),
+    ("POST", "/v1/rules/reload"),
+    ("POST", "/v1/rules/explain"),
+]
+OPEN = [
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/metrics"),
+    ("GET", "/docs/openapi.json"),
+]
+API = [*RECIPIENTS, *OPERATIONS]
+BEARER = 'Bearer realm="router"'
+BASIC = 'Basic realm="router", charset="UTF-8"'
+
+
+async def test_the_tables_hold_every_route_but_the_webhook(stage: Stage) -> None:
+    document = (await stage.client().get("/docs/openapi.json")).json()
+    served = {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
+    named = {
+        (method, path.replace("bob", "{uid}").replace("n1-1", "{id}").replace("n1", "{id}"))
+        for method, path in [*API, *OPEN]
+    }
+    assert served == named | {("POST", "/webhook")}
+
+
+@pytest.mark.parametrize(("method", "path"), OPEN)
+@pytest.mark.parametrize("key", ["", "wrong", APP])
+async def test_health_metrics_and_document_need_no_key(
+    method: str, path: str, key: str, stage: Stage
+) -> None:
+    answer = await stage.client(key).request(method, path)
+    assert answer.status_code in {200, 503}
+
+
+@pytest.mark.parametrize(("method", "path"), API)
+async def test_the_api_needs_a_key(method: str, path: str, stage: Stage) -> None:
+    answer = await stage.client().request(method, path)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == BEARER
+    assert answer.json()["detail"] == "send `Authorization: Bearer KEY`"
+
+
+@pytest.mark.parametrize(("method", "path"), API)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Bearer wrong",
+        f"Bearer {OPERATOR}x",
+        f"Bearer {OPERATOR[:-1]}",
+        f"Bearer ops:operator:{OPERATOR}",
+        "Bearer ",
+        "Bearer",
+        f"Basic {OPERATOR}",
+        f"{OPERATOR}",
+        "Bearer é",
+    ],
+)
+async def test_a_wrong_key_opens_nothing(method: str, path: str, line: str, stage: Stage) -> None:
+    async with stage.client() as client:
+        answer = await client.request(method, path, headers=[(b"Authorization", line.encode())])
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == BEARER
+    assert OPERATOR not in answer.text
+
+
+async def test_two_authorization_lines_open_nothing(stage: Stage) -> None:
+    lines = [("Authorization", f"Bearer {OPERATOR}"), ("Authorization", "Bearer wrong")]
+    answer = await stage.client().get("/v1/rules", headers=lines)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), RECIPIENTS)
+@pytest.mark.parametrize("key", [APP, OPERATOR])
+async def test_recipients_open_to_both_scopes(
+    method: str, path: str, key: str, stage: Stage
+) -> None:
+    answer = await stage.client(key).request(method, path)
+    assert answer.status_code in {200, 400, 404}
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_operations_are_closed_to_the_recipients_scope(
+    method: str, path: str, stage: Stage
+) -> None:
+    answer = await stage.client(APP).request(method, path)
+    assert answer.status_code == 403
+    assert answer.json()["detail"] == "this takes a key with the scope operator"
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+async def test_operations_open_to_the_operator_scope(method: str, path: str, stage: Stage) -> None:
+    answer = await stage.client(OPERATOR).request(method, path)
+    assert answer.status_code in {200, 400, 404, 409, 422}
+
+
+async def test_the_scheme_is_read_in_any_case(stage: Stage) -> None:
+    answer = await stage.client(Authorization=f"bEARER {OPERATOR}").get("/v1/rules")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), API)
+async def test_live_mode_without_keys_closes_the_api(
+    method: str, path: str, tmp_path: Path
+) -> None:
+    environ = {**LIVE, "ROUTER_API_KEYS": ""}
+    async with open_stage(tmp_path, environ) as stage:
+        for key in ("", OPERATOR):
+            answer = await stage.client(key).request(method, path)
+            assert answer.status_code == 401
+            assert "ROUTER_API_KEYS" in answer.json()["detail"]
+
+
+FROM_HERE: list[dict[str, str]] = [
+    {},
+    {"Host": "localhost:8000"},
+    {"Host": "localhost"},
+    {"Host": "127.0.0.1"},
+    {"Host": "127.1.2.3:80"},
+    {"Host": "[::1]:8000"},
+    {"Host": "[::1]"},
+    {"Origin": "http://localhost:8000"},
+]
+FROM_AWAY: list[dict[str, str]] = [
+    {"Host": "router.example.com"},
+    {"Host": "router.example.com:8000"},
+    {"Host": "localhost.example.com"},
+    {"Host": "10.0.0.5:8000"},
+    {"Host": "0.0.0.0:8000"},
+    {"Forwarded": "for=10.0.0.5"},
+    {"X-Forwarded-For": "10.0.0.5"},
+    {"X-Forwarded-Host": "localhost"},
+    {"X-Forwarded-Proto": "https"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+]
+
+
+@pytest.mark.parametrize("headers", FROM_HERE)
+async def test_a_sandbox_without_keys_answers_this_machine(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    async with open_stage(tmp_path, SANDBOX) as stage:
+        answer = await stage.client().get("/v1/rules", headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("headers", FROM_AWAY)
+async def test_a_sandbox_without_keys_answers_nobody_else(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    async with open_stage(tmp_path, SANDBOX, intake=Memory()) as stage:
+        for method, path in API:
+            answer = await stage.client().request(method, path, headers=headers)
+            assert answer.status_code in {400, 403}, path
+            assert answer.status_code == 403 or answer.json()["message"] == "bad request"
+        answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
+    assert answer.status_code == 403
+    assert "ROUTER_WEBHOOK_USER" in answer.json()["detail"]
+
+
+async def test_a_sandbox_with_keys_wants_them_and_answers_everyone(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, {**SANDBOX, "ROUTER_API_KEYS": KEYS}) as stage:
+        assert (await stage.client().get("/v1/rules")).status_code == 401
+        away = stage.client(OPERATOR, Host="router.example.com")
+        assert (await away.get("/v1/rules")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        None,
+        basic(password="wrong")["Authorization"],
+        basic(user="wrong")["Authorization"],
+        basic(password="orang")["Authorization"],
+        basic(password="orange ")["Authorization"],
+        basic(password="")["Authorization"],
+        basic(user="", password="")["Authorization"],
+        "Basic Y29tZXRjaGF0",
+        "Basic not base64!",
+        "Basic é",
+        "Basic ",
+        "Basic",
+        "Bearer " + basic()["Authorization"].removeprefix("Basic "),
+        f"Bearer {OPERATOR}",
+    ],
+)
+async def test_a_wrong_webhook_credential_is_refused(line: str | None, tmp_path: Path) -> None:
+    async with open_stage(tmp_path, intake=Memory()) as stage:
+        headers = [] if line is None else [(b"Authorization", line.encode())]
+        answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == BASIC
+    assert answer.json()["message"] == "unauthorized"
+    assert "orange" not in answer.text
+
+
+async def test_the_previous_password_still_opens_while_it_is_set(tmp_path: Path) -> None:
+    environ = {**LIVE, "ROUTER_WEBHOOK_PASSWORD_PREVIOUS": "lemon"}
+    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
+        for password, status in (("orange", 400), ("lemon", 400), ("lime", 401)):
+            line = basic(password=password)
+            answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+            assert answer.status_code == status
+
+
+async def test_a_password_may_hold_a_colon_and_any_letter(tmp_path: Path) -> None:
+    environ = {**LIVE, "ROUTER_WEBHOOK_PASSWORD": "ö:Я:🍊"}
+    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
+        line = basic(password="ö:Я:🍊")
+        answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+    assert answer.status_code == 400
+
+
+async def test_live_mode_without_a_credential_lets_nobody_in(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, {"ROUTER_API_KEYS": KEYS}, intake=Memory()) as stage:
+        for line in ({}, basic("", ""), basic()):
+            answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+            assert answer.status_code == 401
