@@ -18,6 +18,8 @@ from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets, StoredRules
 
+OpenChannel = Callable[[ChannelSpec], Channel[Any]]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -77,23 +79,22 @@ class Rulebook:
     afterwards what is in force stays.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing rules need of the world
+    def __init__(
         self,
         path: Path,
         *,
-        plugins: Mapping[str, ChannelSchema],
-        open_channel: Callable[[ChannelSpec], Channel[Any]],
         kept: Rulesets,
         sandbox: bool,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Have no rules yet; `start` reads them."""
         self._path = path
-        self._plugins = plugins
-        self._open = open_channel
         self._kept = kept
         self._clock = clock
         self._sandbox = sandbox
+        self._plugins: Mapping[str, ChannelSchema] = {}
+        self._open: OpenChannel = _open_none
+        self._changed: Callable[[], None] = lambda: None
         self._channels: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -112,8 +113,19 @@ class Rulebook:
         entry = self._channels.get(name)
         return entry[1] if entry else None
 
-    async def start(self) -> None:
+    @property
+    def contact_kinds(self) -> frozenset[str]:
+        """Return the kinds of address that some plugin sends to; empty before `start`."""
+        return frozenset(schema.address_kind for schema in self._plugins.values())
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever other rules are in force."""
+        self._changed = changed
+
+    async def start(self, plugins: Mapping[str, ChannelSchema], open_channel: OpenChannel) -> None:
         """Put the file's rules in force, or the last good ones when the file is bad."""
+        self._plugins = plugins
+        self._open = open_channel
         await self.reload()
         if self.ruleset is not None:
             return
@@ -176,6 +188,7 @@ class Rulebook:
         ]
         self._channels = opened
         self.ruleset = ruleset
+        self._changed()
         for channel in leaving:
             task = asyncio.create_task(_retire(channel))
             self._retiring.add(task)
@@ -200,6 +213,10 @@ class Rulebook:
         for _, channel in self._channels.values():
             await _close(channel)
         self._channels = {}
+
+
+def _open_none(spec: ChannelSpec) -> Channel[Any]:
+    raise LookupError(spec.plugin)
 
 
 def _same(one: ChannelSpec, other: ChannelSpec) -> bool:

@@ -16,6 +16,7 @@ from router.core.notification import Notification, derive
 from router.core.payload import decode
 from router.core.ruleset import Ruleset
 from router.core.trace import Trace, TracedDelivery, TracedRule, explain
+from router.registry import load_plugins
 
 
 @click.command(name="explain")
@@ -34,8 +35,10 @@ def command(payload: BinaryIO, rules: Path | None, at: str | None, form: str) ->
 
     No database is opened: the recipient is taken to have one contact per channel.
     """
-    environment = load_environment()
-    ruleset = read_ruleset(rules or environment.rules, environment)
+    # Nothing is sent, so what the file takes from the environment need not be there.
+    environment = msgspec.structs.replace(load_environment(), sandbox=True)
+    registry = load_plugins(environment.plugins_dir)
+    ruleset = read_ruleset(rules or environment.rules, environment, registry)
     try:
         decoded = decode(payload.read())
     except PayloadError as error:

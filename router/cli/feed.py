@@ -85,11 +85,12 @@ def _show(name: str, timeline: Timeline, exchanges: Sequence[Exchange]) -> None:
         click.echo(f"  {sent.channel} by {sent.rule}: {sent.state}{why}")
         for exchange in exchanges:
             if exchange.delivery == sent.id:
-                click.echo("\n".join(f"      {line}" for line in _request(exchange)))
+                click.echo("\n".join(f"      {line}" for line in show_request(exchange)))
     click.echo(f"  = {what.state}{': ' + what.reason if what.reason else ''}\n")
 
 
-def _request(exchange: Exchange) -> list[str]:
+def show_request(exchange: Exchange) -> list[str]:
+    """Return a recorded request as lines for people: method and URL, and its body cut short."""
     request = exchange.request
     body = request.body.decode(errors="replace").replace("\n", " ")
     shown = body if len(body) <= _WIDTH else body[: _WIDTH - 1] + "…"

@@ -10,7 +10,7 @@ import click
 from router.core.errors import Problem
 from router.core.loading import picture
 from router.core.ruleset import Ruleset
-from router.registry import load_plugins
+from router.registry import Registry
 from router.rulebook import read_rules
 from router.settings import Environment, EnvironmentInvalid, read_environment
 
@@ -43,14 +43,14 @@ def show_problem(problem: Problem, text: str) -> str:
     return f"{problem}\n{picture(problem, text)}" if text else str(problem)
 
 
-def read_ruleset(path: Path, environment: Environment) -> Ruleset:
-    """Return the rules in a file, or end the process with every problem of it."""
-    registry = load_plugins(environment.plugins_dir)
+def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ruleset:
+    """Return the rules in a file, or end the process with every error of it."""
     for line in registry.problems:
         warn(line)
     read = read_rules(path, registry.schemas, sandbox=environment.sandbox)
+    if read.loaded.ruleset is not None:
+        return read.loaded.ruleset
     for problem in read.loaded.problems:
-        click.echo(show_problem(problem, read.text), err=True)
-    if read.loaded.ruleset is None:
-        sys.exit(1)
-    return read.loaded.ruleset
+        if problem.severity == "error":
+            click.echo(show_problem(problem, read.text), err=True)
+    sys.exit(1)

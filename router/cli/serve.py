@@ -1,6 +1,5 @@
 """`router serve`: the server, and the demonstration that goes with sandbox mode."""
 
-import asyncio
 import os
 import sys
 import tempfile
@@ -8,8 +7,9 @@ from pathlib import Path
 
 import click
 import msgspec
+import uvloop
 
-from router.app import Refused, Router, serve
+from router.app import Refused, Running, serve
 from router.bridge.sandbox import Exchange
 from router.channel import Secret
 from router.cli.feed import feed
@@ -41,7 +41,7 @@ def command(
             url = f"sqlite+aiosqlite:///{Path(scratch) / 'router.db'}"
             environment = msgspec.structs.replace(environment, database=Secret(url))
         try:
-            went_well = asyncio.run(_serve(environment, feeding=feeding, exiting=exiting))
+            went_well = uvloop.run(_serve(environment, feeding=feeding, exiting=exiting))
         except Refused as error:
             fail(*error.problems)
     sys.exit(0 if went_well else 1)
@@ -62,13 +62,13 @@ async def _serve(environment: Environment, *, feeding: bool, exiting: bool) -> b
     exchanges: list[Exchange] = []
     went_well = True
 
-    async def demonstrate(router: Router) -> None:
+    async def demonstrate(running: Running) -> None:
         nonlocal went_well
-        at = msgspec.structs.replace(environment, port=router.port)
+        at = msgspec.structs.replace(environment, port=running.port)
         async with webhook(at, address(at)) as session:
             went_well = await feed(session, lambda: exchanges)
         if exiting:
-            router.stop()
+            running.stop()
         else:
             click.echo(f"listening on {address(at)}; press Ctrl-C to stop")
 

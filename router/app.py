@@ -1,0 +1,209 @@
+"""The router put together; the only module that knows every other."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import structlog
+
+from router.bridge import Response
+from router.bridge.redaction import reveal
+from router.bridge.sandbox import Exchange, SandboxTransport
+from router.bridge.transport import AiohttpTransport
+from router.channel import Channel, Request, Transport
+from router.core.ruleset import ChannelSpec
+from router.intake import Intake
+from router.planner import Planner
+from router.queue.engine import SqlJournal, SqlQueue
+from router.registry import Registry, load_plugins
+from router.rulebook import Rulebook
+from router.settings import Environment, check_exposure
+from router.store.database import Database
+from router.store.dead_letters import DeadLetters
+from router.store.errors import DatabaseUnusable
+from router.store.log import Log
+from router.store.recipients import Recipients
+from router.store.rulesets import Rulesets
+from router.store.world import World
+from router.telemetry import Metrics, configure_logging
+from router.web.server import ListenError, Server, listen
+from router.web.site import Site, build_site
+from router.worker import Worker
+
+GRACE = 10.0
+"""Seconds that requests and sends in flight have to finish when the router stops."""
+
+Record = Callable[[Exchange], None]
+
+_log = structlog.get_logger("router.app")
+
+
+class Refused(Exception):  # noqa: N818 - it says what the router did
+    """The router does not start; `problems` says why, each with its remedy."""
+
+    def __init__(self, *problems: str) -> None:
+        """Keep the problems apart, for one line each."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Outlet:
+    """Opens channels with a way out: the live transport they share, or a sandbox each."""
+
+    def __init__(self, *, live: Transport | None, record: Record | None = None) -> None:
+        """Send through `live`; without it let sandboxes answer, and `record` what they hear."""
+        self._live = live
+        self._record: Record = record or (lambda _: None)
+
+    def open(self, registry: Registry, spec: ChannelSpec) -> Channel[Any]:
+        """Return the channel of a rules file, opened."""
+        if self._live is not None:
+            return registry.open_channel(spec, self._live)
+
+        def answer(request: Request) -> Response:
+            return channel.sandbox(request)
+
+        secrets = reveal(spec.settings)
+        sandbox = SandboxTransport(answer, self._record, channel=spec.name, secrets=secrets)
+        channel = registry.open_channel(spec, sandbox)
+        return channel
+
+
+class Router:
+    """The moving parts, from the site that accepts to the worker that delivers.
+
+    The site answers as soon as the database is open. Until `start` has read plugins and
+    rules, what it accepts is held.
+    """
+
+    def __init__(self, environment: Environment, database: Database, outlet: Outlet) -> None:
+        """Put the parts together; nothing runs yet."""
+        self._environment = environment
+        self._outlet = outlet
+        self._tasks: list[asyncio.Task[None]] = []
+        self.metrics = Metrics()
+        self.rulebook = Rulebook(
+            environment.rules, kept=Rulesets(database), sandbox=environment.sandbox
+        )
+        journal = SqlJournal(database)
+        log = Log(database)
+        self._worker = Worker(
+            SqlQueue(database),
+            log.open_deliveries,
+            self.rulebook.channel,
+            self.metrics,
+            names=lambda: self.rulebook.channels,
+        )
+        self._planner = Planner(
+            journal, World(database), lambda: self.rulebook.ruleset, self._worker
+        )
+        self.rulebook.on_change(self._planner.wake)
+        self.site = build_site(
+            Site(
+                environment=environment,
+                intake=Intake(journal, accepted=self._planner.offer),
+                database=database,
+                recipients=Recipients(database),
+                log=log,
+                dead_letters=DeadLetters(database),
+                rulebook=self.rulebook,
+                exposition=self.metrics.exposition,
+            )
+        )
+
+    async def start(self) -> None:
+        """Load the plugins, put the rules in force, and begin to decide and deliver."""
+        registry = await asyncio.to_thread(load_plugins, self._environment.plugins_dir)
+        for problem in registry.problems:
+            _log.error("a plugin is broken and left out", problem=problem)
+        await self.rulebook.start(registry.schemas, lambda spec: self._outlet.open(registry, spec))
+        self._tasks = [
+            asyncio.create_task(self._planner.run()),
+            asyncio.create_task(self._worker.run()),
+        ]
+
+    async def aclose(self) -> None:
+        """Plan nothing more, let sends in flight end, hand the rest back, close the channels."""
+        if self._tasks:
+            planning, _ = self._tasks
+            planning.cancel()
+            await self._worker.stop(GRACE)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.rulebook.aclose()
+
+
+class Running:
+    """A router that serves: where it listens, and how it is stopped."""
+
+    def __init__(self, port: int, stop: Callable[[], None]) -> None:
+        """Stand for a server on a port."""
+        self.port = port
+        self.stop = stop
+
+
+async def serve(
+    environment: Environment,
+    *,
+    transport: Transport | None = None,
+    record: Record | None = None,
+    started: Callable[[Running], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or `Running.stop`; SIGHUP reloads the rules.
+
+    `transport` replaces the live way out, `record` hears of every request that a sandbox
+    answers, and `started` runs beside the server once everything is up. Raises `Refused` when
+    the router cannot or must not start.
+    """
+    configure_logging(environment.log_level, environment.log_format)
+    if problems := check_exposure(environment):
+        raise Refused(*problems)
+    async with AsyncExitStack() as stack:
+        try:
+            listener = stack.enter_context(listen(environment.host, environment.port))
+            database = await Database.open(environment.database.reveal(), migrate=True)
+        except (ListenError, DatabaseUnusable) as error:
+            raise Refused(str(error)) from error
+        stack.push_async_callback(database.close)
+        if transport is None and not environment.sandbox:
+            transport = live = AiohttpTransport()
+            stack.push_async_callback(live.aclose)
+        router = Router(environment, database, Outlet(live=transport, record=record))
+        stack.push_async_callback(router.aclose)
+        server = Server(router.site, grace=GRACE)
+        stack.enter_context(_signals(stop=server.stop, reload=router.rulebook.reload))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            await server.listening.wait()
+            await router.start()
+            if started is not None:
+                await started(Running(listener.getsockname()[1], server.stop))
+        except BaseException:
+            server.stop()
+            raise
+        finally:
+            await serving
+
+
+@contextmanager
+def _signals(
+    *, stop: Callable[[], None], reload: Callable[[], Coroutine[Any, Any, object]]
+) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the router, and SIGHUP reload its rules."""
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[object]] = set()
+
+    def begin_reload() -> None:
+        task = asyncio.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: begin_reload}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,108 @@
+"""`router send`: does a channel work?"""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from router.app import Outlet
+from router.bridge.sandbox import Exchange
+from router.bridge.transport import AiohttpTransport
+from router.channel import Channel
+from router.cli.feed import show_request
+from router.cli.offline import fail, load_environment, read_ruleset
+from router.core.errors import suggest
+from router.core.facts import Device
+from router.core.message import Message
+from router.core.notification import derive
+from router.core.outcome import Delivered, Outcome
+from router.core.payload import Json, Payload
+from router.core.ruleset import ChannelSpec
+from router.registry import Registry, load_plugins
+from router.settings import Environment
+
+
+@click.command(name="send")
+@click.option("--channel", "name", required=True, help="A channel of the rules file.")
+@click.option("--to", "recipient", default="", help="The address; none for a fixed destination.")
+@click.option("--title", default="Test of the notification router", show_default=True)
+@click.option("--body", default="If you can read this, the channel works.", show_default=True)
+@click.option("--platform", default="", help="For a push token: the platform of its device.")
+def command(name: str, recipient: str, title: str, body: str, platform: str) -> None:
+    """Check a channel's credentials, then send one test message over it, without a database.
+
+    Exit status 1 when it was not delivered. In sandbox mode the request is only shown.
+    """
+    environment = load_environment()
+    registry = load_plugins(environment.plugins_dir)
+    ruleset = read_ruleset(environment.rules, environment, registry)
+    spec = ruleset.channels.get(name)
+    if spec is None:
+        hint = suggest(name, ruleset.channels) or f"known are {', '.join(ruleset.channels)}"
+        raise click.BadParameter(f'unknown channel "{name}"; {hint}', param_hint="--channel")
+    if spec.address_kind and not recipient:
+        raise click.BadParameter(f"channel {name} needs an address", param_hint="--to")
+    message = _compose(recipient, title, body, platform)
+    delivered = asyncio.run(_try(environment, registry, spec, message))
+    sys.exit(0 if delivered else 1)
+
+
+def _compose(recipient: str, title: str, body: str, platform: str) -> Message:
+    now = time.time()
+    words = {"title": title, "body": body, "type": "chat", "sentAt": str(round(now * 1000))}
+    data: dict[str, Json] = {"to": {"uid": "test"}, "notificationDetails": {**words}}
+    payload = Payload(feed="push", app_id="test", uid="test", region="", data=data)
+    return Message(
+        address=recipient,
+        title=title,
+        body=body,
+        expires=now + 300,
+        kind="message",
+        notification=derive(payload, id=f"test-{round(now)}", accepted_at=now),
+        device=Device(platform=platform) if platform else None,
+        delivery=f"test-{round(now)}-1",
+        rule="test",
+    )
+
+
+async def _try(
+    environment: Environment, registry: Registry, spec: ChannelSpec, message: Message
+) -> bool:
+    exchanges: list[Exchange] = []
+    live = None if environment.sandbox else AiohttpTransport()
+    try:
+        channel = Outlet(live=live, record=exchanges.append).open(registry, spec)
+        try:
+            return await _check_and_send(channel, message)
+        finally:
+            await channel.aclose()
+    finally:
+        if live is not None:
+            await live.aclose()
+        for exchange in exchanges:
+            click.echo("\n".join(show_request(exchange)))
+
+
+async def _check_and_send(channel: Channel[Any], message: Message) -> bool:
+    checked = await channel.check()
+    if checked is not None:
+        click.echo(f"check: {_describe(checked)}")
+        if not isinstance(checked, Delivered):
+            return False
+    try:
+        async with asyncio.timeout(channel.settings.timeout + 1):
+            outcome = await channel.send(message)
+    except TimeoutError:
+        fail("no answer in time: it may have arrived")
+    click.echo(f"send: {_describe(outcome)}")
+    return isinstance(outcome, Delivered)
+
+
+def _describe(outcome: Outcome) -> str:
+    fields: dict[str, Any] = msgspec.to_builtins(outcome)
+    word = fields.pop("type")
+    known = ", ".join(f"{name} {value}" for name, value in fields.items() if value)
+    return f"{word} ({known})" if known else str(word)
