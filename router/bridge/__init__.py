@@ -2,7 +2,7 @@
 
 from router.bridge.address import TemplateError, check_template
 from router.bridge.channel import AppriseChannel
-from router.bridge.excerpt import shorten
+from router.bridge.excerpt import shorten, split
 from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
 from router.bridge.facade import Facade
 from router.bridge.hop import Hop
@@ -39,4 +39,5 @@ __all__ = [
     "requests",
     "reveal",
     "shorten",
+    "split",
 ]

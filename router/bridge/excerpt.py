@@ -1,7 +1,7 @@
 """Cut texts without breaking what a reader sees as one character."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 ELLIPSIS = "…"
 _JOINER = "\u200d"
@@ -10,26 +10,25 @@ _TONES = range(0x1F3FB, 0x1F400)
 _TAGS = range(0xE0020, 0xE0080)
 
 
-def shorten(text: str, most: int, *, encoding: str = "") -> str:
-    """Return a text of at most so many characters, or bytes in an `encoding`, marked if cut.
+def shorten(
+    text: str, most: int, *, measure: Callable[[str], int] = len, mark: str = ELLIPSIS
+) -> str:
+    """Return a text that measures at most so much, with a mark where it was cut.
 
-    Accents, emoji sequences, flags and line ends stay whole.
+    `measure` counts characters unless told otherwise. Accents, emoji sequences, flags and line
+    ends stay whole.
     """
-    if _measure(text, encoding) <= most:
+    if measure(text) <= most:
         return text
-    mark = ELLIPSIS if _measure(ELLIPSIS, encoding) <= most else ""
-    room = most - _measure(mark, encoding)
+    mark = mark if measure(mark) <= most else ""
+    room = most - measure(mark)
     kept: list[str] = []
     for cluster in split(text):
-        room -= _measure(cluster, encoding)
+        room -= measure(cluster)
         if room < 0:
             break
         kept.append(cluster)
     return "".join(kept).rstrip() + mark
-
-
-def _measure(text: str, encoding: str) -> int:
-    return len(text.encode(encoding, "replace")) if encoding else len(text)
 
 
 def split(text: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ Rebinds names in the module globals of `apprise.plugins.*`, nothing else: the `r
 import logging
 import ssl
 import sys
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
@@ -47,7 +48,9 @@ def install() -> int:
     of Apprise may have moved what the bridge rests on.
     """
     _silence()
-    NotificationManager().load_modules()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        NotificationManager().load_modules()
     mail, contexts = Mail(), Contexts()
     vars(apprise.url)["time"] = Pause()
     for module in _modules():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
@@ -26,7 +26,7 @@ _NAMES = {
 }
 
 
-Kind = Any
+Kind: TypeAlias = Any
 """A type as an annotation says it: a class, a union, `Annotated`, `Literal`."""
 
 
@@ -161,12 +161,14 @@ def _offer(value: object, kind: Kind) -> str:
 
 
 def _choices(kind: Kind) -> Sequence[object]:
-    return get_args(kind) if get_origin(kind) is Literal else ()
+    origin: object = get_origin(kind)
+    return get_args(kind) if origin is Literal else ()
 
 
 def _describe(field: FieldInfo) -> str:
     """Return what a field is for, from its description."""
-    metas = get_args(field.type)[1:] if get_origin(field.type) is Annotated else ()
+    origin: object = get_origin(field.type)
+    metas = get_args(field.type)[1:] if origin is Annotated else ()
     return next((meta.description for meta in metas if getattr(meta, "description", None)), "")
 
 
@@ -178,7 +180,7 @@ def _find_struct(kind: Kind) -> type[msgspec.Struct] | None:
 
 def _parts(kind: Kind) -> Iterator[Any]:
     """Yield the members of a type, annotations and unions taken apart."""
-    origin = get_origin(kind)
+    origin: object = get_origin(kind)
     if origin is Annotated:
         yield from _parts(get_args(kind)[0])
     elif origin in {Union, UnionType}:

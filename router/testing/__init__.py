@@ -1,6 +1,19 @@
 """What a plugin author tests with: the channel contract and a scripted provider."""
 
-from router.testing.contract import Answer, ChannelContract
-from router.testing.provider import Provider, Reply
+import pytest
 
-__all__ = ["Answer", "ChannelContract", "Provider", "Reply"]
+pytest.register_assert_rewrite("router.testing.contract")
+
+from router.testing.contract import Answer, ChannelContract  # noqa: E402 - rewritten first
+from router.testing.provider import Provider, Reply  # noqa: E402 - the same
+from router.testing.sample import make_message  # noqa: E402 - the same
+from router.testing.script import ScriptedTransport  # noqa: E402 - the same
+
+__all__ = [
+    "Answer",
+    "ChannelContract",
+    "Provider",
+    "Reply",
+    "ScriptedTransport",
+    "make_message",
+]

@@ -1,0 +1,107 @@
+"""A hostile address reaches one target, the one it names, or nobody."""
+
+from collections.abc import Mapping
+from email import message_from_bytes
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from router.channel import Channel, Request
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected
+from router.testing.contract.stage import Stage
+from router.testing.script import ScriptedTransport, hosts
+
+HOSTILE = (
+    "",
+    " ",
+    "1/2/3",
+    "a@example.com,b@example.com",
+    "a@example.com b@example.com",
+    "a@example.com;b@example.com",
+    "bob@example.com&smtp=evil.test",
+    "bob@example.com?to=eve@evil.test",
+    "bob@example.com%26smtp%3Devil.test",
+    "+15550100001,+15550100002",
+    "+15550100001%2C+15550100002",
+    "../../evil",
+    "..%2f..%2fevil",
+    "@evil.test",
+    "x@evil.test:8080/",
+    "#a,#b",
+    "https://evil.test/",
+    "file:///etc/passwd",
+    "dbus://",
+    "{to}",
+    "{bot_token}",
+    "a\r\nBcc: eve@evil.test",
+    "a\x00b",
+    "a|b",
+    "[a][b]",
+    "😀",
+    "\ud800",
+)
+
+
+class Addresses(Stage):
+    """What an address says cannot change where a message goes, nor how many get it."""
+
+    @pytest.mark.parametrize("address", HOSTILE)
+    def test_a_hostile_address_reaches_one_target_or_nobody(self, address: str) -> None:
+        self._prove(address)
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @example(tail="/../x")
+    @given(tail=st.text(st.sampled_from("aZ09@.,;:/?&=#%+-_{}[]|\\ \n\r\0é"), max_size=30))
+    def test_what_follows_a_sound_address_adds_nobody(self, tail: str) -> None:
+        self._prove(self.address + tail)
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(address=st.text(max_size=60))
+    def test_any_text_reaches_one_target_or_nobody(self, address: str) -> None:
+        self._prove(address)
+
+    def _prove(self, address: str) -> None:
+        async def scene(
+            channel: Channel[Any], transport: ScriptedTransport
+        ) -> tuple[Outcome, list[Request]]:
+            message: Message = self.message(address=address)
+            return await channel.send(message), transport.carried
+
+        outcome, carried = self.run(self.ok.spoken(), scene)
+        assert isinstance(outcome, Delivered | Rejected), outcome
+        assert len(carried) <= 1, carried
+        assert len(carried) == isinstance(outcome, Delivered)
+        sound = self.carried(self.message())
+        assert hosts(carried) <= hosts(sound)
+        for request in carried:
+            assert shape(request) == shape(sound[0])
+
+
+def shape(request: Request) -> object:
+    """Return how a request is built, less the texts in it."""
+    url = urlsplit(request.url)
+    place = (request.method, url.scheme, url.netloc.rpartition("@")[2], url.path.count("/"))
+    if request.method == "SMTP":
+        mail = message_from_bytes(request.body)
+        return (*place, request.headers["to"].count(","), sorted(mail.keys()))
+    return (*place, [name for name, _ in parse_qsl(url.query)], _shape_body(request.body))
+
+
+def _shape_body(body: bytes) -> object:
+    try:
+        return _shape_value(msgspec.json.decode(body))
+    except msgspec.DecodeError:
+        return [name for name, _ in parse_qsl(body.decode(errors="replace"))]
+
+
+def _shape_value(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _shape_value(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shape_value(item) for item in value]
+    return type(value).__name__ if isinstance(value, bool) else "scalar"

@@ -1,0 +1,83 @@
+"""No secret shows in an outcome, a log line, a repr, or a recorded request."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from router.bridge import Exchange, Redactor, SandboxTransport, reveal
+from router.channel import Channel, Request, Response, TransportError
+from router.core.outcome import Outcome
+from router.registry import PluginSchema
+from router.testing.contract.stage import Stage
+from router.testing.script import Line, ScriptedTransport
+
+
+class Secrecy(Stage):
+    """Secrets go to the provider, and to nobody else."""
+
+    def test_no_outcome_and_no_log_line_shows_a_secret(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        for name in list(logging.root.manager.loggerDict):
+            logging.getLogger(name).setLevel(logging.DEBUG)
+        for outcome in self._provoke():
+            self._search(repr(outcome))
+        for record in caplog.records:
+            self._search(f"{record.getMessage()} {record.exc_text or ''}")
+
+    def test_no_repr_shows_a_secret(self) -> None:
+        async def scene(channel: Channel[Any], transport: ScriptedTransport) -> list[str]:
+            await channel.send(self.message())
+            shown = [channel, channel.settings, vars(channel), *transport.carried]
+            return [repr(thing) for thing in shown]
+
+        for text in self.run(self.ok.spoken(), scene):
+            self._search(text)
+
+    def test_no_recorded_request_shows_a_secret(self) -> None:
+        recorded: list[Exchange] = []
+
+        def answer(request: Request) -> Response:
+            return channel.sandbox(request)
+
+        transport = SandboxTransport(
+            answer, recorded.append, channel="c", secrets=reveal(self._settings())
+        )
+        channel = self.channel(self._settings(), transport)
+
+        async def send() -> None:
+            try:
+                await channel.send(self.message())
+            finally:
+                await channel.aclose()
+
+        asyncio.run(send())
+        assert recorded
+        for exchange in recorded:
+            request = exchange.request
+            self._search(f"{request.url} {request.headers}")
+            self._search(request.body.decode(errors="replace"))
+
+    def _provoke(self) -> list[Outcome]:
+        """Return what comes of answers that quote the secrets back."""
+        quoted = " ".join(reveal(self._settings()))
+        echo = quoted.encode(errors="replace")
+        lines: list[Line] = [
+            Response(status=status, headers={"x": quoted}, body=echo)
+            for status in (200, 302, 400, 401, 403, 404, 429, 500)
+        ]
+        lines += [answer.spoken() for answer in self.answers.values()]
+        lines += [TransportError("timed out", sent=sent) for sent in (True, False)]
+        return [self.play(line, self.message()) for line in lines]
+
+    def _settings(self) -> Any:  # noqa: ANN401 - the channel's own class
+        return PluginSchema(self.channel).convert(self.settings)
+
+    def _search(self, text: str) -> None:
+        secrets = reveal(self._settings())
+        for secret in secrets:
+            assert len(secret) <= 4 or secret not in text
+        assert Redactor(secrets).text(text) == text

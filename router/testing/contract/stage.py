@@ -1,0 +1,109 @@
+"""What every part of the contract plays on: a channel opened over a script."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
+
+from msgspec import Struct, field
+
+from router.channel import Channel, Request, Response
+from router.core.facts import Device
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.registry import PluginSchema
+from router.testing.sample import make_message
+from router.testing.script import Line, ScriptedTransport
+
+T = TypeVar("T")
+
+Means = type[Delivered | Rejected | Retry | Suspend | Unknown]
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a provider answers to the request that carries the message, and what it means.
+
+    `means` is the outcome's class; `forget` whether the address is dead for every message;
+    `after` the seconds it asks to wait; `handle` what it calls the message.
+    """
+
+    means: Means
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
+    forget: bool = False
+    after: float | None = None
+    handle: str = ""
+
+    def spoken(self) -> Response:
+        """Return the answer as it comes over the wire."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Response(status=self.status, headers=headers, body=self.body)
+
+
+class Stage:
+    """The channel under test and how it is played."""
+
+    channel: ClassVar[type[Channel[Any]]]
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """As they would stand in `rules.yaml`, with secrets in the clear."""
+    address: ClassVar[str] = ""
+    """A sound address; empty where the destination is fixed."""
+    device: ClassVar[Device | None] = None
+    """What is known of the device behind the address."""
+    answers: ClassVar[Mapping[str, Answer]]
+    """Answers by name; `ok` is the one to a message taken."""
+    statuses: ClassVar[Mapping[int, Means]] = {}
+    """What a bare status means to this provider, where it is not as HTTP or SMTP has it."""
+    protocol: ClassVar[Literal["http", "smtp"]] = "http"
+    """What its requests are."""
+
+    def message(self, **changes: Any) -> Message:  # noqa: ANN401 - any field of a message
+        """Return a message to the sound address."""
+        return make_message(**{"address": self.address, "device": self.device} | changes)
+
+    def open(self, transport: ScriptedTransport) -> Channel[Any]:
+        """Return the channel over a script, its settings checked as a rules file's are."""
+        schema = PluginSchema(self.channel)
+        channel = self.channel(schema.convert(self.settings), transport)
+        transport.carries = getattr(channel, "carries", transport.carries)
+        transport.aside = channel.sandbox
+        return channel
+
+    def play(self, line: Line | Callable[[Request], Line], message: Message) -> Outcome:
+        """Return what comes of a message when the provider answers so."""
+
+        async def send(channel: Channel[Any], _: ScriptedTransport) -> Outcome:
+            return await channel.send(message)
+
+        return self.run(line, send)
+
+    def run(
+        self,
+        line: Line | Callable[[Request], Line],
+        scene: Callable[[Channel[Any], ScriptedTransport], Awaitable[T]],
+    ) -> T:
+        """Play a scene with the channel open, and close it."""
+
+        async def staged() -> T:
+            transport = ScriptedTransport(line)
+            channel = self.open(transport)
+            try:
+                return await scene(channel, transport)
+            finally:
+                await channel.aclose()
+
+        return asyncio.run(staged())
+
+    def carried(self, message: Message) -> list[Request]:
+        """Return the requests that would carry a message that the provider takes."""
+
+        async def send(channel: Channel[Any], transport: ScriptedTransport) -> list[Request]:
+            await channel.send(message)
+            return transport.carried
+
+        return self.run(self.ok.spoken(), send)
+
+    @property
+    def ok(self) -> Answer:
+        """The answer to a message taken."""
+        return self.answers["ok"]

@@ -1,0 +1,21 @@
+"""The plugin of the design page, word for word, as a drop-in."""
+
+from pathlib import Path
+
+from router import Delivered, Rejected, Retry, Suspend
+from router.registry import load_plugins
+from router.testing import Answer, ChannelContract
+
+DROPINS = Path(__file__).parents[1] / "testdata" / "dropins"
+
+
+class TestTelegram(ChannelContract):
+    channel = load_plugins(DROPINS).schemas["telegram"].channel
+    settings = {"bot_token": "123456789:abcdefg_hijklmnop"}
+    address = "12315544"
+    answers = {
+        "ok": Answer(means=Delivered, body=b'{"ok": true, "result": {"message_id": 3}}'),
+        "a wrong token": Answer(means=Suspend, status=401, body=b'{"ok": false}'),
+        "too many": Answer(means=Retry, status=429, headers={"Retry-After": "7"}, after=7),
+        "a bad chat": Answer(means=Rejected, status=400, body=b'{"ok": false}'),
+    }
