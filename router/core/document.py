@@ -130,7 +130,7 @@ class _Composer:
             return self._expand(event)
         event = cast(yaml.ScalarEvent | yaml.CollectionStartEvent, event)
         if event.tag is not None:
-            self._complain(event, "tags are not taken", f"leave {event.tag} out")
+            self._complain(event, "tags are not taken", "leave the tag out")
         before = self._nodes
         self._nodes += 1
         if event.anchor is None:

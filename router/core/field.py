@@ -168,10 +168,13 @@ def suggest_field(name: str, variables: Collection[str] = ()) -> str:
         return f'write "{bare}"'
     if name in {"attributes", "vars"}:
         return f"name one of them, as in {name}.tier"
+    if name.startswith("vars.") and not variables:
+        return "no enrich sets vars here"
     names = [*FIELDS, *ROOTS, *(f"vars.{v}" for v in variables)]
     near = nearest(name, names)
     if near is None:
         root = re.split(r"[.\[]", name, maxsplit=1)[0]
         known_root = nearest(root, ROOTS)
-        near = known_root + name[len(root) :] if known_root and root != name else None
+        if known_root is not None and known_root != root:
+            near = known_root + name[len(root) :]
     return f'did you mean "{near}"?' if near else ""

@@ -33,17 +33,20 @@ def lint(ruleset: Ruleset) -> list[Problem]:
     """Return warnings about rules and channels, in no particular order."""
     reasoner = Reasoner()
     rules = [_Judged(rule, take_apart(rule.when, reasoner)) for rule in ruleset.rules]
-    steps = [
+    dead = [(judged, _contradict(judged.claim, reasoner)) for judged in rules]
+    live = [judged for judged, found in dead if found is None]
+    ways = [
         _Way(judged.rule, step, _narrow(judged.claim, step, reasoner))
-        for judged in rules
+        for judged in live
         for step in judged.rule.send
     ]
     return [
-        *_find_impossible(rules, steps, reasoner),
-        *_find_shadowed(rules, reasoner),
-        *_find_late_drops(rules),
+        *(_warn_of_dead_rule(judged.rule, *found) for judged, found in dead if found),
+        *_find_dead_steps(ways, reasoner),
+        *_find_shadowed(live, reasoner),
+        *_find_late_drops(live),
         *_find_guesses(ruleset.rules),
-        *_find_duplicates(steps),
+        *_find_duplicates(ways),
         *_find_unused(ruleset),
     ]
 
@@ -54,19 +57,13 @@ def _narrow(claim: Claim, step: Step, reasoner: Reasoner) -> Claim:
     return take_apart(All((*claim.parts, step.when)), reasoner)
 
 
-def _find_impossible(
-    rules: list[_Judged], steps: list[_Way], reasoner: Reasoner
-) -> Iterator[Problem]:
-    broken = set()
-    for judged in rules:
-        if found := _contradict(judged.claim, reasoner):
-            broken.add(judged.rule.name)
-            place, why = found
-            yield _warn(place, f'rule "{judged.rule.name}" can never match{why}')
-    for way in steps:
-        if way.step.when is None or way.rule.name in broken:
-            continue
-        if found := _contradict(way.claim, reasoner):
+def _warn_of_dead_rule(rule: Rule, place: Place, why: str) -> Problem:
+    return _warn(place, f'rule "{rule.name}" can never match{why}')
+
+
+def _find_dead_steps(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+    for way in ways:
+        if way.step.when is not None and (found := _contradict(way.claim, reasoner)):
             place, why = found
             yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
 

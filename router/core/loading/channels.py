@@ -64,7 +64,7 @@ def _find_plugin(
 ) -> ChannelSchema | None:
     entry = node.entries.get("plugin")
     if entry is None:
-        report.error(key, f"channel {key.text} names no plugin", f"plugins {name_known(plugins)}")
+        report.error(key, f"channel {key.text} names no plugin", name_known(plugins))
         return None
     name = entry.value.text if isinstance(entry.value, ScalarNode) else "…"
     if name not in plugins:
@@ -100,19 +100,25 @@ class _Settings:
 
     def read(self, node: MappingNode) -> dict[str, Json]:
         """Return the settings, less the name of the plugin."""
-        return {
-            key: self._read(entry.value, (key,), self._property(self._root, key))
-            for key, entry in node.entries.items()
-            if key != "plugin"
-        }
+        settings = {key: entry for key, entry in node.entries.items() if key != "plugin"}
+        return self._read_entries(settings, (), self._root)
+
+    def _read_entries(
+        self, entries: Mapping[str, Entry], path: tuple[str, ...], schema: Schema
+    ) -> dict[str, Json]:
+        read: dict[str, Json] = {}
+        for key, entry in entries.items():
+            if isinstance(entry.value, ScalarNode) and entry.value.value is None:
+                hint = "give it a value or leave it out"
+                self._report.error(entry.key, f'"{key}" is empty', hint)
+            else:
+                read[key] = self._read(entry.value, (*path, key), self._property(schema, key))
+        return read
 
     def _read(self, node: Node, path: tuple[str, ...], schema: Schema) -> Json:
         match node:
             case MappingNode(entries=entries):
-                return {
-                    key: self._read(entry.value, (*path, key), self._property(schema, key))
-                    for key, entry in entries.items()
-                }
+                return self._read_entries(entries, path, schema)
             case SequenceNode(items=items):
                 return [
                     self._read(item, (*path, str(index)), self._items(schema))
@@ -122,15 +128,14 @@ class _Settings:
                 return self._read_scalar(node, path, schema)
 
     def _read_scalar(self, node: ScalarNode, path: tuple[str, ...], schema: Schema) -> Json:
-        if node.value is None:
-            self._report.error(node, f'"{path[-1]}" is empty', "give it a value or leave it out")
         if has_reference(node.text):
             return self._references.expand(node, self._schema.placeholder(".".join(path)))
-        if any(part.get("writeOnly") is True for part in self._variants(schema)):
+        variants = list(self._variants(schema))
+        if any(variant.get("writeOnly") is True for variant in variants):
             self._report.secrets.append(node)
             hint = "write ${env:NAME} or ${file:PATH}, and keep it out of the file"
             self._report.warn(node, f'"{path[-1]}" is a secret', hint)
-        types = {part.get("type") for part in self._variants(schema)}
+        types = {variant.get("type") for variant in variants}
         wants_text = "string" in types and not types & {"integer", "number", "boolean"}
         return node.text if wants_text else node.value
 

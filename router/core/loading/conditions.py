@@ -136,9 +136,8 @@ def _find_operator(field: Field, key: ScalarNode, scope: Scope) -> Operator | No
         return operator
     if operator is not None:
         holds = _HOLDS[field.type]
-        scope.report.error(
-            key, f'"{key.text}" does not fit {field.name}, which is {holds}', name_known(allowed)
-        )
+        message = f'"{key.text}" does not fit {field.name}, which is {holds}'
+        scope.report.error(key, message, f"it takes {', '.join(sorted(allowed))}")
         return None
     if key.text in {"not", *_GROUPS}:
         hint = f"write {key.text} around the field, as in {{not: {{{field.name}: …}}}}"

@@ -57,11 +57,16 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
             hint = "start it with version: 1"
             report.problems.append(Problem(file=file, line=1, column=1, message=message, hint=hint))
         return Loaded(ruleset=None, problems=_sorted(report.problems), text=text)
+    flaws = list(report.problems)
+    flawed = {(problem.line, problem.column) for problem in flaws}
     ruleset = _read(root, plugins, References(resolve, report, sandbox), zones, text)
+    found = report.problems[len(flaws) :]
+    further = (problem for problem in found if (problem.line, problem.column) not in flawed)
+    problems = _sorted([*flaws, *further])
     hidden = hide(text, report.secrets)
-    if any(problem.severity == "error" for problem in report.problems):
-        return Loaded(ruleset=None, problems=_sorted(report.problems), text=hidden)
-    return Loaded(ruleset=ruleset, problems=_sorted(report.problems), text=hidden)
+    if any(problem.severity == "error" for problem in problems):
+        return Loaded(ruleset=None, problems=problems, text=hidden)
+    return Loaded(ruleset=ruleset, problems=_sorted([*problems, *lint(ruleset)]), text=hidden)
 
 
 def _read(
@@ -88,20 +93,25 @@ def _read(
         rules=read_rules(section, scope),
         defaults=read_defaults(section, scope),
     )
-    if "rules" not in section:
-        report.warn(section.node, "the file has no rules", "write rules: and a list of them")
-    report.problems += lint(ruleset)
-    for name, values in section.entries("lists").items():
-        if name not in scope.used:
-            report.warn(values.key, f"no test uses the list {name}", "remove it")
+    if not any(problem.severity == "error" for problem in report.problems):
+        _warn_of_idle_parts(section, scope)
     return ruleset
+
+
+def _warn_of_idle_parts(section: Section, scope: Scope) -> None:
+    if not section.items("rules"):
+        hint = "write rules: and a list of them"
+        scope.report.warn(section.node, "the file has no rules", hint)
+    for name, entry in section.entries("lists").items():
+        if name not in scope.used:
+            scope.report.warn(entry.key, f"no test uses the list {name}", "remove it")
 
 
 def _check_version(section: Section, report: Report) -> None:
     if "version" not in section:
         report.error(section.node, "the file names no version", f"write version: {VERSION}")
     node = section.get("version")
-    if node is not None and not (isinstance(node, ScalarNode) and node.value == VERSION):
+    if node is not None and not (isinstance(node, ScalarNode) and node.text == str(VERSION)):
         shown = node.text if isinstance(node, ScalarNode) else "…"
         report.error(node, f'unknown version "{shown}"', f"write version: {VERSION}")
 

@@ -96,7 +96,7 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: Scope) -
     if operator == "exists" or field.type == "truth":
         if isinstance(value, bool):
             return value
-        report.error(node, f'"{node.text}" is neither true nor false')
+        report.error(node, f'"{node.text}" is neither true nor false', "write one of them")
         return None
     if field.type == "duration":
         return read_duration(node, report, field.name)
@@ -106,7 +106,8 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: Scope) -
         found = whole(value) if field.type == "number" else number(value)
         if found is None:
             kind = "whole number" if field.type == "number" else "number"
-            report.error(node, f'"{node.text}" is no {kind}, and {field.name} is compared as one')
+            message = f'"{node.text}" is no {kind}'
+            report.error(node, message, f"{field.name} is compared as one")
         return found
     return _convert_text(field, operator, node, scope)
 

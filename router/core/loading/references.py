@@ -49,12 +49,11 @@ class References(Struct, frozen=True):
         if text is not None:
             return text.rstrip("\r\n")
         what = f"the variable {name} is not set" if source == "env" else f"no file {name} to read"
+        hint = "set it" if source == "env" else "put it there, readable for the router"
         if self.sandbox:
             self.report.warn(node, what, "in sandbox mode a placeholder stands in", span=span)
         else:
-            self.report.error(
-                node, what, "set it" if source == "env" else "put it there", span=span
-            )
+            self.report.error(node, what, hint, span=span)
         return None
 
 

@@ -45,7 +45,7 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, int]) -> Rule:
     if rule.drop and rule.send:
         hint = "remove one of them"
         scope.report.error(section.key("drop"), f"rule {name} both sends and drops", hint)
-    if not (rule.drop or rule.stop or "send" in section):
+    if not any(key in section for key in ("send", "stop", "drop")):
         scope.report.warn(node, f"rule {name} does nothing", "give it send, stop or drop")
     return rule
 

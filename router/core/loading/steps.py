@@ -77,8 +77,8 @@ def _warn_of_idle_keys(step: Section, settings: Step, scope: Scope) -> None:
         return
     fixed = not channel.address_kind
     if fixed and settings.to:
-        hint = "leave it out"
-        scope.report.warn(step.key("to"), f"{channel.name} has a fixed destination", hint)
+        message = f"channel {channel.name} has a fixed destination"
+        scope.report.warn(step.key("to"), message, 'leave "to" out')
     if settings.once_per and not fixed and not settings.to:
-        hint = "leave it out, or name fixed addresses with to"
+        hint = 'leave "once_per" out, or name fixed addresses with "to"'
         scope.report.warn(step.key("once_per"), "each recipient gets a message of their own", hint)

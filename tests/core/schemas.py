@@ -1,0 +1,107 @@
+"""Plugins as a rules file sees them, without the plugins."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from router.core.errors import SettingsError, SettingsFault, suggest
+from router.core.loading import Loaded, load
+from router.core.payload import Json
+
+Settings = Mapping[str, Json]
+SECRET: dict[str, Json] = {"type": "string", "writeOnly": True}
+RATE: dict[str, Json] = {"type": "string"}
+
+
+@dataclass(frozen=True)
+class FakeSchema:
+    """A plugin whose settings are checked against a flat or nested JSON Schema."""
+
+    name: str
+    properties: dict[str, Json]
+    required: tuple[str, ...] = ("url",)
+    is_fixed: bool = False
+    placeholders: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address_kind(self) -> str:
+        return self.name
+
+    def convert(self, settings: Settings) -> dict[str, Json]:
+        if faults := tuple(self._find_faults(settings, self.properties, ())):
+            raise SettingsError(faults)
+        return dict(settings)
+
+    def needs_contact(self, settings: object) -> bool:
+        return not self.is_fixed
+
+    def placeholder(self, path: str) -> str | None:
+        return self.placeholders.get(path)
+
+    def schema(self) -> dict[str, Json]:
+        return {"$ref": "#/$defs/Settings", "$defs": {"Settings": {"properties": self.properties}}}
+
+    def _find_faults(
+        self, settings: Settings, known: dict[str, Json], path: tuple[str, ...]
+    ) -> Iterator[SettingsFault]:
+        for name in self.required if not path else ():
+            if name not in settings:
+                yield SettingsFault((name,), f'the setting "{name}" is missing')
+        for key, value in settings.items():
+            here, schema = (*path, key), known.get(key)
+            if not isinstance(schema, dict):
+                hint = suggest(key, known)
+                yield SettingsFault(here, f'unknown setting "{key}"', hint, "key")
+            elif isinstance(inner := schema.get("properties"), dict) and isinstance(value, dict):
+                yield from self._find_faults(value, inner, here)
+            elif schema.get("type") == "integer" and not isinstance(value, int):
+                yield SettingsFault(here, "must be a whole number")
+            elif schema.get("type") == "string" and not isinstance(value, str):
+                yield SettingsFault(here, "must be a text")
+
+
+PLUGINS = {
+    schema.name: schema
+    for schema in (
+        FakeSchema(
+            "push",
+            {
+                "fcm": {"properties": {"service_account": SECRET}},
+                "topics": {"type": "array", "items": {"type": "string"}},
+            },
+            required=(),
+        ),
+        FakeSchema(
+            "sms", {"url": SECRET, "rate": RATE}, placeholders={"url": "sms://sandbox/{to}"}
+        ),
+        FakeSchema("slack", {"url": SECRET, "rate": RATE}, is_fixed=True),
+        FakeSchema(
+            "email",
+            {
+                "url": {"anyOf": [SECRET, {"type": "null"}]},
+                "sender": {"type": "string"},
+                "port": {"type": "integer"},
+                "verify": {"type": "boolean"},
+            },
+        ),
+    )
+}
+FILES = {"/run/secrets/fcm.json": '{"type": "service_account"}\n'}
+
+
+def resolve(source: str, name: str) -> str | None:
+    """Know every variable that ends in URL, and one file."""
+    if source == "file":
+        return FILES.get(name)
+    return f"value-of-{name}" if name.endswith("URL") else None
+
+
+def load_text(text: str, *, sandbox: bool = False) -> Loaded:
+    """Load a text as `rules.yaml`."""
+    return load(
+        text,
+        file="rules.yaml",
+        plugins=PLUGINS,
+        resolve=resolve,
+        sandbox=sandbox,
+        zones={"UTC", "Europe/Berlin", "Asia/Tokyo"},
+    )
