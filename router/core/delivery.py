@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from router.core.facts import Device
 from router.core.message import Content, Message, Priority, Privacy
-from router.core.notification import Notification, withhold
+from router.core.notification import Notification
+from router.core.privacy import withhold
 
 DeliveryState = Literal[
     "waiting", "sending", "delivered", "dead", "cancelled", "expired", "suppressed"

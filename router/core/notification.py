@@ -1,33 +1,31 @@
 """One thing one recipient should hear of, derived from a payload."""
 
-import json
-from hashlib import blake2b
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
+from router.core.identity import identify
 from router.core.payload import Feed, Json, Payload, scalar
 
 Kind = Literal["message", "edit", "delete", "reaction", "group_action", "call", "digest"]
 
+_ACTIONS: dict[str, Kind] = {"edited": "edit", "deleted": "delete"}
+
+CONVERSATION = 600
+"""Characters of the longest conversation id: two uids and what joins them."""
+
 DAY = 86400.0
 MINUTE = 60.0
-
-_COUNTERS = frozenset(
-    {"unreadMessageCount", "senderName", "senderAvatar", "receiverName", "receiverAvatar"}
-)
-_LOOKS = frozenset({"name", "avatar", "icon"})
-_SECRETS = frozenset({"wschannel", "secret", "password", "authtoken", "apikey"})
 
 
 class Notification(Struct, frozen=True, kw_only=True):
     """One payload with what the router derived from it; times are epoch seconds.
 
     `data` is the payload's `data` as it came, less secrets; `details` its
-    `notificationDetails` (empty for digests). `key` is the idempotency key, `event` the same
-    without the recipient, so that the notifications of one event share it. `guessed` says that
-    `kind` was told from the texts, for want of a message object.
+    `notificationDetails` (empty for digests). With `feed`, `app_id` and `region` they make the
+    payload again. `key` is the idempotency key, `event` the same without the recipient, so
+    that the notifications of one event share it. `guessed` says that `kind` was told from the
+    texts, for want of a message object.
     """
 
     id: str
@@ -58,14 +56,14 @@ class Notification(Struct, frozen=True, kw_only=True):
 
 def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:
     """Return the notification of a payload."""
-    data = redact(payload.data)
+    data = payload.data
     details = _mapping(data.get("notificationDetails"))
     message = _mapping(details.get("message"))
     kind, guessed = tell_kind(payload.feed, details)
-    event = _digest(_canonical([payload.app_id, payload.feed, _essence(data)]))
+    event, key = identify(payload)
     return Notification(
         id=id,
-        key=_digest(event.encode() + b"\0" + payload.uid.encode()),
+        key=key,
         event=event,
         feed=payload.feed,
         kind=kind,
@@ -74,7 +72,7 @@ def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:
         uid=payload.uid,
         region=payload.region,
         conversation=_conversation(payload.uid, data, details),
-        reply=bool(scalar(message.get("parentId"))),
+        reply=scalar(message.get("parentId")) not in {"", "0"},
         mention=_mentions(payload.uid, message),
         sent_at=read_time(details.get("sentAt")),
         accepted_at=accepted_at,
@@ -90,7 +88,7 @@ def tell_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:
     if details.get("type") == "call":
         return "call", False
     message = details.get("message")
-    if isinstance(message, dict):
+    if isinstance(message, dict) and message:
         return _kind_of_message(message), False
     receiver = scalar(details.get("receiver"))
     is_group = details.get("receiverType") == "group"
@@ -107,11 +105,8 @@ def _kind_of_message(message: dict[str, Json]) -> Kind:
     if message.get("type") == "groupMember":
         return "group_action"
     if message.get("type") == "message":
-        match _mapping(message.get("data")).get("action"):
-            case "edited":
-                return "edit"
-            case "deleted":
-                return "delete"
+        action = _mapping(message.get("data")).get("action")
+        return _ACTIONS.get(action, "message") if isinstance(action, str) else "message"
     return "message"
 
 
@@ -127,49 +122,17 @@ def read_time(value: Json) -> float | None:
     return value / 1000 if 0 < value < 1e15 else None  # noqa: PLR2004 - year 33658
 
 
-def redact(value: dict[str, Json]) -> dict[str, Json]:
-    """Return the same mapping without what could open a door: `wsChannel` and its like."""
-    return {k: _redacted(v) for k, v in value.items() if k.lower() not in _SECRETS}
-
-
-def _redacted(value: Json) -> Json:
-    if isinstance(value, dict):
-        return redact(value)
-    if isinstance(value, list):
-        return [_redacted(item) for item in value]
-    return value
-
-
-def withhold(notification: Notification, privacy: str) -> Notification:
-    """Return the notification without what a privacy setting keeps back.
-
-    `no_body` keeps back `body`, `message`, `custom` and the texts of a digest; `no_content`
-    the title and the names as well.
-    """
-    if privacy == "none":
-        return notification
-    hidden = {"body", "message", "custom"}
-    if privacy == "no_content":
-        hidden |= {"title", "senderName", "senderAvatar", "receiverName", "receiverAvatar"}
-    details = {k: v for k, v in notification.details.items() if k not in hidden}
-    outer = {"messages", "smsContent"} | ({"subject"} if privacy == "no_content" else set())
-    data = {k: v for k, v in notification.data.items() if k not in outer}
-    if "notificationDetails" in data:
-        data["notificationDetails"] = details
-    return msgspec.structs.replace(notification, data=data, details=details)
-
-
 def _mapping(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
 def _conversation(uid: str, data: dict[str, Json], details: dict[str, Json]) -> str:
     if known := scalar(details.get("conversationId")):
-        return known
+        return known[:CONVERSATION]
     if guid := scalar(_mapping(data.get("groupDetails")).get("guid")):
-        return f"group_{guid}"
+        return f"group_{guid}"[:CONVERSATION]
     if other := scalar(_mapping(data.get("senderDetails")).get("uid")):
-        return "_user_".join(sorted((uid, other)))
+        return "_user_".join(sorted((uid, other)))[:CONVERSATION]
     return ""
 
 
@@ -179,34 +142,3 @@ def _mentions(uid: str, message: dict[str, Json]) -> bool:
         return True
     text = scalar(data.get("text"))
     return "<@all:" in text or "@all" in text.split()
-
-
-def _essence(data: dict[str, Json]) -> Json:
-    """Return what makes two payloads the same: no counters, no looks, no recipient."""
-    essence = {k: _plain(v) for k, v in data.items() if k != "to"}
-    details = data.get("notificationDetails")
-    if isinstance(details, dict):
-        essence["notificationDetails"] = {
-            k: v if k == "custom" else _plain(v) for k, v in details.items() if k not in _COUNTERS
-        }
-    return essence
-
-
-def _plain(value: Json) -> Json:
-    if isinstance(value, dict):
-        is_someone = "uid" in value or "guid" in value
-        return {k: _plain(v) for k, v in value.items() if not (is_someone and k in _LOOKS)}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _canonical(value: Json) -> bytes:
-    try:
-        return msgspec.json.encode(value, order="sorted")
-    except OverflowError:  # an integer beyond 64 bits, which msgspec reads but does not write
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()

@@ -7,9 +7,10 @@ from router.core.facts import Recipient
 from router.core.filters import number
 from router.core.message import Content, Privacy
 from router.core.names import visible
-from router.core.notification import Notification, withhold
+from router.core.notification import Notification
 from router.core.outlook import set_variables
 from router.core.payload import Json
+from router.core.privacy import withhold
 from router.core.ruleset import Defaults, Enrichment, Ruleset
 from router.core.template import Template, TemplateFault
 
