@@ -13,6 +13,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    literal_column,
     select,
     tuple_,
     update,
@@ -42,7 +43,9 @@ PAGES = 10
 
 _row = deliveries.c
 _rival = deliveries.alias("rival")
-_busy = exists().where(and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == "sending"))
+_busy = exists().where(
+    and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == literal_column("'sending'"))
+)
 _gone = and_(_row.contact != "", contacts.c.id.is_(None))
 _line = (
     select(
@@ -66,9 +69,10 @@ _waiting_channels = select_distinct(_row.channel, is_in_line)
 _parked_lanes = select_distinct(_row.lane_hash, is_parked)
 _first_parked = (
     select(_row.id)
-    .where(is_parked, _row.lane_hash == bindparam("lane"))
+    .where(is_parked, _row.lane_hash == bindparam("of_lane"))
     .order_by(_row.due_at, _row.id)
     .limit(1)
+    .correlate(None)
 )
 
 
@@ -130,7 +134,7 @@ def _let_out(connection: Connection) -> None:
     if free:
         connection.execute(
             update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0),
-            [{"lane": lane} for lane in free],
+            [{"of_lane": lane} for lane in free],
         )
 
 

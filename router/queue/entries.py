@@ -52,7 +52,9 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
             for key, entry in firsts.items()
         ],
     )
-    holders = dict(connection.execute(_known, {"keys": list(firsts)}).tuples().all())
+    holders = {
+        row.key: row.notification for row in connection.execute(_known, {"keys": list(firsts)})
+    }
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
     if fresh:
         connection.execute(

@@ -103,7 +103,11 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
-    """What became of a leased delivery: the attempt made and what follows it."""
+    """What became of a leased delivery: the attempt made and what follows it.
+
+    A `Hold` after an attempt holds the channel and leaves the delivery its place in line; one
+    without lets the delivery alone wait until then.
+    """
 
     delivery: str
     attempt: Attempt | None

@@ -74,7 +74,7 @@ def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]])
     roll_up(connection, (row.notification for _, row in settled))
     for settlement, row in settled:
         match settlement.next:
-            case Hold(until=until):
+            case Hold(until=until) if settlement.attempt is not None:
                 hold(connection, row.channel, "suspended", until)
             case Dead(forget_contact=True) if row.contact:
                 _forget(connection, row.contact, row.address)
@@ -90,8 +90,8 @@ def _follow(settlement: Settlement, row: AnyRow) -> Values:
             state = "delivered"
         case Again(at=due_at):
             reason = attempt.reason if attempt else ""
-        case Hold(reason=reason):
-            pass
+        case Hold(reason=reason, until=until):
+            due_at = row.due_at if attempt else until
         case Dead(reason=reason):
             state = "dead"
         case Expired(reason=reason):

@@ -1,0 +1,76 @@
+"""The SQL engine keeps to the ports."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from router.core.delivery import Attempt, Delivery
+from router.core.facts import OnceKey
+from router.queue.engine import SqlJournal, SqlQueue
+from router.store.database import Database
+from router.store.rows import read_delivery
+from router.store.tables import attempts, deliveries, notifications, once
+from tests.conftest import url_of
+from tests.queue.conformance_journal import JournalConformance
+from tests.queue.conformance_queue import QueueConformance
+from tests.queue.conformance_settling import SettlingConformance
+
+
+class SqlEngine:
+    """The SQL engine on a file."""
+
+    def __init__(self, path: Path, database: Database) -> None:
+        self.path = path
+        self.opened = [database]
+        self.use(database)
+
+    def use(self, database: Database) -> None:
+        self.database = database
+        self.journal = SqlJournal(database)
+        self.queue = SqlQueue(database)
+
+    async def crash(self) -> None:
+        database = await Database.open(url_of(self.path))
+        self.opened.append(database)
+        self.use(database)
+
+    async def delivery(self, id_: str) -> Delivery:
+        query = select(deliveries).where(deliveries.c.id == id_)
+        return await self.database.read(lambda c: read_delivery(c.execute(query).one()))
+
+    async def state(self, notification: str) -> str:
+        query = select(notifications.c.state).where(notifications.c.id == notification)
+        return await self.database.read(lambda c: c.execute(query).scalar_one())
+
+    async def attempts(self, delivery: str) -> list[Attempt]:
+        query = select(attempts).where(attempts.c.delivery == delivery)
+        rows = await self.database.read(lambda c: c.execute(query).all())
+        return [Attempt(**row._mapping) for row in rows]
+
+    async def holder(self, key: OnceKey) -> str | None:
+        query = select(once.c.delivery).where(
+            once.c.event == key.event, once.c.rule == key.rule, once.c.address == key.address
+        )
+        return await self.database.read(lambda c: c.execute(query).scalar())
+
+
+@pytest.fixture
+async def engine(database_file: Path) -> AsyncIterator[SqlEngine]:
+    engine = SqlEngine(database_file, await Database.open(url_of(database_file)))
+    yield engine
+    for database in engine.opened:
+        await database.close()
+
+
+class TestSqlJournal(JournalConformance):
+    pass
+
+
+class TestSqlQueue(QueueConformance):
+    pass
+
+
+class TestSqlSettling(SettlingConformance):
+    pass
