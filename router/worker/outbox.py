@@ -165,7 +165,7 @@ class Outbox:
         finally:
             gate.leave(urgent=delivery.urgent)
             self._lanes.free(handout)
-            self.send(delivery.channel)
+        self.send(delivery.channel)
 
     def _follow(
         self, handout: Handout, channel: Channel[Any], outcome: Outcome, started_at: float

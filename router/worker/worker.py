@@ -146,10 +146,10 @@ class Worker:
                 self._outbox.gate(name)
             await self._guarded(self._extend)
             await self._guarded(self._learn_holds)
-        await self._guarded(self._release)
         if not self._stopping:
             await self._guarded(self._count)
             await self._guarded(self._claim)
+        await self._guarded(self._release)
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         name = step.__name__.strip("_")

@@ -25,6 +25,7 @@ class MemoryQueue:
     causes: dict[str, dict[Cause, float]] = field(default_factory=dict)
     down: bool = False
     poisoned: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     batches: list[int] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
 
@@ -108,6 +109,8 @@ class MemoryQueue:
     async def read(self, ids: Sequence[str]) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return what the log would return for leased deliveries."""
         self._check()
+        if self.unreadable & set(ids):
+            raise ValueError("a row of another version")
         found = [self.deliveries[i] for i in ids if i in self.deliveries]
         return [
             (d, self.notifications[d.notification], self.contacts.get(d.contact)) for d in found
@@ -125,6 +128,10 @@ class MemoryQueue:
         self.notifications[notification.id] = notification
         self.deliveries[delivery.id] = replace(delivery, state=state)
         return state == "sending"
+
+    def cancel(self, delivery: str) -> None:
+        """Cancel a delivery, as when its contact goes while it is sent."""
+        self._change(delivery, state="cancelled")
 
     def _check(self) -> None:
         if self.down:

@@ -186,12 +186,22 @@ class Stage:
         return [attempt for attempt in self.queue.attempts if attempt.delivery == delivery]
 
     async def run(self, seconds: float) -> None:
-        """Let the worker run for a while, and end it as a crash would."""
+        """Let the worker run for a while; sends in flight stay so."""
         task = asyncio.create_task(self.worker.run())
         await asyncio.sleep(seconds)
         assert not task.done(), task
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    async def crash(self, seconds: float) -> None:
+        """Let the worker run for a while, kill it with everything it does, and start another."""
+        others = asyncio.all_tasks()
+        await self.run(seconds)
+        orphans = asyncio.all_tasks() - others
+        for orphan in orphans:
+            orphan.cancel()
+        await asyncio.gather(*orphans, return_exceptions=True)
+        self.worker = self.new_worker()
 
 
 def notification(name: str, uid: str, *, urgent: bool, accepted_at: float) -> Notification:

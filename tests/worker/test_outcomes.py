@@ -55,7 +55,7 @@ def test_a_retry_comes_after_the_schedule_until_attempts_are_exhausted() -> None
         stage = Stage()
         channel = stage.open(answering(Retry(status=503, reason="busy")))
         delivery = stage.plan(expires_in=86400)
-        await stage.run(20000)
+        await stage.run(10000)
 
         begun = [sent.began for sent in channel.sent]
         waits = [later - earlier for earlier, later in pairwise(begun)]

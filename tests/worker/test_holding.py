@@ -1,0 +1,151 @@
+"""Channels that are held: suspended by their provider, or paused by an operator."""
+
+import asyncio
+
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend
+from tests.worker.stage import Script, Stage
+from tests.worker.virtual import now, play
+
+
+def key_is_wrong(until: float) -> Script:
+    async def script(message: Message) -> Outcome:
+        await asyncio.sleep(0.01)
+        if now() < until:
+            return Suspend(status=401, reason="wrong key", after=60)
+        return Delivered()
+
+    return script
+
+
+def test_a_suspension_holds_the_channel_and_burns_no_attempt() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(key_is_wrong(now() + 200), concurrency=4)
+        other = stage.open(name="other")
+        deliveries = [stage.plan(f"a{number}") for number in range(50)]
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(30)
+
+        assert len(channel.sent) == 3
+        held = await stage.queue.holds(now=now())
+        assert set(held["ops"]) == {"suspended"}
+        assert stage.state(deliveries[0]) == ("waiting", "wrong key")
+        assert {row.attempts for row in stage.queue.deliveries.values()} == {0}
+        assert 'held{cause="suspended",channel="ops"} 1.0' in stage.metrics.exposition().decode()
+        elsewhere = stage.plan("z", channel="other", handed=True)
+        await asyncio.sleep(0.1)
+        assert stage.state(elsewhere)[0] == "delivered"
+        assert len(other.sent) == 1
+
+        await asyncio.sleep(170)
+        assert len(channel.sent) == 3 + 3
+        await asyncio.sleep(60)
+        assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
+        assert {row.attempts for row in stage.queue.deliveries.values()} == {1}
+        assert {row.handouts for row in stage.queue.deliveries.values()} <= {0, 1}
+        assert 'held{cause="suspended",channel="ops"} 0.0' in stage.metrics.exposition().decode()
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_a_suspension_outlives_a_restart() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(key_is_wrong(now() + 10))
+        stage.plan()
+        await stage.run(2)
+        assert len(channel.sent) == 1
+
+        stage.worker = stage.new_worker()
+        stage.plan("b")
+        await stage.run(50)
+        assert len(channel.sent) == 1
+        await stage.run(20)
+        assert len(channel.sent) == 3
+
+    play(scene())
+
+
+def test_a_probe_that_is_told_to_retry_lets_no_others_through() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        answers: list[Outcome] = [
+            Suspend(reason="wrong key", after=10),
+            Retry(reason="busy"),
+            Rejected(reason="no such number"),
+        ]
+
+        async def script(message: Message) -> Outcome:
+            await asyncio.sleep(1)
+            return answers.pop(0) if answers else Delivered()
+
+        channel = stage.open(script)
+        stage.plan("first")
+        await stage.run(2)
+        for number in range(5):
+            stage.plan(f"a{number}")
+        await stage.run(30)
+
+        began = sorted(sent.began for sent in channel.sent)
+        assert 11 <= began[1] - began[0] <= 12
+        assert 1 <= began[2] - began[1] <= 2
+        assert 1 <= began[3] - began[2] <= 2
+        assert began[5] - began[3] < 1
+        assert channel.most_in_flight > 1
+
+    play(scene())
+
+
+def test_an_operator_pauses_and_resumes_a_channel() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(rate="1/s")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(1)
+        deliveries = [stage.plan(f"a{number}", handed=True) for number in range(10)]
+        await asyncio.sleep(3.5)
+        await stage.queue.pause("ops", cause="paused", until=now() + 3600)
+        await asyncio.sleep(1)
+        sent = len(channel.sent)
+        assert sent < 6
+        assert not stage.worker.room("ops")
+        assert {row.state for row in stage.queue.deliveries.values()} == {"delivered", "waiting"}
+
+        await asyncio.sleep(100)
+        assert len(channel.sent) == sent
+        await stage.queue.pause("ops", cause="paused", until=None)
+        await asyncio.sleep(30)
+        assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
+        assert channel.order == deliveries
+        assert len(channel.sent) == 10
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_a_suspension_found_while_the_database_is_away_is_kept_and_told_later() -> None:
+    async def scene() -> None:
+        stage = Stage()
+
+        async def script(message: Message) -> Outcome:
+            stage.queue.down = True
+            return Suspend(reason="wrong key", after=600)
+
+        channel = stage.open(script, concurrency=2)
+        for number in range(4):
+            stage.plan(f"a{number}")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(10)
+        stage.queue.down = False
+        await asyncio.sleep(60)
+
+        assert len(channel.sent) == 1
+        assert await stage.queue.holds(now=now()) != {}
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())

@@ -1,0 +1,111 @@
+"""How much the worker takes at once."""
+
+import asyncio
+
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome
+from router.worker.leases import MEMORY
+from tests.worker.stage import Stage
+from tests.worker.virtual import play
+
+
+async def hang(message: Message) -> Outcome:
+    await asyncio.sleep(1000)
+    return Delivered()
+
+
+def test_nothing_is_taken_before_the_worker_knows_what_waits_on_disk() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.open()
+
+        assert not stage.worker.room("ops")
+        await stage.run(1)
+        assert stage.worker.room("ops")
+
+    play(scene())
+
+
+def test_a_channel_has_no_room_while_older_deliveries_wait_on_disk() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(rate="10/s", concurrency=2)
+        backlog = [stage.plan(f"a{number}") for number in range(50)]
+        await stage.run(1)
+        assert not stage.worker.room("ops")
+        new = stage.plan("new", handed=True)
+        await stage.run(20)
+
+        assert channel.order == [*backlog, new]
+        assert stage.worker.room("ops")
+
+    play(scene())
+
+
+def test_room_that_was_promised_counts_until_it_is_used_or_forgotten() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.open(concurrency=4)
+        await stage.run(1)
+
+        promised = 0
+        while stage.worker.room("ops"):
+            promised += 1
+        assert promised == 6
+        await stage.run(2)
+        assert stage.worker.room("ops")
+
+    play(scene())
+
+
+def test_memory_is_bounded_however_many_channels_hang() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        for number in range(10):
+            stage.open(hang, name=f"c{number}", concurrency=1000, limit=300)
+        for number in range(3000):
+            stage.plan(f"a{number}", channel=f"c{number % 10}")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(5)
+
+        sending = [r for r in stage.queue.deliveries.values() if r.state == "sending"]
+        assert MEMORY * 0.7 <= len(sending) <= MEMORY
+        good = stage.open(name="good")
+        stage.plan("z", channel="good")
+        await asyncio.sleep(1)
+        assert len(good.sent) == 1
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_the_open_deliveries_are_counted_for_the_metrics() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.open(hang, concurrency=1)
+        for number in range(10):
+            stage.plan(f"a{number}")
+        await stage.run(12)
+
+        text = stage.metrics.exposition().decode()
+        assert 'router_deliveries{channel="ops",state="due"} 9.0' in text
+        assert 'router_deliveries{channel="ops",state="sending"} 1.0' in text
+
+    play(scene())
+
+
+def test_attempts_are_measured_by_channel_and_outcome() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        stage.open()
+        for number in range(3):
+            stage.plan(f"a{number}")
+        await stage.run(1)
+
+        text = stage.metrics.exposition().decode()
+        assert 'router_attempts_total{channel="ops",outcome="delivered"} 3.0' in text
+        assert 'router_attempt_seconds_count{channel="ops"} 3.0' in text
+        assert "router_delivery_lag_seconds_count 3.0" in text
+
+    play(scene())
