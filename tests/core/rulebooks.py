@@ -1,0 +1,41 @@
+"""Rulesets, recipients and facts to decide with."""
+
+from router.core.decision import Decision, decide
+from router.core.facts import Contact, Device, Facts, Recipient
+from router.core.notification import Notification
+from router.core.ruleset import Ruleset
+from tests.core.events import NOON
+from tests.core.schemas import load_text
+
+CHANNELS = """
+version: 1
+channels:
+  app: {plugin: push}
+  text: {plugin: sms, url: "${env:SMS_URL}"}
+  room: {plugin: slack, url: "${env:SLACK_URL}"}
+  mail: {plugin: email, url: "${env:MAIL_URL}"}
+"""
+PHONE = Contact(id="c1", kind="push", address="token-1", device=Device(platform="fcm_android"))
+TABLET = Contact(id="c2", kind="push", address="token-2", device=Device(platform="fcm_android"))
+MAIL = Contact(id="c3", kind="email", address="ann@example.com")
+ANN = Recipient(app_id="app", uid="ann", contacts=(PHONE, TABLET, MAIL))
+
+
+def rulebook(text: str) -> Ruleset:
+    """Return the ruleset of a text below the channels."""
+    loaded = load_text(CHANNELS + text)
+    assert loaded.ruleset is not None, [str(problem) for problem in loaded.problems]
+    return loaded.ruleset
+
+
+def world(*recipients: Recipient) -> Facts:
+    """Return facts that know these recipients."""
+    return Facts(recipients={(known.app_id, known.uid): known for known in recipients})
+
+
+def decided(
+    notification: Notification, rules: str | Ruleset, *recipients: Recipient, now: float = NOON
+) -> Decision:
+    """Return the decision by some rules, with Ann known unless others are."""
+    ruleset = rulebook(rules) if isinstance(rules, str) else rules
+    return decide(notification, ruleset, world(*(recipients or (ANN,))), now)
