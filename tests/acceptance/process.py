@@ -1,0 +1,82 @@
+"""The real router as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class RouterProcess:
+    """`router serve` on a free port, its log in a file."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], *args: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "serve.log"
+        self._args = args
+        self._environ = clean_environ() | {"ROUTER_PORT": str(self.port)} | dict(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, path: str = "/health/ready") -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "router.cli", "serve", *self._args],
+                env=self._environ,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers(path):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(self.log.read_text())
+            time.sleep(0.05)
+
+    def _answers(self, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=2) as answer:  # noqa: S310 - loopback
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=PATIENCE)
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(timeout=PATIENCE)
+
+
+def clean_environ() -> dict[str, str]:
+    """Return this process's environment without what would configure a router."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("ROUTER_")}
+
+
+@contextmanager
+def running(folder: Path, settings: Mapping[str, str], *args: str) -> Iterator[RouterProcess]:
+    process = RouterProcess(folder, settings, *args)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.kill()

@@ -1,0 +1,36 @@
+"""The fenced code blocks of README and docs."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+CHECKED = ("sh", "yaml", "python")
+UNCHECKED = ("text", "mermaid", "sh-example")
+"""Output, diagrams, and commands that need what only a reader has; their syntax is checked."""
+
+_FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A code block and where it stands."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in _FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            name = str(page.relative_to(ROOT))
+            found.append(Block(name, line, match.group(1), match.group(2)))
+    return [block for block in found if not languages or block.language in languages]

@@ -1,0 +1,95 @@
+"""What the documentation shows is run, or read by what it is written for."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from router.cli import VERBS, Verbs, main
+from router.registry import load_plugins
+from router.rulebook import read_rules
+from tests.acceptance.process import ROOT, RouterProcess, clean_environ, running
+from tests.docs.blocks import CHECKED, PAGES, UNCHECKED, Block, blocks
+
+BIN = Path(sys.executable).parent
+ADDRESS = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
+    with running(tmp_path_factory.mktemp("sandbox"), {}, "--sandbox", "--feed-samples") as router:
+        yield router
+
+
+def test_every_block_says_what_it_is() -> None:
+    languages = {str(block): block.language for block in blocks()}
+    assert {p: lang for p, lang in languages.items() if lang not in {*CHECKED, *UNCHECKED}} == {}
+
+
+@pytest.mark.parametrize("block", blocks("sh"), ids=str)
+def test_shell_blocks_run(block: Block, sandbox: RouterProcess) -> None:
+    if block.text.startswith("make "):
+        check_target(block)
+        return
+    script = block.text.replace(ADDRESS, sandbox.url).replace(". .venv/bin/activate\n", "")
+    environ = clean_environ() | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_target(block: Block) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for line in block.text.splitlines():
+        target = shlex.split(line)[1]
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{block}: no target {target}"
+
+
+@pytest.mark.parametrize("block", blocks("sh-example"), ids=str)
+def test_shell_examples_parse_and_name_verbs_and_options_that_exist(block: Block) -> None:
+    subprocess.run(["bash", "-n", "-c", block.text], check=True)
+    for line in block.text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line)
+        if words and words[0] == "router":
+            assert words[1] in VERBS, f"{block}: no verb {words[1]}"
+            command = Verbs().get_command(click.Context(main), words[1])
+            assert command is not None
+            known = {name for option in command.params for name in option.opts}
+            assert {word for word in words if word.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_rules_in_the_docs_are_good_rules(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(block.text, encoding="utf-8")
+    loaded = read_rules(file, load_plugins().schemas, sandbox=True).loaded
+    assert [str(problem) for problem in loaded.problems if problem.severity == "error"] == []
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_plugins_in_the_docs_load_as_they_stand(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "shown.py").write_text(block.text, encoding="utf-8")
+    registry = load_plugins(tmp_path)
+    assert registry.problems == ()
+    assert [plugin.name for plugin in registry.plugins if "shown.py" in plugin.source] == ["shown"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    local = [target for target in targets if "://" not in target]
+    assert [t for t in local if not (page.parent / t).exists()] == []
