@@ -1,11 +1,13 @@
 """A site on a real database in a folder of the test, and clients that talk to it."""
 
+import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import uvicorn
 from litestar.types import ASGIApp
 from msgspec import Struct
 
@@ -124,6 +126,21 @@ async def open_stage(
 def connect(app: ASGIApp, **headers: str) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]  # litestar's scopes are narrower
     return httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers)
+
+
+@asynccontextmanager
+async def serve(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+    """Serve the app on a free loopback port, as the router does."""
+    config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None)
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    await server.startup(sockets=[listener])
+    try:
+        yield listener.getsockname()
+    finally:
+        await server.shutdown(sockets=[listener])
 
 
 def basic(user: str = "cometchat", password: str = "orange") -> dict[str, str]:

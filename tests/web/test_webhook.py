@@ -1,0 +1,275 @@
+"""`POST /webhook`: what each body is answered, over the wire and straight into the application."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from router.core.payload import Json
+from router.samples import STORY, read
+from router.web.webhook import MOST
+from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage, serve
+
+GENERAL = {
+    file.stem: file.read_bytes()
+    for file in (Path(__file__).parents[1] / "testdata" / "general").glob("*.json")
+}
+REFUSED = "this is no payload of a custom provider; see `problems`"
+
+
+@pytest.fixture
+async def memory(tmp_path: Path) -> AsyncIterator[tuple[Stage, Memory]]:
+    intake = Memory()
+    async with open_stage(tmp_path, intake=intake) as stage:
+        yield stage, intake
+
+
+async def post(stage: Stage, body: bytes) -> httpx.Response:
+    return await stage.client().post("/webhook", content=body, headers=basic())
+
+
+def payload(**changes: Json) -> dict[str, Json]:
+    return {**read("push_chat_one_on_one"), **changes}
+
+
+def fault(answer: httpx.Response) -> tuple[str, str]:
+    assert answer.status_code == 400
+    body = answer.json()
+    assert set(body) == {"message", "detail", "problems"}
+    assert (body["message"], body["detail"]) == ("bad request", REFUSED)
+    (problem,) = body["problems"]
+    return problem["path"], problem["reason"]
+
+
+async def test_a_payload_is_accepted_and_its_repeat_is_a_duplicate_of_the_first(
+    stage: Stage,
+) -> None:
+    for name in STORY:
+        body = json.dumps(read(name)).encode()
+        first, second = await post(stage, body), await post(stage, body)
+        assert (first.status_code, second.status_code) == (200, 200), name
+        assert first.json()["message"] == "accepted"
+        assert second.json() == {"message": "duplicate", "id": first.json()["id"]}
+        assert first.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("name", sorted(GENERAL))
+async def test_a_general_webhook_is_no_payload(name: str, memory: tuple[Stage, Memory]) -> None:
+    stage, intake = memory
+    answer = await post(stage, GENERAL[name])
+    assert fault(answer)[0] in {"$.trigger", "$.webhook"}
+    assert intake.bodies == []
+
+
+def test_there_are_general_webhooks_to_refuse() -> None:
+    assert len(GENERAL) >= 4
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "reason"),
+    [
+        (b"", "$", "is not JSON"),
+        (b"not json", "$", "is not JSON"),
+        (b'{"trigger": ', "$", "is not JSON"),
+        (b"\xff\xfe{}", "$", "is not JSON"),
+        (b"null", "$", "must be an object"),
+        (b"[]", "$", "must be an object"),
+        (b'"\\ud800"', "$", "must be an object"),
+        (b'{"trigger": "\\ud800"}', "$.trigger", "unknown value"),
+        (b"{}", "$.trigger", "must be a text"),
+        (b'{"trigger": "sms-notification-payload-genrated"}', "$.trigger", "did you mean"),
+        (b'{"trigger": "message_sent"}', "$.trigger", "known are"),
+        (b'{"trigger": "\\u0000"}', "$.trigger", "unknown value"),
+        (b"[" * 100_000 + b"]" * 100_000, "$", "is nested"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "$", "is nested"),
+    ],
+)
+async def test_a_body_that_is_no_payload_is_told_where_and_why(
+    body: bytes, path: str, reason: str, memory: tuple[Stage, Memory]
+) -> None:
+    stage, intake = memory
+    found = fault(await post(stage, body))
+    assert found[0] == path
+    assert reason in found[1]
+    assert intake.bodies == []
+
+
+async def test_data_nested_too_deeply_is_refused(memory: tuple[Stage, Memory]) -> None:
+    stage, _ = memory
+    body = json.dumps(payload(extra="HERE")).encode()
+    deep = b"[" * 100_000 + b"]" * 100_000
+    assert (await post(stage, body.replace(b'"HERE"', deep))).status_code == 400
+
+
+STRANGE = [
+    b"100000000000000000000000000",
+    b"-100000000000000000000000000",
+    b"1.7976931348623157e308",
+    b'"\\u0000"',
+    b'"a\\u0000b"',
+    b'"\\ud800"',
+    b'"\xf0\x9f\x8d\x8a"',
+    b"null",
+    b"true",
+    b"{}",
+    b"[]",
+    b'""',
+    b'"' + b"x" * 70_000 + b'"',
+]
+
+
+async def test_a_strange_value_anywhere_is_accepted_or_refused(stage: Stage) -> None:
+    body = json.dumps(read("push_chat_one_on_one")).encode()
+    for place in ("appId", "region", "sentAt", "conversationId", "tag", "title", "type", "uid"):
+        head, key, tail = body.partition(f'"{place}": '.encode())
+        assert key, place
+        for value in STRANGE:
+            answer = await post(stage, head + key + value + after_value(tail))
+            assert answer.status_code in {200, 400}, (place, value[:40], answer.text)
+
+
+def after_value(text: bytes) -> bytes:
+    _, length = json.JSONDecoder().raw_decode(text.decode())
+    return text.decode()[length:].encode()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
+async def test_any_other_method_is_refused(method: str, memory: tuple[Stage, Memory]) -> None:
+    stage, _ = memory
+    answer = await stage.client().request(method, "/webhook", headers=basic())
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+
+
+async def test_a_full_disk_asks_to_come_again(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, intake=FullDisk()) as stage:
+        answer = await post(stage, b"{}")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json()["message"] == "service unavailable"
+
+
+async def test_a_defect_tells_nothing_of_itself(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, intake=Broken()) as stage:
+        answer = await post(stage, b"{}")
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "message": "internal server error",
+        "detail": "the router failed, and its log says how",
+        "problems": [],
+    }
+
+
+async def test_one_mebibyte_passes_and_a_byte_more_does_not(
+    memory: tuple[Stage, Memory],
+) -> None:
+    stage, intake = memory
+    body = json.dumps(payload()).encode()
+    assert (await post(stage, body.ljust(MOST))).status_code == 200
+    assert (await post(stage, body.ljust(MOST + 1))).status_code == 413
+    assert len(intake.bodies) == 1
+
+
+async def test_a_wrong_password_is_told_before_the_size_and_the_size_before_the_body(
+    memory: tuple[Stage, Memory],
+) -> None:
+    stage, _ = memory
+    large = b"x" * (2 * MOST)
+    wrong = await stage.client().post("/webhook", content=large, headers=basic(password="x"))
+    assert wrong.status_code == 401
+    assert (await post(stage, large)).status_code == 413
+
+
+async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Memory]) -> None:
+    stage, intake = memory
+    headers = [(name.lower().encode(), text.encode()) for name, text in basic().items()]
+    events = iter(
+        [
+            {"type": "http.request", "body": b'{"trig', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent: list[object] = []
+
+    async def receive() -> object:
+        return next(events)
+
+    async def send(event: object) -> None:
+        sent.append(event)
+
+    scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers}
+    await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
+    assert sent == []
+    assert intake.bodies == []
+
+
+class TestOverTheWire:
+    """A real server on loopback, spoken to in bytes."""
+
+    @pytest.fixture
+    async def address(self, memory: tuple[Stage, Memory]) -> AsyncIterator[tuple[str, int]]:
+        async with serve(memory[0].app) as address:
+            yield address
+
+    async def speak(
+        self, address: tuple[str, int], request: bytes, answers: int = 1
+    ) -> list[bytes]:
+        """Send bytes, and return the status lines of the answers."""
+        reader, writer = await asyncio.open_connection(*address)
+        try:
+            writer.write(request)
+            lines = []
+            for _ in range(answers):
+                head = await reader.readuntil(b"\r\n\r\n")
+                lines.append(head.partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 "))
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                json.loads(await reader.readexactly(length))
+            return lines
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    def head(self, *lines: str) -> bytes:
+        authorization = f"Authorization: {basic()['Authorization']}"
+        return "\r\n".join(
+            ["POST /webhook HTTP/1.1", "Host: localhost", authorization, *lines, "", ""]
+        ).encode()
+
+    async def test_a_payload_is_accepted(self, address: tuple[str, int]) -> None:
+        body = json.dumps(payload()).encode()
+        request = self.head(f"Content-Length: {len(body)}") + body
+        assert await self.speak(address, request) == [b"200 OK"]
+
+    async def test_a_payload_in_many_chunks_is_accepted(self, address: tuple[str, int]) -> None:
+        body = json.dumps(payload()).encode()
+        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+        request = self.head("Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
+        assert await self.speak(address, request) == [b"200 OK"]
+
+    async def test_two_mebibytes_are_refused_by_their_length_alone(
+        self, address: tuple[str, int]
+    ) -> None:
+        request = self.head(f"Content-Length: {2 * MOST}")
+        assert await self.speak(address, request) == [b"413 Request Entity Too Large"]
+
+    async def test_two_mebibytes_in_chunks_are_refused_while_they_come(
+        self, address: tuple[str, int]
+    ) -> None:
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        request = self.head("Transfer-Encoding: chunked") + chunk * 32
+        assert await self.speak(address, request) == [b"413 Request Entity Too Large"]
+
+    async def test_the_connection_serves_on_after_a_refused_body(
+        self, address: tuple[str, int]
+    ) -> None:
+        large = b" " * (2 * MOST)
+        body = json.dumps(payload()).encode()
+        request = self.head(f"Content-Length: {len(large)}") + large
+        request += self.head(f"Content-Length: {len(body)}") + body
+        assert await self.speak(address, request, answers=2) == [
+            b"413 Request Entity Too Large",
+            b"200 OK",
+        ]

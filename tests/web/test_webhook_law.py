@@ -1,0 +1,122 @@
+"""Whatever is sent to the webhook, it is accepted or told what is wrong with it."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from random import Random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from router.core.payload import Json
+from router.samples import STORY, read
+from tests.web.stage import Stage, basic, open_stage
+
+BODIES = 10_000
+REMOVED = 0.3
+"""How often a value goes for good instead of making room for another."""
+
+leaves: st.SearchStrategy[Json] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=-(10**26), max_value=10**26),
+    st.floats(allow_nan=False),
+    st.text(max_size=20),
+    st.sampled_from(["\0", "custom", "group", "user", "call", "message", "action", "9" * 30]),
+)
+values: st.SearchStrategy[Json] = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+SAMPLES = [json.dumps(read(name)) for name in STORY]
+OTHERS = 4
+"""Bodies of an example that are no bent sample."""
+
+
+def bend(sample: str, news: Sequence[Json], dice: Random) -> bytes:
+    """Return a documented payload with some of its values replaced by new ones, or removed."""
+    payload = json.loads(sample)
+    for new in news:
+        *path, key = dice.choice(list(places(payload)))
+        holder = payload
+        for step in path:
+            holder = holder[step]
+        if dice.random() < REMOVED:
+            del holder[key]
+        else:
+            holder[key] = deepcopy(new)
+    return json.dumps(payload).encode()
+
+
+def places(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every value in an object or a list, top to bottom."""
+    match value:
+        case dict():
+            inside: list[tuple[str | int, Json]] = list(value.items())
+        case list():
+            inside = list(enumerate(value))
+        case _:
+            return
+    for key, item in inside:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+async def post_all(stage: Stage, bodies: Sequence[bytes]) -> list[int]:
+    return await asyncio.gather(*(post(stage, body) for body in bodies))
+
+
+async def post(stage: Stage, body: bytes) -> int:
+    """Hand a body to the application itself, and return the status it answers."""
+    headers = [(name.lower().encode(), text.encode()) for name, text in basic().items()]
+    statuses: list[int] = []
+
+    async def receive() -> object:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event: Mapping[str, int]) -> None:
+        if "status" in event:
+            statuses.append(event["status"])
+
+    scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers}
+    await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
+    return statuses[0]
+
+
+def test_no_body_of_ten_thousand_makes_the_router_fail(tmp_path: Path) -> None:
+    seen: list[int] = []
+    with asyncio.Runner() as runner:
+        opening = open_stage(tmp_path)
+        stage = runner.run(opening.__aenter__())
+
+        @settings(
+            max_examples=BODIES // (len(SAMPLES) + OTHERS) + 1,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(
+            st.lists(values, min_size=1, max_size=3), st.binary(max_size=60), st.integers(0, 2**32)
+        )
+        def check(news: list[Json], noise: bytes, seed: int) -> None:
+            dice = Random(seed)  # noqa: S311 - nothing secret is drawn
+            bodies = [bend(sample, news, dice) for sample in SAMPLES]
+            bodies += [json.dumps(new).encode() for new in (news * OTHERS)[: OTHERS - 1]]
+            statuses = runner.run(post_all(stage, [*bodies, noise]))
+            assert set(statuses) <= {200, 400}
+            seen.extend(statuses)
+
+        try:
+            check()
+        finally:
+            runner.run(opening.__aexit__(None, None, None))
+    assert len(seen) >= BODIES
+    assert min(seen.count(200), seen.count(400)) > BODIES // 10
