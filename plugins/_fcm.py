@@ -60,6 +60,10 @@ class ServiceAccount(Struct, frozen=True, kw_only=True):
     client_email: str
     token_uri: str = TOKEN_URI
 
+    def __repr__(self) -> str:
+        """Name the project alone."""
+        return f"ServiceAccount({self.project_id})"
+
 
 class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Firebase Cloud Messaging, HTTP v1."""
@@ -198,9 +202,14 @@ def read_code(hop: Hop) -> str:
     return code if isinstance(code, str) else ""
 
 
+def is_send(request: Request) -> bool:
+    """Return whether a request carries a message."""
+    return request.url.endswith("/messages:send")
+
+
 def answer(request: Request) -> Response:
     """Answer as Google does: a token, or the name of a message."""
-    if request.url.endswith("/messages:send"):
+    if is_send(request):
         return Response(status=200, body=b'{"name": "projects/sandbox/messages/1"}')
     return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
 
@@ -253,7 +262,7 @@ def measure(data: Mapping[str, str]) -> int:
 
 def cut(text: str, size: int) -> str:
     """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
-    return shorten(text, size, encoding="utf-8")
+    return shorten(text, size, measure=lambda part: len(part.encode()))
 
 
 def _text(value: object) -> str:

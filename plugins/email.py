@@ -18,7 +18,7 @@ from apprise.utils.parse import is_email
 from msgspec import Meta
 
 from router import Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, Transport
+from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, Transport, shorten
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -30,6 +30,9 @@ MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resen
 """The mailers in Apprise 2.2, by the scheme of their URLs."""
 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
+LONGEST = 20_000
+"""Characters of a body; HTML may not be cut later, when it is written."""
+
 UNLINKED = frozenset({"data", "file", "javascript", "vbscript"})
 
 
@@ -69,6 +72,19 @@ class MailMessage(NotifyEmail):
             self.headers |= {"In-Reply-To": root, "References": root}
 
 
+class MailServer:
+    """What Apprise reads out of the URL of a mail server; it holds the password."""
+
+    def __init__(self, url: Secret) -> None:
+        """Read the URL once: for a single mail that would be most of the work."""
+        self._options: dict[str, Any] = NotifyEmail.parse_url(url.reveal()) or {}
+
+    def build(self, address: str, *, from_name: str, thread: str) -> Build:
+        """Return Apprise's class for SMTP; without an address it keeps the URL's own."""
+        options = self._options | {"from_name": from_name, "thread": thread}
+        return MailMessage, options | ({"targets": [address]} if address else {})
+
+
 class Email(AppriseChannel[EmailSettings]):
     """One mail to one person."""
 
@@ -94,7 +110,7 @@ class Email(AppriseChannel[EmailSettings]):
         super().__init__(settings, transport)
         self._scheme = read_scheme(settings.url)
         self.body_format = "html" if settings.html else "text"
-        self._server = _read_server(settings.url) if self._scheme in SMTP else None
+        self._server = MailServer(settings.url) if self._scheme in SMTP else None
 
     async def send(self, message: Message) -> Outcome:
         """Try once to send the mail."""
@@ -103,16 +119,13 @@ class Email(AppriseChannel[EmailSettings]):
         return await super().send(message)
 
     def plugin(self, message: Message) -> Build | None:
-        """Return Apprise's class for SMTP, holding server, sender and thread."""
+        """Return Apprise's class for SMTP; a mailer is made of its URL."""
         if self._server is None:
             return None
-        options = self._server | {
-            "from_name": self.settings.from_name,
-            "thread": name_thread(message),
-        }
-        if self.needs_contact(self.settings):
-            options["targets"] = [message.address]
-        return MailMessage, options
+        address = message.address if self.needs_contact(self.settings) else ""
+        return self._server.build(
+            address, from_name=self.settings.from_name, thread=name_thread(message)
+        )
 
     def write(self, message: Message) -> tuple[str, str]:
         """Return the subject, one line, and the body in the channel's format."""
@@ -166,7 +179,8 @@ def write_text(message: Message) -> str:
 
 def write_html(message: Message) -> str:
     """Return the body as HTML; what it says is text, whatever it looks like."""
-    parts = [f"<div>{escape(message.body or message.title).replace(chr(10), '<br/>')}</div>"]
+    body = escape(shorten(message.body or message.title, LONGEST))
+    parts = [f"<div>{body.replace(chr(10), '<br/>')}</div>"]
     if message.image:
         parts.append(f'<p><img src="{escape(message.image)}" alt=""/></p>')
     if message.link:
@@ -174,13 +188,6 @@ def write_html(message: Message) -> str:
         linked = message.link.partition(":")[0].strip().lower() not in UNLINKED
         parts.append(f'<p><a href="{link}">{link}</a></p>' if linked else f"<p>{link}</p>")
     return "".join(parts)
-
-
-def _read_server(url: Secret) -> dict[str, Any]:
-    options: dict[str, Any] | None = NotifyEmail.parse_url(url.reveal())
-    if options is None:
-        raise ValueError("url: is no address of a mail server")
-    return options
 
 
 def _read_smtp2go(hop: Hop) -> str:

@@ -40,6 +40,7 @@ from router.plugins._fcm import (
     Fcm,
     FcmSettings,
     answer,
+    is_send,
     make_placeholder,
     read_code,
 )
@@ -123,6 +124,10 @@ class Push(AppriseChannel[PushSettings]):
     def write(self, message: Message) -> tuple[str, str]:
         """Return a body that Apprise lets pass; `plugin` holds the real one."""
         return "", message.body or message.title or message.kind
+
+    def carries(self, request: Request) -> bool:
+        """Return False for the fetching of an access token."""
+        return is_send(request)
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider's error code."""

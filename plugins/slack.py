@@ -17,7 +17,7 @@ from apprise.plugins.slack import NotifySlack, SlackMode
 from msgspec import Meta
 
 from router import Limits, Message, Register, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response
+from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, shorten
 
 WORKFLOWS = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
 TITLE = 150
@@ -164,19 +164,13 @@ def parse(settings: SlackSettings, address: str) -> dict[str, Any]:
     return options
 
 
-def shorten(text: str, size: int) -> str:
+def fit(text: str, size: int) -> str:
     """Return a text as Slack is to show it, of at most so many characters when escaped."""
-    whole = escape(text, quote=False)
-    if len(whole) <= size:
-        return whole
-    parts, left = [], size - 1
-    for character in text:
-        part = escape(character, quote=False)
-        if len(part) > left:
-            break
-        parts.append(part)
-        left -= len(part)
-    return "".join(parts) + "…"
+    return _escape(shorten(text, size, measure=lambda part: len(_escape(part))))
+
+
+def _escape(text: str) -> str:
+    return escape(text, quote=False)
 
 
 def _write_plain(message: Message) -> dict[str, Any]:
@@ -186,8 +180,8 @@ def _write_plain(message: Message) -> dict[str, Any]:
 def _write_text(message: Message) -> dict[str, Any]:
     title = " ".join(message.title.split())
     lines = [
-        f"*{shorten(title, TITLE)}*" if title else "",
-        shorten(message.body, BODY),
+        f"*{fit(title, TITLE - 2)}*" if title else "",
+        fit(message.body, BODY),
         _write_link(message.link),
     ]
     content: dict[str, Any] = {"text": "\n".join(filter(None, lines))}
@@ -197,7 +191,7 @@ def _write_text(message: Message) -> dict[str, Any]:
 
 
 def _write_blocks(message: Message) -> dict[str, Any]:
-    title, body = shorten(message.title, TITLE), shorten(message.body, BODY)
+    title, body = fit(message.title, TITLE), fit(message.body, BODY)
     blocks: list[dict[str, Any]] = []
     if title:
         blocks.append({"type": "header", "text": {"type": "plain_text", "text": title}})
@@ -212,7 +206,7 @@ def _write_blocks(message: Message) -> dict[str, Any]:
 
 
 def _write_link(link: str) -> str:
-    return f"<{escape(link, quote=False).replace('|', '%7C')}>" if link else ""
+    return f"<{_escape(link).replace('|', '%7C')}>" if link else ""
 
 
 @hookimpl

@@ -7,6 +7,7 @@ https://www.infobip.com/docs/developer-resources/errors-and-responses/response-c
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from apprise.utils.parse import is_phone_no
@@ -14,7 +15,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from router import Limits, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Hop, Reading, Request, Response
+from router.bridge import AppriseChannel, Hop, Reading, Request, Response, shorten
 
 VENDORS = {
     "nexmo": "vonage",
@@ -182,17 +183,8 @@ def fit(text: str, segments: int) -> str:
     """Return as much of a text as so many segments hold, with a mark where it was cut."""
     alphabet = tell_alphabet(text)
     room = ONE[alphabet] if segments == 1 else MANY[alphabet] * segments
-    if measure(text, alphabet) <= max(room, ONE[alphabet]):
-        return text
     mark = "..." if alphabet == "gsm" else "…"
-    room -= measure(mark, alphabet)
-    kept = 0
-    for character in text:
-        room -= measure(character, alphabet)
-        if room < 0:
-            break
-        kept += 1
-    return text[:kept].rstrip() + mark
+    return shorten(text, room, measure=partial(measure, alphabet=alphabet), mark=mark)
 
 
 def tell_alphabet(text: str) -> Literal["gsm", "ucs2"]:

@@ -69,7 +69,10 @@ class Postman:
 
     async def aclose(self) -> None:
         """Let running messages finish, then say goodbye on every connection."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
         for connections in self._idle.values():
             for _, connection in connections:
                 _leave(connection)

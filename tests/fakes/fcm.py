@@ -68,7 +68,7 @@ class Fcm(Provider):
     project = "demo-project"
     key_id = "0123456789abcdef"
     email = "router@demo-project.iam.gserviceaccount.com"
-    hosts = ("fcm.googleapis.com", "oauth2.googleapis.com")
+    hosts: tuple[str, ...] = ("fcm.googleapis.com", "oauth2.googleapis.com")
 
     def __init__(self) -> None:
         super().__init__(answer=self.answer_to)

@@ -4,6 +4,7 @@ import asyncio
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Self
+from urllib.parse import quote
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from msgspec import Struct
@@ -27,7 +28,8 @@ class Mail(Struct, frozen=True, kw_only=True):
 class MailServer:
     """Takes mail for anyone; `at_login`, `at_rcpt` and `at_data` say otherwise when set."""
 
-    user = "mailer@example.com"
+    user = "mailer"
+    domain = "example.com"
     password = "correct horse"
 
     def __init__(self) -> None:
@@ -53,8 +55,15 @@ class MailServer:
             self._server.close()
         for session in self._sessions:
             if session.transport is not None:
-                session.transport.abort()
+                session.transport.close()
         await asyncio.sleep(0)
+
+    @property
+    def apprise_url(self) -> str:
+        """The server as a team would write it, but for whom the mail is to reach."""
+        login = f"{self.user}:{quote(self.password, safe='')}"
+        place = "smtp=127.0.0.1&mode=insecure"
+        return f"mailto://{login}@{self.domain}:{self.port}?{place}"
 
     @property
     def connections(self) -> int:

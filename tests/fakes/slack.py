@@ -16,7 +16,7 @@ class Slack(Provider):
     workflow = "/workflows/T0000000A/A0000000A/123456789012345678/abcdefghijklmnopqrstuvwx"
     bot_token = "xoxb-1234567890-1234567890123-abcdefghijklmnopqrstuvwx"
     channel = "C0000000A"
-    hosts = ("hooks.slack.com", "slack.com")
+    hosts: tuple[str, ...] = ("hooks.slack.com", "slack.com")
 
     def __init__(self) -> None:
         super().__init__(answer=self.answer_to)

@@ -25,7 +25,7 @@ class Twilio(Provider):
     sid = "AC" + "0" * 32
     token = "1" * 32
     number = "+15005550006"
-    hosts = ("api.twilio.com",)
+    hosts: tuple[str, ...] = ("api.twilio.com",)
 
     def __init__(self) -> None:
         super().__init__(answer=self.answer_to)

@@ -1,0 +1,224 @@
+"""Push: what goes to FCM, and what its answers mean."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.bridge import Request
+from router.core.facts import Device
+from router.plugins.push import Push
+from router.testing import Reply
+from tests.fakes import fcm as answers
+from tests.fakes.answer import read_json
+from tests.fakes.fcm import Fcm, refuse
+from tests.plugins.opening import make_message, open_channel, read_settings
+
+TOKEN = "dXJk-1:APA91bH_abc-DEF"
+ANDROID = Device(platform="fcm_android")
+
+
+@pytest.fixture
+async def fcm() -> AsyncIterator[Fcm]:
+    async with Fcm() as server:
+        yield server
+
+
+@pytest.fixture
+async def push(fcm: Fcm) -> AsyncIterator[Push]:
+    settings = {"fcm": {"service_account": fcm.service_account}, "timeout": 1.0}
+    async with open_channel(Push, settings, fcm) as channel:
+        yield channel
+
+
+def message_in(request: Request) -> dict[str, Any]:
+    message = read_json(request)["message"]
+    assert isinstance(message, dict)
+    return message
+
+
+def sent(fcm: Fcm) -> dict[str, Any]:
+    return message_in(fcm.sends[-1])
+
+
+async def test_a_message_reaches_the_device_as_data_alone(fcm: Fcm, push: Push) -> None:
+    message = make_message(
+        "push_chat_one_on_one_message_and_custom",
+        address=TOKEN,
+        device=ANDROID,
+        title="Rendered",
+        data={"deepLink": "app://chat/1"},
+        priority="high",
+        collapse="123",
+    )
+    outcome = await push.send(message)
+    assert outcome == Delivered(status=200, handle="projects/demo-project/messages/1")
+    body = sent(fcm)
+    assert body.keys() == {"token", "data", "android"}
+    assert body["token"] == TOKEN
+    details = message.notification.details
+    assert details.keys() <= body["data"].keys()
+    for name in ("sender", "receiver", "receiverType", "tag", "conversationId", "type", "sentAt"):
+        assert body["data"][name] == details[name]
+    assert body["data"]["unreadMessageCount"] == "5"
+    assert msgspec.json.decode(body["data"]["message"]) == details["message"]
+    assert msgspec.json.decode(body["data"]["custom"]) == {"hello": "world"}
+    assert body["data"]["title"] == "Rendered"
+    assert body["data"]["body"] == "Hello!"
+    assert body["data"]["deepLink"] == "app://chat/1"
+    assert body["android"]["priority"] == "HIGH"
+    assert body["android"]["collapse_key"] == "123"
+
+
+async def test_a_call_is_worth_sending_for_as_long_as_it_rings(fcm: Fcm, push: Push) -> None:
+    message = make_message("push_call_audio_initiated", address=TOKEN, expires=time.time() + 45.9)
+    assert isinstance(await push.send(message), Delivered)
+    assert sent(fcm)["android"] == {"priority": "NORMAL", "ttl": "45s"}
+
+
+async def test_a_notification_block_is_sent_on_request(fcm: Fcm) -> None:
+    account = {"service_account": fcm.service_account, "notification_block": True}
+    async with open_channel(Push, {"fcm": account}, fcm) as push:
+        await push.send(make_message(address=TOKEN, title="Andrew", body="Hello!"))
+    assert sent(fcm)["notification"] == {"title": "Andrew", "body": "Hello!"}
+
+
+async def test_the_access_token_is_fetched_once_for_many_sends(fcm: Fcm, push: Push) -> None:
+    tokens = [f"{TOKEN}{number}" for number in range(20)]
+    outcomes = await asyncio.gather(*(push.send(make_message(address=t)) for t in tokens))
+    assert all(isinstance(outcome, Delivered) for outcome in outcomes)
+    assert len(fcm.token_requests) == 1
+    reached = [message_in(request)["token"] for request in fcm.sends]
+    assert sorted(reached) == sorted(tokens)
+
+
+async def test_an_access_token_is_replaced_before_it_ends(fcm: Fcm, push: Push) -> None:
+    fcm.lifetime = 30
+    await push.send(make_message(address=TOKEN))
+    await push.send(make_message(address=TOKEN))
+    assert len(fcm.token_requests) == 2
+
+
+async def test_a_refused_access_token_is_replaced_with_the_next_send(fcm: Fcm, push: Push) -> None:
+    fcm.send_script.append(answers.UNAUTHENTICATED)
+    first = await push.send(make_message(address=TOKEN))
+    assert isinstance(first, Suspend)
+    assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+    assert len(fcm.token_requests) == 2
+
+
+async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, push: Push) -> None:
+    device = Device(platform="apns_ios_voip")
+    outcome = await push.send(make_message(address=TOKEN, device=device))
+    assert outcome == Rejected(reason="no provider is configured for devices of apns_ios_voip")
+    assert fcm.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (answers.UNREGISTERED, Rejected(status=404, reason="", forget_contact=True)),
+        (answers.BAD_TOKEN, Rejected(status=400, reason="", forget_contact=True)),
+        (answers.SENDER_MISMATCH, Rejected(status=403, reason="")),
+        (answers.FORBIDDEN, Suspend(status=403, reason="")),
+        (answers.UNAUTHENTICATED, Suspend(status=401, reason="")),
+        (answers.QUOTA, Retry(status=429, reason="", after=17)),
+        (
+            refuse(400, "INVALID_ARGUMENT", "Message too big", "INVALID_ARGUMENT"),
+            Rejected(status=400, reason=""),
+        ),
+        (refuse(503, "UNAVAILABLE", "try later", "UNAVAILABLE"), Retry(status=503, reason="")),
+        (Reply(status=500, body=b"oops"), Retry(status=500, reason="")),
+        (Reply(status=404, body=b"<html>no such page"), Suspend(status=404, reason="")),
+        (Reply(fault="hang"), Unknown(reason="")),
+        (Reply(fault="reset"), Unknown(reason="")),
+    ],
+)
+async def test_every_answer_of_fcm_has_its_outcome(
+    fcm: Fcm, push: Push, answer: Reply, expected: Outcome
+) -> None:
+    fcm.send_script.append(answer)
+    outcome = await push.send(make_message(address=TOKEN))
+    assert not isinstance(outcome, Delivered)
+    assert outcome.reason
+    assert TOKEN not in outcome.reason
+    assert msgspec.structs.replace(outcome, reason="") == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            Reply(status=400, body=b'{"error": "invalid_grant"}'),
+            Suspend(status=400, reason="no access token: invalid_grant"),
+        ),
+        (Reply(status=401), Suspend(status=401, reason="no access token: 401")),
+        (
+            Reply(status=503, headers={"Retry-After": "9"}),
+            Suspend(status=503, reason="no access token: 503", after=9),
+        ),
+        (Reply(status=200, body=b"[]"), Suspend(status=200, reason="no access token: 200")),
+        (Reply(fault="hang"), Suspend(reason="no access token: timed out")),
+    ],
+)
+async def test_without_an_access_token_the_channel_is_suspended_and_nothing_sent(
+    fcm: Fcm, push: Push, answer: Reply, expected: Outcome
+) -> None:
+    fcm.token_script.append(answer)
+    assert await push.send(make_message(address=TOKEN)) == expected
+    assert fcm.sends == []
+
+
+async def test_a_check_tries_the_service_account_and_sends_nothing(fcm: Fcm, push: Push) -> None:
+    assert await push.check() == Delivered(status=200)
+    assert fcm.sends == []
+
+
+async def test_an_account_that_google_does_not_know_is_found_out_by_a_check(fcm: Fcm) -> None:
+    stranger = msgspec.json.decode(fcm.service_account)
+    stranger["client_email"] = "stranger@demo-project.iam.gserviceaccount.com"
+    account = {"service_account": msgspec.json.encode(stranger).decode()}
+    async with open_channel(Push, {"fcm": account}, fcm) as push:
+        assert await push.check() == Suspend(status=400, reason="no access token: invalid_grant")
+
+
+@pytest.mark.parametrize(
+    ("account", "message"),
+    [
+        ("/run/secrets/fcm.json", "must be the text of the JSON file itself"),
+        ('{"type": "service_account"}', "must be the text of the JSON file itself"),
+    ],
+)
+def test_a_service_account_that_is_none_is_refused_when_the_rules_are_read(
+    account: str, message: str
+) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+        read_settings(Push, {"fcm": {"service_account": account}})
+    assert account not in str(refusal.value)
+
+
+def test_a_push_channel_without_a_provider_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="names no provider"):
+        read_settings(Push, {})
+
+
+def test_a_private_key_that_is_none_is_refused(fcm_account: dict[str, str]) -> None:
+    broken = msgspec.json.encode(fcm_account | {"private_key": "no key"}).decode()
+    with pytest.raises(msgspec.ValidationError, match="private_key must be an RSA key"):
+        read_settings(Push, {"fcm": {"service_account": broken}})
+
+
+@pytest.fixture
+def fcm_account() -> dict[str, str]:
+    return msgspec.json.decode(Fcm().service_account, type=dict[str, str])
+
+
+def test_the_sandbox_s_stand_in_is_a_service_account() -> None:
+    stand_in = Push.placeholders["fcm.service_account"]
+    assert callable(stand_in)
+    settings = read_settings(Push, {"fcm": {"service_account": stand_in()}})
+    assert settings.fcm is not None

@@ -1,0 +1,168 @@
+"""SMS: what Twilio gets, and what it and others mean by their answers."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs
+
+import msgspec
+import pytest
+
+from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.plugins.sms import Sms
+from router.testing import Provider, Reply
+from tests.fakes.answer import reply_json
+from tests.fakes.twilio import Twilio, refuse
+from tests.plugins.opening import make_message, open_channel, read_settings
+
+PHONE = "+12125550123"
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[Twilio]:
+    async with Twilio() as server:
+        yield server
+
+
+@pytest.fixture
+async def sms(twilio: Twilio) -> AsyncIterator[Sms]:
+    settings = {"url": twilio.apprise_url, "timeout": 1.0}
+    async with open_channel(Sms, settings, twilio) as channel:
+        yield channel
+
+
+async def test_a_text_reaches_the_phone(twilio: Twilio, sms: Sms) -> None:
+    message = make_message("sms_one_on_one", address=PHONE, title="", body="Are we meeting?")
+    outcome = await sms.send(message)
+    assert outcome == Delivered(status=201, handle=f"SM{1:032}")
+    assert parse_qs(twilio.requests[0].body.decode()) == {
+        "From": [Twilio.number],
+        "To": [PHONE],
+        "Body": ["Are we meeting?"],
+    }
+
+
+async def test_a_title_is_the_first_line_but_for_cometchat_s_own_digests(
+    twilio: Twilio, sms: Sms
+) -> None:
+    await sms.send(make_message(address=PHONE, title="Andrew", body="Hello!"))
+    await sms.send(make_message("sms_one_on_one", address=PHONE, title="News", body="Hello!"))
+    bodies = [parse_qs(request.body.decode())["Body"] for request in twilio.requests]
+    assert bodies == [["Andrew\nHello!"], ["Hello!"]]
+
+
+@pytest.mark.parametrize("written", ["+1 (212) 555-0123", "1 212 555 0123", "+1-212-555-0123"])
+async def test_a_number_may_be_written_as_people_write_it(
+    twilio: Twilio, sms: Sms, written: str
+) -> None:
+    assert isinstance(await sms.send(make_message(address=written)), Delivered)
+    assert parse_qs(twilio.requests[0].body.decode())["To"] == [PHONE]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "bob", "12", "+1", "1/2/3", f"{PHONE},{PHONE}", "w:+12125550123", "+1212555012x"],
+)
+async def test_what_is_no_number_is_rejected_and_never_reaches_the_sender_itself(
+    twilio: Twilio, sms: Sms, address: str
+) -> None:
+    outcome = await sms.send(make_message(address=address))
+    assert outcome == Rejected(reason="the address is no phone number with a country code")
+    assert twilio.requests == []
+
+
+async def test_a_url_without_a_place_is_a_fixed_destination(twilio: Twilio) -> None:
+    url = twilio.apprise_url.replace("{to}", PHONE.removeprefix("+"))
+    async with open_channel(Sms, {"url": url}, twilio) as sms:
+        assert not Sms.needs_contact(sms.settings)
+        assert isinstance(await sms.send(make_message()), Delivered)
+    assert parse_qs(twilio.requests[0].body.decode())["To"] == [PHONE]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (refuse(400, 21211, "invalid"), Rejected(status=400, reason="", forget_contact=True)),
+        (refuse(400, 21614, "no mobile"), Rejected(status=400, reason="", forget_contact=True)),
+        (refuse(400, 21610, "unsubscribed"), Rejected(status=400, reason="")),
+        (refuse(401, 20003, "Authenticate"), Suspend(status=401, reason="")),
+        (refuse(404, 20404, "not found"), Suspend(status=404, reason="")),
+        (Reply(status=404, body=b"nothing here"), Suspend(status=404, reason="")),
+        (refuse(429, 20429, "too many", retry_after="7"), Retry(status=429, reason="", after=7)),
+        (Reply(status=402), Suspend(status=402, reason="")),
+        (Reply(status=500), Retry(status=500, reason="")),
+        (Reply(fault="hang"), Unknown(reason="")),
+        (Reply(fault="reset"), Unknown(reason="")),
+    ],
+)
+async def test_every_answer_of_twilio_has_its_outcome(
+    twilio: Twilio, sms: Sms, answer: Reply, expected: Outcome
+) -> None:
+    twilio.say([answer])
+    outcome = await sms.send(make_message(address=PHONE))
+    assert not isinstance(outcome, Delivered)
+    for secret in (Twilio.token, PHONE, PHONE[1:]):
+        assert secret not in outcome.reason
+    assert msgspec.structs.replace(outcome, reason="") == expected
+
+
+VONAGE = "vonage://12345678:0123456789abcdef@15005550006/{to}"
+CLICKSEND = "clicksend://user:0123456789ABCDEF@?to={to}"
+SEVEN = "seven://0123456789abcdef0123456789abcdef/{to}"
+
+
+def vonage(status: str) -> Reply:
+    return reply_json({"messages": [{"status": status, "message-id": "V1"}]})
+
+
+@pytest.mark.parametrize(
+    ("url", "answer", "expected"),
+    [
+        (VONAGE, vonage("0"), Delivered(status=200, handle="V1")),
+        (VONAGE, vonage("1"), Retry(status=200, reason="")),
+        (VONAGE, vonage("4"), Suspend(status=200, reason="")),
+        (VONAGE, vonage("6"), Rejected(status=200, reason="")),
+        (VONAGE, vonage("9"), Suspend(status=200, reason="")),
+        (
+            CLICKSEND,
+            reply_json({"data": {"messages": [{"status": "INVALID_RECIPIENT"}]}}),
+            Rejected(status=200, reason=""),
+        ),
+        (
+            CLICKSEND,
+            reply_json({"data": {"messages": [{"status": "INSUFFICIENT_CREDIT"}]}}),
+            Suspend(status=200, reason=""),
+        ),
+        (
+            CLICKSEND,
+            reply_json({"data": {"messages": [{"status": "SUCCESS"}]}}),
+            Delivered(status=200),
+        ),
+        (SEVEN, reply_json({"success": "100"}), Delivered(status=200)),
+        (SEVEN, reply_json({"success": "900"}), Suspend(status=200, reason="")),
+        (SEVEN, reply_json({"success": "202"}), Rejected(status=200, reason="")),
+    ],
+)
+async def test_a_200_that_says_failure_is_a_failure(
+    url: str, answer: Reply, expected: Outcome
+) -> None:
+    async with (
+        Provider(answer) as provider,
+        open_channel(Sms, {"url": url}, elsewhere=provider.url) as sms,
+    ):
+        outcome = await sms.send(make_message(address=PHONE))
+    if not isinstance(outcome, Delivered):
+        outcome = msgspec.structs.replace(outcome, reason="")
+    assert outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("plivo://id@token/15005550006/{to}", "wrong address of Plivo"),
+        ("discord://1/2", "write `plugin: apprise`"),
+        ("+15005550006", "write `plugin: apprise`"),
+    ],
+)
+def test_a_url_that_sends_no_texts_is_refused(url: str, message: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+        read_settings(Sms, {"url": url})
+    assert "token" not in str(refusal.value)

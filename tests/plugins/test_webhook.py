@@ -1,0 +1,158 @@
+"""Webhook: what a team's gateway gets, and what its answers mean."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.plugins.webhook import Webhook
+from router.testing import Reply
+from tests.fakes.answer import read_json
+from tests.fakes.gateway import Gateway
+from tests.plugins.opening import SAMPLES, make_message, open_channel, read_settings
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with Gateway() as server:
+        yield server
+
+
+@pytest.fixture
+async def webhook(gateway: Gateway) -> AsyncIterator[Webhook]:
+    settings = {"url": f"{gateway.url}/notify?team=a", "secret": Gateway.secret, "timeout": 1.0}
+    async with open_channel(Webhook, settings) as channel:
+        yield channel
+
+
+async def test_the_gateway_gets_cometchat_s_body_signed(gateway: Gateway, webhook: Webhook) -> None:
+    message = make_message(title="Rendered", body="Words", data={"deepLink": "app://1"}, badge=3)
+    outcome = await webhook.send(message)
+    assert outcome == Delivered(status=204)
+    request = gateway.taken[message.delivery]
+    assert request.url.endswith("/notify?team=a")
+    assert request.headers["content-type"] == "application/json"
+    original = msgspec.json.decode((SAMPLES / "push_chat_one_on_one.json").read_bytes())
+    details = original["data"]["notificationDetails"] | {"title": "Rendered", "body": "Words"}
+    assert read_json(request) == original | {
+        "data": original["data"] | {"notificationDetails": details},
+        "title": "Rendered",
+        "body": "Words",
+        "router": {
+            "id": message.notification.id,
+            "delivery": message.delivery,
+            "rule": "chat",
+            "kind": "message",
+            "data": {"deepLink": "app://1"},
+            "link": "",
+            "image": "",
+            "sound": "",
+            "badge": 3,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("sample", "place"),
+    [("sms_one_on_one", ("smsContent", "Words")), ("email_group", ("subject", "Rendered"))],
+)
+async def test_the_other_feeds_hold_the_rendered_words_where_cometchat_puts_them(
+    gateway: Gateway, webhook: Webhook, sample: str, place: tuple[str, str]
+) -> None:
+    await webhook.send(make_message(sample, title="Rendered", body="Words"))
+    body = read_json(gateway.requests[0])
+    original = msgspec.json.decode((SAMPLES / f"{sample}.json").read_bytes())
+    assert body["trigger"] == original["trigger"]
+    assert body["data"] == original["data"] | dict([place])
+
+
+async def test_a_repeat_bears_the_same_id_and_is_taken_once(
+    gateway: Gateway, webhook: Webhook
+) -> None:
+    message = make_message()
+    await webhook.send(message)
+    await webhook.send(message)
+    assert len(gateway.requests) == 2
+    assert list(gateway.taken) == [message.delivery]
+
+
+async def test_a_wrong_secret_suspends_the_channel(gateway: Gateway) -> None:
+    other = "whsec_" + b64encode(b"another secret, 24 bytes").decode()
+    async with open_channel(Webhook, {"url": gateway.url, "secret": other}) as webhook:
+        outcome = await webhook.send(make_message())
+    assert isinstance(outcome, Suspend)
+    assert other not in outcome.reason
+
+
+async def test_basic_credentials_go_along_when_they_are_given(gateway: Gateway) -> None:
+    settings = {"url": gateway.url, "secret": Gateway.secret, "basic": "router:pass:word"}
+    async with open_channel(Webhook, settings) as webhook:
+        await webhook.send(make_message())
+    sent = gateway.requests[0].headers["authorization"]
+    assert sent == "Basic " + b64encode(b"router:pass:word").decode()
+
+
+async def test_a_payload_with_an_integer_of_any_size_goes_through(
+    gateway: Gateway, webhook: Webhook
+) -> None:
+    message = make_message()
+    told = message.notification
+    huge = msgspec.structs.replace(told, details=told.details | {"unreadMessageCount": 10**26})
+    await webhook.send(msgspec.structs.replace(message, notification=huge))
+    assert b'"unreadMessageCount":100000000000000000000000000' in gateway.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Reply(status=200), Delivered(status=200)),
+        (
+            Reply(status=301, headers={"Location": "http://127.0.0.1:1/"}),
+            Rejected(status=301, reason=""),
+        ),
+        (Reply(status=400), Rejected(status=400, reason="")),
+        (Reply(status=401), Suspend(status=401, reason="")),
+        (Reply(status=403), Suspend(status=403, reason="")),
+        (Reply(status=404), Rejected(status=404, reason="")),
+        (Reply(status=410), Rejected(status=410, reason="")),
+        (Reply(status=429, headers={"Retry-After": "30"}), Retry(status=429, reason="", after=30)),
+        (Reply(status=500), Retry(status=500, reason="")),
+        (Reply(status=503, headers={"Retry-After": "5"}), Retry(status=503, reason="", after=5)),
+        (Reply(fault="hang"), Unknown(reason="")),
+        (Reply(fault="reset"), Unknown(reason="")),
+    ],
+)
+async def test_every_answer_of_a_gateway_has_its_outcome(
+    gateway: Gateway, webhook: Webhook, answer: Reply, expected: Outcome
+) -> None:
+    gateway.say([answer])
+    outcome = await webhook.send(make_message())
+    if not isinstance(outcome, Delivered):
+        outcome = msgspec.structs.replace(outcome, reason="")
+    assert outcome == expected
+
+
+async def test_a_gateway_that_is_down_is_tried_again(gateway: Gateway) -> None:
+    async with open_channel(Webhook, {"url": "http://127.0.0.1:9/"}) as webhook:
+        assert isinstance(await webhook.send(make_message()), Retry)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"url": "gateway.example"}, "url: must be a http"),
+        ({"url": "ftp://gateway.example"}, "url: must be a http"),
+        ({"url": "https://me:hunter2@gateway.example"}, "write `basic: user:password`"),
+        ({"url": "https://a.example", "basic": "hunter2"}, "basic: must read user:password"),
+        ({"url": "https://a.example", "secret": "hunter2"}, "secret: must be whsec_"),
+        ({"url": "https://a.example", "secret": "whsec_aHVudGVyMg=="}, "24 to 64 bytes"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_without_quoting_them(
+    settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+        read_settings(Webhook, settings)
+    assert "hunter2" not in str(refusal.value)
