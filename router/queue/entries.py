@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
 from router.core.errors import PayloadError
 from router.core.notification import Notification
 from router.queue.ports import Entry, Receipt
-from router.store.dialect import insert_or
+from router.store.dialect import insert_new, insert_or
 from router.store.rows import read_notification, seen_key, write_notification
-from router.store.tables import is_unplanned, notifications, payloads, seen
+from router.store.tables import apps, is_unplanned, notifications, payloads, seen
 from router.store.writer import Operation, Rank
 
 WAITING = 10_000
@@ -57,6 +57,10 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
     }
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
     if fresh:
+        connection.execute(
+            insert_new(connection, apps),
+            [{"app_id": a} for a in sorted({e.notification.app_id for e in fresh})],
+        )
         connection.execute(
             insert(notifications), [write_notification(e.notification) for e in fresh]
         )

@@ -3,46 +3,29 @@
 import time
 from collections.abc import Callable
 
-from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import Connection
 
-from router.core.facts import Contact, Recipient, Scalar
+from router.core.facts import Contact, Recipient
+from router.store.change import (
+    DEVICE_KIND,
+    Change,
+    Registration,
+    check_change,
+    check_logout,
+    check_registration,
+)
+from router.store.contacts import log_out, register_device, remove_contact, set_contact
 from router.store.database import Database
+from router.store.erasure import erase
+from router.store.profiles import (
+    change_profile,
+    known_apps,
+    read_recipients,
+    resolve_app,
+    save,
+)
 
-DEVICE_KIND = "push"
-"""The kind of contact a registered device is."""
-
-DEVICES = 100
-"""How many devices a recipient can have; one more replaces the oldest."""
-
-
-class Change(Struct, frozen=True, kw_only=True):
-    """What to change of a recipient; what is left out stays.
-
-    `contacts` and `attributes` are merged key by key, None removes a key. `muted` maps
-    conversations to the epoch second their silence ends, None unmutes. `opt_outs` replaces the
-    list of channels. None for `timezone` (an IANA name) or `locale` forgets it.
-    """
-
-    contacts: dict[str, str | None] | UnsetType = UNSET
-    attributes: dict[str, Scalar | None] | UnsetType = UNSET
-    timezone: str | UnsetType | None = UNSET
-    locale: str | UnsetType | None = UNSET
-    muted: dict[str, float | None] | UnsetType = UNSET
-    opt_outs: list[str] | UnsetType = UNSET
-
-
-class Registration(Struct, frozen=True, kw_only=True):
-    """A device that logged in; `address` is its token, `auth_token` the session it belongs to.
-
-    Both travel in bodies only; the auth token is kept as a hash.
-    """
-
-    platform: str
-    address: str
-    auth_token: str = ""
-    provider_id: str = ""
-    timezone: str = ""
-    locale: str = ""
+__all__ = ["DEVICE_KIND", "Change", "Recipients", "Registration"]
 
 
 class Recipients:
@@ -59,7 +42,13 @@ class Recipients:
 
     async def get(self, uid: str, app_id: str | None = None) -> Recipient | None:
         """Return a recipient with all contacts, oldest first; None when never heard of."""
-        raise NotImplementedError
+
+        def read(connection: Connection) -> Recipient | None:
+            if app_id is None and not known_apps(connection):
+                return None
+            return _read(connection, resolve_app(connection, app_id), uid)
+
+        return await self._database.read(read)
 
     async def put(self, uid: str, change: Change, app_id: str | None = None) -> Recipient:
         """Change a recipient, making it if need be, and return it as it is now.
@@ -67,7 +56,21 @@ class Recipients:
         What waits for a contact that goes is cancelled in the same transaction. Raises
         `RecipientInvalid` with every fault at once.
         """
-        raise NotImplementedError
+        check_change(uid, app_id, change)
+        now = self._clock()
+
+        def write(connection: Connection) -> Recipient:
+            app = resolve_app(connection, app_id)
+            known = _read(connection, app, uid) or Recipient(app_id=app, uid=uid)
+            save(connection, change_profile(known, change))
+            for kind, address in (change.contacts or {}).items():
+                if address is None:
+                    remove_contact(connection, known, kind)
+                else:
+                    set_contact(connection, known, kind, address, now)
+            return _read(connection, app, uid) or known
+
+        return await self._database.write(write)
 
     async def register(
         self, uid: str, registration: Registration, app_id: str | None = None
@@ -78,16 +81,46 @@ class Recipients:
         of the same session and platform replaces the old one, and what waits follows it. Raises
         `RecipientInvalid` with every fault at once.
         """
-        raise NotImplementedError
+        check_registration(uid, app_id, registration)
+        now = self._clock()
+
+        def write(connection: Connection) -> Contact:
+            app = resolve_app(connection, app_id)
+            known = _read(connection, app, uid)
+            if known is None:
+                save(connection, Recipient(app_id=app, uid=uid))
+            id_ = register_device(connection, app, uid, registration, now)
+            recipient = read_recipients(connection, app, [uid])[uid]
+            return next(contact for contact in recipient.contacts if contact.id == id_)
+
+        return await self._database.write(write)
 
     async def logout(self, uid: str, auth_token: str, app_id: str | None = None) -> int:
         """Remove the devices of one session and no others; return how many those were."""
-        raise NotImplementedError
+        check_logout(uid, auth_token)
+
+        def write(connection: Connection) -> int:
+            if app_id is None and not known_apps(connection):
+                return 0
+            return log_out(connection, resolve_app(connection, app_id), uid, auth_token)
+
+        return await self._database.write(write)
 
     async def erase(self, uid: str, app_id: str | None = None) -> bool:
         """Forget a recipient for good; False when there was nothing to forget.
 
         Contacts, attributes, and all notifications to it with their bodies, deliveries and
-        attempts are deleted.
+        attempts are deleted. What others were sent about it is theirs and stays.
         """
-        raise NotImplementedError
+
+        def read(connection: Connection) -> str | None:
+            if app_id is None and not known_apps(connection):
+                return None
+            return resolve_app(connection, app_id)
+
+        app = await self._database.read(read)
+        return app is not None and await erase(self._database, app, uid)
+
+
+def _read(connection: Connection, app_id: str, uid: str) -> Recipient | None:
+    return read_recipients(connection, app_id, [uid]).get(uid)

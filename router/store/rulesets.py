@@ -1,8 +1,13 @@
 """The rules texts that were once in force, so that a broken file on disk stops nothing."""
 
+from typing import Any
+
 from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from router.store.database import Database
+from router.store.dialect import insert_or
+from router.store.tables import rulesets
 
 
 class StoredRules(Struct, frozen=True, kw_only=True):
@@ -23,12 +28,38 @@ class Rulesets:
 
     async def keep(self, rules: StoredRules) -> None:
         """Keep a good text; the one kept last is the one to fall back to."""
-        raise NotImplementedError
+        row = {
+            "version": rules.version,
+            "file": rules.file,
+            "text": rules.text.encode(),
+            "loaded_at": rules.loaded_at,
+        }
+        await self._database.write(
+            lambda connection: connection.execute(insert_or(connection, rulesets, _renew), row)
+        )
 
     async def last(self) -> StoredRules | None:
         """Return the text kept last; None when none ever was."""
-        raise NotImplementedError
+        return await self._first(select(rulesets).order_by(rulesets.c.loaded_at.desc()).limit(1))
 
     async def get(self, version: str) -> StoredRules | None:
         """Return the text with this hash; None when it is not kept."""
-        raise NotImplementedError
+        return await self._first(select(rulesets).where(rulesets.c.version == version))
+
+    async def _first(self, query: Select[Any]) -> StoredRules | None:
+        def read(connection: Connection) -> StoredRules | None:
+            row = connection.execute(query).first()
+            if row is None:
+                return None
+            return StoredRules(
+                version=row.version,
+                text=row.text.decode(),
+                file=row.file,
+                loaded_at=row.loaded_at,
+            )
+
+        return await self._database.read(read)
+
+
+def _renew(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+    return {"file": row.file, "loaded_at": row.loaded_at}

@@ -154,6 +154,9 @@ attempts = Table(
 )
 """Each try of a delivery; a try that did not count shares its number with the next."""
 
+apps = Table("apps", metadata, Column("app_id", Text, primary_key=True), sqlite_with_rowid=False)
+"""Every app that a payload or a recipient named."""
+
 recipients = Table(
     "recipients",
     metadata,

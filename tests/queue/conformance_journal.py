@@ -1,6 +1,7 @@
 """What every journal keeps to."""
 
 import asyncio
+from typing import Any
 
 from router.core.facts import Effects, OnceKey
 from router.queue.ports import Receipt
@@ -118,7 +119,7 @@ class JournalConformance:
     async def test_what_is_due_is_leased_with_the_plan(self, engine: Engine) -> None:
         scene = Scene(engine)
         notification = await scene.accept()
-        lease = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
+        lease: dict[str, Any] = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
         delivery = scene.delivery(notification.id, **lease)
         settled = await scene.settle(scene.plan(notification.id, delivery))
         assert settled.leased == {delivery.id}
@@ -130,7 +131,7 @@ class JournalConformance:
         self, engine: Engine
     ) -> None:
         scene = Scene(engine)
-        lease = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
+        lease: dict[str, Any] = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
         one, two, three = [await scene.accept() for _ in range(3)]
         first = scene.delivery(one.id, address="bob", **lease)
         second = scene.delivery(two.id, address="bob", **lease)

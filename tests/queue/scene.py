@@ -72,15 +72,15 @@ class Scene:
         notification = derive(decode(body), id=f"{number:028x}", accepted_at=self.now)
         return Entry(notification=notification, body=body, window=window)
 
-    async def append(self, **fields: object) -> Receipt:
+    async def append(self, **fields: Any) -> Receipt:  # noqa: ANN401 - a struct's
         return await self.engine.journal.append(self.entry(**fields))
 
-    async def accept(self, **fields: object) -> Notification:
+    async def accept(self, **fields: Any) -> Notification:  # noqa: ANN401 - a struct's
         entry = self.entry(**fields)
         await self.engine.journal.append(entry)
         return entry.notification
 
-    def delivery(self, notification: str, ordinal: int = 0, **fields: object) -> Delivery:
+    def delivery(self, notification: str, ordinal: int = 0, **fields: Any) -> Delivery:  # noqa: ANN401 - a struct's
         return Delivery(
             **{
                 "id": f"{notification}-{ordinal}",
@@ -96,7 +96,7 @@ class Scene:
             }
         )
 
-    def plan(self, notification: str, *deliveries: Delivery, **fields: object) -> Plan:
+    def plan(self, notification: str, *deliveries: Delivery, **fields: Any) -> Plan:  # noqa: ANN401 - a struct's
         return Plan(
             **{
                 "notification": notification,
@@ -110,7 +110,7 @@ class Scene:
             }
         )
 
-    async def put(self, **fields: object) -> str:
+    async def put(self, **fields: Any) -> str:  # noqa: ANN401 - a struct's
         """Accept and plan one delivery; return its id."""
         notification = await self.accept()
         delivery = self.delivery(notification.id, **fields)
@@ -120,12 +120,12 @@ class Scene:
     async def settle(self, plan: Plan) -> Settled:
         return await self.engine.journal.settle([plan])
 
-    async def claim(self, limit: int = 100, lease: float = 30.0, **fields: object) -> Sequence[Lease]:
+    async def claim(self, limit: int = 100, lease: float = 30.0, **fields: Any) -> Sequence[Lease]:  # noqa: ANN401 - a struct's
         return await self.engine.queue.claim(
             now=self.now, until=self.now + lease, limit=limit, **fields
         )
 
-    async def claimed(self, limit: int = 100, **fields: object) -> list[str]:
+    async def claimed(self, limit: int = 100, **fields: Any) -> list[str]:  # noqa: ANN401 - a struct's
         return [lease.delivery for lease in await self.claim(limit, **fields)]
 
     def attempt(self, delivery: str, number: int = 1, outcome: str = "delivered") -> Attempt:

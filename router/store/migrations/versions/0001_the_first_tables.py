@@ -137,6 +137,7 @@ def _make_queue() -> None:
 
 
 def _make_registry() -> None:
+    op.create_table("apps", _key("app_id", sa.Text), sqlite_with_rowid=False)
     op.create_table(
         "recipients",
         _key("app_id", sa.Text),
@@ -178,7 +179,7 @@ def _make_registry() -> None:
 def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
-        *("rulesets", "contacts", "recipients", "holds", "once", "attempts", "deliveries"),
+        *("rulesets", "contacts", "recipients", "apps", "holds", "once", "attempts", "deliveries"),
         *("seen", "payloads", "notifications"),
     ):
         op.drop_table(table)

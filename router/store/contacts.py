@@ -1,0 +1,141 @@
+"""Contacts as rows: set and removed, devices registered, moved and logged out."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select, update
+
+from router.core.facts import Recipient
+from router.store.change import DEVICE_KIND, Registration
+from router.store.rows import Values, hash_lane
+from router.store.states import cancel_waiting
+from router.store.tables import contacts, deliveries, is_device, is_waiting
+
+DEVICES = 100
+"""How many devices a recipient can have; one more replaces the oldest."""
+
+_row = contacts.c
+_move = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("which"))
+    .values(address=bindparam("new_address"), lane_hash=bindparam("new_lane"), parked=0)
+)
+
+
+def set_contact(
+    connection: Connection, owner: Recipient, kind: str, address: str, now: float
+) -> None:
+    """Give a recipient an address of a kind; what waits for the old one follows."""
+    app_id, uid = owner.app_id, owner.uid
+    known = connection.execute(
+        select(_row.id).where(_belongs(app_id, uid), _row.kind == kind)
+    ).scalar()
+    contact: Values = {"app_id": app_id, "uid": uid, "kind": kind, "address": address}
+    _write(connection, known, contact, now)
+
+
+def remove_contact(connection: Connection, owner: Recipient, kind: str) -> None:
+    """Take an address from a recipient, and cancel what waits for it."""
+    remove(connection, _belongs(owner.app_id, owner.uid), _row.kind == kind)
+
+
+def register_device(
+    connection: Connection, app_id: str, uid: str, registration: Registration, now: float
+) -> str:
+    """Write a device that logged in; return the id of its contact."""
+    device: Values = {
+        "app_id": app_id,
+        "uid": uid,
+        "kind": DEVICE_KIND,
+        "address": registration.address,
+        "platform": registration.platform,
+        "provider_id": registration.provider_id,
+        "session": hash_session(registration.auth_token),
+        "locale": registration.locale,
+        "timezone": registration.timezone,
+    }
+    token = and_(is_device, _row.app_id == app_id, _row.address == registration.address)
+    remove(connection, token, _row.uid != uid)
+    known = connection.execute(select(_row.id).where(token)).scalar()
+    older = _replaced(connection, device)
+    if known is None and older:
+        known = older[0]
+    remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]))
+    id_ = _write(connection, known, device, now)
+    _remove_oldest(connection, app_id, uid)
+    return id_
+
+
+def log_out(connection: Connection, app_id: str, uid: str, auth_token: str) -> int:
+    """Remove the devices of a session; return how many those were."""
+    return remove(
+        connection, _belongs(app_id, uid), is_device, _row.session == hash_session(auth_token)
+    )
+
+
+def remove(connection: Connection, *where: ColumnElement[bool]) -> int:
+    """Remove contacts and cancel what waits for them; return how many those were."""
+    gone = connection.execute(select(_row.id).where(*where)).scalars().all()
+    if gone:
+        connection.execute(delete(contacts).where(_row.id.in_(gone)))
+        cancel_waiting(connection, gone, "contact_gone")
+    return len(gone)
+
+
+def hash_session(auth_token: str) -> str:
+    """Return what is kept of an auth token: enough to know it again, of none nothing."""
+    return sha256(auth_token.encode()).hexdigest() if auth_token else ""
+
+
+def _belongs(app_id: str, uid: str) -> ColumnElement[bool]:
+    return and_(_row.app_id == app_id, _row.uid == uid)
+
+
+def _replaced(connection: Connection, device: Values) -> list[str]:
+    """Return the devices whose place it takes: other tokens of the same session and platform."""
+    if not device["session"]:
+        return []
+    same = ("app_id", "uid", "session", "platform", "provider_id")
+    query = select(_row.id).where(
+        is_device, *(_row[name] == device[name] for name in same), _row.address != device["address"]
+    )
+    return list(connection.execute(query.order_by(_row.seen_at.desc())).scalars())
+
+
+def _write(connection: Connection, known: str | None, contact: Values, now: float) -> str:
+    """Write a contact, in the place of a known one if there is one; return its id."""
+    if known is None:
+        id_ = uuid4().hex
+        connection.execute(insert(contacts), {"id": id_, "seen_at": now, **contact})
+        return id_
+    connection.execute(update(contacts).where(_row.id == known).values(seen_at=now, **contact))
+    _readdress(connection, known, str(contact["address"]))
+    return known
+
+
+def _readdress(connection: Connection, contact: str, address: str) -> None:
+    """Let what waits for a contact follow it to its new address."""
+    to_it = (is_waiting, deliveries.c.contact == contact, deliveries.c.address != address)
+    query = select(deliveries.c.id, deliveries.c.channel, deliveries.c.lane).where(*to_it)
+    moved: list[Values] = [
+        {
+            "which": row.id,
+            "new_address": address,
+            "new_lane": hash_lane(row.channel, row.lane or address),
+        }
+        for row in connection.execute(query)
+    ]
+    if moved:
+        connection.execute(_move, moved)
+
+
+def _remove_oldest(connection: Connection, app_id: str, uid: str) -> None:
+    kept = (
+        select(_row.id)
+        .where(_belongs(app_id, uid), is_device)
+        .order_by(_row.seen_at.desc(), _row.id.desc())
+    )
+    surplus: Iterable[Any] = connection.execute(kept.offset(DEVICES).limit(DEVICES)).scalars()
+    remove(connection, _row.id.in_(list(surplus)))
