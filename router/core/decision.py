@@ -6,12 +6,12 @@ from msgspec import Struct, structs
 
 from router.core.collapse import collapse_key
 from router.core.errors import Place
-from router.core.facts import Effects, Facts, OnceKey
+from router.core.facts import Contact, Effects, Facts, OnceKey
 from router.core.message import Priority, Privacy
 from router.core.notification import DAY, MINUTE, Notification
 from router.core.outlook import Outlook, survey
 from router.core.ruleset import Enrichment, Ruleset, Step
-from router.core.target import Target, targets
+from router.core.target import targets
 
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
@@ -24,6 +24,10 @@ REACTION = 10 * MINUTE
 
 _NOTHING = Enrichment()
 _NOWHERE = Place("", 0, 0)
+
+
+PlannedState = Literal["waiting", "suppressed", "expired"]
+TOO_OLD = "it was too old when it was planned"
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -41,7 +45,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     channel: str
     contact: str = ""
     address: str = ""
-    state: Literal["waiting", "suppressed", "expired"] = "waiting"
+    state: PlannedState = "waiting"
     reason: str = ""
     due_at: float
     expires_at: float
@@ -142,64 +146,64 @@ class _Walk:
         if step.when is not None and not step.when.holds(self._subject):
             return
         kind = self._ruleset.channels[step.channel].address_kind
-        found, suppression = targets(step, kind, self._subject)
-        draft = self._draft(rule, ordinal, step, enrichment, suppression)
-        for target in found:
-            standing = self._standing.setdefault((step.channel, target.address), draft)
-            if standing.rule != rule:
-                self.duplicates.append(
-                    Duplicate(rule=rule, step=ordinal, channel=step.channel, stands=standing.rule)
+        found = targets(step, kind, self._subject)
+        draft = self._draft(rule, ordinal, step, enrichment, found.suppression)
+        is_shared = found.is_fixed and step.once_per is not None
+        for contact in found.contacts:
+            standing = self._standing.setdefault((step.channel, contact.address), draft)
+            if standing.rule == rule:
+                self.planned.append(self._address(draft, contact, is_shared=is_shared))
+            else:
+                duplicate = Duplicate(
+                    rule=rule, step=ordinal, channel=step.channel, stands=standing.rule
                 )
-                continue
-            self.planned.append(self._address(draft, target, step))
+                self.duplicates.append(duplicate)
 
     def _draft(
         self, rule: str, ordinal: int, step: Step, enrichment: Enrichment, suppression: str
     ) -> Planned:
         """Return what all deliveries of a step have in common."""
         notification, now = self._notification, self._subject.now
-        is_call = notification.kind == "call"
         lasts = lifetime(notification) if step.expires is None else step.expires
+        expires_at = notification.occurred_at + lasts
+        state: PlannedState = "waiting"
+        if suppression:
+            state = "suppressed"
+        elif expires_at <= now:
+            state = "expired"
         return Planned(
             id="",
             rule=rule,
             step=ordinal,
             channel=step.channel,
-            state="suppressed" if suppression else "waiting",
-            reason=suppression,
+            state=state,
+            reason=TOO_OLD if state == "expired" else suppression,
             due_at=now,
-            expires_at=notification.occurred_at + lasts,
+            expires_at=expires_at,
             urgent=is_ring(notification),
-            priority=step.priority or ("high" if is_call else "normal"),
+            priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             collapse=collapse_key(notification),
             enrichments=(*self._enrichments, enrichment, step.enrich),
         )
 
-    def _address(self, draft: Planned, target: Target, step: Step) -> Planned:
-        """Return the delivery to one target, which may come second to another, or too late."""
-        identity = f"{self._notification.id}-{len(self.planned)}"
-        state, reason, once = draft.state, draft.reason, None
-        if step.once_per is not None and target.is_fixed:
-            once = OnceKey(
-                self._notification.event, draft.rule, draft.step, draft.channel, target.address
-            )
-            holder = self._taken.get(once, identity)
-            if holder != identity:
-                state, reason, once = "suppressed", f"once: {holder}", None
-            else:
-                self.once.append((once, identity))
-        if state == "waiting" and draft.expires_at <= draft.due_at:
-            state, reason = "expired", "it was too old when it was planned"
-        return structs.replace(
+    def _address(self, draft: Planned, contact: Contact, *, is_shared: bool) -> Planned:
+        """Return the delivery to a contact; a shared one is suppressed if another holds its key."""
+        planned = structs.replace(
             draft,
-            id=identity,
-            contact=target.contact,
-            address=target.address,
-            state=state,
-            reason=reason,
-            once=once,
+            id=f"{self._notification.id}-{len(self.planned)}",
+            contact=contact.id,
+            address=contact.address,
         )
+        if not is_shared:
+            return planned
+        event, address = self._notification.event, contact.address
+        key = OnceKey(event, planned.rule, planned.step, planned.channel, address)
+        holder = self._taken.get(key, planned.id)
+        if holder != planned.id:
+            return structs.replace(planned, state="suppressed", reason=f"once: {holder}")
+        self.once.append((key, planned.id))
+        return structs.replace(planned, once=key)
 
 
 def lifetime(notification: Notification) -> float:

@@ -13,32 +13,36 @@ _FEED_ADDRESS = {"email": "email", "sms": "phno"}
 """Where in `data.to` a feed brings an address itself; the kind of contact is the feed's name."""
 
 
-class Target(NamedTuple):
-    """One place to send to; `is_fixed` says that it does not depend on the recipient."""
+class Targets(NamedTuple):
+    """Where a step sends; `is_fixed` says that it does not depend on the recipient.
 
-    contact: str = ""
-    address: str = ""
-    is_fixed: bool = False
-
-
-def targets(step: Step, address_kind: str, subject: Subject) -> tuple[Sequence[Target], str]:
-    """Return where a step sends, and the reason that keeps all of it back, or ``""``.
-
-    What is kept back has one target without an address, so that it can be seen.
+    `suppression` is the reason that keeps all of it back; then there is one contact without an
+    address, so that it can be seen.
     """
+
+    contacts: Sequence[Contact]
+    is_fixed: bool = False
+    suppression: str = ""
+
+
+_PLACE = Contact(id="", kind="", address="")
+"""Stands for a destination that only the channel knows."""
+
+
+def targets(step: Step, address_kind: str, subject: Subject) -> Targets:
+    """Return where a step sends; `address_kind` is its channel's, empty for a fixed destination."""
     recipient, notification = subject.recipient, subject.notification
     if step.channel in recipient.opt_outs:
-        return (Target(),), "opted_out"
-    if is_muted(recipient, notification.conversation, subject.now):
-        return (Target(),), "muted"
+        return Targets((_PLACE,), suppression="opted_out")
+    if recipient.muted and is_muted(recipient, notification.conversation, subject.now):
+        return Targets((_PLACE,), suppression="muted")
     if step.to:
-        return [Target("", address, is_fixed=True) for address in dict.fromkeys(step.to)], ""
+        named = [Contact(id="", kind="", address=address) for address in dict.fromkeys(step.to)]
+        return Targets(named, is_fixed=True)
     if not address_kind:
-        return (Target(is_fixed=True),), ""
+        return Targets((_PLACE,), is_fixed=True)
     found = contacts(notification, recipient, address_kind)
-    if not found:
-        return (Target(),), "no_contact"
-    return [Target(contact.id, contact.address) for contact in found], ""
+    return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
 
 
 def contacts(notification: Notification, recipient: Recipient, kind: str) -> Sequence[Contact]:
