@@ -12,6 +12,7 @@ import structlog
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
+from router.core.retry import Hold
 from router.queue.ports import Cause, Queue, Room, Settlement
 from router.telemetry import Metrics
 from router.worker.lanes import Handout
@@ -172,17 +173,15 @@ class Worker:
             self._leases.extend(ageing, until)
 
     async def _learn_holds(self) -> None:
-        """Tell the queue of channels suspended here, and learn of all that are held."""
-        for channel, until in list(self._suspended.items()):
-            await self._queue.pause(channel, cause="suspended", until=until)
-            if self._suspended[channel] == until:
-                del self._suspended[channel]
+        """Learn which channels are held; the queue may not know yet of those suspended here."""
+        untold = dict(self._suspended)
         holds = await self._queue.holds(now=self._clock())
+        untold |= self._suspended
         for channel in {*holds, *self._outbox.channels}:
             gate = self._outbox.gate(channel)
             gate.hold_only(holds.get(channel, {}))
-            if channel in self._suspended:
-                gate.hold("suspended", self._suspended[channel])
+            if channel in untold:
+                gate.hold("suspended", untold[channel])
             if gate.held():
                 self._hand_back(self._outbox.clear(channel))
         held = {(channel, cause) for channel, causes in holds.items() for cause in causes}
@@ -279,10 +278,14 @@ class Worker:
     def _suspend(self, channel: str, until: float) -> None:
         self._suspended[channel] = max(until, self._suspended.get(channel, until))
         self._hand_back(self._outbox.clear(channel))
-        self._polled_at = float("-inf")
         self._awake.set()
 
     def _settled(self, settlements: Sequence[Settlement]) -> None:
-        channels = {self._leases.drop(settlement.delivery) for settlement in settlements}
+        channels: set[str | None] = set()
+        for settlement in settlements:
+            channel = self._leases.drop(settlement.delivery)
+            channels.add(channel)
+            if channel and isinstance(settlement.next, Hold):
+                self._suspended.pop(channel, None)
         if self._clock() < self._eager_until or channels & self._behind:
             self._awake.set()

@@ -38,7 +38,7 @@ class MemoryQueue:
         ordinary: Counter[str] = Counter()
         leases: list[Lease] = []
         held = await self.holds(now=now)
-        for due in sorted(self._due(now), key=lambda d: (not d.urgent, d.id)):
+        for due in sorted(self._due(now), key=lambda d: (not d.urgent, d.due_at, d.id)):
             space = Room(slots=limit, ordinary=limit)
             if room is not None:
                 space = room.get(due.channel, Room(slots=0, ordinary=0))
@@ -79,11 +79,10 @@ class MemoryQueue:
 
     async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
         self._check()
-        causes = self.causes.setdefault(channel, {})
         if until is None:
-            causes.pop(cause, None)
+            self.causes.get(channel, {}).pop(cause, None)
         else:
-            causes[cause] = max(until, causes.get(cause, until))
+            self._hold(channel, cause, until)
 
     async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
         self._check()
@@ -170,14 +169,21 @@ class MemoryQueue:
                 self._change(ended, state="delivered", handle=handle, attempts=attempts + 1)
             case Again(at=at):
                 self._change(ended, state="waiting", due_at=at, attempts=attempts + 1, handouts=0)
-            case Hold(until=until, reason=reason):
+            case Hold(until=until, reason=reason) if settlement.attempt is None:
                 self._change(ended, state="waiting", due_at=until, reason=reason, handouts=0)
+            case Hold(until=until, reason=reason):
+                self._change(ended, state="waiting", reason=reason, handouts=0)
+                self._hold(self.deliveries[ended].channel, "suspended", until)
             case Dead(reason=reason):
                 self._change(ended, state="dead", reason=reason)
             case Expired(reason=reason):
                 self._change(ended, state="expired", reason=reason)
             case Cancelled(reason=reason):
                 self._change(ended, state="cancelled", reason=reason)
+
+    def _hold(self, channel: str, cause: Cause, until: float) -> None:
+        causes = self.causes.setdefault(channel, {})
+        causes[cause] = max(until, causes.get(cause, until))
 
     def _change(self, delivery: str, **changes: object) -> None:
         self.deliveries[delivery] = replace(self.deliveries[delivery], **changes)

@@ -41,6 +41,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    def run_in_executor(  # type: ignore[override]  # whatever it takes
+        self, *args: *tuple[Any, ...]
+    ) -> asyncio.Future[Any]:
+        self.threads += 1
+        future = super().run_in_executor(*args)
+        future.add_done_callback(self._leave_thread)
+        return future
+
+    def _leave_thread(self, _: object) -> None:
+        self.threads -= 1
+
     def _skip(self, seconds: float) -> None:
         self._now += seconds
 
@@ -51,7 +62,7 @@ def now() -> float:
 
 
 async def threaded(work: Awaitable[T]) -> T:
-    """Await something that threads do: no time passes meanwhile."""
+    """Await something that a thread of its own does: no time passes meanwhile."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.threads += 1

@@ -1,0 +1,97 @@
+"""Random plans for a worker, and the laws that hold whatever becomes of them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from router.core.delivery import Attempt, DeliveryState
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.worker.gate import kept_for_urgent
+from tests.worker.stage import Scripted
+
+ENDS = {"delivered", "dead", "expired", "cancelled"}
+HANG, RAISE = "hang", "raise"
+
+TRIES: st.SearchStrategy[Outcome | str] = st.one_of(
+    st.just(Delivered()),
+    st.builds(Retry, reason=st.just("busy"), after=st.sampled_from([None, 0.0, 20.0])),
+    st.builds(Rejected, reason=st.just("no"), forget_contact=st.booleans()),
+    st.just(Unknown(reason="no answer")),
+    st.builds(Suspend, reason=st.just("key"), after=st.sampled_from([None, 1.0])),
+    st.sampled_from([HANG, RAISE]),
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One message: to whom, how urgent, how it is handed over, when, and how it fares."""
+
+    address: str
+    urgent: bool
+    handed: bool
+    pause: float
+    takes: float
+    tries: tuple[Outcome | str, ...]
+
+
+PLANS = st.lists(
+    st.builds(
+        Planned,
+        address=st.sampled_from("abcde"),
+        urgent=st.booleans(),
+        handed=st.booleans(),
+        pause=st.sampled_from([0.0, 0.0, 0.01, 0.3, 5.0]),
+        takes=st.sampled_from([0.0, 0.02, 3.0]),
+        tries=st.lists(TRIES, max_size=3).map(tuple),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@dataclass
+class Fates:
+    """The script of a channel that plays what was planned for each delivery."""
+
+    plans: dict[str, Planned] = field(default_factory=dict)
+    made: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    async def play(self, message: Message) -> Outcome:
+        plan = self.plans[message.delivery]
+        number = self.made[message.delivery]
+        self.made[message.delivery] += 1
+        await asyncio.sleep(plan.takes)
+        result = plan.tries[number] if number < len(plan.tries) else Delivered()
+        if result == HANG:
+            await asyncio.sleep(1000)
+        if isinstance(result, str):
+            raise ConnectionResetError(result)
+        return result
+
+
+def check_sends(channel: Scripted, plans: dict[str, Planned], slots: int) -> None:
+    """Check slots, lanes and the order of first tries; `plans` stand in order of acceptance."""
+    assert channel.most_of_a_lane == 1
+    assert channel.most_in_flight <= slots
+    assert channel.most_ordinary <= slots - kept_for_urgent(slots)
+    first_tries = list(dict.fromkeys(channel.order))
+    for address in "abcde":
+        for urgent in (True, False):
+            lane = [
+                name
+                for name, plan in plans.items()
+                if (plan.address, plan.urgent) == (address, urgent)
+            ]
+            assert [name for name in first_tries if name in lane] == lane
+
+
+def check_end(name: str, state: DeliveryState, tries: Sequence[Attempt], channel: Scripted) -> None:
+    """Check that a delivery ended, and that its attempts are those that were made."""
+    assert state in ENDS, (name, state)
+    assert len(tries) == channel.order.count(name)
+    counted = [attempt.number for attempt in tries if attempt.outcome != "suspend"]
+    assert counted == list(range(1, len(counted) + 1))
