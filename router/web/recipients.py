@@ -1,6 +1,6 @@
 """`/v1/recipients`: who can be reached, and where."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,8 +14,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from router.core.delivery import mask
 from router.core.errors import suggest
 from router.core.facts import Contact, Recipient, Scalar
+from router.store.change import DEVICE_KIND, Change, Registration, check_change
 from router.store.errors import Fault, RecipientInvalid
-from router.store.recipients import DEVICE_KIND, Change, Recipients, Registration
+from router.store.recipients import Recipients
 from router.web.document import described
 from router.web.problems import Refused
 from router.web.reading import read_body, read_query
@@ -137,7 +138,6 @@ async def change_recipient(
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
     asked = read_body(body, RecipientChange)
-    _check_kinds(asked, contact_kinds)
     change = Change(
         contacts=asked.contacts,
         attributes=asked.attributes,
@@ -146,7 +146,9 @@ async def change_recipient(
         muted=asked.muted,
         opt_outs=asked.opt_outs,
     )
-    return _view(await recipients.put(uid, change, _app(request, asked.app_id)))
+    app_id = _app(request, asked.app_id)
+    _check(uid, app_id, change, contact_kinds)
+    return _view(await recipients.put(uid, change, app_id))
 
 
 @get("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
@@ -220,16 +222,21 @@ def recipients_router() -> Router:
     )
 
 
-def _check_kinds(asked: RecipientChange, known: Collection[str]) -> None:
-    kinds = asked.contacts or {}
-    remedy = f"known are {', '.join(sorted(known))}"
-    faults = [
-        Fault(f"$.contacts.{kind}", f"unknown kind of contact; {suggest(kind, known) or remedy}")
-        for kind in kinds
-        if kind not in known
-    ]
+def _check(uid: str, app_id: str | None, change: Change, kinds: Collection[str]) -> None:
+    faults = list(_kind_faults(change, [kind for kind in kinds if kind != DEVICE_KIND]))
+    try:
+        check_change(uid, app_id, change)
+    except RecipientInvalid as invalid:
+        faults += invalid.faults
     if faults:
         raise RecipientInvalid(faults)
+
+
+def _kind_faults(change: Change, known: Collection[str]) -> Iterator[Fault]:
+    for kind in change.contacts or {}:
+        if kind not in known and kind != DEVICE_KIND:
+            remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
+            yield Fault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
 
 
 def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) -> str | None:

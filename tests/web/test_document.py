@@ -1,0 +1,94 @@
+"""The OpenAPI document says what the site does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.web.stage import OPERATOR, Stage
+
+Node = dict[str, Any]
+
+
+async def document(stage: Stage) -> Node:
+    answer = await stage.client().get("/docs/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    return dict(answer.json())
+
+
+def operations(document: Node) -> Iterator[tuple[str, str, Node]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def references(value: object) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                if key == "$ref":
+                    yield item
+                yield from references(item)
+        case list():
+            for item in value:
+                yield from references(item)
+
+
+async def test_every_reference_leads_somewhere(stage: Stage) -> None:
+    found = await document(stage)
+    schemas = found["components"]["schemas"]
+    named = {reference.removeprefix("#/components/schemas/") for reference in references(found)}
+    assert named <= schemas.keys()
+    assert schemas.keys() <= named
+
+
+async def test_every_operation_is_named_once_and_described(stage: Stage) -> None:
+    found = list(operations(await document(stage)))
+    assert len({operation["operationId"] for _, _, operation in found}) == len(found)
+    for method, path, operation in found:
+        assert operation["summary"], path
+        assert len(operation["tags"]) == 1, path
+        (good,) = [status for status in operation["responses"] if status < "300"]
+        assert ("content" in operation["responses"][good]) is (good != "204")
+        assert ("requestBody" in operation) is (
+            method in {"put", "post"} and not path.endswith(("reload", "{id}/retry"))
+        )
+
+
+async def test_every_parameter_of_a_path_is_declared(stage: Stage) -> None:
+    for _, path, operation in operations(await document(stage)):
+        in_path = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+        assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+
+
+async def test_lists_declare_their_filters(stage: Stage) -> None:
+    found = await document(stage)
+    names = [p["name"] for p in found["paths"]["/v1/notifications"]["get"]["parameters"]]
+    assert names == [
+        *("state", "feed", "kind", "recipient", "appId", "since", "until"),
+        *("limit", "cursor"),
+    ]
+    limit = found["paths"]["/v1/deliveries"]["get"]["parameters"][-2]["schema"]
+    assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 200, 50)
+
+
+async def test_the_webhook_is_in_it(stage: Stage) -> None:
+    webhook = (await document(stage))["paths"]["/webhook"]["post"]
+    assert set(webhook["responses"]) == {"200", "400", "401", "413", "503"}
+    assert webhook["security"] == [{"basic": []}]
+
+
+async def test_the_api_says_which_credential_it_takes(stage: Stage) -> None:
+    for _, path, operation in operations(await document(stage)):
+        if path != "/webhook":
+            assert ("security" in operation) is path.startswith("/v1/")
+            assert operation.get("security", [{"key": []}]) == [{"key": []}]
+
+
+async def test_answers_have_the_keys_their_schema_requires(stage: Stage) -> None:
+    found = await document(stage)
+    client = stage.client(OPERATOR)
+    for path in ("/v1/notifications", "/v1/deliveries", "/v1/dead-letters", "/v1/rules"):
+        schema = found["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+        name = schema["schema"]["$ref"].rpartition("/")[2]
+        keys = (await client.get(path)).json().keys()
+        known = found["components"]["schemas"][name]
+        assert set(known["required"]) <= keys <= known["properties"].keys()

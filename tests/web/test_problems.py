@@ -1,0 +1,99 @@
+"""Every error has the same body, and none tells what it must not."""
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from httpx import Response
+from msgspec.structs import replace
+
+from router.telemetry import configure_logging
+from router.web.site import build_site
+from tests.web.stage import APP, OPERATOR, Broken, Stage, basic, connect, open_stage
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Log as the router does, into a text."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    configure_logging("debug", "json", stream)
+    yield stream
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def told(answer: Response) -> tuple[int, str, str]:
+    """Return status, message and detail of an error, whose shape is checked."""
+    body = answer.json()
+    assert list(body) == ["message", "detail", "problems"]
+    assert isinstance(body["problems"], list)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.status_code, body["message"], body["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nothing",
+        "/v1",
+        "/v1/nothing",
+        "/docs",
+        "/health",
+        "/webhook/events",
+        "/v1/recipients",
+    ],
+)
+async def test_what_is_not_there_is_not_found(path: str, stage: Stage) -> None:
+    assert told(await stage.client(OPERATOR).get(path)) == (
+        404,
+        "not found",
+        "there is nothing here; /docs/openapi.json lists what there is",
+    )
+
+
+async def test_another_method_is_not_allowed(stage: Stage) -> None:
+    answer = await stage.client(OPERATOR).put("/v1/deliveries")
+    assert told(answer) == (405, "method not allowed", "use OPTIONS, GET")
+    assert answer.headers["Allow"] == "OPTIONS, GET"
+
+
+async def test_a_large_body_is_refused(stage: Stage) -> None:
+    large = b"{" + b" " * (2 * 1024 * 1024)
+    answer = await stage.client(APP).put("/v1/recipients/bob", content=large)
+    assert told(answer) == (413, "request entity too large", "the body may hold 1 MiB")
+
+
+async def test_an_impossible_host_is_refused(stage: Stage) -> None:
+    answer = await stage.client(Host="a b").get("/health/live")
+    assert told(answer)[0] == 400
+
+
+async def test_a_defect_is_logged_and_tells_nothing(tmp_path: Path, log: io.StringIO) -> None:
+    async with open_stage(tmp_path, intake=Broken()) as stage:
+        answer = await stage.client().post("/webhook", content=b"{}", headers=basic())
+    assert told(answer)[0] == 500
+    assert "hunter2" not in answer.text
+    assert "Traceback" not in answer.text
+    assert "ZeroDivisionError" in log.getvalue()
+    assert basic()["Authorization"].removeprefix("Basic ") not in log.getvalue()
+
+
+async def test_a_defect_in_the_api_is_logged_and_tells_nothing(
+    stage: Stage, log: io.StringIO
+) -> None:
+    def explode() -> bytes:
+        raise ZeroDivisionError("hunter2")
+
+    app = build_site(replace(stage.site, exposition=explode))
+    answer = await connect(app, Authorization=f"Bearer {OPERATOR}").get("/metrics")
+    assert told(answer)[0] == 500
+    assert "hunter2" not in answer.text
+    assert OPERATOR not in log.getvalue()
+    assert "ZeroDivisionError" in log.getvalue()
