@@ -13,6 +13,9 @@ from router.core.retry import Next
 Cause = Literal["suspended", "open", "paused"]
 """Why a channel is held: its own trouble, its breaker, or an operator."""
 
+LEASE = 30.0
+"""Seconds a delivery is handed out for; who sends it extends the lease at half-time."""
+
 
 class JournalUnavailable(Exception):  # noqa: N818 - it names a state of the journal
     """The notification could not be made durable in time; the sender should come again."""

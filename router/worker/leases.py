@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 
 from router.core.delivery import Delivery
-from router.queue.ports import Room
+from router.queue.ports import LEASE, Room
 from router.worker.gate import Gate, kept_for_urgent
 
-LEASE = 30.0
-"""Seconds a delivery is handed out for; extended at half-time."""
 MEMORY = 2000
 """Deliveries in memory at most."""
 

@@ -13,10 +13,10 @@ from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import Hold
-from router.queue.ports import Cause, Queue, Room, Settlement
+from router.queue.ports import LEASE, Cause, Queue, Room, Settlement
 from router.telemetry import Metrics
 from router.worker.lanes import Handout
-from router.worker.leases import LEASE, MEMORY, Leases
+from router.worker.leases import MEMORY, Leases
 from router.worker.outbox import Channels, Outbox, Owner
 from router.worker.settler import DOUBTS, Settler
 
