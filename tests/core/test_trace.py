@@ -1,0 +1,225 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.core.decision import decide
+from router.core.facts import Recipient, Scalar
+from router.core.notification import Notification
+from router.core.ruleset import Ruleset
+from router.core.trace import Trace, explain
+from router.samples import STORY
+from tests.core.events import NOON, call, digest, notify, push, sample
+from tests.core.rulebooks import ANN, rulebook, world
+
+
+def traced(notification: Notification, rules: str | Ruleset, recipient: Recipient = ANN) -> Trace:
+    ruleset = rulebook(rules) if isinstance(rules, str) else rules
+    return explain(notification, ruleset, world(recipient), NOON)
+
+
+def test_a_trace_has_the_documented_shape() -> None:
+    trace = traced(
+        push(unreadMessageCount=2),
+        "rules:\n  - {name: chat, when: {type: chat}, send: [{channel: mail, title: Hi}]}\n",
+    )
+    told = json.loads(msgspec.json.encode(trace))
+    assert told["notification"] == {
+        "kind": "message",
+        "why": "a guess, for want of a message object: nothing says otherwise",
+        "guessed": True,
+        "feed": "push",
+        "recipient": "ann",
+        "appId": "app",
+        "sender": "bob",
+        "conversation": "ann_user_bob",
+        "reply": False,
+        "mention": False,
+        "occurred_at": NOON,
+    }
+    assert told["rules"] == [
+        {
+            "name": "chat",
+            "matched": True,
+            "reached": True,
+            "tests": [
+                {
+                    "field": "type",
+                    "place": "rules.yaml:9:25",
+                    "held": True,
+                    "why": 'type is "chat"',
+                }
+            ],
+            "near_miss": "",
+            "steps": [],
+        }
+    ]
+    assert told["deliveries"] == [
+        {
+            "id": "n1-0",
+            "rule": "chat",
+            "channel": "mail",
+            "to": "ann@example.com",
+            "state": "waiting",
+            "reason": "",
+            "due": NOON,
+            "expires": NOON + 86400,
+            "priority": "normal",
+            "privacy": "none",
+            "collapse": "message:app:ann_user_bob:7",
+            "title": "Hi",
+            "body": "hello",
+            "data": {},
+            "link": "",
+            "image": "",
+            "sound": "",
+            "badge": 2,
+        }
+    ]
+    assert (told["duplicates"], told["reason"], told["faults"]) == ([], "", 0)
+
+
+def near_misses(rules: str, notification: Notification | None = None) -> list[str]:
+    return [rule.near_miss for rule in traced(notification or push(), rules).rules]
+
+
+def test_a_near_miss_names_the_one_part_that_failed() -> None:
+    rules = """
+rules:
+  - {name: vip, when: {type: chat, attributes.tier: gold}, send: [app]}
+  - {name: far, when: {type: call, attributes.tier: gold}, send: [app]}
+  - {name: single, when: {type: call}, send: [app]}
+  - {name: either, when: {type: chat, any: [{type: call}, {sender: zoe}]}, send: [app]}
+  - {name: or, when: [{type: call}, {sender: zoe}], send: [app]}
+  - {name: match, when: {type: chat, sender: bob}, send: [app]}
+"""
+    free = msgspec.structs.replace(ANN, attributes={"tier": "free"})
+    trace = traced(push(), rules, free)
+    assert [rule.near_miss for rule in trace.rules] == [
+        '`vip` failed only on attributes.tier is "free", wants "gold"',
+        "",
+        "",
+        '`either` failed only on type is "chat", wants "call"; sender is "bob", wants "zoe"',
+        "",
+        "",
+    ]
+
+
+def test_a_near_miss_by_a_negation_says_what_was_not_wanted() -> None:
+    (miss,) = near_misses("rules: [{name: x, when: {type: chat, not: {sender: bob}}, send: [app]}]")
+    assert miss == '`x` failed only on sender is "bob", wants not "bob"'
+
+
+def test_rules_below_a_stop_are_not_reached() -> None:
+    trace = traced(
+        push(),
+        "rules: [{name: one, send: [room], stop: true}, {name: two, send: [mail]}]",
+    )
+    assert [(rule.matched, rule.reached) for rule in trace.rules] == [(True, True), (False, False)]
+
+
+def test_no_rule_is_reached_by_an_own_act() -> None:
+    trace = traced(push("bob"), "rules: [{name: one, send: [room]}]")
+    assert [(rule.matched, rule.reached) for rule in trace.rules] == [(False, False)]
+    assert (trace.reason, trace.deliveries) == ("own_act", [])
+
+
+def test_steps_with_conditions_are_told_apart() -> None:
+    (rule,) = traced(
+        push(),
+        "rules: [{name: one, send: [room, {channel: app, when: {sender: zoe}}, "
+        "{channel: mail, when: {sender: bob}}]}]",
+    ).rules
+    assert [(step.channel, step.held, step.tests[0].why) for step in rule.steps] == [
+        ("app", False, 'sender is "bob", wants "zoe"'),
+        ("mail", True, 'sender is "bob"'),
+    ]
+
+
+def test_duplicates_and_faults_are_told() -> None:
+    trace = traced(
+        push(custom={"form": "%Q"}),
+        """
+rules:
+  - {name: one, send: [{channel: mail, title: "{{ sentAt | date(custom.form) }}"}]}
+  - {name: two, send: [mail]}
+""",
+    )
+    (duplicate,) = trace.duplicates
+    assert (duplicate.rule, duplicate.channel, duplicate.stands) == ("two", "mail", "one")
+    assert trace.faults == 1
+
+
+@pytest.mark.parametrize(
+    ("notification", "why"),
+    [
+        (digest("sms"), "it came by the sms feed"),
+        (call(), "type is call"),
+        (push(message={"id": "7"}), "told from the message object"),
+        (
+            push(body="Reacted to x"),
+            "a guess, for want of a message object: the body says `Reacted to`",
+        ),
+        (
+            push(receiverType="group", receiver="g", tag="g"),
+            "a guess, for want of a message object: tag is the group's id",
+        ),
+    ],
+)
+def test_the_kind_is_told_with_its_reason(notification: Notification, why: str) -> None:
+    assert traced(notification, "rules: [{name: all, send: [room]}]").notification["why"] == why
+
+
+TESTS: dict[str, list[Any]] = {
+    "type": ["chat", "call", ["chat", "call"]],
+    "callAction": ["initiated", {"exists": True}],
+    "receiverType": ["user", "group"],
+    "kind": ["message", ["call", "digest"], "reaction"],
+    "sender": ["cometchat-uid-1", {"starts_with": "cometchat"}, {"contains": "9"}],
+    "feed": ["push", "email"],
+    "unreadMessageCount": [{"gt": 3}, 5],
+    "attributes.tier": ["gold", {"exists": False}],
+    "reply": [True, False],
+}
+flat = st.dictionaries(st.sampled_from(sorted(TESTS)), st.none(), min_size=1, max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(TESTS[name]) for name in names})
+)
+nested = st.recursive(
+    flat,
+    lambda inner: (
+        st.builds(
+            lambda a, parts: a | {"any": parts}, flat, st.lists(inner, min_size=1, max_size=2)
+        )
+        | st.builds(lambda parts: {"none": parts}, st.lists(inner, min_size=1, max_size=2))
+    ),
+    max_leaves=3,
+)
+rule_lists = st.lists(
+    st.tuples(nested, st.sampled_from(["", "stop", "drop"])), min_size=1, max_size=8
+)
+
+
+@given(rule_lists, st.sampled_from(STORY), st.booleans())
+def test_the_trace_matches_just_the_rules_that_the_decision_matched(
+    conditions: list[tuple[dict[str, Any], str]], name: str, is_gold: bool
+) -> None:
+    rules = [
+        {"name": f"r{number}", "when": when}
+        | ({end: True} if end else {})
+        | ({"send": ["room", "app"]} if end != "drop" else {})
+        for number, (when, end) in enumerate(conditions)
+    ]
+    ruleset = rulebook(f"rules: {json.dumps(rules)}")
+    notification = notify(sample(name))
+    attributes: dict[str, Scalar] = {"tier": "gold"} if is_gold else {}
+    known = Recipient(app_id=notification.app_id, uid=notification.uid, attributes=attributes)
+    decision = decide(notification, ruleset, world(known), NOON)
+    trace = explain(notification, ruleset, world(known), NOON)
+    assert tuple(rule.name for rule in trace.rules if rule.matched) == decision.matched
+    assert [delivery.id for delivery in trace.deliveries] == [p.id for p in decision.deliveries]
+    for rule in trace.rules:
+        assert not (rule.matched and not rule.reached)
+        assert not (rule.near_miss and rule.matched)
