@@ -1,98 +1,48 @@
 """The delivery log: what was accepted, decided, sent, tried, and how it ended."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from msgspec import Struct, field
+from sqlalchemy import Select, select
 
-from router.core.delivery import Attempt, Delivery, DeliveryState, NotificationState
+from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
-from router.core.notification import Kind, Notification
-from router.core.payload import Feed
+from router.core.notification import Notification
 from router.store.database import Database
-from router.store.page import LIMIT, Page
+from router.store.filters import (
+    ALL_DELIVERIES,
+    ALL_NOTIFICATIONS,
+    DeliveryFilter,
+    NotificationFilter,
+    of_deliveries,
+    of_notifications,
+)
+from router.store.handouts import read_handouts
+from router.store.items import (
+    Decided,
+    DeliveryItem,
+    DeliveryTrail,
+    NotificationItem,
+    Timeline,
+    read_delivery_item,
+    read_notification_item,
+    read_timeline,
+    read_trails,
+)
+from router.store.page import LIMIT, Page, cut, read_cursor
+from router.store.rows import AnyRow, read_attempt, read_notification
+from router.store.tables import attempts, deliveries, notifications, payloads
 
-
-class NotificationFilter(Struct, frozen=True, kw_only=True):
-    """Which notifications to list; None lets all pass. Times are epoch seconds of acceptance."""
-
-    state: NotificationState | None = None
-    feed: Feed | None = None
-    kind: Kind | None = None
-    recipient: str | None = None
-    app_id: str | None = field(default=None, name="appId")
-    since: float | None = None
-    until: float | None = None
-
-
-class DeliveryFilter(Struct, frozen=True, kw_only=True):
-    """Which deliveries to list; None lets all pass. Times are epoch seconds of acceptance."""
-
-    state: DeliveryState | None = None
-    channel: str | None = None
-    rule: str | None = None
-    notification: str | None = None
-    recipient: str | None = None
-    app_id: str | None = field(default=None, name="appId")
-    since: float | None = None
-    until: float | None = None
-
-
-ALL_NOTIFICATIONS = NotificationFilter()
-ALL_DELIVERIES = DeliveryFilter()
-
-
-class NotificationItem(Struct, frozen=True, kw_only=True):
-    """A notification in a list; `recipient` is the uid, times are epoch seconds."""
-
-    id: str
-    feed: Feed
-    kind: Kind
-    recipient: str
-    app_id: str = field(name="appId")
-    conversation: str
-    state: NotificationState
-    reason: str
-    sent_at: float | None
-    accepted_at: float
-
-
-class DeliveryItem(Struct, frozen=True, kw_only=True):
-    """A delivery in a list; the address is masked, times are epoch seconds."""
-
-    id: str
-    notification: str
-    rule: str
-    channel: str
-    address: str
-    state: DeliveryState
-    reason: str
-    attempts: int
-    due_at: float
-    expires_at: float
-    handle: str
-
-
-class DeliveryTrail(Struct, frozen=True, kw_only=True):
-    """A delivery with every try of it, oldest first."""
-
-    delivery: DeliveryItem
-    attempts: tuple[Attempt, ...]
-
-
-class Decided(Struct, frozen=True, kw_only=True):
-    """When and by which rules it was decided what to send; `version` is the ruleset's."""
-
-    at: float
-    version: str
-    matched: tuple[str, ...]
-
-
-class Timeline(Struct, frozen=True, kw_only=True):
-    """Everything that happened to a notification; `decided` is None until it is."""
-
-    notification: NotificationItem
-    decided: Decided | None
-    deliveries: tuple[DeliveryTrail, ...]
+__all__ = [
+    "Decided",
+    "DeliveryFilter",
+    "DeliveryItem",
+    "DeliveryTrail",
+    "Log",
+    "NotificationFilter",
+    "NotificationItem",
+    "Timeline",
+]
 
 
 class Log:
@@ -109,15 +59,25 @@ class Log:
         cursor: str | None = None,
     ) -> Page[NotificationItem]:
         """Return a page of notifications; raises `CursorInvalid`."""
-        raise NotImplementedError
+        query = select(notifications).where(*of_notifications(filter))
+        if (last := read_cursor(cursor)) is not None:
+            query = query.where(notifications.c.id < last)
+        rows = await self._rows(query.order_by(notifications.c.id.desc()).limit(limit + 1))
+        return cut([read_notification_item(row) for row in rows], limit, lambda item: item.id)
 
     async def notification(self, id: str) -> Timeline | None:
         """Return a notification's timeline; None when there is none by that id."""
-        raise NotImplementedError
+        return await self._database.read(lambda connection: read_timeline(connection, id))
 
     async def payload(self, id: str) -> Notification | None:
         """Return a notification with the payload it came from, for explain and replay."""
-        raise NotImplementedError
+        query = (
+            select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
+            .join(payloads, payloads.c.notification == notifications.c.id)
+            .where(notifications.c.id == id)
+        )
+        rows = await self._rows(query)
+        return read_notification(*rows[0]) if rows else None
 
     async def deliveries(
         self,
@@ -126,23 +86,35 @@ class Log:
         cursor: str | None = None,
     ) -> Page[DeliveryItem]:
         """Return a page of deliveries; raises `CursorInvalid`."""
-        raise NotImplementedError
+        beside = notifications.c.id == deliveries.c.notification
+        query = select(deliveries).join(notifications, beside).where(*of_deliveries(filter))
+        if (last := read_cursor(cursor)) is not None:
+            query = query.where(deliveries.c.id < last)
+        rows = await self._rows(query.order_by(deliveries.c.id.desc()).limit(limit + 1))
+        return cut([read_delivery_item(row) for row in rows], limit, lambda item: item.id)
 
     async def delivery(self, id: str) -> DeliveryTrail | None:
         """Return a delivery with its attempts; None when there is none by that id."""
-        raise NotImplementedError
+        trails = await self._database.read(lambda connection: read_trails(connection, id, id))
+        return trails[0] if trails else None
 
     async def attempts(self, delivery: str) -> tuple[Attempt, ...]:
         """Return every try of a delivery, oldest first."""
-        raise NotImplementedError
+        rows = await self._rows(
+            select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.started_at)
+        )
+        return tuple(map(read_attempt, rows))
 
     async def open_deliveries(
         self, ids: Sequence[str]
     ) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return leased deliveries with what it takes to send them, in the order of the ids.
 
-        The contact reads as it is now; it is None for a fixed destination and for an address
-        that came with the payload (the delivery's own `address` then holds). Deliveries that
-        are no longer being sent are left out.
+        The contact reads as it is now; it is None for a fixed destination, for an address that
+        came with the payload (the delivery's own `address` then holds), and when it is gone.
+        Deliveries that are no longer being sent are left out.
         """
-        raise NotImplementedError
+        return await self._database.read(lambda connection: read_handouts(connection, ids))
+
+    async def _rows(self, query: Select[Any]) -> Sequence[AnyRow]:
+        return await self._database.read(lambda connection: connection.execute(query).all())

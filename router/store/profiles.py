@@ -24,13 +24,14 @@ _person = (
     *(recipients.c.uid, recipients.c.attributes, recipients.c.muted, recipients.c.opt_outs),
     *(recipients.c.timezone, recipients.c.locale),
 )
-_address = (
+CONTACT = (
     *(contacts.c.id, contacts.c.kind, contacts.c.address, contacts.c.platform),
     *(contacts.c.provider_id, contacts.c.locale.label("device_locale")),
     contacts.c.timezone.label("device_timezone"),
 )
+"""The columns that make a contact."""
 _known: Select[Any] = (
-    select(*_person, *_address)
+    select(*_person, *CONTACT)
     .select_from(
         recipients.outerjoin(
             contacts,

@@ -22,7 +22,6 @@ LONGEST = 1000
 
 _content = msgspec.json.Decoder(Content)
 _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
-_words = msgspec.json.Decoder(tuple[str, ...])
 
 
 def clean(text: str, most: int = LONGEST) -> str:
@@ -113,3 +112,17 @@ def write_attempt(attempt: Attempt) -> Values:
         "handle": clean(attempt.handle),
         "reason": clean(attempt.reason),
     }
+
+
+def read_attempt(row: AnyRow) -> Attempt:
+    """Return the attempt in a row of its table."""
+    return Attempt(
+        delivery=row.delivery,
+        number=row.number,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+        status=row.status,
+        handle=row.handle,
+        reason=row.reason,
+    )
