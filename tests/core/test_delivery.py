@@ -1,0 +1,72 @@
+import pytest
+
+from router.core.delivery import OPEN, Attempt, Delivery, mask
+from router.core.facts import Device
+from router.core.message import Content, Privacy
+from tests.core.events import NOON, push
+
+
+def delivery(privacy: Privacy = "none") -> Delivery:
+    return Delivery(
+        id="n1-0",
+        notification="n1",
+        rule="chat",
+        step=0,
+        channel="app",
+        contact="c1",
+        address="old-token",
+        due_at=NOON,
+        expires_at=NOON + 60,
+        priority="high",
+        privacy=privacy,
+        collapse="message:7",
+        content=Content(
+            title="T", body="B", data={"a": "b"}, link="l", image="i", sound="s", badge=3
+        ),
+    )
+
+
+def test_a_message_is_the_delivery_to_the_address_as_it_reads_now() -> None:
+    device = Device(platform="fcm_android")
+    message = delivery().address_to(push(), "new-token", device)
+    assert (message.address, message.device) == ("new-token", device)
+    assert (message.title, message.body, message.data) == ("T", "B", {"a": "b"})
+    assert (message.link, message.image, message.sound, message.badge) == ("l", "i", "s", 3)
+    assert (message.priority, message.expires, message.collapse) == ("high", NOON + 60, "message:7")
+    assert (message.kind, message.delivery, message.rule) == ("message", "n1-0", "chat")
+    assert message.notification == push()
+
+
+def test_a_private_message_carries_no_more_of_the_payload_than_it_may() -> None:
+    message = delivery("no_body").address_to(push(), "token")
+    assert message.privacy == "no_body"
+    assert "body" not in message.notification.details
+    assert "hello" not in str(message.notification)
+
+
+def test_only_what_waits_or_is_being_sent_is_open() -> None:
+    assert {"waiting", "sending"} == OPEN
+    assert delivery().state in OPEN
+
+
+def test_an_attempt_is_one_numbered_try() -> None:
+    attempt = Attempt(
+        delivery="n1-0", number=2, started_at=NOON, ended_at=NOON + 1, outcome="retry", status=500
+    )
+    assert (attempt.number, attempt.handle, attempt.reason) == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("", ""),
+        ("1", "…"),
+        ("123456", "…"),
+        ("+4930123456", "+4…56"),
+        ("ann@example.com", "a…@example.com"),
+        ("@example.com", "…@example.com"),
+        ("token-of-a-device", "to…ce"),
+    ],
+)
+def test_a_masked_address_can_be_recognised_but_not_used(address: str, shown: str) -> None:
+    assert mask(address) == shown
