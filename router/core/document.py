@@ -75,8 +75,10 @@ def _tell(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
     at_end = not "".join(lines[mark.line :]).strip()
     if error.context_mark is not None and (at_end or "end of stream" in reason):
         mark = error.context_mark
-    line = lines[mark.line]
-    rest = line[mark.column :]
+    number = min(mark.line, len(lines) - 1)
+    line = lines[number]
+    column = mark.column if number == mark.line else len(line)
+    rest = line[column:]
     if "{{" in line:
         hint = _QUOTE_TEMPLATE
     elif "mapping values" in reason:
@@ -91,8 +93,8 @@ def _tell(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
         hint = "see how the lines around it are indented"
     return Problem(
         file=file,
-        line=mark.line + 1,
-        column=mark.column + 1,
+        line=number + 1,
+        column=column + 1,
         message=f"this is not YAML: {reason}",
         hint=hint,
     )

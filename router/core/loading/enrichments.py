@@ -86,7 +86,7 @@ def _read_template(
         return None
     text = str(node.value).lower() if isinstance(node.value, bool) else node.text
     try:
-        template = compile_template(text, node.inside or node.place)
+        template = compile_template(text.rstrip("\n"), node.inside or node.place)
     except TemplateError as error:
         scope.report.error(node, error.message, span=(error.offset, 1))
         return None
