@@ -7,7 +7,7 @@ place, and the Apprise plugin made of it must hold it exactly once.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import parse_emails, parse_list, parse_phone_no
@@ -23,7 +23,7 @@ LOCAL = frozenset(
 """Schemes that reach this machine, not a person."""
 
 PLACE = re.compile(r"\{(\w+)\}")
-_AUTHORITY = re.compile(r"\s*([A-Za-z0-9+.\-]*)://([^/?#]*)")
+_SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
 
 
 class AddressError(ValueError):
@@ -31,21 +31,16 @@ class AddressError(ValueError):
 
 
 class TemplateError(ValueError):
-    """A URL with `{to}` where an address must not stand."""
+    """A URL that no address may be put into."""
 
 
 def check_template(url: str) -> None:
-    """Raise `TemplateError` unless `{to}` stands in the path or the query of a remote URL."""
-    found = _AUTHORITY.match(url)
+    """Raise `TemplateError` unless a URL names a service that an address may be put to."""
+    found = _SCHEME.match(url)
     if found is None:
         raise TemplateError("url: must start with a scheme, as in json://")
-    scheme, authority = found.groups()
-    if "{to}" not in url:
-        return
-    if "{to}" in authority:
-        raise TemplateError("url: {to} must stand in the path or after ?, not before them")
-    if scheme.lower() in LOCAL:
-        raise TemplateError(f"url: {scheme}:// reaches this machine, not a recipient's address")
+    if "{to}" in url and found[1].lower() in LOCAL:
+        raise TemplateError(f"url: {found[1]}:// reaches this machine, not a recipient's address")
 
 
 def check_address(address: str) -> str:
@@ -66,6 +61,11 @@ def check_single(address: str) -> None:
     for parse in (parse_list, parse_emails, parse_phone_no):
         if len(parse(address)) > 1:
             raise AddressError("the address reads as more than one")
+
+
+def is_host(address: str, url: str) -> bool:
+    """Return whether an address has become the host of a request."""
+    return bool(address) and _bare(urlsplit(url).hostname or "") == _bare(address)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

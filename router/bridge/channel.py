@@ -47,7 +47,8 @@ class AppriseChannel(Channel[S], Generic[S]):
         """Open the channel; raises `TemplateError` for a URL with `{to}` in a wrong place."""
         super().__init__(settings, transport)
         install()
-        check_template(self.template(settings))
+        if template := self.template(settings):
+            check_template(template)
         self._redactor = Redactor(reveal(settings))
         self._passage = Passage(transport, seconds=settings.timeout)
         self._instances = Instances(self._build)
@@ -120,7 +121,7 @@ class AppriseChannel(Channel[S], Generic[S]):
                 )
 
         try:
-            done = await self._passage.take(kind, work, hops)
+            done = await self._passage.take(kind, work, hops, address=address)
         except (AddressError, BuildError):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets

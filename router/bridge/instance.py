@@ -9,8 +9,8 @@ from apprise.exception import AppriseImproperlyConfigured
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.address import AddressError, check_targets
-from router.bridge.installation import make_asset
+from router.bridge.address import AddressError, check_targets, is_host
+from router.bridge.installation import make_asset, tell_speech
 
 KEPT = 512
 """Plugins kept idle; building one by URL costs more than sending through it."""
@@ -57,6 +57,8 @@ def make(build: Build, address: str = "") -> NotifyBase:
     plugin.retry = 0
     if address:
         check_targets(plugin, address, _constants(options, address))
+        if tell_speech(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
+            raise AddressError("the address names a host")
     return plugin
 
 

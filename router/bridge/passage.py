@@ -31,10 +31,18 @@ class Passage:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="plugin")
 
     async def take(
-        self, plugin: type[NotifyBase], work: Callable[[], bool], hops: list[Hop]
+        self,
+        plugin: type[NotifyBase],
+        work: Callable[[], bool],
+        hops: list[Hop],
+        *,
+        address: str = "",
     ) -> bool:
-        """Return whether the plugin says that it sent; its hops are appended as they happen."""
-        trip = Trip(self._transport, seconds=self._seconds, hops=hops)
+        """Return whether the plugin says that it sent; its hops are appended as they happen.
+
+        `address` is a recipient's: no request may go to a host of that name.
+        """
+        trip = Trip(self._transport, seconds=self._seconds, hops=hops, address=address)
         token = TRIP.set(trip)
         try:
             match tell_speech(plugin):  # type: ignore[arg-type]  # the hash of its instances hides the class's own

@@ -83,7 +83,7 @@ def _split(secret: str) -> Iterator[str]:
     yield secret
     if "://" not in secret:
         if ":" in secret:
-            yield from (part for part in secret.split(":") if len(part) >= SHORTEST)
+            yield from (part for part in secret.split(":") if not _is_plain(part))
         return
     try:
         url = urlsplit(secret)

@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 
+from router.bridge.address import AddressError, is_host
 from router.bridge.crossing import crossing, wait
 from router.bridge.hop import Hop
 from router.channel import Request, Response, Transport, TransportError
@@ -15,13 +16,22 @@ class Trip:
     """A send that may take several requests, all within `seconds`."""
 
     def __init__(
-        self, transport: Transport, *, seconds: float, hops: list[Hop] | None = None
+        self,
+        transport: Transport,
+        *,
+        seconds: float,
+        hops: list[Hop] | None = None,
+        address: str = "",
     ) -> None:
-        """Start the clock, on the transport's event loop; `hops` is appended to."""
+        """Start the clock, on the transport's event loop; `hops` is appended to.
+
+        A recipient's `address` names a person: a request to a host of that name is refused.
+        """
         self.hops: list[Hop] = [] if hops is None else hops
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
+        self._address = address
         self._failed: set[tuple[str, str]] = set()
 
     def fetch(self, request: Request) -> Response:
@@ -50,6 +60,8 @@ class Trip:
         return response
 
     async def _send(self, request: Request) -> Response:
+        if is_host(self._address, request.url):
+            raise AddressError("the address names a host")
         left = self._deadline - self._loop.time()
         if left <= 0:
             raise TransportError(TIMED_OUT, sent=False)

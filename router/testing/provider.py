@@ -33,7 +33,8 @@ class Provider:
 
     `async with Provider() as provider:` serves it; `provider.url` is its base URL. `script`
     replies are used up in order, then `answer` (a callable from the request) speaks.
-    `requests` holds every request it read, with the URL as it was asked for.
+    `requests` holds every request it read, with the URL as it was asked for and header names in
+    lower case.
     """
 
     url: str
@@ -78,7 +79,7 @@ class Provider:
         request = Request(
             method=message.method,
             url=f"{message.scheme}://{message.headers.get('Host', '')}{message.raw_path}",
-            headers=dict(message.headers),
+            headers={name.lower(): value for name, value in message.headers.items()},
             body=await message.read(),
         )
         self.requests.append(request)

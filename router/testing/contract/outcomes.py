@@ -116,7 +116,7 @@ class Outcomes(Stage):
 
         assert all(isinstance(one, Delivered) for one in self.run(self.ok.spoken(), scene))
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         status=st.integers(200, 599),
         body=st.binary(max_size=200) | st.sampled_from([b"[]", b"null", b"3", b'{"a":', b'"x"']),

@@ -57,14 +57,25 @@ class Stage:
     protocol: ClassVar[Literal["http", "smtp"]] = "http"
     """What its requests are."""
 
+    checked: ClassVar[object]
+    """The settings as read, once there."""
+    sounded: ClassVar[list[Request]]
+    """What carries a message to the sound address, once there."""
+
     def message(self, **changes: Any) -> Message:  # noqa: ANN401 - any field of a message
         """Return a message to the sound address."""
         return make_message(**{"address": self.address, "device": self.device} | changes)
 
+    def read_settings(self) -> Any:  # noqa: ANN401 - the channel's own class
+        """Return the settings, checked as a rules file's are, once for all tests."""
+        kind = type(self)
+        if "checked" not in vars(kind):
+            kind.checked = PluginSchema(self.channel).convert(self.settings)
+        return kind.checked
+
     def open(self, transport: ScriptedTransport) -> Channel[Any]:
-        """Return the channel over a script, its settings checked as a rules file's are."""
-        schema = PluginSchema(self.channel)
-        channel = self.channel(schema.convert(self.settings), transport)
+        """Return the channel over a script."""
+        channel = self.channel(self.read_settings(), transport)
         transport.carries = getattr(channel, "carries", transport.carries)
         transport.aside = channel.sandbox
         return channel
@@ -102,6 +113,13 @@ class Stage:
             return transport.carried
 
         return self.run(self.ok.spoken(), send)
+
+    def sound(self) -> list[Request]:
+        """Return what carries a message to the sound address, found once for all tests."""
+        kind = type(self)
+        if "sounded" not in vars(kind):
+            kind.sounded = self.carried(self.message())
+        return kind.sounded
 
     @property
     def ok(self) -> Answer:
