@@ -4,8 +4,16 @@ import random
 import time
 from collections.abc import Callable
 
-from router.core.notification import Notification
-from router.queue.ports import Journal, Receipt
+from router.core.notification import DAY, Notification, derive
+from router.core.payload import Json, decode, kept_body, scalar
+from router.queue.ports import Entry, Journal, Receipt
+from router.store.ids import Minter
+
+WINDOW = DAY
+"""Seconds for which the same payload again is a repeat."""
+
+DIGEST_WINDOW = 50.0
+"""The same for a digest that names no messages: an equal one may lawfully follow in a minute."""
 
 
 class Intake:
@@ -20,6 +28,10 @@ class Intake:
         accepted: Callable[[Notification], None] = lambda _: None,
     ) -> None:
         """Accept into a journal, and tell `accepted` of each new notification."""
+        self._journal = journal
+        self._clock = clock
+        self._minter = Minter(dice)
+        self._accepted = accepted
 
     async def accept(self, body: bytes) -> Receipt:
         """Return the receipt of a payload once it is durable; of a repeat, the first one's id.
@@ -27,4 +39,30 @@ class Intake:
         Raises `PayloadError` for a body that is no payload, `JournalUnavailable` when it could
         not be made durable in time.
         """
-        raise NotImplementedError
+        payload = decode(body)
+        now = self._clock()
+        notification = derive(payload, id=self._minter.mint(now), accepted_at=now)
+        entry = Entry(
+            notification=notification,
+            body=kept_body(body, payload),
+            window=window_of(notification),
+        )
+        receipt = await self._journal.append(entry)
+        if not receipt.duplicate:
+            self._accepted(notification)
+        return receipt
+
+
+def window_of(notification: Notification) -> float:
+    """Return the seconds for which the same payload again is a repeat."""
+    if notification.kind != "digest":
+        return WINDOW
+    messages = notification.data.get("messages")
+    is_named = isinstance(messages, list) and messages and all(map(_has_id, messages))
+    return WINDOW if is_named else DIGEST_WINDOW
+
+
+def _has_id(entry: Json) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    return any(isinstance(part, dict) and scalar(part.get("id")) for part in entry.values())

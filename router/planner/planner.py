@@ -1,0 +1,242 @@
+"""Planning: what was accepted, decided by the rules, becomes deliveries."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from router.core.decision import Decision, decide
+from router.core.delivery import Delivery
+from router.core.facts import Contact, Facts
+from router.core.notification import Notification
+from router.core.ruleset import Ruleset
+from router.planner.assembly import Assembly, assemble, lease
+from router.queue.ports import Journal, JournalUnavailable, Plan
+from router.store.errors import StoreUnavailable
+from router.store.world import World
+from router.telemetry import Metrics
+
+MEMORY = 2000
+"""How many accepted notifications wait in memory; more are read back from the journal."""
+
+BATCH = 64
+"""How many notifications are decided with the same reading of the facts."""
+
+BREATH = 8
+"""After so many decisions others get a turn."""
+
+TRIES = 3
+"""A notification whose decision failed so often is undecidable."""
+
+POLL = 5.0
+"""Seconds between two looks at the journal when nothing happens."""
+
+PAUSE = 0.5
+"""Seconds to wait when the database does not answer."""
+
+Decide = Callable[[Notification, Ruleset, Facts, float], Decision]
+
+_log = structlog.get_logger("router.planner")
+
+
+class Handover(Protocol):
+    """The worker as the planner sees it."""
+
+    def room(self, channel: str) -> bool:
+        """Return whether a delivery of the channel can be taken now, overtaking none on disk."""
+
+    def take(self, delivery: Delivery, notification: Notification, contact: Contact | None) -> None:
+        """Send a delivery that is already leased to this process."""
+
+    def wake(self) -> None:
+        """Look for due deliveries: some were just written."""
+
+
+class Planner:
+    """Decides what was accepted, in batches and in order; `run` is its task.
+
+    With no ruleset it holds. A notification that cannot be decided three times is
+    `undecidable`, and the planner goes on. What it has in memory is on disk too: after any
+    trouble, and at the start, it reads the journal.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it works on, and how it is told and seen
+        self,
+        journal: Journal,
+        world: World,
+        rules: Callable[[], Ruleset | None],
+        worker: Handover,
+        *,
+        clock: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
+        decide: Decide = decide,
+    ) -> None:
+        """Plan what a journal holds by the rules in force, and hand over what is due."""
+        self._journal = journal
+        self._world = world
+        self._rules = rules
+        self._worker = worker
+        self._clock = clock
+        self._metrics = metrics
+        self._decide = decide
+        self._offered: deque[Notification] = deque()
+        self._is_behind = True
+        self._failures: Counter[str] = Counter()
+        self._known: Ruleset | None = None
+        self._has_once = True
+        self._awake = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def offer(self, notification: Notification) -> None:
+        """Take a notification that was just accepted; what does not fit is read back later."""
+        if len(self._offered) >= MEMORY:
+            self._is_behind = True
+        if not self._is_behind:
+            self._offered.append(notification)
+        self._idle.clear()
+        self._awake.set()
+
+    def wake(self) -> None:
+        """Look at the journal: the rules changed, or something was put back."""
+        self._is_behind = True
+        self._idle.clear()
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Plan until cancelled, starting with what a crash left unplanned."""
+        while True:
+            self._awake.clear()
+            ruleset = self._rules()
+            batch = await self._next() if ruleset is not None else ()
+            if ruleset is None or not batch:
+                await self._rest(is_idle=ruleset is not None and not self._is_behind)
+                continue
+            step = asyncio.ensure_future(self._plan(batch, ruleset))
+            try:
+                await asyncio.shield(step)
+            except asyncio.CancelledError:
+                await step  # what it leased must be handed over
+                raise
+
+    async def drain(self) -> None:
+        """Return when nothing that was offered is left to plan."""
+        await self._idle.wait()
+
+    async def _next(self) -> Sequence[Notification]:
+        """Return what comes next: from memory, else from the journal if there may be more."""
+        if self._offered:
+            return [self._offered.popleft() for _ in range(min(BATCH, len(self._offered)))]
+        if not self._is_behind:
+            return ()
+        self._is_behind = False
+        try:
+            found = await self._journal.unplanned(after="", limit=BATCH)
+        except JournalUnavailable as fault:
+            await self._step_back(fault)
+            return ()
+        if self._is_behind or len(found) == BATCH:
+            self._forget()
+        known = {notification.id for notification in found}
+        self._offered = deque(each for each in self._offered if each.id not in known)
+        return found
+
+    async def _rest(self, *, is_idle: bool) -> None:
+        if is_idle:
+            self._idle.set()
+        try:
+            async with asyncio.timeout(POLL):
+                await self._awake.wait()
+        except TimeoutError:
+            self._is_behind = True
+
+    async def _step_back(self, fault: Exception) -> None:
+        _log.warning("the database does not answer", fault=str(fault))
+        self._forget()
+        await asyncio.sleep(PAUSE)
+
+    def _forget(self) -> None:
+        """Empty the memory: everything in it is read back from the journal."""
+        self._is_behind = True
+        self._offered.clear()
+
+    async def _plan(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
+        """Plan a batch; whatever goes wrong, it is on disk, and tried again or given up."""
+        try:
+            await self._plan_together(batch, ruleset)
+        except (JournalUnavailable, StoreUnavailable) as fault:
+            await self._step_back(fault)
+        except Exception as fault:  # noqa: BLE001 - one notification must not stop the others
+            if len(batch) > 1:
+                for notification in batch:
+                    await self._plan([notification], ruleset)
+            else:
+                await self._give_up_on(batch[0], f"deciding raised {type(fault).__name__}")
+
+    async def _plan_together(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
+        facts = await self._world.facts(batch, once=self._uses_once(ruleset))
+        assemblies: list[Assembly] = []
+        for number, notification in enumerate(batch, 1):
+            try:
+                assemblies.append(self._assemble(notification, ruleset, facts))
+            except Exception as fault:  # noqa: BLE001 - as above
+                await self._give_up_on(notification, f"deciding raised {type(fault).__name__}")
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        await self._settle(assemblies)
+
+    def _assemble(self, notification: Notification, ruleset: Ruleset, facts: Facts) -> Assembly:
+        began = time.perf_counter()
+        now = self._clock()
+        decision = self._decide(notification, ruleset, facts, now)
+        if self._metrics is not None:
+            self._metrics.decided(decision.matched, time.perf_counter() - began)
+        recipient = facts.recipient(notification.app_id, notification.uid)
+        assembly = assemble(notification, recipient, decision, ruleset, now)
+        facts.fold(decision.effects)
+        return lease(assembly, now, self._worker.room)
+
+    async def _settle(self, assemblies: Sequence[Assembly]) -> None:
+        """Write the plans, and hand over what was leased with them."""
+        settled = await self._journal.settle([assembly.plan for assembly in assemblies])
+        is_something_due = False
+        for assembly in assemblies:
+            plan = assembly.plan
+            if plan.notification in settled.refused:
+                await self._give_up_on(assembly.notification, settled.refused[plan.notification])
+                continue
+            self._failures.pop(plan.notification, None)
+            for handout in assembly.handouts():
+                if handout[0].id in settled.leased:
+                    self._worker.take(*handout)
+            is_something_due |= any(
+                delivery.state in {"waiting", "sending"} and delivery.id not in settled.leased
+                for delivery in plan.deliveries
+            )
+        if is_something_due:
+            self._worker.wake()
+
+    async def _give_up_on(self, notification: Notification, reason: str) -> None:
+        """Try a notification again later, or never again if it fails every time."""
+        _log.error("cannot be planned", notification=notification.id, reason=reason)
+        self._failures[notification.id] += 1
+        if self._failures[notification.id] < TRIES:
+            self._forget()
+            return
+        plan = Plan(
+            notification=notification.id,
+            decided_at=self._clock(),
+            state="undecidable",
+            reason=f"{reason}, {TRIES} times",
+            version="",
+        )
+        await self._journal.settle([plan])
+        del self._failures[notification.id]
+
+    def _uses_once(self, ruleset: Ruleset) -> bool:
+        if ruleset is not self._known:
+            self._known = ruleset
+            self._has_once = any(step.once_per for rule in ruleset.rules for step in rule.send)
+        return self._has_once
