@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from email import message_from_bytes
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -10,11 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from router.channel import Channel, Request
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected
+from router.channel import Request
+from router.core.outcome import Delivered, Rejected
 from router.testing.contract.stage import Stage
-from router.testing.script import ScriptedTransport, hosts
+from router.testing.script import hosts
 
 HOSTILE = (
     "",
@@ -66,13 +64,8 @@ class Addresses(Stage):
         self._prove(address)
 
     def _prove(self, address: str) -> None:
-        async def scene(
-            channel: Channel[Any], transport: ScriptedTransport
-        ) -> tuple[Outcome, list[Request]]:
-            message: Message = self.message(address=address)
-            return await channel.send(message), transport.carried
-
-        outcome, carried = self.run(self.ok.spoken(), scene)
+        message = self.message(address=address)
+        outcome, carried = self.witness(self.ok.spoken(), message)
         assert isinstance(outcome, Delivered | Rejected), outcome
         assert len(carried) <= 1, carried
         assert len(carried) == isinstance(outcome, Delivered)

@@ -80,21 +80,10 @@ class Outcomes(Stage):
         assert isinstance(outcome, Unknown), outcome
 
     def test_the_sandbox_takes_every_message(self) -> None:
-        def answer(channel: Channel[Any]) -> None:
-            transport.line = channel.sandbox
-
-        transport = ScriptedTransport(None)
-
-        async def send() -> object:
-            channel = self.open(transport)
-            answer(channel)
-            try:
-                return await channel.send(self.message())
-            finally:
-                await channel.aclose()
-
-        assert isinstance(asyncio.run(send()), Delivered)
-        assert transport.carried
+        channel, _ = self.share()
+        outcome, carried = self.witness(channel.sandbox, self.message())
+        assert isinstance(outcome, Delivered), outcome
+        assert carried
 
     def test_a_send_can_be_called_off_and_the_next_one_works(self) -> None:
         async def scene(channel: Channel[Any], transport: ScriptedTransport) -> object:

@@ -1,6 +1,5 @@
 """No secret shows in an outcome, a log line, a repr, or a recorded request."""
 
-import asyncio
 import logging
 from typing import Any
 
@@ -53,7 +52,7 @@ class Secrecy(Stage):
             finally:
                 await channel.aclose()
 
-        asyncio.run(send())
+        self.runner.run(send())
         assert recorded
         for exchange in recorded:
             request = exchange.request

@@ -57,6 +57,10 @@ class Stage:
     protocol: ClassVar[Literal["http", "smtp"]] = "http"
     """What its requests are."""
 
+    runner: ClassVar[asyncio.Runner]
+    """Runs every test of the class."""
+    shared: ClassVar[tuple[Channel[Any], ScriptedTransport]]
+    """The channel that plain sends go through, once open."""
     checked: ClassVar[object]
     """The settings as read, once there."""
     sounded: ClassVar[list[Request]]
@@ -73,6 +77,19 @@ class Stage:
             kind.checked = PluginSchema(self.channel).convert(self.settings)
         return kind.checked
 
+    @classmethod
+    def setup_class(cls) -> None:
+        """Start the loop that all tests of the class share."""
+        cls.runner = asyncio.Runner()
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """Close what the tests shared, and the loop."""
+        if "shared" in vars(cls):
+            cls.runner.run(cls.shared[0].aclose())
+            del cls.shared
+        cls.runner.close()
+
     def open(self, transport: ScriptedTransport) -> Channel[Any]:
         """Return the channel over a script."""
         channel = self.channel(self.read_settings(), transport)
@@ -80,20 +97,36 @@ class Stage:
         transport.aside = channel.sandbox
         return channel
 
+    def share(self) -> tuple[Channel[Any], ScriptedTransport]:
+        """Return the one channel of the class that plain sends go through."""
+        kind = type(self)
+        if "shared" not in vars(kind):
+            transport = ScriptedTransport(None)
+            kind.shared = self.open(transport), transport
+        return kind.shared
+
     def play(self, line: Line | Callable[[Request], Line], message: Message) -> Outcome:
         """Return what comes of a message when the provider answers so."""
+        return self.witness(line, message)[0]
 
-        async def send(channel: Channel[Any], _: ScriptedTransport) -> Outcome:
-            return await channel.send(message)
+    def witness(
+        self, line: Line | Callable[[Request], Line], message: Message
+    ) -> tuple[Outcome, list[Request]]:
+        """Return what comes of a message, and the requests that carried it."""
 
-        return self.run(line, send)
+        async def send() -> tuple[Outcome, list[Request]]:
+            channel, transport = self.share()
+            transport.line, transport.carried = line, []
+            return await channel.send(message), transport.carried
+
+        return self.runner.run(send())
 
     def run(
         self,
         line: Line | Callable[[Request], Line],
         scene: Callable[[Channel[Any], ScriptedTransport], Awaitable[T]],
     ) -> T:
-        """Play a scene with the channel open, and close it."""
+        """Play a scene with a channel of its own, and close it."""
 
         async def staged() -> T:
             transport = ScriptedTransport(line)
@@ -103,16 +136,11 @@ class Stage:
             finally:
                 await channel.aclose()
 
-        return asyncio.run(staged())
+        return self.runner.run(staged())
 
     def carried(self, message: Message) -> list[Request]:
         """Return the requests that would carry a message that the provider takes."""
-
-        async def send(channel: Channel[Any], transport: ScriptedTransport) -> list[Request]:
-            await channel.send(message)
-            return transport.carried
-
-        return self.run(self.ok.spoken(), send)
+        return self.witness(self.ok.spoken(), message)[1]
 
     def sound(self) -> list[Request]:
         """Return what carries a message to the sound address, found once for all tests."""
