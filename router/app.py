@@ -85,7 +85,10 @@ class Router:
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics = Metrics()
         self.rulebook = Rulebook(
-            environment.rules, kept=Rulesets(database), sandbox=environment.sandbox
+            environment.rules,
+            kept=Rulesets(database),
+            metrics=self.metrics,
+            sandbox=environment.sandbox,
         )
         journal = SqlJournal(database)
         log = Log(database)

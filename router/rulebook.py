@@ -17,6 +17,7 @@ from router.core.loading import Loaded, load
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets, StoredRules
+from router.telemetry import Metrics
 
 OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 
@@ -84,12 +85,14 @@ class Rulebook:
         path: Path,
         *,
         kept: Rulesets,
+        metrics: Metrics,
         sandbox: bool,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Have no rules yet; `start` reads them."""
         self._path = path
         self._kept = kept
+        self._metrics = metrics
         self._clock = clock
         self._sandbox = sandbox
         self._plugins: Mapping[str, ChannelSchema] = {}
@@ -155,6 +158,7 @@ class Rulebook:
                 log("rules", problem=str(problem))
             ruleset = read.loaded.ruleset
             self.current = ruleset is not None and self._put_in_force(ruleset)
+            self._metrics.reloaded(ok=self.current)
             if self.current and ruleset is not None:
                 await self._keep(ruleset.version, read.text)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
