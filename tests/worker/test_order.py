@@ -35,7 +35,7 @@ async def act(plans: list[Planned], slots: int, kind: type[Scripted]) -> None:
         check_end(name, stage.queue.deliveries[name].state, stage.tries(name), channel)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plans=PLANS, slots=st.integers(1, 6), kind=st.sampled_from([Scripted, Collapsing]))
 def test_slots_lanes_and_order_are_kept_and_everything_ends(
     plans: list[Planned], slots: int, kind: type[Scripted]

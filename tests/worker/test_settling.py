@@ -156,6 +156,67 @@ def test_what_cannot_be_read_is_handed_back_and_the_others_are_sent() -> None:
     play(scene())
 
 
+def test_when_nothing_can_be_read_everything_is_handed_back_and_comes_again() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open()
+        deliveries = [stage.plan(f"a{number}") for number in range(10)]
+        stage.queue.unreadable = set(deliveries)
+        await stage.run(5)
+        assert channel.sent == []
+
+        stage.queue.unreadable = set()
+        await stage.run(5)
+        assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
+        assert {row.handouts for row in stage.queue.deliveries.values()} == {1}
+
+    play(scene())
+
+
+def test_what_waits_in_memory_is_not_sent_once_its_lease_is_over() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(rate="6/m")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(0.1)
+        deliveries = [stage.plan(f"a{number}", handed=True) for number in range(8)]
+        await asyncio.sleep(1)
+        stage.queue.down = True
+        await asyncio.sleep(120)
+        assert len(channel.sent) == 3
+
+        stage.queue.down = False
+        await asyncio.sleep(120)
+        assert channel.order == deliveries
+        assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_a_fault_of_our_own_is_told_and_the_delivery_comes_again() -> None:
+    async def scene() -> None:
+        faults = [ZeroDivisionError()]
+
+        def loaded_dice() -> float:
+            if faults:
+                raise faults.pop()
+            return 0.5
+
+        stage = Stage(dice=loaded_dice)
+        channel = stage.open()
+        delivery = stage.plan()
+        with capture_logs() as lines:
+            await stage.run(40)
+
+        assert stage.state(delivery)[0] == "delivered"
+        assert len(channel.sent) == 2
+        assert "could not tell what follows" in [line["event"] for line in lines]
+
+    play(scene())
+
+
 def test_the_worker_survives_a_queue_that_fails_at_every_step() -> None:
     async def scene() -> None:
         stage = Stage()
