@@ -180,6 +180,7 @@ async def serve(
         try:
             await server.listening.wait()
             await router.start()
+            _log.info("serving", host=environment.host, port=listener.getsockname()[1])
             if started is not None:
                 await started(Running(listener.getsockname()[1], server.stop))
         except BaseException:

@@ -28,6 +28,9 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
 _DEEPEST: Final = 8
 
+_TALKATIVE: Final = ("alembic", "uvicorn")
+"""Libraries whose progress nobody needs to read; their warnings are."""
+
 _INSTANT: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.02, 0.1)
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5)
 _SLOW: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -59,13 +62,15 @@ def configure_logging(level: str, form: LogFormat, stream: TextIO | None = None)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_colours, *shared],
             processors=[remove_meta, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             *shared,
@@ -75,6 +80,14 @@ def configure_logging(level: str, form: LogFormat, stream: TextIO | None = None)
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _drop_colours(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Return the event without uvicorn's second copy of the text, made for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def redact(

@@ -16,8 +16,9 @@ SHORTEST = 6
 
 _HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _PARAMETERS = re.compile(
-    r"(?i)([?&;](?:[\w-]*(?:auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
+    r"(?i)((?:^|[?&;])(?:[\w-]*(?:assertion|auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
 )
+_ORIGIN = re.compile(r"\w+://[^/?#]*")
 _USER = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9]{0,15}")
@@ -56,8 +57,13 @@ class Redactor:
         return text if self._known is None else self._known.sub(MASK, text)
 
     def url(self, url: str) -> str:
-        """Return a URL with secrets, user and telling parameters masked."""
-        return self.text(_PARAMETERS.sub(rf"\1{MASK}", _USER.sub(MASK, url)))
+        """Return a URL with secrets, user and telling parameters masked; the host stays."""
+        found = _ORIGIN.match(url)
+        origin = found.group() if found else ""
+        if origin and self._known is not None and self._known.fullmatch(url):
+            return f"{_USER.sub(MASK, origin)}/{MASK}"
+        rest = _PARAMETERS.sub(rf"\1{MASK}", url[len(origin) :])
+        return _USER.sub(MASK, origin) + self.text(rest)
 
     def request(self, request: Request) -> Request:
         """Return a request as a person may see it."""
@@ -74,8 +80,9 @@ class Redactor:
         )
 
     def body(self, body: bytes) -> bytes:
-        """Return a body with the secrets masked; bytes that are no text stay as they are."""
-        return self.text(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        """Return a body with secrets and telling form fields masked; what is no text stays."""
+        text = _PARAMETERS.sub(rf"\1{MASK}", body.decode(errors="surrogateescape"))
+        return self.text(text).encode(errors="surrogateescape")
 
 
 def _split(secret: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from email import message_from_bytes, policy
 
 import aiohttp
 import click
@@ -16,7 +17,7 @@ from router.store.log import Timeline
 _SETTLED = frozenset({"delivered", "partial", "undelivered", "dropped", "undecidable"})
 _AS_IT_SHOULD = frozenset({"delivered", "dropped"})
 _PATIENCE = 20.0
-_WIDTH = 160
+_WIDTH = 480
 
 
 async def feed(session: aiohttp.ClientSession, exchanges: Callable[[], Sequence[Exchange]]) -> bool:
@@ -86,12 +87,22 @@ def _show(name: str, timeline: Timeline, exchanges: Sequence[Exchange]) -> None:
         for exchange in exchanges:
             if exchange.delivery == sent.id:
                 click.echo("\n".join(f"      {line}" for line in show_request(exchange)))
-    click.echo(f"  = {what.state}{': ' + what.reason if what.reason else ''}\n")
+    click.echo(f"  = {what.reason or what.state}\n")
 
 
 def show_request(exchange: Exchange) -> list[str]:
     """Return a recorded request as lines for people: method and URL, and its body cut short."""
     request = exchange.request
-    body = request.body.decode(errors="replace").replace("\n", " ")
-    shown = body if len(body) <= _WIDTH else body[: _WIDTH - 1] + "…"
+    body = (
+        _letter(request.body) if request.method == "SMTP" else request.body.decode(errors="replace")
+    )
+    line = " ".join(body.split())
+    shown = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
     return [f"{request.method} {request.url}", *([f"  {shown}"] if shown else [])]
+
+
+def _letter(content: bytes) -> str:
+    """Return what a mail says to a reader: its addressee, subject and text."""
+    mail = message_from_bytes(content, policy=policy.default)
+    text = mail.get_body(("plain", "html"))
+    return f"To: {mail['To']} · Subject: {mail['Subject']} · {text.get_content() if text else ''}"
