@@ -14,7 +14,7 @@ from router.core import operation
 from router.core.errors import suggest
 from router.core.filters import FILTERS, LIMIT, key, text
 
-NODES = 500
+NODES = 250
 DEPTH = 32
 
 Names = Mapping[str, object]
