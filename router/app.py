@@ -100,13 +100,17 @@ class Router:
             names=lambda: self.rulebook.channels,
         )
         self._planner = Planner(
-            journal, World(database), lambda: self.rulebook.ruleset, self._worker
+            journal,
+            World(database),
+            lambda: self.rulebook.ruleset,
+            self._worker,
+            metrics=self.metrics,
         )
         self.rulebook.on_change(self._planner.wake)
         self.site = build_site(
             Site(
                 environment=environment,
-                intake=Intake(journal, accepted=self._planner.offer),
+                intake=Intake(journal, accepted=self._planner.offer, metrics=self.metrics),
                 database=database,
                 recipients=Recipients(database),
                 log=log,

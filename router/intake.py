@@ -4,10 +4,12 @@ import random
 import time
 from collections.abc import Callable
 
+from router.core.errors import PayloadError
 from router.core.notification import DAY, Notification, derive
 from router.core.payload import Json, decode, kept_body, scalar
-from router.queue.ports import Entry, Journal, Receipt
+from router.queue.ports import Entry, Journal, JournalUnavailable, Receipt
 from router.store.ids import Minter
+from router.telemetry import Metrics
 
 WINDOW = DAY
 """Seconds for which the same payload again is a repeat."""
@@ -26,9 +28,11 @@ class Intake:
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
         accepted: Callable[[Notification], None] = lambda _: None,
+        metrics: Metrics | None = None,
     ) -> None:
         """Accept into a journal, and tell `accepted` of each new notification."""
         self._journal = journal
+        self._metrics = metrics
         self._clock = clock
         self._minter = Minter(dice)
         self._accepted = accepted
@@ -39,7 +43,12 @@ class Intake:
         Raises `PayloadError` for a body that is no payload, `JournalUnavailable` when it could
         not be made durable in time.
         """
-        payload = decode(body)
+        began = time.perf_counter()
+        try:
+            payload = decode(body)
+        except PayloadError:
+            self._count("", "", "invalid", began)
+            raise
         now = self._clock()
         notification = derive(payload, id=self._minter.mint(now), accepted_at=now)
         entry = Entry(
@@ -47,10 +56,20 @@ class Intake:
             body=kept_body(body, payload),
             window=window_of(notification),
         )
-        receipt = await self._journal.append(entry)
+        try:
+            receipt = await self._journal.append(entry)
+        except JournalUnavailable:
+            self._count(notification.feed, notification.kind, "unavailable", began)
+            raise
+        result = "duplicate" if receipt.duplicate else "accepted"
+        self._count(notification.feed, notification.kind, result, began)
         if not receipt.duplicate:
             self._accepted(notification)
         return receipt
+
+    def _count(self, feed: str, kind: str, result: str, began: float) -> None:
+        if self._metrics is not None:
+            self._metrics.accepted(feed, kind, result, time.perf_counter() - began)
 
 
 def window_of(notification: Notification) -> float:
