@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
 from router.core.errors import PayloadError
 from router.core.notification import Notification
 from router.queue.ports import Entry, Receipt
-from router.store.dialect import insert_new, insert_or
+from router.store.dialect import insert_or
 from router.store.rows import read_notification, seen_key, write_notification
-from router.store.tables import apps, is_unplanned, notifications, payloads, seen
+from router.store.tables import is_unplanned, notifications, payloads, seen
 from router.store.writer import Operation, Rank
 
 WAITING = 10_000
@@ -20,6 +20,8 @@ _expired = seen.c.expires_at <= bindparam("now")
 _known = select(seen.c.key, seen.c.notification).where(
     seen.c.key.in_(bindparam("keys", expanding=True))
 )
+_add_notification = insert(notifications)
+_add_payload = insert(payloads)
 _unplanned = (
     select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
     .join(payloads, payloads.c.notification == notifications.c.id)
@@ -57,15 +59,9 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
     }
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
     if fresh:
+        connection.execute(_add_notification, [write_notification(e.notification) for e in fresh])
         connection.execute(
-            insert_new(connection, apps),
-            [{"app_id": a} for a in sorted({e.notification.app_id for e in fresh})],
-        )
-        connection.execute(
-            insert(notifications), [write_notification(e.notification) for e in fresh]
-        )
-        connection.execute(
-            insert(payloads), [{"notification": e.notification.id, "body": e.body} for e in fresh]
+            _add_payload, [{"notification": e.notification.id, "body": e.body} for e in fresh]
         )
     return [
         Receipt(id=holders[key], duplicate=holders[key] != entry.notification.id)

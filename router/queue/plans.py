@@ -30,6 +30,7 @@ _busy = union_all(
         is_waiting, _in_lanes, deliveries.c.due_at <= bindparam("now")
     ),
 )
+_add_delivery = insert(deliveries)
 _decision: dict[str, BindParameter[Any]] = {
     name: bindparam(f"new_{name}")
     for name in ("state", "reason", "decided_at", "version", "matched")
@@ -86,7 +87,7 @@ def _write_deliveries(connection: Connection, plans: Sequence[Plan]) -> set[str]
         ):
             busy.add(lane)
         rows.append(row)
-    connection.execute(insert(deliveries), rows)
+    connection.execute(_add_delivery, rows)
     return late
 
 

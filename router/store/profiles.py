@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from router.core.facts import Contact, Device, Recipient, Scalar
 from router.store.change import Change
-from router.store.dialect import insert_new, insert_or
+from router.store.dialect import insert_or
+from router.store.distinct import select_distinct
 from router.store.errors import AppUnclear
 from router.store.rows import AnyRow, Values
-from router.store.tables import apps, contacts, recipients
+from router.store.tables import contacts, notifications, recipients
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ _known: Select[Any] = (
     )
     .order_by(recipients.c.uid, contacts.c.seen_at, contacts.c.id)
 )
+
+_apps = (select_distinct(recipients.c.app_id), select_distinct(notifications.c.app_id))
 
 
 def read_recipients(
@@ -86,8 +89,9 @@ def _read_person(row: AnyRow, app_id: str, addresses: Iterable[Contact]) -> Reci
 
 
 def known_apps(connection: Connection) -> list[str]:
-    """Return every app a payload or a recipient ever named."""
-    return list(connection.execute(select(apps.c.app_id).order_by(apps.c.app_id)).scalars())
+    """Return every app that a payload or a recipient names."""
+    named = {app for query in _apps for app in connection.execute(query).scalars()}
+    return sorted(named)
 
 
 def resolve_app(connection: Connection, app_id: str | None) -> str:
@@ -102,7 +106,6 @@ def resolve_app(connection: Connection, app_id: str | None) -> str:
 
 def save(connection: Connection, recipient: Recipient) -> None:
     """Write what is known of a recipient, contacts apart."""
-    connection.execute(insert_new(connection, apps), {"app_id": recipient.app_id})
     connection.execute(insert_or(connection, recipients, _replace), _row(recipient))
 
 

@@ -26,6 +26,8 @@ _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
 
 def clean(text: str, most: int = LONGEST) -> str:
     """Return a text that any database can hold: no NUL, no half of a pair, no endless tail."""
+    if len(text) <= most and text.isascii() and "\0" not in text:
+        return text
     whole = text[:most].encode("utf-8", "replace").decode()
     return whole.replace("\0", "\ufffd")
 

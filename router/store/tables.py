@@ -58,6 +58,7 @@ notifications = Table(
     Column("decided_at", Double),
     Column("version", Text, nullable=False, server_default=""),
     Column("matched", LargeBinary, nullable=False, server_default=""),
+    Index("notifications_app", "app_id", "id"),
 )
 """What was accepted; `matched` is a JSON list of rule names."""
 
@@ -153,9 +154,6 @@ attempts = Table(
     sqlite_with_rowid=False,
 )
 """Each try of a delivery; a try that did not count shares its number with the next."""
-
-apps = Table("apps", metadata, Column("app_id", Text, primary_key=True), sqlite_with_rowid=False)
-"""Every app that a payload or a recipient named."""
 
 recipients = Table(
     "recipients",

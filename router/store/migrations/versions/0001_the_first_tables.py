@@ -53,6 +53,7 @@ def _make_journal() -> None:
         _column("version", server_default=""),
         _column("matched", sa.LargeBinary, server_default=""),
     )
+    op.create_index("notifications_app", "notifications", ["app_id", "id"])
     _partial("notifications_unplanned", "notifications", "id", where="state = 'accepted'")
     _partial("notifications_undecidable", "notifications", "id", where="state = 'undecidable'")
     op.create_table("payloads", _key("notification"), _column("body", sa.LargeBinary))
@@ -137,7 +138,6 @@ def _make_queue() -> None:
 
 
 def _make_registry() -> None:
-    op.create_table("apps", _key("app_id", sa.Text), sqlite_with_rowid=False)
     op.create_table(
         "recipients",
         _key("app_id", sa.Text),
@@ -179,7 +179,7 @@ def _make_registry() -> None:
 def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
-        *("rulesets", "contacts", "recipients", "apps", "holds", "once", "attempts", "deliveries"),
+        *("rulesets", "contacts", "recipients", "holds", "once", "attempts", "deliveries"),
         *("seen", "payloads", "notifications"),
     ):
         op.drop_table(table)
