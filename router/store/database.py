@@ -165,8 +165,12 @@ def _open_line(url: URL, readers: AsyncEngine) -> Line:
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver has
     connection.isolation_level = None  # the driver shall begin nothing by itself
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()  # it is in no pool yet, so nobody else would
+        raise
     cursor.close()
 
 
