@@ -56,9 +56,13 @@ class RouterProcess:
         except (urllib.error.URLError, OSError):
             return False
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self.send(number)
         return self._process.wait(timeout=PATIENCE)
 
     def kill(self) -> None:
