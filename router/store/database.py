@@ -1,9 +1,10 @@
 """The database: connections to read, and the one connection that writes."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -179,12 +180,24 @@ def _begin(connection: Connection) -> None:
 
 
 async def _stamp(engine: AsyncEngine, url: URL) -> str | None:
-    """Return the revision a database has; None when it has no tables of ours."""
+    """Return the revision a database has; None when it has no tables of ours.
+
+    A file is looked into without the asyncio driver, whose thread dies noisily when it cannot
+    be opened.
+    """
     try:
+        if is_sqlite(url):
+            return await asyncio.to_thread(_read_stamp_of_file, url)
         async with engine.connect() as connection:
             return await connection.run_sync(_read_stamp)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnusable(f"{_name(url)} cannot be opened: {_said(error)}") from error
+
+
+def _read_stamp_of_file(url: URL) -> str | None:
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool)
+    with engine.connect() as connection:
+        return _read_stamp(connection)
 
 
 def _read_stamp(connection: Connection) -> str | None:
