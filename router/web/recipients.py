@@ -20,6 +20,7 @@ from router.store.recipients import Recipients
 from router.web.document import described
 from router.web.problems import Refused
 from router.web.reading import read_body, read_query
+from router.web.rules import Rulebook
 
 
 class AppChoice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -133,7 +134,7 @@ async def change_recipient(
     uid: FromPath[str],
     body: RawBody,
     recipients: NamedDependency[Recipients],
-    contact_kinds: NamedDependency[Collection[str]],
+    rulebook: NamedDependency[Rulebook],
     request: Request[None, None, State],
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
@@ -147,7 +148,7 @@ async def change_recipient(
         opt_outs=asked.opt_outs,
     )
     app_id = _app(request, asked.app_id)
-    _check(uid, app_id, change, contact_kinds)
+    _check(uid, app_id, change, rulebook.contact_kinds)
     return _view(await recipients.put(uid, change, app_id))
 
 
@@ -233,7 +234,8 @@ def _check(uid: str, app_id: str | None, change: Change, kinds: Collection[str])
 
 
 def _kind_faults(change: Change, known: Collection[str]) -> Iterator[Fault]:
-    for kind in change.contacts or {}:
+    """Yield the kinds that no plugin sends to; before plugins are loaded nobody can tell."""
+    for kind in (change.contacts or {}) if known else ():
         if kind not in known and kind != DEVICE_KIND:
             remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
             yield Fault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")

@@ -1,7 +1,7 @@
 """`/v1/rules`: what is in force, what is wrong with the file, and why a payload goes where."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -38,6 +38,10 @@ class Rulebook(Protocol):
     @property
     def channels(self) -> Mapping[str, ChannelSpec]:
         """Return the channels in force by name."""
+
+    @property
+    def contact_kinds(self) -> Collection[str]:
+        """Return the kinds of address some plugin sends to; none before plugins are loaded."""
 
     async def reload(self) -> Sequence[Problem]:
         """Read the file again; with an error among its problems nothing changes."""

@@ -1,6 +1,6 @@
 """The site: everything the router answers over HTTP, put together."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -30,8 +30,7 @@ from router.web.webhook import MOST, PATH, Intake, Webhook
 class Site(Struct, frozen=True, kw_only=True):
     """What the site needs of the rest of the router.
 
-    `contact_kinds` are the kinds of address that some plugin sends to; `exposition` gives the
-    metrics as Prometheus reads them.
+    `exposition` gives the metrics as Prometheus reads them.
     """
 
     environment: Environment
@@ -41,7 +40,6 @@ class Site(Struct, frozen=True, kw_only=True):
     log: Log
     dead_letters: DeadLetters
     rulebook: Rulebook
-    contact_kinds: Collection[str]
     exposition: Callable[[], bytes]
 
 
@@ -76,7 +74,6 @@ def _build_pages(site: Site) -> Litestar:
         "dead_letters": site.dead_letters,
         "rulebook": site.rulebook,
         "database": site.database,
-        "contact_kinds": site.contact_kinds,
         "exposition": site.exposition,
     }
     return Litestar(

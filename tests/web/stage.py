@@ -1,29 +1,34 @@
 """A site on a real database in a folder of the test, and clients that talk to it."""
 
-import socket
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
-import uvicorn
 from litestar.types import ASGIApp
 from msgspec import Struct
 
-from router.core.errors import Problem
+from router.channel import Channel, Request, Response, Settings, TransportError
 from router.core.notification import derive
 from router.core.payload import decode
-from router.core.ruleset import ChannelSpec, Ruleset
+from router.core.ruleset import ChannelSpec
 from router.intake import Intake
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable, Receipt
+from router.registry.schema import PluginSchema
+from router.rulebook import Rulebook
 from router.settings import read_environment
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
 from router.store.recipients import Recipients
+from router.store.rulesets import Rulesets
+from router.telemetry import Metrics
 from router.web import webhook
+from router.web.server import Server, listen
 from router.web.site import Site, build_site
 
 OPERATOR = "operator-0123456789abcdef"
@@ -35,8 +40,21 @@ LIVE = {
     "ROUTER_API_KEYS": KEYS,
 }
 SANDBOX = {"ROUTER_SANDBOX": "true"}
+RULES = """
+version: 1
+timezone: UTC
+channels:
+  mail: {plugin: letters, sender: ann}
+  text: {plugin: texts}
+rules:
+  - name: calls
+    when: {type: call}
+    send: [text]
+  - name: messages
+    when: {kind: message}
+    send: [mail]
+"""
 ADDRESS = "http://127.0.0.1:8000"
-KINDS = frozenset({"email", "sms", "push"})
 
 
 class Memory:
@@ -65,22 +83,43 @@ class Broken:
         raise ZeroDivisionError("hunter2")
 
 
-class Rules:
-    """A rulebook that reads what the test lays before it."""
+class Nowhere:
+    """A way out that nothing takes."""
 
-    def __init__(self, ruleset: Ruleset | None = None) -> None:
-        self.ruleset = ruleset
-        self.problems: tuple[Problem, ...] = ()
-        self.current = ruleset is not None
-        self.channels: Mapping[str, ChannelSpec] = ruleset.channels if ruleset else {}
-        self.on_disk: Ruleset | tuple[Problem, ...] = ()
+    live = False
 
-    async def reload(self) -> tuple[Problem, ...]:
-        if isinstance(self.on_disk, Ruleset):
-            self.ruleset, self.problems, self.current = self.on_disk, (), True
-        else:
-            self.problems, self.current = self.on_disk, False
-        return self.problems
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
+        raise TransportError("nothing is sent here", sent=False)
+
+
+class MailSettings(Settings, frozen=True):
+    """Settings of the channel the tests know."""
+
+    sender: str = ""
+
+
+class Mail(Channel[MailSettings]):
+    """A channel that sends to the contacts of kind email."""
+
+    name = "letters"
+    Settings = MailSettings
+    address_kind = "email"
+
+
+class TextSettings(Settings, frozen=True):
+    """Settings of the other channel the tests know."""
+
+
+class Text(Channel[TextSettings]):
+    """A channel that sends to the contacts of kind sms."""
+
+    name = "texts"
+    Settings = TextSettings
+    address_kind = "sms"
+
+
+CHANNELS: dict[str, type[Channel[Any]]] = {"letters": Mail, "texts": Text}
+SCHEMAS = {name: PluginSchema(channel) for name, channel in CHANNELS.items()}
 
 
 class Stage(Struct, kw_only=True):
@@ -88,7 +127,8 @@ class Stage(Struct, kw_only=True):
 
     app: ASGIApp
     site: Site
-    rules: Rules
+    rulebook: Rulebook
+    file: Path
 
     def client(self, key: str = "", **headers: str) -> httpx.AsyncClient:
         if key:
@@ -102,10 +142,14 @@ async def open_stage(
     environ: Mapping[str, str] = LIVE,
     *,
     intake: webhook.Intake | None = None,
-    ruleset: Ruleset | None = None,
+    rules: str | None = None,
 ) -> AsyncIterator[Stage]:
+    """Open a site; without `rules` there is no rules file, and none in force."""
+    file = folder / "rules.yaml"
+    if rules is not None:
+        file.write_text(rules)
     database = await Database.open(f"sqlite+aiosqlite:///{folder}/router.db", migrate=True)
-    rules = Rules(ruleset)
+    rulebook = Rulebook(file, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
     site = Site(
         environment=read_environment(environ)[0],
         intake=intake or Intake(SqlJournal(database)),
@@ -113,14 +157,19 @@ async def open_stage(
         recipients=Recipients(database),
         log=Log(database),
         dead_letters=DeadLetters(database),
-        rulebook=rules,
-        contact_kinds=KINDS,
+        rulebook=rulebook,
         exposition=lambda: b"router_example 1.0\n",
     )
     try:
-        yield Stage(app=build_site(site), site=site, rules=rules)
+        await rulebook.start(SCHEMAS, open_channel)
+        yield Stage(app=build_site(site), site=site, rulebook=rulebook, file=file)
     finally:
+        await rulebook.aclose()
         await database.close()
+
+
+def open_channel(spec: ChannelSpec) -> Channel[Any]:
+    return CHANNELS[spec.plugin](spec.settings, Nowhere())
 
 
 def connect(app: ASGIApp, **headers: str) -> httpx.AsyncClient:
@@ -131,16 +180,15 @@ def connect(app: ASGIApp, **headers: str) -> httpx.AsyncClient:
 @asynccontextmanager
 async def serve(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve the app on a free loopback port, as the router does."""
-    config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None)
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    await server.startup(sockets=[listener])
+    listener = listen("127.0.0.1", 0)
+    server = Server(app, grace=1)
+    serving = asyncio.create_task(server.serve([listener]))
+    await server.listening.wait()
     try:
         yield listener.getsockname()
     finally:
-        await server.shutdown(sockets=[listener])
+        server.stop()
+        await serving
 
 
 def basic(user: str = "cometchat", password: str = "orange") -> dict[str, str]:

@@ -62,10 +62,11 @@ async def test_every_parameter_of_a_path_is_declared(stage: Stage) -> None:
 async def test_lists_declare_their_filters(stage: Stage) -> None:
     found = await document(stage)
     names = [p["name"] for p in found["paths"]["/v1/notifications"]["get"]["parameters"]]
-    assert names == [
-        *("state", "feed", "kind", "recipient", "appId", "since", "until"),
-        *("limit", "cursor"),
-    ]
+    assert names[-2:] == ["limit", "cursor"]
+    assert set(names[:-2]) == {
+        *("state", "feed", "kind"),
+        *("recipient", "appId", "since", "until"),
+    }
     limit = found["paths"]["/v1/deliveries"]["get"]["parameters"][-2]["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 200, 50)
 

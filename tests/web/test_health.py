@@ -1,0 +1,72 @@
+"""What an orchestrator asks."""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from router.store.database import Database
+from router.store.errors import StoreUnavailable
+from router.web import health
+from router.web.site import build_site
+from tests.web.stage import RULES, Stage, connect
+
+
+class Silent(Database):
+    """A database that never answers."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def check(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Gone(Silent):
+    """A database that cannot be read."""
+
+    async def check(self) -> None:
+        raise StoreUnavailable("hunter2")
+
+
+async def test_a_process_that_answers_is_live(stage: Stage) -> None:
+    answer = await stage.client().get("/health/live")
+    assert (answer.status_code, answer.json()) == (200, {"message": "live"})
+
+
+async def test_without_rules_it_is_not_ready(stage: Stage) -> None:
+    answer = await stage.client().get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "message": "service unavailable",
+        "detail": "not ready; see `problems`",
+        "problems": [
+            {"path": "rules", "reason": "none are in force; payloads are accepted and held"}
+        ],
+    }
+
+
+async def test_with_rules_it_is_ready(stage: Stage) -> None:
+    stage.file.write_text(RULES)
+    await stage.rulebook.reload()
+    answer = await stage.client().get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"message": "ready"})
+
+
+async def test_without_its_database_it_is_live_and_not_ready(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.01)
+    for database in (Silent(), Gone()):
+        client = connect(build_site(replace(stage.site, database=database)))
+        assert (await client.get("/health/live")).status_code == 200
+        answer = await client.get("/health/ready")
+        assert answer.status_code == 503
+        assert [problem["path"] for problem in answer.json()["problems"]] == ["database", "rules"]
+        assert "hunter2" not in answer.text
+
+
+async def test_metrics_are_what_prometheus_reads(stage: Stage) -> None:
+    answer = await stage.client().get("/metrics")
+    assert answer.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8"
+    assert answer.text == "router_example 1.0\n"

@@ -1,0 +1,244 @@
+"""The log and the dead letters over a real database, as an operator sees them."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from router.core.delivery import Attempt, Delivery
+from router.core.message import Content
+from router.core.retry import Dead, Done
+from router.queue.engine import SqlJournal, SqlQueue
+from router.queue.ports import Plan, Settlement
+from router.samples import read
+from tests.web.stage import OPERATOR, Stage, basic
+
+Node = dict[str, Any]
+ADDRESS = "bob@example.com"
+
+
+async def accept(stage: Stage, number: int = 0) -> str:
+    payload: Node = read("push_chat_one_on_one")
+    payload["data"]["copy"] = number
+    answer = await stage.client().post("/webhook", content=json.dumps(payload), headers=basic())
+    return str(answer.json()["id"])
+
+
+def uid_of(payload: Node) -> str:
+    return str(payload["data"]["to"]["uid"])
+
+
+async def plan(stage: Stage, id: str) -> None:
+    """Plan one delivery of a notification, due now."""
+    delivery = Delivery(
+        id=f"{id}-1",
+        notification=id,
+        rule="everything",
+        step=0,
+        channel="letters",
+        address=ADDRESS,
+        lane=ADDRESS,
+        due_at=0.0,
+        expires_at=time.time() + 3600,
+        content=Content(title="Ann", body="Hello"),
+    )
+    done = Plan(
+        notification=id,
+        decided_at=time.time(),
+        state="pending",
+        version="v1",
+        matched=("everything",),
+        deliveries=(delivery,),
+    )
+    await SqlJournal(stage.site.database).settle([done])
+
+
+async def end(stage: Stage, id: str, *, dead: bool) -> None:
+    """Try the delivery once, to its end."""
+    queue, now = SqlQueue(stage.site.database), time.time()
+    await queue.claim(now=now, until=now + 60, limit=100)
+    attempt = Attempt(
+        delivery=f"{id}-1",
+        number=1,
+        started_at=now,
+        ended_at=now + 0.5,
+        outcome="rejected" if dead else "delivered",
+        status=410 if dead else 200,
+        reason="unknown address" if dead else "",
+    )
+    follows = Dead("unknown address") if dead else Done("letter-1")
+    await queue.settle([Settlement(delivery=f"{id}-1", attempt=attempt, next=follows)])
+
+
+async def dead_letter(stage: Stage, number: int = 0) -> str:
+    """Return the id of a delivery that died."""
+    id_ = await accept(stage, number)
+    await plan(stage, id_)
+    await end(stage, id_, dead=True)
+    return f"{id_}-1"
+
+
+async def get(stage: Stage, path: str, status: int = 200) -> Node:
+    answer = await stage.client(OPERATOR).get(f"/v1/{path}")
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+async def post(stage: Stage, path: str, body: object = None, status: int = 200) -> Node:
+    content = b"" if body is None else json.dumps(body).encode()
+    answer = await stage.client(OPERATOR).post(f"/v1/{path}", content=content)
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+async def test_an_accepted_notification_is_listed_before_it_is_decided(stage: Stage) -> None:
+    before = time.time()
+    id_ = await accept(stage)
+    (item,) = (await get(stage, "notifications"))["items"]
+    assert before <= item["accepted_at"] <= time.time()
+    assert (item["id"], item["state"]) == (id_, "accepted")
+    assert (item["feed"], item["kind"]) == ("push", "message")
+    payload = read("push_chat_one_on_one")
+    assert (item["recipient"], item["appId"]) == (uid_of(payload), payload["appId"])
+    timeline = await get(stage, f"notifications/{id_}")
+    assert (timeline["decided"], timeline["deliveries"]) == (None, [])
+
+
+async def test_a_timeline_tells_decision_deliveries_attempts_and_end(stage: Stage) -> None:
+    id_ = await accept(stage)
+    await plan(stage, id_)
+    await end(stage, id_, dead=False)
+    timeline = await get(stage, f"notifications/{id_}")
+    assert timeline["notification"]["state"] == "delivered"
+    assert (timeline["decided"]["version"], timeline["decided"]["matched"]) == (
+        "v1",
+        ["everything"],
+    )
+    ((delivery, attempts),) = [(d["delivery"], d["attempts"]) for d in timeline["deliveries"]]
+    assert (
+        delivery.items()
+        >= {
+            "id": f"{id_}-1",
+            "notification": id_,
+            "rule": "everything",
+            "channel": "letters",
+            "address": "b…@example.com",
+            "state": "delivered",
+            "attempts": 1,
+            "handle": "letter-1",
+        }.items()
+    )
+    assert "due_at" in delivery
+    assert [(a["number"], a["outcome"], a["status"]) for a in attempts] == [(1, "delivered", 200)]
+    assert await get(stage, f"deliveries/{id_}-1") == timeline["deliveries"][0]
+    assert ADDRESS not in json.dumps(timeline)
+
+
+async def test_lists_come_in_parts_newest_first(stage: Stage) -> None:
+    ids = [await accept(stage, number) for number in range(5)]
+    assert await get(stage, "deliveries") == {"items": [], "next": None}
+    assert await get(stage, "dead-letters") == {"items": [], "next": None}
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = await get(stage, f"notifications?limit=2{cursor}")
+        assert 1 <= len(page["items"]) <= 2
+        seen += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == ids[::-1]
+
+
+@pytest.mark.parametrize("path", ["notifications", "deliveries", "dead-letters"])
+async def test_a_cursor_that_no_list_gave_is_refused(path: str, stage: Stage) -> None:
+    for cursor in ("x", "%00", "é", "x" * 5000):
+        problem = (await get(stage, f"{path}?cursor={cursor}", 400))["problems"][0]
+        assert problem["path"] == "?cursor"
+
+
+async def test_filters_narrow_a_list(stage: Stage) -> None:
+    dead = await dead_letter(stage, 0)
+    living = await accept(stage, 1)
+    await plan(stage, living)
+    (item,) = (await get(stage, "notifications?state=undelivered"))["items"]
+    assert f"{item['id']}-1" == dead
+    for path, found in (
+        (f"notifications?recipient={item['recipient']}&appId={item['appId']}", 2),
+        ("notifications?recipient=nobody", 0),
+        ("notifications?feed=email", 0),
+        ("notifications?kind=message&feed=push", 2),
+        (f"notifications?since={time.time() + 5}", 0),
+        (f"notifications?until={time.time() + 5}", 2),
+        ("deliveries?state=dead", 1),
+        ("deliveries?state=waiting&channel=letters&rule=everything", 1),
+        ("deliveries?channel=other", 0),
+        (f"deliveries?notification={living}", 1),
+        ("dead-letters?reason=unknown%20address", 1),
+        ("dead-letters?channel=other", 0),
+    ):
+        assert len((await get(stage, path))["items"]) == found, path
+
+
+async def test_what_is_not_there_is_not_found(stage: Stage) -> None:
+    for path in ("notifications/none", "deliveries/none-1", "dead-letters/none-1"):
+        assert (await get(stage, path, 404))["message"] == "not found"
+    living = await accept(stage)
+    await plan(stage, living)
+    assert await get(stage, f"dead-letters/{living}-1", 404)
+    assert await post(stage, f"dead-letters/{living}-1/retry", status=404)
+
+
+async def test_a_dead_letter_is_shown_and_retried(stage: Stage) -> None:
+    id_ = await dead_letter(stage)
+    letter = await get(stage, f"dead-letters/{id_}")
+    assert (await get(stage, "dead-letters"))["items"] == [letter]
+    assert (
+        letter.items()
+        >= {
+            "id": id_,
+            "state": "dead",
+            "reason": "unknown address",
+            "channel": "letters",
+            "address": "b…@example.com",
+        }.items()
+    )
+    assert await post(stage, f"dead-letters/{id_}/retry") == {"retried": 1}
+    assert (await get(stage, "dead-letters"))["items"] == []
+    assert (await get(stage, f"deliveries/{id_}"))["delivery"]["state"] == "waiting"
+    assert await post(stage, f"dead-letters/{id_}/retry", status=404)
+
+
+async def test_dead_letters_are_retried_and_dropped_by_ids_or_filter(stage: Stage) -> None:
+    ids = [await dead_letter(stage, number) for number in range(5)]
+    assert await post(stage, "dead-letters/retry", {"ids": [ids[0], "none-1"]}) == {"retried": 1}
+    assert await post(stage, "dead-letters/drop", {"ids": [ids[1]]}) == {"dropped": 1}
+    other = {"filter": {"channel": "other"}}
+    assert await post(stage, "dead-letters/retry", other) == {"retried": 0}
+    assert await post(stage, "dead-letters/drop", {"filter": {}}) == {"dropped": 3}
+    assert await post(stage, "dead-letters/drop", {"ids": []}) == {"dropped": 0}
+    assert (await get(stage, "dead-letters"))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (None, "$"),
+        ({}, "$"),
+        ({"ids": ["a"], "filter": {}}, "$"),
+        ({"ids": "a"}, "$.ids"),
+        ({"ids": [1]}, "$.ids[0]"),
+        ({"filter": {"chanel": "letters"}}, "$.filter.chanel"),
+        ({"filter": {"state": "delivered"}}, "$.filter.state"),
+        ({"filter": {"since": "yesterday"}}, "$.filter.since"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["retry", "drop"])
+async def test_an_unclear_selection_changes_nothing(
+    body: object, path: str, verb: str, stage: Stage
+) -> None:
+    id_ = await dead_letter(stage)
+    refused = await post(stage, f"dead-letters/{verb}", body, 400)
+    assert [problem["path"] for problem in refused["problems"]] == [path]
+    assert (await get(stage, f"dead-letters/{id_}"))["state"] == "dead"
