@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url, text
@@ -102,7 +103,9 @@ async def migrate(url: str) -> str:
 
 
 async def _require_head(url: URL, readers: AsyncEngine) -> None:
-    stamp = await _stamp(readers, url)
+    # SQLite would make the file that it is asked to read.
+    is_absent = is_sqlite(url) and not Path(url.database or "").exists()
+    stamp = None if is_absent else await _stamp(readers, url)
     if stamp != HEAD:
         raise DatabaseUnusable(_remedy(stamp, url))
 

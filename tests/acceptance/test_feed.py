@@ -1,0 +1,61 @@
+"""The demonstration that `make run` gives."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from router.samples import STORY
+from tests.acceptance.process import ROOT, clean_environ, free_port
+
+SERVE = (sys.executable, "-m", "router.cli", "serve")
+
+
+def feed() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SERVE, "--sandbox", "--feed-samples", "--exit", "--port", str(free_port())],
+        cwd=ROOT,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def without_what_time_changes(text: str) -> str:
+    """Return the output less the times in payloads and the boundaries mail is given."""
+    return re.sub(r'"ttl":"\d+s"|"sentAt":"\d+"|\d{10,13}', "…", text)
+
+
+def test_every_sample_goes_where_the_rules_send_it_and_twice_the_same_way() -> None:
+    first, second = feed(), feed()
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout + first.stderr
+    assert f"{len(STORY)} of {len(STORY)} payloads" in first.stdout
+    assert [name for name in STORY if f"{name}  (" not in first.stdout] == []
+    assert without_what_time_changes(first.stdout) == without_what_time_changes(second.stdout)
+
+
+def test_the_feed_shows_what_each_provider_would_get_and_no_secret() -> None:
+    result = feed()
+    for host in ("fcm.googleapis.com", "api.twilio.com", "hooks.slack.com", "mail.example"):
+        assert host in result.stdout
+    for text in ("Andrew Joseph is calling", "Missed call from", "New messages in Hiking Group"):
+        assert text in result.stdout
+    assert "PRIVATE KEY" not in result.stdout + result.stderr
+    assert re.search(r"assertion=[^…]", result.stdout) is None
+
+
+def test_samples_never_go_to_real_people(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [*SERVE, "--feed-samples"],
+        cwd=tmp_path,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "--feed-samples needs --sandbox" in result.stderr
+    assert list(tmp_path.iterdir()) == []
