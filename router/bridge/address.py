@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from apprise.plugins.base import NotifyBase
-from apprise.utils.parse import parse_emails, parse_list, parse_phone_no
+from apprise.utils.parse import parse_list
 
 LONGEST = 2048
 
@@ -56,13 +56,6 @@ def check_address(address: str) -> str:
     return address
 
 
-def check_single(address: str) -> None:
-    """Raise `AddressError` when any of Apprise's list parsers sees more than one address."""
-    for parse in (parse_list, parse_emails, parse_phone_no):
-        if len(parse(address)) > 1:
-            raise AddressError("the address reads as more than one")
-
-
 def is_host(address: str, url: str) -> bool:
     """Return whether an address has become the host of a request."""
     return bool(address) and _bare(urlsplit(url).hostname or "") == _bare(address)
@@ -90,6 +83,8 @@ def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = (
         held |= found - known
     if len(held) > 1:
         raise AddressError("the address reads as more than one")
+    if held and not any(_equals(mark, address) or _stands_in(address, mark) for mark in held):
+        raise AddressError("the address reads as something else")
     if not held and not _holds_plainly(plugin, address):
         raise AddressError("the address is none of the provider's")
 
@@ -124,6 +119,11 @@ def _marks(element: object, address: str) -> Iterator[str]:
     elif isinstance(element, list | tuple | set | frozenset):
         for item in element:
             yield from _marks(item, address)
+
+
+def _equals(one: str, other: str) -> bool:
+    """Return whether two texts have the same letters and digits."""
+    return [*filter(str.isalnum, one.casefold())] == [*filter(str.isalnum, other.casefold())]
 
 
 def _stands_in(part: str, text: str) -> bool:

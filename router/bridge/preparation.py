@@ -34,7 +34,7 @@ def prepare(method: str, url: str, options: Mapping[str, Any]) -> Request:
         isinstance(data, str | bytes | dict | None)
         and (auth is None or type(auth) in {tuple, HTTPBasicAuth})
         and "@" not in url
-        and not any(options.get(name) for name in _RARE)
+        and all(options.get(name) is None for name in _RARE)
     )
     if not plain:
         return _prepare_fully(method, url, options)

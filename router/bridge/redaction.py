@@ -11,8 +11,10 @@ from router.channel import Request, Secret
 
 MASK = "…"
 
-SHORTEST = 6
-"""Characters below which a part of a secret is too common a text to be masked."""
+SHORTEST = 4
+"""Characters below which a secret is too common a text to be masked."""
+SHORTEST_PART = 6
+"""The same for a part of one."""
 
 _HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _PARAMETERS = re.compile(
@@ -90,7 +92,9 @@ def _split(secret: str) -> Iterator[str]:
     yield secret
     if "://" not in secret:
         if ":" in secret:
-            yield from (part for part in secret.split(":") if not _is_plain(part))
+            yield from (
+                p for p in secret.split(":") if len(p) >= SHORTEST_PART and not _is_plain(p)
+            )
         return
     try:
         url = urlsplit(secret)
@@ -100,7 +104,7 @@ def _split(secret: str) -> Iterator[str]:
     named = [password, *(value for _, value in parse_qsl(url.query))]
     loose = [user, url.netloc.rpartition("@")[2], *url.path.split("/")]
     for part in map(unquote, [*named, *loose]):
-        if len(part) >= SHORTEST and "{" not in part and not _is_plain(part):
+        if len(part) >= SHORTEST_PART and "{" not in part and not _is_plain(part):
             yield part
 
 

@@ -1,0 +1,181 @@
+"""Hops become outcomes."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.bridge import Hop, Request, Response, TransportError, conclude, judge
+from router.bridge.verdict import LONGEST, read_enhanced_code, read_retry_after
+
+NOW = 1_760_000_000.0
+POST = Request(method="POST", url="https://api.example.com/SECRET")
+MAIL = Request(method="SMTP", url="smtps://user:SECRET@mail.example")
+
+
+def hop(status: int, body: bytes = b"", **headers: str) -> Hop:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Hop(POST, Response(status=status, headers=named, body=body))
+
+
+def reply(code: int, command: str, body: bytes = b"") -> Hop:
+    return Hop(MAIL, Response(status=code, headers={"smtp-command": command}, body=body))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Delivered(status=200)),
+        (204, Delivered(status=204)),
+        (302, Rejected(status=302, reason="302 found")),
+        (400, Rejected(status=400, reason="400 bad request")),
+        (401, Suspend(status=401, reason="401 unauthorized")),
+        (403, Suspend(status=403, reason="403 forbidden")),
+        (404, Rejected(status=404, reason="404 not found")),
+        (408, Retry(status=408, reason="408 request timeout")),
+        (410, Rejected(status=410, reason="410 gone")),
+        (425, Retry(status=425, reason="425 too early")),
+        (429, Retry(status=429, reason="429 too many requests")),
+        (500, Retry(status=500, reason="500 internal server error")),
+        (529, Retry(status=529, reason="529")),
+    ],
+)
+def test_a_status_means_what_http_says(status: int, expected: Outcome) -> None:
+    assert judge([hop(status)], answers={}, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "command", "kind"),
+    [
+        (250, "data", Delivered),
+        (421, "connect", Retry),
+        (451, "rcpt", Retry),
+        (452, "data", Retry),
+        (454, "auth", Retry),
+        (535, "auth", Suspend),
+        (530, "mail", Suspend),
+        (550, "mail", Suspend),
+        (554, "connect", Suspend),
+        (550, "rcpt", Rejected),
+        (554, "data", Rejected),
+    ],
+)
+def test_a_reply_means_what_smtp_says(code: int, command: str, kind: type[Outcome]) -> None:
+    outcome = judge([reply(code, command)], answers={}, now=NOW)
+    assert type(outcome) is kind
+    assert outcome.status == code
+
+
+def test_no_hop_is_a_fault_of_message_or_settings() -> None:
+    assert isinstance(judge([], answers={}, now=NOW), Rejected)
+
+
+def test_a_request_that_never_left_is_tried_again() -> None:
+    error = TransportError("no connection could be made", sent=False)
+    outcome = judge([Hop(POST, error=error)], answers={}, now=NOW)
+    assert outcome == Retry(reason="no connection could be made")
+
+
+def test_a_request_without_an_answer_may_have_arrived() -> None:
+    error = TransportError("timed out", sent=True)
+    assert judge([Hop(POST, error=error)], answers={}, now=NOW) == Unknown(reason="timed out")
+
+
+def test_the_last_hop_decides() -> None:
+    assert isinstance(judge([hop(500), hop(200)], answers={}, now=NOW), Delivered)
+    assert isinstance(judge([hop(200), hop(500)], answers={}, now=NOW), Retry)
+
+
+def test_a_code_in_the_table_goes_before_the_status_in_it() -> None:
+    table = {404: "suspend", "gone_user": "gone"}
+    named = judge([hop(404)], answers=table, now=NOW, code="gone_user")  # type: ignore[arg-type]
+    assert named == Rejected(status=404, reason="404 not found (gone_user)", forget_contact=True)
+    bare = judge([hop(404)], answers=table, now=NOW)  # type: ignore[arg-type]
+    assert isinstance(bare, Suspend)
+
+
+def test_a_code_makes_a_200_a_rejection_unless_the_table_knows_better() -> None:
+    rejected = judge([hop(200)], answers={}, now=NOW, code="no")
+    assert rejected == Rejected(status=200, reason="200 ok (no)")
+    assert isinstance(judge([hop(200)], answers={"no": "retry"}, now=NOW, code="no"), Retry)
+    assert isinstance(judge([hop(500)], answers={}, now=NOW, code="no"), Retry)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0.25 ", 0.25),
+        ("0", 0.0),
+        ("99999999", LONGEST),
+        (format_datetime(datetime.fromtimestamp(NOW + 30, UTC), usegmt=True), 30.0),
+        (format_datetime(datetime.fromtimestamp(NOW - 30, UTC), usegmt=True), 0.0),
+        ("", None),
+        ("soon", None),
+        ("1.2.3", None),
+        ("-5", None),
+        ("nan", None),
+        ("1e400", None),
+        ("Wed, 99 Foo 2025 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
+    assert read_retry_after(text, NOW) == seconds
+
+
+@given(st.text(max_size=40))
+def test_any_retry_after_is_bounded_or_nothing(text: str) -> None:
+    seconds = read_retry_after(text, NOW)
+    assert seconds is None or 0 <= seconds <= LONGEST
+
+
+def test_the_time_a_provider_asks_for_goes_with_retry_and_suspend() -> None:
+    assert judge([hop(429, retry_after="9")], answers={}, now=NOW) == Retry(
+        status=429, reason="429 too many requests", after=9.0
+    )
+    assert judge([hop(403, retry_after="9")], answers={}, now=NOW) == Suspend(
+        status=403, reason="403 forbidden", after=9.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        (reply(550, "rcpt", b"5.1.1 <anna@example.com>: no such user"), "5.1.1"),
+        (reply(452, "rcpt", b" 4.2.2 full"), "4.2.2"),
+        (reply(550, "rcpt", b"no such user 5.1.1"), ""),
+        (reply(250, "data", b"2.0.0 queued"), ""),
+        (hop(550, b"5.1.1"), ""),
+    ],
+)
+def test_a_refusal_by_mail_names_its_enhanced_code(found: Hop, code: str) -> None:
+    assert read_enhanced_code(found) == code
+
+
+def test_every_reading_has_its_outcome() -> None:
+    assert conclude("delivered", status=200, handle="x") == Delivered(status=200, handle="x")
+    assert conclude("retry", reason="r", after=2.0) == Retry(reason="r", after=2.0)
+    assert conclude("rejected", reason="r") == Rejected(reason="r")
+    assert conclude("gone", reason="r") == Rejected(reason="r", forget_contact=True)
+    assert conclude("unknown", reason="r") == Unknown(reason="r")
+    assert conclude("suspend", reason="r", after=2.0) == Suspend(reason="r", after=2.0)
+
+
+def test_a_hop_reads_json_as_far_as_there_is_any() -> None:
+    found = hop(200, b'{"a": [{"b": 1}], "c": null}')
+    assert found.field("a", 0, "b") == 1
+    assert found.field("a", -1, "b") == 1
+    assert found.field("a", 1) is None
+    assert found.field("c", "x") is None
+    assert found.field() == {"a": [{"b": 1}], "c": None}
+    assert hop(200, b"<html>").field("a") is None
+    assert Hop(POST, error=TransportError("x", sent=True)).field("a") is None
+
+
+def test_no_hop_shows_its_url() -> None:
+    assert "SECRET" not in repr(hop(200))
+    assert "SECRET" not in repr(Hop(MAIL, error=TransportError("x", sent=True)))
+    assert "SECRET" not in repr(POST)
