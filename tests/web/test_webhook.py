@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from router.core.payload import Json
-from router.samples import STORY, read
+from router.samples import STORY, read, restamp
 from router.web.webhook import MOST
 from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage, serve
 
@@ -48,7 +49,7 @@ async def test_a_payload_is_accepted_and_its_repeat_is_a_duplicate_of_the_first(
     stage: Stage,
 ) -> None:
     for name in STORY:
-        body = json.dumps(read(name)).encode()
+        body = json.dumps(restamp(read(name), now=time.time(), story=name)).encode()
         first, second = await post(stage, body), await post(stage, body)
         assert (first.status_code, second.status_code) == (200, 200), name
         assert first.json()["message"] == "accepted"
