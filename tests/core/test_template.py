@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.errors import Place
@@ -120,6 +120,7 @@ def deeper(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(literals | paths, deeper, max_leaves=12)
 
 
+@settings(deadline=5000)  # milliseconds: it takes a few, and what is not bounded takes for ever
 @given(
     st.lists(expressions, min_size=1, max_size=3),
     st.fixed_dictionaries(dict.fromkeys("abc", json_values)),
