@@ -103,11 +103,14 @@ async def migrate(url: str) -> str:
 
 
 async def _require_head(url: URL, readers: AsyncEngine) -> None:
-    # SQLite would make the file that it is asked to read.
-    is_absent = is_sqlite(url) and not Path(url.database or "").exists()
-    stamp = None if is_absent else await _stamp(readers, url)
+    stamp = None if _is_absent(url) else await _stamp(readers, url)
     if stamp != HEAD:
         raise DatabaseUnusable(_remedy(stamp, url))
+
+
+def _is_absent(url: URL) -> bool:
+    """Return whether SQLite would make the file if it were asked to read it."""
+    return is_sqlite(url) and not Path(url.database or "").exists()
 
 
 async def _bring_up(url: URL, readers: AsyncEngine) -> None:
