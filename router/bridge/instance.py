@@ -10,7 +10,7 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import AddressError, check_targets, is_host
-from router.bridge.installation import make_asset, tell_speech
+from router.bridge.installation import install, make_asset, tell_speech
 
 KEPT = 512
 """Plugins kept idle; building one by URL costs more than sending through it."""
@@ -25,6 +25,7 @@ class BuildError(ValueError):
 
 def parse(url: str) -> Build:
     """Return the class and arguments of an Apprise URL, or raise `BuildError`."""
+    install()
     scheme = url.partition("://")[0].lower()
     known = NotificationManager()
     if scheme not in known:

@@ -11,13 +11,20 @@ import requests as real
 from requests.exceptions import ConnectionError as Disconnected
 from requests.exceptions import ConnectTimeout, ReadTimeout
 
-from router.bridge import AiohttpTransport, Request, Response, TransportError, requests
+from router.bridge import (
+    AiohttpTransport,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    requests,
+)
 from router.bridge.crossing import cross
 from router.bridge.trip import TRIP, Trip
 from router.testing import Provider, Reply, ScriptedTransport
 
 
-async def use(transport: Any, work: Callable[[], Any]) -> tuple[Any, Trip]:
+async def use(transport: Transport, work: Callable[[], Any]) -> tuple[Any, Trip]:
     """Run plain code inside a send."""
     trip = Trip(transport, seconds=5)
     token = TRIP.set(trip)
@@ -105,8 +112,11 @@ async def test_a_request_that_just_failed_is_not_repeated() -> None:
 
 async def test_a_refused_request_may_be_made_again_with_other_credentials() -> None:
     transport = ScriptedTransport(Response(status=401))
-    work = [lambda: requests.get("https://api.example.com/x").status_code] * 2
-    codes, _ = await use(transport, lambda: [one() for one in work])
+
+    def work() -> list[int]:
+        return [requests.get("https://api.example.com/x").status_code for _ in range(2)]
+
+    codes, _ = await use(transport, work)
     assert codes == [401, 401]
 
 
@@ -114,7 +124,7 @@ async def test_all_requests_of_a_send_share_its_time() -> None:
     class Slow:
         live = True
 
-        async def send(self, request: Request, *, timeout: float) -> Response:
+        async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
             times.append(timeout)
             await asyncio.sleep(0.02)
             return Response(status=200)

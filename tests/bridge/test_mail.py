@@ -4,88 +4,17 @@ import asyncio
 import smtplib
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP as Dialogue  # noqa: N811 - two things of that name
-from aiosmtpd.smtp import AuthResult
 
 from router.bridge import AiohttpTransport, Request, Response, TransportError
 from router.bridge.postman import Postman
 from router.testing import ScriptedTransport
 from tests.bridge.certificate import make_authority
+from tests.bridge.mail_server import Server
 from tests.bridge.play import build, notify
 
 MESSAGE = b"Subject: Ben\r\n\r\nLunch?\r\n"
-
-
-class Server:
-    """A mail server on loopback; `replies` says what a command is answered with."""
-
-    def __init__(self, *, implicit: bool = False, starttls: bool = False) -> None:
-        self.replies: dict[str, str] = {}
-        self.mails: list[tuple[str, list[str], bytes]] = []
-        self.connections: list[Dialogue] = []
-        self.hanging = False
-        self._implicit = implicit
-        self._starttls = starttls
-
-    async def __aenter__(self) -> "Server":
-        tls, _ = make_authority()
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connect, "127.0.0.1", 0, ssl=tls if self._implicit else None
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.drop()
-        self._server.close()
-        await self._server.wait_closed()
-
-    def drop(self) -> None:
-        """Close every connection, as a server does that was idle for long."""
-        for connection in self.connections:
-            if connection.transport is not None:
-                connection.transport.close()
-
-    def _connect(self) -> Dialogue:
-        tls, _ = make_authority()
-        dialogue = Dialogue(
-            self,
-            hostname="mail.test",
-            enable_SMTPUTF8=True,
-            tls_context=tls if self._starttls else None,
-            require_starttls=self._starttls,
-            auth_require_tls=False,
-            authenticator=self._log_in,
-        )
-        self.connections.append(dialogue)
-        return dialogue
-
-    def _log_in(self, *given: Any) -> AuthResult:
-        password = given[4].password
-        return AuthResult(success=password == b"pass:word/@", handled=False)
-
-    async def handle_MAIL(self, _: Any, __: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return self.replies.get("mail", "250 2.1.0 ok")
-
-    async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802 - the same
-        envelope.rcpt_options.extend(options)
-        reply = self.replies.get(f"rcpt {address}", self.replies.get("rcpt", "250 2.1.5 ok"))
-        if reply.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return reply
-
-    async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802 - the same
-        if self.hanging:
-            await asyncio.sleep(3600)
-        reply = self.replies.get("data", "250 2.0.0 queued as 7")
-        if reply.startswith("250"):
-            self.mails.append((envelope.mail_from, envelope.rcpt_tos, envelope.content))
-        return reply
 
 
 @pytest.fixture

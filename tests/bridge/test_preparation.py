@@ -8,8 +8,9 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from requests._internal_utils import to_native_string
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
-from requests_oauthlib import OAuth1
+from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
 
 from router.bridge.preparation import prepare
 from router.channel import Request
@@ -44,17 +45,14 @@ OPTIONS = st.fixed_dictionaries(
 def reference(method: str, url: str, options: Mapping[str, Any]) -> Request:
     """Return what requests itself makes of the arguments."""
     made = requests.Request(method, url, **options).prepare()
-    body = made.body or b""
-    headers = {
-        (n.decode() if isinstance(n, bytes) else n): (v.decode() if isinstance(v, bytes) else v)
-        for n, v in made.headers.items()
-        if n.lower() != "content-length"
-    }
+    headers = {to_native_string(n): to_native_string(v) for n, v in made.headers.items()}
+    headers.pop("Content-Length", None)
+    body: Any = made.body or b""
     return Request(
         method=str(made.method),
         url=str(made.url),
         headers=headers,
-        body=body.encode() if isinstance(body, str) else bytes(body),
+        body=body.encode() if isinstance(body, str) else body,
     )
 
 

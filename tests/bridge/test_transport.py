@@ -208,10 +208,16 @@ async def test_a_closed_transport_opens_again_and_closes_twice() -> None:
 
 
 async def test_calling_off_frees_the_connection(transport: AiohttpTransport) -> None:
-    async with Provider(Reply(fault="hang"), Reply(body=b"next")) as provider:
+    reached = asyncio.Event()
+
+    def answer(_: Request) -> Reply:
+        hang = not reached.is_set()
+        reached.set()
+        return Reply(fault="hang") if hang else Reply(body=b"next")
+
+    async with Provider(answer=answer) as provider:
         task = asyncio.create_task(transport.send(ask(provider.url), timeout=30))
-        while not provider.requests:
-            await asyncio.sleep(0.01)
+        await reached.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

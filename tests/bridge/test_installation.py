@@ -1,0 +1,116 @@
+"""The bridge stands under every plugin of the installed Apprise."""
+
+import logging
+import subprocess
+import sys
+import time
+
+import apprise.url
+import pytest
+from apprise.manager_plugins import NotificationManager
+from apprise.plugins.base import NotifyBase
+from apprise.plugins.custom_json import NotifyJSON
+from apprise.plugins.email import NotifyEmail
+from apprise.plugins.matrix import NotifyMatrix
+from apprise.plugins.mqtt import NotifyMQTT
+from apprise.plugins.nostr import NotifyNostr
+from apprise.plugins.syslog import NotifySyslog
+
+from router.bridge import Response, installation, requests
+from router.bridge.installation import LEAST, InstallationError, install, tell_speech
+from router.bridge.trip import TRIP, Trip
+from router.testing import ScriptedTransport
+
+
+def test_every_plugin_that_speaks_http_holds_the_bridge() -> None:
+    assert install() >= LEAST
+
+
+def test_installing_again_changes_nothing() -> None:
+    assert install() == install.__wrapped__()
+
+
+def test_a_release_of_apprise_that_is_built_otherwise_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(installation, "LEAST", 100_000)
+    with pytest.raises(InstallationError, match="100000 should"):
+        install.__wrapped__()
+
+
+def test_every_module_that_knows_requests_was_rebound() -> None:
+    install()
+    left = [
+        name
+        for name, module in sys.modules.items()
+        if name.startswith("apprise.plugins")
+        and vars(module).get("requests", requests) is not requests
+    ]
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "speech"),
+    [
+        (NotifyJSON, "loop"),
+        (NotifyEmail, "loop"),
+        (NotifyMatrix, "thread"),
+        (NotifyMQTT, "own"),
+        (NotifyNostr, "own"),
+        (NotifySyslog, "own"),
+        (NotifyBase, "own"),
+    ],
+)
+def test_a_plugin_is_run_as_it_speaks(plugin: type[NotifyBase], speech: str) -> None:
+    install()
+    assert tell_speech(plugin) == speech  # type: ignore[arg-type]
+
+
+def test_a_plugin_made_elsewhere_is_run_on_the_loop_when_it_uses_the_bridge() -> None:
+    install()
+    assert tell_speech(Homemade) == "loop"
+
+
+class Homemade(NotifyBase):
+    """This module holds the bridge's requests."""
+
+
+def test_most_plugins_run_on_the_loop() -> None:
+    install()
+    speeches = [tell_speech(plugin) for plugin in set(NotificationManager().plugins())]
+    assert speeches.count("loop") >= 160
+
+
+async def test_plugins_do_not_sleep_inside_a_send() -> None:
+    install()
+    token = TRIP.set(Trip(ScriptedTransport(Response(status=200)), seconds=5))
+    started = time.monotonic()
+    vars(apprise.url)["time"].sleep(5)
+    TRIP.reset(token)
+    assert time.monotonic() - started < 1
+
+
+def test_outside_of_a_send_apprise_may_sleep() -> None:
+    install()
+    started = time.monotonic()
+    vars(apprise.url)["time"].sleep(0.05)
+    assert time.monotonic() - started >= 0.05
+    assert vars(apprise.url)["time"].time is time.time
+
+
+def test_apprise_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    install()
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("apprise").error("An invalid token (SECRET)")
+    assert caplog.records == []
+
+
+def test_the_rest_of_the_process_keeps_its_own_libraries() -> None:
+    script = (
+        "import requests, smtplib, ssl, time\n"
+        "before = (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
+        "from router.bridge.installation import install\n"
+        "install()\n"
+        "assert before == (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=".")
