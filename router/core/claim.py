@@ -23,7 +23,8 @@ class Claim(Struct, frozen=True):
     """What a condition asks for: `parts` must all hold.
 
     `may` are the situations it can hold in; `asked` and `denied` name the parts that must hold
-    and must not; `wanted` and `refused` say the same of single fields.
+    and must not; `wanted` and `refused` say the same of single fields. A path may lead to a
+    list, which has several values at once: of what is wanted there, one demand is kept.
     """
 
     may: int
@@ -43,7 +44,8 @@ def take_apart(condition: Condition, reasoner: Reasoner) -> Claim:
         match part:
             case Test(operator=operator, field=field) if operator in EQUALITY:
                 values = frozenset(part.values)
-                wanted[field] = wanted.get(field, values) & values
+                known = wanted.get(field, values)
+                wanted[field] = known & values if field in FIELDS else known
             case Not(part=Test(operator=operator, field=field) as test) if operator in EQUALITY:
                 refused[field] = refused.get(field, frozenset()) | frozenset(test.values)
     return Claim(
@@ -66,8 +68,8 @@ def name_part(condition: Condition) -> Hashable:
             return "not", name_part(part)
         case All(parts=parts):
             return "all", frozenset(name_part(part) for part in parts)
-        case AnyOf(parts=parts):
-            return "any", frozenset(name_part(part) for part in parts)
+        case _:
+            return "any", frozenset(name_part(part) for part in condition.parts)
 
 
 def excludes(one: Claim, other: Claim) -> bool:
@@ -80,10 +82,7 @@ def excludes(one: Claim, other: Claim) -> bool:
 
 
 def _differs(one: Claim, other: Claim) -> bool:
-    """Return whether some field that has one value would need two, or one that is refused.
-
-    A path may lead to a list, which can hold two values at once.
-    """
+    """Return whether some field that has one value would need two, or one that is refused."""
     for field, values in one.wanted.items():
         if values <= other.refused.get(field, frozenset()):
             return True
@@ -136,7 +135,7 @@ def _implies_part(one: Claim, part: Condition, reasoner: Reasoner) -> bool:
         case Test(operator=operator, field=field) if operator in EQUALITY:
             return field in one.wanted and one.wanted[field] <= frozenset(part.values)
         case Not(part=inner):
-            return excludes(one, take_apart(inner, reasoner))
+            return name_part(inner) in one.denied or excludes(one, take_apart(inner, reasoner))
         case _:
             return False
 

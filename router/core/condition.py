@@ -100,8 +100,8 @@ def _judge(condition: Condition, subject: Subject, *, negated: bool) -> Iterator
             yield _judge_test(condition, subject, negated=negated)
         case Not(part=part):
             yield from _judge(part, subject, negated=not negated)
-        case All(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
+        case _:
+            for part in condition.parts:
                 yield from _judge(part, subject, negated=negated)
 
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct, field
 
-from router.core.errors import nearest
+from router.core.errors import nearest, suggest
 from router.core.facts import Recipient
 from router.core.notification import Kind, Notification
 from router.core.payload import Feed, Json
@@ -170,11 +170,10 @@ def suggest_field(name: str, variables: Collection[str] = ()) -> str:
         return f"name one of them, as in {name}.tier"
     if name.startswith("vars.") and not variables:
         return "no enrich sets vars here"
-    names = [*FIELDS, *ROOTS, *(f"vars.{v}" for v in variables)]
-    near = nearest(name, names)
-    if near is None:
-        root = re.split(r"[.\[]", name, maxsplit=1)[0]
-        known_root = nearest(root, ROOTS)
-        if known_root is not None and known_root != root:
-            near = known_root + name[len(root) :]
-    return f'did you mean "{near}"?' if near else ""
+    root = re.split(r"[.\[]", name, maxsplit=1)[0]
+    if root in ROOTS and split_path(name) is None:
+        return f"write a path as {root}.key or {root}['odd key']"
+    near_root = nearest(root, ROOTS)
+    if near_root is not None and find_field(path := near_root + name[len(root) :], variables):
+        return f'did you mean "{path}"?'
+    return suggest(name, [*FIELDS, *ROOTS, *(f"vars.{variable}" for variable in variables)])

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from router.core.claim import Claim, Shelf, excludes, implies, take_apart
 from router.core.comparison import EQUALITY
-from router.core.condition import All, AnyOf, Condition, Not, Test
+from router.core.condition import All, Condition, Not, Test
 from router.core.errors import Place, Problem
 from router.core.ruleset import Rule, Ruleset, Step
 from router.core.situation import Reasoner
@@ -87,8 +87,8 @@ def _places(condition: Condition) -> list[Place]:
             return [condition.place]
         case Not(part=part):
             return _places(part)
-        case All(parts=parts) | AnyOf(parts=parts):
-            return [place for part in parts for place in _places(part)]
+        case _:
+            return [place for part in condition.parts for place in _places(part)]
 
 
 def _say(condition: Condition) -> str:
@@ -99,8 +99,8 @@ def _say(condition: Condition) -> str:
             return f"not {_say(part)}"
         case All(parts=parts):
             return " and ".join(_say(part) for part in parts)
-        case AnyOf(parts=parts):
-            return " or ".join(_say(part) for part in parts)
+        case _:
+            return " or ".join(_say(part) for part in condition.parts)
 
 
 def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
@@ -144,8 +144,8 @@ def _tests(condition: Condition) -> Iterator[Test]:
             yield condition
         case Not():
             return
-        case All(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
+        case _:
+            for part in condition.parts:
                 yield from _tests(part)
 
 

@@ -13,7 +13,7 @@ from typing import cast
 from msgspec import Struct
 
 from router.core.comparison import Operator, Wanted
-from router.core.condition import All, AnyOf, Condition, Not, Test
+from router.core.condition import All, Condition, Not, Test
 from router.core.facts import Recipient
 from router.core.field import FIELDS, Subject
 from router.core.notification import Kind, Notification
@@ -89,9 +89,9 @@ class Reasoner:
                     inner = self.bound(part)
                     may, must = may & inner.may, must & inner.must
                 return Bounds(may, must)
-            case AnyOf(parts=parts):
+            case _:
                 may = must = 0
-                for part in parts:
+                for part in condition.parts:
                     inner = self.bound(part)
                     may, must = may | inner.may, must | inner.must
                 return Bounds(may, must)

@@ -162,8 +162,22 @@ def _merge(one: Json, other: Json) -> Json:
     return {**one, **other}
 
 
-WHENS: st.SearchStrategy[Json] = st.recursive(ATOMS, _nest, max_leaves=6)
+WHENS: st.SearchStrategy[Json] = st.recursive(ATOMS, _nest, max_leaves=4)
 """What can stand behind `when:`, as JSON."""
+
+_FEW: st.SearchStrategy[Json] = st.one_of(
+    *(
+        st.fixed_dictionaries({field: one_or_more(st.sampled_from(values))})
+        for field, values in (
+            ("sender", ["a", "7"]),
+            ("custom.tier", ["a", "7", "ab"]),
+            ("type", ["chat", "call"]),
+            ("kind", ["message", "call", "digest"]),
+        )
+    )
+)
+CLOSE_WHENS: st.SearchStrategy[Json] = st.recursive(_FEW, _nest, max_leaves=4)
+"""Conditions about so little that two of them often have to do with each other."""
 
 
 def place(field: str, value: Json) -> Subject:
@@ -221,7 +235,9 @@ def documented_payloads(draw: st.DrawFn) -> Subject:
     for name in ("sender", "tag"):
         if (value := draw(st.one_of(st.none(), TEXTS))) is not None:
             details[name] = value
-    details["custom"] = draw(st.fixed_dictionaries({}, optional={"tier": SCALARS}))
+    few: st.SearchStrategy[Json] = st.sampled_from(["a", "7", "ab"])
+    tiers = st.one_of(few, st.lists(few), VALUES)
+    details["custom"] = draw(st.fixed_dictionaries({}, optional={"tier": tiers}))
     shapes: dict[str, dict[str, Json]] = {
         "message": {"message": {"category": "message"}},
         "edit": {"message": _action("edited")},

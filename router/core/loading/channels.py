@@ -124,7 +124,7 @@ class _Settings:
                     self._read(item, (*path, str(index)), self._items(schema))
                     for index, item in enumerate(items)
                 ]
-            case ScalarNode():
+            case _:
                 return self._read_scalar(node, path, schema)
 
     def _read_scalar(self, node: ScalarNode, path: tuple[str, ...], schema: Schema) -> Json:

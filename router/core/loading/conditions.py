@@ -91,8 +91,8 @@ def _refuse_field(key: ScalarNode, scope: Scope) -> None:
         hint = f"write it below a field, as in {{sender: {{{key.text}: …}}}}"
         scope.report.error(key, f'"{key.text}" stands where a field must', hint)
     else:
-        hint = suggest_field(key.text, scope.variables)
-        scope.report.error(key, f'unknown field "{key.text}"', hint or "see the list of fields")
+        hint = suggest_field(key.text, scope.variables) or "fields are named as in the payload"
+        scope.report.error(key, f'unknown field "{key.text}"', hint)
 
 
 def _read_field(field: Field, key: ScalarNode, value: Node, scope: Scope) -> Condition:

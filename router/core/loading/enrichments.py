@@ -97,7 +97,7 @@ def _read_template(
 
 
 def _refuse_name(name: str, node: ScalarNode, scope: Scope, variables: Collection[str]) -> None:
-    hint = suggest_field(name, variables) or "see the list of fields"
+    hint = suggest_field(name, variables) or "names are those of the payload"
     found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", node.text)
     span = (found.start(), len(name)) if found else None
     scope.report.error(node, f'unknown name "{name}" in a template', hint, span=span)

@@ -139,4 +139,4 @@ def _read_lists(section: Section, report: Report) -> Mapping[str, tuple[ScalarNo
 
 def _sorted(problems: Collection[Problem]) -> tuple[Problem, ...]:
     """Return the problems in file order, each once."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column)))
+    return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column, p.severity)))

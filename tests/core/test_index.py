@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.core.condition import Subject
+from router.core.index import FEW, Index
+from router.core.payload import Json
+from router.core.ruleset import Defaults, Ruleset
+from tests.core.subjects import ATOMS, WHENS, documented_payloads, make_subject, payloads, read_when
+
+LOOKED_UP = st.one_of(
+    st.fixed_dictionaries({"sender": st.sampled_from(["a", "b", ["a", "b"], {"list": "vips"}])}),
+    st.fixed_dictionaries({"custom.tier": st.sampled_from(["a", "7", True, 7])}),
+    st.fixed_dictionaries({"type": st.just("chat"), "tag": st.sampled_from(["a", "7"])}),
+)
+MANY: st.SearchStrategy[list[Json]] = st.lists(
+    st.one_of(LOOKED_UP, LOOKED_UP, LOOKED_UP, ATOMS), min_size=FEW + 1, max_size=2 * FEW
+)
+
+
+def build(whens: list[Json]) -> Index[int]:
+    return Index([(read_when(when), number) for number, when in enumerate(whens)])
+
+
+@settings(max_examples=40)
+@given(MANY, WHENS, st.one_of(payloads(), documented_payloads()))
+def test_what_is_left_out_does_not_match_and_the_order_stays(
+    many: list[Json], when: Json, subject: Subject
+) -> None:
+    whens = [*many, when]
+    found = build(whens).find(subject)
+    assert list(found) == sorted(set(found))
+    matching = [n for n, when in enumerate(whens) if read_when(when).holds(subject)]
+    assert set(matching) <= set(found)
+
+
+def test_a_payload_s_words_rule_most_out() -> None:
+    index = build(
+        [{"type": "call"}, {"kind": "digest"}, {"not": {"type": "chat"}}, {"sender": "a"}]
+    )
+    assert index.find(make_subject({"type": "call"})) == [0, 2, 3]
+    assert index.find(make_subject({"type": "chat"})) == [3]
+    assert index.find(make_subject(feed="sms")) == [1, 2, 3]
+
+
+def test_among_many_a_value_asked_for_is_looked_up() -> None:
+    whens: list[Json] = [{"receiver": f"room-{number}", "type": "chat"} for number in range(500)]
+    whens += [{"body": {"contains": "urgent"}}, {"receiver": ["room-7", "room-8"]}]
+    index = build(whens)
+    assert index.find(make_subject({"type": "chat", "receiver": "room-7"})) == [7, 500, 501]
+    assert index.find(make_subject({"type": "chat"})) == [500]
+    assert index.find(make_subject({"type": "chat", "receiver": 7})) == [500]
+    assert len(index.find(make_subject({"type": "chat", "receiver": ["room-7"]}))) == len(whens)
+
+
+@pytest.mark.parametrize("word", ["poke", 7, ["chat"], {"chat": 1}])
+def test_a_payload_the_documentation_does_not_know_is_tried_against_all(word: Json) -> None:
+    index = build([{"type": "call"}, {"type": "chat"}])
+    assert index.find(make_subject({"type": word})) == [0, 1]
+
+
+def test_a_ruleset_without_rules_has_no_candidates() -> None:
+    ruleset = Ruleset(
+        version="v", timezone="UTC", channels={}, enrich=(), rules=(), defaults=Defaults()
+    )
+    assert list(ruleset.candidates(make_subject())) == []
