@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from router import Register, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Hop, Reading
+from router.bridge import AppriseChannel, Hop, Reading, check_url
 
 
 class AppriseSettings(Settings, frozen=True):
@@ -29,6 +29,10 @@ class AppriseSettings(Settings, frozen=True):
             "it reaches the recipient's contact of the kind apprise."
         ),
     ]
+
+    def __post_init__(self) -> None:
+        """Refuse what Apprise cannot read."""
+        check_url(self.url.reveal())
 
 
 class Apprise(AppriseChannel[AppriseSettings]):

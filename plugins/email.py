@@ -18,7 +18,17 @@ from apprise.utils.parse import is_email
 from msgspec import Meta
 
 from router import Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, Transport, shorten
+from router.bridge import (
+    AppriseChannel,
+    Build,
+    Hop,
+    Reading,
+    Request,
+    Response,
+    Transport,
+    check_url,
+    shorten,
+)
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -33,6 +43,7 @@ MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\r\n]+>)", re.IGNORECASE | re.MUL
 LONGEST = 20_000
 """Characters of a body; HTML may not be cut later, when it is written."""
 
+SAMPLE = "someone@example.com"
 UNLINKED = frozenset({"data", "file", "javascript", "vbscript"})
 
 
@@ -51,6 +62,7 @@ class EmailSettings(Settings, frozen=True):
         scheme = read_scheme(self.url)
         if scheme not in SMTP | MAILERS:
             raise ValueError(f"url: {scheme or 'this'} sends no e-mail, write `plugin: apprise`")
+        check_url(self.url.reveal(), sample=SAMPLE)
         if self.from_name and scheme not in SMTP:
             raise ValueError("from_name: goes with mailto(s):// alone; write it into the url")
         if "\n" in self.from_name or "\r" in self.from_name:

@@ -36,7 +36,6 @@ from router.bridge import (
 )
 from router.plugins._fcm import (
     ANSWERS,
-    ROOM,
     Fcm,
     FcmSettings,
     answer,
@@ -44,6 +43,7 @@ from router.plugins._fcm import (
     make_placeholder,
     read_code,
 )
+from router.plugins._fcm_message import ROOM
 
 
 class PushSettings(Settings, frozen=True):

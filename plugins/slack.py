@@ -17,7 +17,17 @@ from apprise.plugins.slack import NotifySlack, SlackMode
 from msgspec import Meta
 
 from router import Limits, Message, Register, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, shorten
+from router.bridge import (
+    AppriseChannel,
+    Build,
+    BuildError,
+    Hop,
+    Reading,
+    Request,
+    Response,
+    make,
+    shorten,
+)
 
 WORKFLOWS = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
 TITLE = 150
@@ -71,7 +81,13 @@ class SlackSettings(Settings, frozen=True):
             raise ValueError("needs either `url` or `bot_token`")
         if self.channel and self.bot_token is None:
             raise ValueError("channel: goes with `bot_token`; a webhook's channel is set in Slack")
-        parse(self, "C0000000000")
+        options = parse(self, "C0000000000")
+        try:
+            make((NotifySlack, options))
+        except BuildError:
+            raise ValueError(
+                "url: is no webhook of Slack" if self.url else "bot_token: is none of Slack's"
+            ) from None
 
 
 class SlackMessage(NotifySlack):

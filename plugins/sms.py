@@ -15,7 +15,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from router import Limits, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Hop, Reading, Request, Response, shorten
+from router.bridge import AppriseChannel, Hop, Reading, Request, Response, check_url, shorten
 
 VENDORS = {
     "nexmo": "vonage",
@@ -43,6 +43,9 @@ GSM = frozenset(
 )
 GSM_PAIRS = frozenset("^{}\\[~]|€\f")
 """Characters that take two places in the GSM alphabet."""
+
+SAMPLE = "+12125550123"
+"""A number that every provider would take."""
 
 ONE = {"gsm": 160, "ucs2": 70}
 MANY = {"gsm": 153, "ucs2": 67}
@@ -98,7 +101,10 @@ class SmsSettings(Settings, frozen=True):
 
     url: Annotated[
         Secret,
-        Meta(description="Apprise URL of the provider, as twilio://SID:TOKEN@+15005550006/{to}."),
+        Meta(
+            description="Apprise URL of the provider, as twilio://SID:TOKEN@+15005550006/{to}, "
+            "or with ?to={to} where the number would stand first."
+        ),
     ]
     overflow: Annotated[
         Literal["cut", "split"],
@@ -119,6 +125,7 @@ class SmsSettings(Settings, frozen=True):
             raise ValueError(
                 f"url: {scheme or 'this'} sends no text messages, write `plugin: apprise`"
             )
+        check_url(self.url.reveal(), sample=SAMPLE)
 
 
 class Sms(AppriseChannel[SmsSettings]):

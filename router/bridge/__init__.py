@@ -6,7 +6,8 @@ from router.bridge.excerpt import shorten, split
 from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
 from router.bridge.facade import Facade
 from router.bridge.hop import Hop
-from router.bridge.instance import Build, BuildError, parse
+from router.bridge.instance import Build, BuildError, make, parse
+from router.bridge.probe import check_url
 from router.bridge.redaction import Redactor, reveal
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
 from router.bridge.transport import AiohttpTransport
@@ -32,8 +33,10 @@ __all__ = [
     "Transport",
     "TransportError",
     "check_template",
+    "check_url",
     "conclude",
     "judge",
+    "make",
     "parse",
     "read_retry_after",
     "requests",

@@ -4,14 +4,15 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
-from router import Channel, Message, Notification, Secret, Settings
+from router import Channel, Message, Notification, Settings
 from router.bridge import AiohttpTransport
 from router.core.notification import derive
-from router.core.payload import decode
+from router.core.payload import Json, decode
+from router.registry import PluginSchema
 
 SAMPLES = Path(__file__).parents[2] / "router" / "samples"
 
@@ -50,7 +51,9 @@ def make_message(sample: str = "push_chat_one_on_one", **changes: object) -> Mes
 
 def read_settings(channel: type[Channel[S]], settings: Mapping[str, object]) -> S:
     """Return the settings as a rules file would give them."""
-    return msgspec.convert(settings, channel.Settings, dec_hook=lambda _, text: Secret(text))
+    read = PluginSchema(channel).convert(cast(Mapping[str, Json], settings))
+    assert isinstance(read, channel.Settings)
+    return read
 
 
 @asynccontextmanager

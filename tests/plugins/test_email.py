@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.errors import SettingsError
 from router.plugins.email import Email
 from router.testing import Provider
 from tests.fakes.answer import read_json, reply_json
@@ -218,5 +219,5 @@ async def test_a_mailer_s_own_words_decide(
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, str], message: str) -> None:
-    with pytest.raises(msgspec.ValidationError, match=message):
+    with pytest.raises(SettingsError, match=message):
         read_settings(Email, settings)

@@ -10,6 +10,7 @@ import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.bridge import Request
+from router.core.errors import SettingsError
 from router.core.facts import Device
 from router.plugins.push import Push
 from router.testing import Reply
@@ -196,19 +197,19 @@ async def test_an_account_that_google_does_not_know_is_found_out_by_a_check(fcm:
 def test_a_service_account_that_is_none_is_refused_when_the_rules_are_read(
     account: str, message: str
 ) -> None:
-    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+    with pytest.raises(SettingsError, match=message) as refusal:
         read_settings(Push, {"fcm": {"service_account": account}})
     assert account not in str(refusal.value)
 
 
 def test_a_push_channel_without_a_provider_is_refused() -> None:
-    with pytest.raises(msgspec.ValidationError, match="names no provider"):
+    with pytest.raises(SettingsError, match="names no provider"):
         read_settings(Push, {})
 
 
 def test_a_private_key_that_is_none_is_refused(fcm_account: dict[str, str]) -> None:
     broken = msgspec.json.encode(fcm_account | {"private_key": "no key"}).decode()
-    with pytest.raises(msgspec.ValidationError, match="private_key must be an RSA key"):
+    with pytest.raises(SettingsError, match="private_key must be an RSA key"):
         read_settings(Push, {"fcm": {"service_account": broken}})
 
 

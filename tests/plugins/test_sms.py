@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.errors import SettingsError
 from router.plugins.sms import Sms
 from router.testing import Provider, Reply
 from tests.fakes.answer import reply_json
@@ -160,9 +161,10 @@ async def test_a_200_that_says_failure_is_a_failure(
         ("plivo://id@token/15005550006/{to}", "wrong address of Plivo"),
         ("discord://1/2", "write `plugin: apprise`"),
         ("+15005550006", "write `plugin: apprise`"),
+        ("twilio://ZZ1:token@+15005550006/{to}", "does not take these settings"),
     ],
 )
 def test_a_url_that_sends_no_texts_is_refused(url: str, message: str) -> None:
-    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+    with pytest.raises(SettingsError, match=message) as refusal:
         read_settings(Sms, {"url": url})
     assert "token" not in str(refusal.value)

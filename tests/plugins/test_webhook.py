@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.errors import SettingsError
 from router.plugins.webhook import Webhook
 from router.testing import Reply
 from tests.fakes.answer import read_json
@@ -153,6 +154,6 @@ async def test_a_gateway_that_is_down_is_tried_again(gateway: Gateway) -> None:
 def test_settings_that_cannot_work_are_refused_without_quoting_them(
     settings: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(msgspec.ValidationError, match=message) as refusal:
+    with pytest.raises(SettingsError, match=message) as refusal:
         read_settings(Webhook, settings)
     assert "hunter2" not in str(refusal.value)

@@ -1,0 +1,159 @@
+"""Every built-in channel keeps the contract that plugin authors are offered."""
+
+import base64
+
+import msgspec
+
+from router import Delivered, Rejected, Retry, Suspend
+from router.core.facts import Device
+from router.plugins._fcm import make_placeholder
+from router.plugins.apprise import Apprise
+from router.plugins.email import Email
+from router.plugins.push import Push
+from router.plugins.slack import Slack
+from router.plugins.sms import Sms
+from router.plugins.webhook import Webhook
+from router.testing import Answer, ChannelContract
+
+
+def fcm_error(code: str, message: str = "") -> bytes:
+    kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+    details = [{"@type": kind, "errorCode": code}]
+    return msgspec.json.encode({"error": {"message": message, "details": details}})
+
+
+class TestPush(ChannelContract):
+    channel = Push
+    settings = {"fcm": {"service_account": make_placeholder()}}
+    address = "dXJk-1:APA91bH_abc-DEF"
+    device = Device(platform="fcm_android")
+    answers = {
+        "ok": Answer(
+            means=Delivered,
+            body=b'{"name": "projects/p/messages/1"}',
+            handle="projects/p/messages/1",
+        ),
+        "an app that is gone": Answer(
+            means=Rejected, status=404, body=fcm_error("UNREGISTERED"), forget=True
+        ),
+        "a token that is none": Answer(
+            means=Rejected,
+            status=400,
+            body=fcm_error(
+                "INVALID_ARGUMENT", "The registration token is not a valid FCM registration token"
+            ),
+            forget=True,
+        ),
+        "another project's token": Answer(
+            means=Rejected, status=403, body=fcm_error("SENDER_ID_MISMATCH")
+        ),
+        "a quota": Answer(means=Retry, status=429, headers={"Retry-After": "7"}, after=7),
+    }
+    statuses = {404: Suspend}
+
+
+class TestPushWithNotificationBlock(TestPush):
+    settings = {"fcm": {"service_account": make_placeholder(), "notification_block": True}}
+
+
+class TestSms(ChannelContract):
+    channel = Sms
+    settings = {"url": f"twilio://AC{'a' * 32}:{'b' * 32}@+15005550006/{{to}}"}
+    address = "+12125550123"
+    answers = {
+        "ok": Answer(means=Delivered, status=201, body=b'{"sid": "SM1"}', handle="SM1"),
+        "no phone": Answer(means=Rejected, status=400, body=b'{"code": 21614}', forget=True),
+        "a wrong account": Answer(means=Suspend, status=404, body=b'{"code": 20404}'),
+    }
+    statuses = {402: Suspend, 404: Suspend}
+
+
+class TestSlackWebhook(ChannelContract):
+    channel = Slack
+    settings = {
+        "url": "https://hooks.slack.com/services/T0000000A/B0000000A/abcdefghijklmnopqrstuvwx"
+    }
+    answers = {
+        "ok": Answer(means=Delivered, body=b"ok"),
+        "a webhook that is gone": Answer(means=Suspend, status=404, body=b"no_service"),
+    }
+    statuses = {404: Suspend, 410: Suspend}
+
+
+class TestSlackBot(ChannelContract):
+    channel = Slack
+    settings = {
+        "bot_token": "xoxb-123456789012-1234567890123-abcdefghijklmnopqrstuvwx",
+        "blocks": True,
+    }
+    address = "C0123456789"
+    answers = {
+        "ok": Answer(
+            means=Delivered, body=b'{"ok": true, "channel": "C1", "ts": "1.2"}', handle="C1:1.2"
+        ),
+        "no such channel": Answer(
+            means=Rejected, body=b'{"ok": false, "error": "channel_not_found"}'
+        ),
+        "a revoked token": Answer(means=Suspend, body=b'{"ok": false, "error": "token_revoked"}'),
+        "too fast": Answer(
+            means=Retry,
+            body=b'{"ok": false, "error": "ratelimited"}',
+            headers={"Retry-After": "30"},
+            after=30,
+        ),
+    }
+    statuses = {404: Suspend, 410: Suspend}
+
+
+class TestEmail(ChannelContract):
+    channel = Email
+    protocol = "smtp"
+    settings = {"url": "mailtos://mailer:correct-horse@example.com/{to}", "from_name": "Chat"}
+    address = "george@example.org"
+    answers = {
+        "ok": Answer(
+            means=Delivered, status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued"
+        ),
+        "nobody there": Answer(
+            means=Rejected,
+            status=550,
+            headers={"smtp-command": "rcpt"},
+            body=b"5.1.1 no such user",
+            forget=True,
+        ),
+        "a wrong password": Answer(means=Suspend, status=535, headers={"smtp-command": "auth"}),
+        "greylisting": Answer(means=Retry, status=451, headers={"smtp-command": "rcpt"}),
+    }
+
+
+class TestMailer(ChannelContract):
+    channel = Email
+    settings = {"url": "sendgrid://0123456789abcdef:mailer@example.com/{to}"}
+    address = "george@example.org"
+    answers = {"ok": Answer(means=Delivered, status=202, body=b"")}
+    statuses = {402: Suspend}
+
+
+class TestWebhook(ChannelContract):
+    channel = Webhook
+    settings = {
+        "url": "https://gateway.example/notify?key=hunter2hunter2",
+        "secret": "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode(),
+        "basic": "router:correct-horse",
+    }
+    answers = {"ok": Answer(means=Delivered, status=204, body=b"")}
+
+
+class TestApprise(ChannelContract):
+    channel = Apprise
+    settings = {"url": "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}"}
+    address = "12315544"
+    answers = {"ok": Answer(means=Delivered, body=b'{"ok": true}')}
+    statuses = {402: Suspend}
+
+
+class TestAppriseWithFixedDestination(ChannelContract):
+    channel = Apprise
+    settings = {"url": f"discord://123456789012345678/{'a' * 68}"}
+    answers = {"ok": Answer(means=Delivered, status=204, body=b"")}
+    statuses = {402: Suspend}

@@ -1,0 +1,130 @@
+"""Apprise: any other service, by its URL."""
+
+import msgspec
+import pytest
+
+from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.errors import SettingsError
+from router.plugins.apprise import Apprise
+from router.testing import Provider, Reply
+from tests.fakes.answer import path_of, read_json, reply_json
+from tests.fakes.mail import MailServer
+from tests.plugins.opening import make_message, open_channel, read_settings
+
+DISCORD = "discord://123456789012345678/" + "a" * 68
+TELEGRAM = "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}"
+
+
+async def test_any_service_of_apprise_gets_the_words() -> None:
+    async with (
+        Provider(answer=lambda _: Reply(status=204, body=b"")) as provider,
+        open_channel(Apprise, {"url": DISCORD}, elsewhere=provider.url) as discord,
+    ):
+        assert not Apprise.needs_contact(discord.settings)
+        outcome = await discord.send(make_message(title="Andrew", body="Hello!"))
+    assert outcome == Delivered(status=204)
+    content = str(read_json(provider.requests[0]))
+    assert "Andrew" in content
+    assert "Hello!" in content
+
+
+async def test_a_url_with_a_place_reaches_the_recipient_s_contact() -> None:
+    async with (
+        Provider(answer=lambda _: reply_json({"ok": True})) as provider,
+        open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
+    ):
+        assert Apprise.needs_contact(telegram.settings)
+        outcome = await telegram.send(make_message(address="12315544"))
+        hostile = await telegram.send(make_message(address="1/2/3"))
+    assert isinstance(outcome, Delivered)
+    assert isinstance(hostile, Rejected)
+    assert [read_json(request)["chat_id"] for request in provider.requests] == [12315544]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Reply(status=401), Suspend(status=401, reason="")),
+        (Reply(status=404), Rejected(status=404, reason="")),
+        (Reply(status=410), Rejected(status=410, reason="")),
+        (Reply(status=429, headers={"Retry-After": "7"}), Retry(status=429, reason="", after=7)),
+        (Reply(status=500), Retry(status=500, reason="")),
+        (Reply(fault="hang"), Unknown(reason="")),
+        (Reply(fault="reset"), Unknown(reason="")),
+    ],
+)
+async def test_a_status_means_what_http_says(answer: Reply, expected: Outcome) -> None:
+    settings = {"url": "jsons://notify.example/hook", "timeout": 1.0}
+    async with (
+        Provider(answer) as provider,
+        open_channel(Apprise, settings, elsewhere=provider.url) as service,
+    ):
+        outcome = await service.send(make_message())
+    assert not isinstance(outcome, Delivered)
+    assert msgspec.structs.replace(outcome, reason="") == expected
+    assert path_of(provider.requests[0]) == "/hook"
+
+
+ONESIGNAL = "onesignal://00000000-0000-0000-0000-000000000000@0123456789/{to}"
+FEISHU = "feishu://0123456789abcdef"
+DINGTALK = "dingtalk://0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "expected"),
+    [
+        (ONESIGNAL, {"id": "1"}, Delivered(status=200)),
+        (
+            ONESIGNAL,
+            {"id": "", "errors": {"invalid_player_ids": ["x"]}},
+            Rejected(status=200, reason="", forget_contact=True),
+        ),
+        (ONESIGNAL, {"id": "", "errors": ["not subscribed"]}, Rejected(status=200, reason="")),
+        (FEISHU, {"code": 0}, Delivered(status=200)),
+        (FEISHU, {"code": 11232}, Retry(status=200, reason="")),
+        (FEISHU, {"code": 19001}, Suspend(status=200, reason="")),
+        (DINGTALK, {"errcode": 0}, Delivered(status=200)),
+        (DINGTALK, {"errcode": 130101}, Retry(status=200, reason="")),
+        (DINGTALK, {"errcode": 310000}, Rejected(status=200, reason="")),
+    ],
+)
+async def test_a_200_that_says_failure_is_a_failure(
+    url: str, body: dict[str, object], expected: Outcome
+) -> None:
+    async with (
+        Provider(answer=lambda _: reply_json(body)) as provider,
+        open_channel(Apprise, {"url": url}, elsewhere=provider.url) as service,
+    ):
+        outcome = await service.send(make_message(address="0f0f0f0f-0000-0000-0000-00000000"))
+    if not isinstance(outcome, Delivered):
+        outcome = msgspec.structs.replace(outcome, reason="")
+    assert outcome == expected
+
+
+async def test_a_mail_server_behind_apprise_is_read_as_one() -> None:
+    async with MailServer() as server:
+        server.at_rcpt = "451 4.7.1 come back later"
+        url = f"{server.apprise_url}&to=george@example.org"
+        async with open_channel(Apprise, {"url": url}) as mail:
+            outcome = await mail.send(make_message())
+    assert isinstance(outcome, Retry)
+    assert outcome.status == 451
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("syslog://localhost/{to}", "reaches this machine"),
+        ("dbus:///{to}", "reaches this machine"),
+        ("jsons://{to}/hook", "is none of jsons://"),
+        ("discrod://1/2", "discrod:// is no scheme of Apprise"),
+        ("tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/1/2", "a channel for each"),
+        ("hunter2", "must start with a scheme"),
+        ("discord://hunter2", "the provider's plugin does not take these settings"),
+    ],
+)
+def test_a_url_that_will_not_do_is_refused_when_the_rules_are_read(url: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refusal:
+        read_settings(Apprise, {"url": url})
+    assert refusal.value.faults[0].path == ("url",)
+    assert "hunter2" not in str(refusal.value)
