@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
+import structlog
 from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from router.store.errors import StoreUnavailable
 from router.store.line import Line
+
+_log = structlog.get_logger("router.store")
 
 Item = TypeVar("Item")
 R = TypeVar("R")
@@ -134,6 +137,7 @@ class Writer:
             results = await self._line.commit(lambda connection: _apply(connection, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' to know
             if _blames_data(error):
+                _log.warning("a row of a commit is bad", fault=type(error).__name__)
                 await self._commit_singly(batch)
                 return
             _fail(batch, error)

@@ -21,8 +21,11 @@ HOUR = 3600.0
 class Engine(Protocol):
     """An engine under test."""
 
-    journal: Journal
-    queue: Queue
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def queue(self) -> Queue: ...
 
     async def crash(self) -> None:
         """Lose everything in memory, as `kill -9` does, and open what is on disk again."""

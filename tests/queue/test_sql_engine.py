@@ -1,5 +1,6 @@
 """The SQL engine keeps to the ports."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from router.core.delivery import Attempt, Delivery
-from router.core.facts import OnceKey
+from router.core.facts import Effects, OnceKey
+from router.core.retry import Again, Dead, Done, Expired, Hold, Next
 from router.queue.engine import SqlJournal, SqlQueue
+from router.queue.ports import Settlement
+from router.store import writer
 from router.store.database import Database
 from router.store.rows import read_delivery
 from router.store.tables import attempts, deliveries, notifications, once
@@ -16,6 +20,7 @@ from tests.conftest import url_of
 from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
 from tests.queue.conformance_settling import SettlingConformance
+from tests.queue.scene import Scene
 
 
 class SqlEngine:
@@ -74,3 +79,28 @@ class TestSqlQueue(QueueConformance):
 
 class TestSqlSettling(SettlingConformance):
     pass
+
+
+async def test_a_good_batch_is_never_taken_apart(
+    engine: SqlEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the batch was taken apart")
+
+    monkeypatch.setattr(writer, "_apply_singly", refuse)
+    scene = Scene(engine)
+    accepted = await asyncio.gather(*(scene.accept() for _ in range(8)))
+    plans = [scene.plan(each.id, scene.delivery(each.id)) for each in accepted[:6]]
+    effects = [
+        scene.plan(each.id, effects=Effects(once=((OnceKey(each.id, "r", 0, "c", "a"), each.id),)))
+        for each in accepted[6:]
+    ]
+    assert (await engine.journal.settle([*plans, *effects])).refused == {}
+    ids = await scene.claimed()
+    assert len(ids) == 6
+    ends: list[Next] = [Done("x"), Dead("no"), Again(scene.now), Hold(scene.now, "h"), Expired("e")]
+    settlements = [
+        Settlement(delivery=id_, attempt=scene.attempt(id_), next=end)
+        for id_, end in zip(ids, ends, strict=False)
+    ]
+    assert await engine.queue.settle(settlements) == []

@@ -1,0 +1,223 @@
+"""Laws that hold for whatever is done to the queue, in whatever order."""
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from router.core.delivery import OPEN, Delivery
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.queue.ports import Room, Settlement
+from router.store.database import Database, migrate
+from tests.conftest import url_of
+from tests.queue.scene import Scene
+from tests.queue.test_sql_engine import SqlEngine
+
+CHANNELS = ("a", "b")
+LEASE = 30.0
+
+channels = st.sampled_from(CHANNELS)
+addresses = st.sampled_from(("ann", "bob", "cat"))
+seconds = st.sampled_from((0.0, 1.0, 10.0, 100.0))
+
+
+def nexts(now: float) -> st.SearchStrategy[Next]:
+    return st.one_of(
+        st.builds(Done),
+        st.builds(Again, st.builds(lambda wait: now + wait, seconds)),
+        st.builds(Hold, st.builds(lambda wait: now + wait, seconds), st.just("held")),
+        st.builds(Dead, st.just("dead")),
+        st.builds(Expired, st.just("late")),
+        st.builds(Cancelled, st.just("gone")),
+    )
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Puts, claims, settles, loses and holds; the model is what the rows said last."""
+
+    @initialize()
+    def open(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        path = Path(self.folder.name) / "laws.db"
+        shutil.copy(template(), path)
+        self.engine = SqlEngine(path, self.run(Database.open(url_of(path))))
+        self.scene = Scene(self.engine)
+        self.rows: dict[str, Delivery] = {}
+        self.leases: dict[str, float] = {}
+
+    def run(self, coroutine: Any) -> Any:  # noqa: ANN401 - as the coroutine
+        return self.runner.run(coroutine)
+
+    def teardown(self) -> None:
+        try:
+            self.everything_ends()
+        finally:
+            for database in self.engine.opened:
+                self.run(database.close())
+            self.runner.close()
+            self.folder.cleanup()
+
+    @rule(channel=channels, address=addresses, urgent=st.booleans(), due=seconds, life=seconds)
+    def put(self, channel: str, address: str, urgent: bool, due: float, life: float) -> None:
+        now = self.scene.now
+        self.add(
+            channel=channel,
+            address=address,
+            urgent=urgent,
+            due_at=now + due,
+            expires_at=now + due + life + 5,
+        )
+
+    @rule(channel=channels, address=addresses)
+    def put_and_lease(self, channel: str, address: str) -> None:
+        lease = {"state": "sending", "handouts": 1, "lease_until": self.scene.now + LEASE}
+        delivery = self.add(channel=channel, address=address, **lease)
+        if delivery.state == "sending":
+            self.leases[delivery.id] = delivery.lease_until
+        else:
+            assert self.is_busy(delivery), "what could be leased was not"
+
+    def add(self, **fields: Any) -> Delivery:  # noqa: ANN401 - a struct's
+        id_ = self.run(self.scene.put(**fields))
+        self.rows[id_] = self.run(self.engine.delivery(id_))
+        return self.rows[id_]
+
+    def is_busy(self, delivery: Delivery) -> bool:
+        return any(
+            other.id != delivery.id
+            and (other.channel, other.address) == (delivery.channel, delivery.address)
+            and (
+                other.state == "sending"
+                or (other.state == "waiting" and other.due_at <= self.scene.now)
+            )
+            for other in self.rows.values()
+        )
+
+    @rule(limit=st.integers(1, 5), room=st.none() | st.integers(0, 3))
+    def claim(self, limit: int, room: int | None) -> None:
+        now = self.scene.now
+        rooms = None if room is None else {"a": Room(slots=room, ordinary=max(0, room - 1))}
+        held = self.run(self.engine.queue.holds(now=now))
+        before = dict(self.rows)
+        claimed = self.run(self.scene.claimed(limit, lease=LEASE, room=rooms))
+        self.look()
+        assert len(claimed) == len(set(claimed)) <= limit
+        for id_ in claimed:
+            was = before[id_]
+            assert was.channel not in held
+            assert was.due_at <= now
+            assert was.state == "waiting" or was.lease_until <= now
+            assert was.expires_at > now
+            assert self.leases.get(id_, now) <= now, "leased twice"
+            self.leases[id_] = now + LEASE
+        for id_ in claimed:
+            assert not self.overtaken(before[id_], before, set(claimed))
+        if rooms is not None:
+            kinds = Counter(before[id_].urgent for id_ in claimed)
+            assert {before[id_].channel for id_ in claimed} <= {"a"}
+            assert kinds.total() <= rooms["a"].slots
+            assert kinds[False] <= rooms["a"].ordinary
+
+    def overtaken(
+        self, claimed: Delivery, before: dict[str, Delivery], together: set[str]
+    ) -> list[str]:
+        """Return those that should have had their first attempt before the one claimed."""
+        return [
+            other.id
+            for other in before.values()
+            if other.id not in together
+            and (other.channel, other.address) == (claimed.channel, claimed.address)
+            and other.urgent >= claimed.urgent
+            and other.state == "waiting"
+            and self.rows[other.id].state == "waiting"
+            and (other.due_at, other.id) < (claimed.due_at, claimed.id)
+        ]
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        id_ = data.draw(st.sampled_from(sorted(self.leases)))
+        next_ = data.draw(nexts(self.scene.now))
+        number = self.rows[id_].attempts + 1
+        attempt = self.scene.attempt(id_, number)
+        settlement = Settlement(delivery=id_, attempt=attempt, next=next_)
+        was = self.rows[id_]
+        lost = self.run(self.engine.queue.settle([settlement]))
+        held = was.state == "sending" or (was.state in OPEN and isinstance(next_, Done))
+        assert lost == ([] if held else [id_])
+        del self.leases[id_]
+        self.look()
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        id_ = data.draw(st.sampled_from(sorted(self.leases)))
+        self.run(self.engine.queue.release([id_]))
+        del self.leases[id_]
+        self.look()
+
+    @rule(wait=st.sampled_from((1.0, 10.0, LEASE, 200.0)))
+    def wait(self, wait: float) -> None:
+        self.scene.now += wait
+
+    @rule(channel=channels, until=st.none() | seconds)
+    def pause(self, channel: str, until: float | None) -> None:
+        time = None if until is None else self.scene.now + until
+        self.run(self.engine.queue.pause(channel, cause="paused", until=time))
+
+    @rule()
+    def crash(self) -> None:
+        self.run(self.engine.crash())
+
+    def look(self) -> None:
+        for id_ in self.rows:
+            self.rows[id_] = self.run(self.engine.delivery(id_))
+
+    @invariant()
+    def a_lane_has_one_in_flight(self) -> None:
+        flying = Counter(
+            (row.channel, row.address) for row in self.rows.values() if row.state == "sending"
+        )
+        assert all(count == 1 for count in flying.values())
+
+    @invariant()
+    def nobody_is_handed_out_for_ever(self) -> None:
+        assert all(row.handouts <= 3 for row in self.rows.values())
+
+    def everything_ends(self) -> None:
+        """Nothing that was put is ever lost or stuck: in the end all of it has ended."""
+        for channel in CHANNELS:
+            for cause in ("paused", "suspended"):
+                self.run(self.engine.queue.pause(channel, cause=cause, until=None))
+        for _ in range(3 * len(self.rows) + 3):
+            self.scene.now += LEASE
+            for id_ in self.run(self.scene.claimed()):
+                done = Settlement(delivery=id_, attempt=None, next=Done())
+                assert self.run(self.engine.queue.settle([done])) == []
+        self.look()
+        assert [row for row in self.rows.values() if row.state in OPEN] == []
+        assert self.run(self.engine.queue.stats(now=self.scene.now)) == {}
+
+
+_TEMPLATE: list[Path] = []
+
+
+def template() -> Path:
+    if not _TEMPLATE:
+        path = Path(tempfile.mkdtemp()) / "template.db"
+        asyncio.run(migrate(url_of(path)))
+        _TEMPLATE.append(path)
+    return _TEMPLATE[0]
+
+
+QueueMachine.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True
+)
+TestQueueLaws = QueueMachine.TestCase
