@@ -43,7 +43,7 @@ _known: Select[Any] = (
         recipients.c.app_id == bindparam("app_id"),
         recipients.c.uid.in_(bindparam("uids", expanding=True)),
     )
-    .order_by(recipients.c.uid, contacts.c.seen_at, contacts.c.id)
+    .order_by(recipients.c.uid, contacts.c.seen_at, contacts.c.kind, contacts.c.id)
 )
 
 _apps = (select_distinct(recipients.c.app_id), select_distinct(notifications.c.app_id))

@@ -26,10 +26,15 @@ from tests.queue.scene import Scene
 class SqlEngine:
     """The SQL engine on a file."""
 
-    def __init__(self, path: Path, database: Database) -> None:
+    def __init__(self, path: Path | None, database: Database) -> None:
         self.path = path
         self.opened = [database]
         self.use(database)
+
+    @classmethod
+    def over(cls, database: Database) -> "SqlEngine":
+        """Return the engine on a database that somebody else opened, and closes."""
+        return cls(None, database)
 
     def use(self, database: Database) -> None:
         self.database = database
@@ -37,6 +42,7 @@ class SqlEngine:
         self.queue = SqlQueue(database)
 
     async def crash(self) -> None:
+        assert self.path is not None
         database = await Database.open(url_of(self.path))
         self.opened.append(database)
         self.use(database)

@@ -1,0 +1,156 @@
+"""The registry of recipients: devices that log in, move and log out."""
+
+import pytest
+from sqlalchemy import select
+
+from router.core.facts import Contact, Device, Recipient
+from router.store.contacts import DEVICES
+from router.store.database import Database
+from router.store.errors import RecipientInvalid
+from router.store.recipients import Change, Recipients, Registration
+from router.store.tables import contacts
+from tests.store.stage import Waiting, device, tokens
+
+
+async def test_a_device_is_a_contact_with_what_the_app_said(recipients: Recipients) -> None:
+    registration = device(
+        "token", "session", platform="fcm_android", provider_id="p1", timezone="UTC", locale="fr"
+    )
+    contact = await recipients.register("bob", registration, "app")
+    assert contact == Contact(
+        id=contact.id,
+        kind="push",
+        address="token",
+        device=Device(platform="fcm_android", provider_id="p1", timezone="UTC", locale="fr"),
+    )
+    assert await recipients.get("bob", "app") == Recipient(
+        app_id="app", uid="bob", contacts=(contact,)
+    )
+
+
+@pytest.mark.parametrize(
+    ("registration", "paths"),
+    [
+        (device(""), ["$.token"]),
+        (device("t", platform=""), ["$.platform"]),
+        (device("t", timezone="Nowhere"), ["$.timezone"]),
+        (device("", platform="!", locale="!"), ["$.platform", "$.token", "$.locale"]),
+    ],
+)
+async def test_a_registration_that_cannot_be_is_refused(
+    recipients: Recipients, registration: Registration, paths: list[str]
+) -> None:
+    with pytest.raises(RecipientInvalid) as caught:
+        await recipients.register("bob", registration, "app")
+    assert [fault.path for fault in caught.value.faults] == paths
+
+
+async def test_registering_again_changes_the_device_it_is(recipients: Recipients) -> None:
+    first = await recipients.register("bob", device("t", "s1"), "app")
+    again = await recipients.register("bob", device("t", "s2", locale="de"), "app")
+    assert again.id == first.id
+    assert await tokens(recipients, "bob") == ["t"]
+    assert await recipients.logout("bob", "s1", "app") == 0
+    assert await recipients.logout("bob", "s2", "app") == 1
+
+
+async def test_a_token_of_someone_else_moves_and_what_waits_for_it_is_cancelled(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    anns = await recipients.register("ann", device("shared"), "app")
+    other = await recipients.register("ann", device("other"), "app")
+    pending, untouched = await waiting.put(anns.id), await waiting.put(other.id)
+    bobs = await recipients.register("bob", device("shared"), "app")
+    assert bobs.id != anns.id
+    assert await tokens(recipients, "ann") == ["other"]
+    assert await waiting.state(pending) == ("cancelled", "contact_gone")
+    assert await waiting.engine.state(pending.rpartition("-")[0]) == "undelivered"
+    assert await waiting.state(untouched) == ("waiting", "")
+
+
+async def test_a_token_of_another_app_stays(recipients: Recipients) -> None:
+    await recipients.register("ann", device("t"), "app")
+    await recipients.register("ann", device("t"), "other")
+    assert await tokens(recipients, "ann") == ["t"]
+
+
+async def test_a_new_token_of_a_session_takes_the_place_of_the_old_one(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    old = await recipients.register("bob", device("old", "s"), "app")
+    pending = await waiting.put(old.id, address="old")
+    new = await recipients.register("bob", device("new", "s"), "app")
+    assert new.id == old.id
+    assert await tokens(recipients, "bob") == ["new"]
+    assert (await waiting.engine.delivery(pending)).address == "new"
+    in_its_lane = await waiting.scene.put(address="new")
+    assert await waiting.scene.claimed() == [pending]
+    assert (await waiting.engine.delivery(in_its_lane)).state == "waiting"
+
+
+async def test_devices_of_a_session_on_other_platforms_stay(recipients: Recipients) -> None:
+    await recipients.register("bob", device("t1", "s", platform="apns_ios_device"), "app")
+    await recipients.register("bob", device("t2", "s", platform="apns_ios_voip"), "app")
+    await recipients.register("bob", device("t3", "s", provider_id="second"), "app")
+    await recipients.register("bob", device("t4"), "app")
+    await recipients.register("bob", device("t5"), "app")
+    assert sorted(await tokens(recipients, "bob")) == ["t1", "t2", "t3", "t4", "t5"]
+
+
+async def test_a_known_token_joining_a_session_ends_the_older_one(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    known = await recipients.register("bob", device("t1"), "app")
+    older = await recipients.register("bob", device("t2", "s"), "app")
+    pending = await waiting.put(older.id)
+    assert (await recipients.register("bob", device("t1", "s"), "app")).id == known.id
+    assert await tokens(recipients, "bob") == ["t1"]
+    assert await waiting.state(pending) == ("cancelled", "contact_gone")
+
+
+async def test_one_device_too_many_replaces_the_oldest(recipients: Recipients) -> None:
+    for number in range(DEVICES):
+        await recipients.register("bob", device(f"t{number}"), "app")
+    await recipients.register("bob", device("t0"), "app")
+    await recipients.register("bob", device("new"), "app")
+    kept = await tokens(recipients, "bob")
+    assert len(kept) == DEVICES
+    assert "t1" not in kept
+    assert {"t0", "t2", "new"} <= set(kept)
+
+
+async def test_logging_out_removes_that_session_and_no_other(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    gone = await recipients.register("bob", device("t1", "s1", platform="a"), "app")
+    await recipients.register("bob", device("t2", "s1", platform="b"), "app")
+    await recipients.register("bob", device("t3", "s2"), "app")
+    await recipients.register("bob", device("t4"), "app")
+    await recipients.register("ann", device("t5", "s1"), "app")
+    await recipients.put("bob", Change(contacts={"email": "b@x.org"}), "app")
+    pending = await waiting.put(gone.id)
+    assert await recipients.logout("bob", "s1", "app") == 2
+    assert sorted(await tokens(recipients, "bob")) == ["b@x.org", "t3", "t4"]
+    assert await tokens(recipients, "ann") == ["t5"]
+    assert await waiting.state(pending) == ("cancelled", "contact_gone")
+    with pytest.raises(RecipientInvalid):
+        await recipients.logout("bob", "", "app")
+
+
+async def test_an_auth_token_is_kept_as_a_hash(recipients: Recipients, database: Database) -> None:
+    await recipients.register("bob", device("t", "very-secret-token"), "app")
+    rows = await database.read(lambda c: c.execute(select(contacts)).all())
+    assert "very-secret-token" not in str(rows)
+
+
+async def test_what_is_being_sent_is_left_to_its_sender(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    contact = await recipients.register("bob", device("t", "s"), "app")
+    sending = await waiting.put(contact.id)
+    assert await waiting.scene.claimed() == [sending]
+    await recipients.logout("bob", "s", "app")
+    assert await waiting.state(sending) == ("sending", "")
+    await waiting.engine.queue.release([sending])
+    assert await waiting.scene.claimed() == []
+    assert await waiting.state(sending) == ("cancelled", "contact_gone")
