@@ -39,9 +39,9 @@ class Candidate(Struct, frozen=True, kw_only=True):
         place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
         if isinstance(error, SyntaxError) and error.filename:
             return f"{error.filename}:{error.lineno}: {error.msg}"
-        text = str(error) or "no reason given"
-        kind = "" if isinstance(error, LookupError | TypeError) else f"{type(error).__name__}: "
-        return f"{place}{kind}{text.strip(chr(39))}"
+        ours = type(error) in {LookupError, TypeError}
+        kind = "" if ours else f"{type(error).__name__}: "
+        return f"{place}{kind}{error}"
 
 
 def _tells(filename: str) -> bool:

@@ -15,6 +15,7 @@ from router.core.payload import Json
 
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"(?P<field>\w+): (?P<message>.+)", re.DOTALL)
+_TYPES = re.compile(r"`([\w |]+)`")
 _NAMES = {
     "str": "a text",
     "int": "a whole number",
@@ -148,8 +149,12 @@ def _word(message: str) -> str:
         return "none of the choices"
     if not message.startswith("Expected"):
         return message
-    message = re.sub(r"`(\w+)`", lambda found: _NAMES.get(found[1], f"`{found[1]}`"), message)
+    message = _TYPES.sub(_name_types, message)
     return f"e{message[1:]}"
+
+
+def _name_types(found: re.Match[str]) -> str:
+    return " or ".join(_NAMES.get(name, name) for name in found[1].split(" | "))
 
 
 def _offer(value: object, kind: Kind) -> str:
