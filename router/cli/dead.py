@@ -7,13 +7,14 @@ import click
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from router.cli.listing import show_list
 from router.cli.storage import clock_time, with_database
 from router.store.database import Database
 from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
 from router.store.page import MOST, Page
 
+_HEADINGS = ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason")
 _FILTERS = (
     click.option("--state", type=click.Choice(get_args(DeadState))),
     click.option("--channel", help="A channel of the rules file."),
@@ -52,7 +53,7 @@ def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # 
     if form == "json":
         click.echo(msgspec.json.encode(page).decode())
         return
-    Console().print(_table(page.items))
+    show_list(_HEADINGS, map(_row, page.items))
     if page.next:
         click.echo(f"more: --cursor {page.next}")
 
@@ -104,13 +105,7 @@ def _work(
     return with_database(run)
 
 
-def _table(items: tuple[DeadLetter, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason"):
-        table.add_column(heading, overflow="fold")
-    for item in items:
-        accepted = clock_time(item.accepted_at)
-        tries = str(item.attempts)
-        words = (item.rule, item.channel, item.address, item.state, tries, item.reason)
-        table.add_row(item.id, accepted, *words)
-    return table
+def _row(item: DeadLetter) -> tuple[str, ...]:
+    time = clock_time(item.accepted_at)
+    tries = str(item.attempts)
+    return (item.id, time, item.rule, item.channel, item.address, item.state, tries, item.reason)

@@ -4,14 +4,15 @@ from typing import Any, get_args
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
+from router.cli.listing import show_list
 from router.cli.storage import clock_time, with_database
 from router.core.delivery import DeliveryState
 from router.store.database import Database
 from router.store.log import DeliveryFilter, DeliveryItem, Log
 from router.store.page import MOST, Page
+
+_HEADINGS = ("id", "due", "rule", "channel", "address", "state", "tries", "reason")
 
 
 @click.command(name="deliveries")
@@ -35,18 +36,12 @@ def command(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  
     if form == "json":
         click.echo(msgspec.json.encode(page).decode())
         return
-    Console().print(_table(page.items))
+    show_list(_HEADINGS, map(_row, page.items))
     if page.next:
         click.echo(f"more: --cursor {page.next}")
 
 
-def _table(items: tuple[DeliveryItem, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("id", "due", "rule", "channel", "address", "state", "tries", "reason"):
-        table.add_column(heading, overflow="fold")
-    for item in items:
-        due = clock_time(item.due_at)
-        tries = str(item.attempts)
-        words = (item.rule, item.channel, item.address, item.state, tries, item.reason)
-        table.add_row(item.id, due, *words)
-    return table
+def _row(item: DeliveryItem) -> tuple[str, ...]:
+    time = clock_time(item.due_at)
+    tries = str(item.attempts)
+    return (item.id, time, item.rule, item.channel, item.address, item.state, tries, item.reason)
