@@ -192,9 +192,10 @@ def _read(row: AnyRow) -> DeadLetter:
 
 
 def _retry(connection: Connection, *, ids: Sequence[str], now: float) -> int:
-    due = {"state": "waiting", "due_at": now, "expires_at": now + LIFE, "handouts": 0}
+    due = {"due_at": now, "expires_at": now + LIFE, "handouts": 0}
+    waiting = {"state": "waiting", "reason": "", **due}
     accepted = {"state": "accepted", "reason": "", "decided_at": None}
-    return _move(connection, ids, due, accepted)
+    return _move(connection, ids, waiting, accepted)
 
 
 def _drop(connection: Connection, *, ids: Sequence[str]) -> int:

@@ -47,6 +47,6 @@ def read_cursor(cursor: str | None) -> str | None:
         raise CursorInvalid(
             "cursor: not one that a list gave out; leave it out to start"
         ) from error
-    if not last.isprintable() or write_cursor(last) != cursor:
+    if not last or not last.isprintable() or write_cursor(last) != cursor:
         raise CursorInvalid("cursor: not one that a list gave out; leave it out to start")
     return last
