@@ -162,7 +162,7 @@ class Email(AppriseChannel[EmailSettings]):
         """Answer as a mail server or a mailer does."""
         if request.method == "SMTP":
             return Response(status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued")
-        return Response(status=200, body=b'{"data": {"succeeded": 1, "failed": 0}}')
+        return Response(status=200, body=b'{"id": "sandbox", "access_token": "sandbox"}')
 
 
 def read_scheme(url: Secret) -> str:

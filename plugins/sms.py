@@ -44,6 +44,9 @@ GSM = frozenset(
 GSM_PAIRS = frozenset("^{}\\[~]|€\f")
 """Characters that take two places in the GSM alphabet."""
 
+NATIONAL = frozenset({"voipms"})
+"""Providers that Apprise gives North American numbers without the country code."""
+
 SAMPLE = "+12125550123"
 """A number that every provider would take."""
 
@@ -146,7 +149,9 @@ class Sms(AppriseChannel[SmsSettings]):
         number = is_phone_no(message.address)
         if not number:
             return Rejected(reason="the address is no phone number with a country code")
-        return await super().send(replace(message, address=f"+{number['full']}"))
+        national = self._vendor in NATIONAL and number["country"] == "1"
+        written = number["area"] + number["line"] if national else f"+{number['full']}"
+        return await super().send(replace(message, address=written))
 
     def write(self, message: Message) -> tuple[str, str]:
         """Return the title's line and the body as one text of so many segments."""
@@ -156,10 +161,14 @@ class Sms(AppriseChannel[SmsSettings]):
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider and its error code."""
-        scheme = read_scheme(self.settings.url)
-        vendor = VENDORS.get(scheme, scheme)
+        vendor = self._vendor
         code = READERS[vendor](hop) if vendor in READERS else None
         return "" if code is None else f"{vendor} {code}"
+
+    @property
+    def _vendor(self) -> str:
+        scheme = read_scheme(self.settings.url)
+        return VENDORS.get(scheme, scheme)
 
     def handle(self, hop: Hop) -> str:
         """Return the provider's id for the text."""
@@ -170,15 +179,23 @@ class Sms(AppriseChannel[SmsSettings]):
     def sandbox(self, request: Request) -> Response:
         """Answer as the provider does to a text it took."""
         host = request.url.split("/", 3)[2]
-        return Response(status=200, body=TAKEN.get(host, b"{}"))
+        return TAKEN.get(host) or Response(
+            status=200, body=b'{"success": true, "status": "success"}'
+        )
 
 
 TAKEN = {
-    "api.twilio.com": b'{"sid": "SM00000000000000000000000000000000", "status": "queued"}',
-    "rest.nexmo.com": b'{"messages": [{"status": "0", "message-id": "sandbox"}]}',
-    "rest.clicksend.com": b'{"data": {"messages": [{"status": "SUCCESS"}]}}',
-    "gateway.seven.io": b'{"success": "100"}',
+    "api.twilio.com": Response(status=201, body=b'{"sid": "SM0", "status": "queued"}'),
+    "rest.nexmo.com": Response(
+        status=200, body=b'{"messages": [{"status": "0", "message-id": "sandbox"}]}'
+    ),
+    "rest.clicksend.com": Response(
+        status=200, body=b'{"data": {"messages": [{"status": "SUCCESS"}]}}'
+    ),
+    "gateway.seven.io": Response(status=200, body=b'{"success": "100"}'),
+    "api.octopush.com": Response(status=201),
 }
+"""What providers answer to a text they took, where a plain 200 would not do."""
 
 
 def read_scheme(url: Secret) -> str:

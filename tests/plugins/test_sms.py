@@ -168,3 +168,13 @@ def test_a_url_that_sends_no_texts_is_refused(url: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as refusal:
         read_settings(Sms, {"url": url})
     assert "token" not in str(refusal.value)
+
+
+async def test_a_north_american_provider_gets_the_number_without_its_country_code() -> None:
+    url = "voipms://password:me@example.com/15005550006/{to}"
+    async with (
+        Provider(answer=lambda _: reply_json({"status": "success"})) as provider,
+        open_channel(Sms, {"url": url}, elsewhere=provider.url) as sms,
+    ):
+        assert isinstance(await sms.send(make_message(address=PHONE)), Delivered)
+    assert "2125550123" in provider.requests[0].url
