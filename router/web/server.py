@@ -19,10 +19,14 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes a free one. Raises `ListenError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         message = f"cannot listen on {host} port {port}: {error.strerror}"
         raise ListenError(f"{message}; set ROUTER_HOST and ROUTER_PORT") from error
+    # Connections inherit it. Asyncio sets it on sockets made for TCP by name only, and without
+    # it each answer waits 40 ms for the client's acknowledgement of its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class Server(uvicorn.Server):

@@ -57,11 +57,11 @@ async def test_a_payload_is_accepted_and_its_repeat_is_a_duplicate_of_the_first(
         assert first.headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("name", sorted(GENERAL))
-async def test_a_general_webhook_is_no_payload(name: str, memory: tuple[Stage, Memory]) -> None:
+async def test_a_general_webhook_is_no_payload(memory: tuple[Stage, Memory]) -> None:
     stage, intake = memory
-    answer = await post(stage, GENERAL[name])
-    assert fault(answer)[0] in {"$.trigger", "$.webhook"}
+    for name, body in GENERAL.items():
+        answer = await post(stage, body)
+        assert fault(answer)[0] in {"$.trigger", "$.webhook"}, name
     assert intake.bodies == []
 
 
@@ -69,32 +69,32 @@ def test_there_are_general_webhooks_to_refuse() -> None:
     assert len(GENERAL) >= 4
 
 
-@pytest.mark.parametrize(
-    ("body", "path", "reason"),
-    [
-        (b"", "$", "is not JSON"),
-        (b"not json", "$", "is not JSON"),
-        (b'{"trigger": ', "$", "is not JSON"),
-        (b"\xff\xfe{}", "$", "is not JSON"),
-        (b"null", "$", "must be an object"),
-        (b"[]", "$", "must be an object"),
-        (b'"\\ud800"', "$", "must be an object"),
-        (b'{"trigger": "\\ud800"}', "$.trigger", "unknown value"),
-        (b"{}", "$.trigger", "must be a text"),
-        (b'{"trigger": "sms-notification-payload-genrated"}', "$.trigger", "did you mean"),
-        (b'{"trigger": "message_sent"}', "$.trigger", "known are"),
-        (b'{"trigger": "\\u0000"}', "$.trigger", "unknown value"),
-        (b"[" * 100_000 + b"]" * 100_000, "$", "is nested"),
-        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "$", "is nested"),
-    ],
-)
+NO_PAYLOADS = [
+    (b"", "$", "is not JSON"),
+    (b"not json", "$", "is not JSON"),
+    (b'{"trigger": ', "$", "is not JSON"),
+    (b"\xff\xfe{}", "$", "is not JSON"),
+    (b"null", "$", "must be an object"),
+    (b"[]", "$", "must be an object"),
+    (b'"\\ud800"', "$", "must be an object"),
+    (b'{"trigger": "\\ud800"}', "$.trigger", "unknown value"),
+    (b"{}", "$.trigger", "must be a text"),
+    (b'{"trigger": "sms-notification-payload-genrated"}', "$.trigger", "did you mean"),
+    (b'{"trigger": "message_sent"}', "$.trigger", "known are"),
+    (b'{"trigger": "\\u0000"}', "$.trigger", "unknown value"),
+    (b"[" * 100_000 + b"]" * 100_000, "$", "is nested"),
+    (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "$", "is nested"),
+]
+
+
 async def test_a_body_that_is_no_payload_is_told_where_and_why(
-    body: bytes, path: str, reason: str, memory: tuple[Stage, Memory]
+    memory: tuple[Stage, Memory],
 ) -> None:
     stage, intake = memory
-    found = fault(await post(stage, body))
-    assert found[0] == path
-    assert reason in found[1]
+    for body, path, reason in NO_PAYLOADS:
+        found = fault(await post(stage, body))
+        assert found[0] == path, body[:40]
+        assert reason in found[1], body[:40]
     assert intake.bodies == []
 
 
@@ -137,12 +137,12 @@ def after_value(text: bytes) -> bytes:
     return text.decode()[length:].encode()
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
-async def test_any_other_method_is_refused(method: str, memory: tuple[Stage, Memory]) -> None:
+async def test_any_other_method_is_refused(memory: tuple[Stage, Memory]) -> None:
     stage, _ = memory
-    answer = await stage.client().request(method, "/webhook", headers=basic())
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == "POST"
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
+        answer = await stage.client().request(method, "/webhook", headers=basic())
+        assert answer.status_code == 405, method
+        assert answer.headers["Allow"] == "POST"
 
 
 async def test_a_full_disk_asks_to_come_again(tmp_path: Path) -> None:
