@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 
 from router.channel import Settings
-from router.queue.ports import Cause
+from router.queue.ports import Cause, Room
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _DUST = 1e-6
 """What floating point may lose of a token."""
+_SOON = 1.0
+"""Seconds ahead that deliveries are taken for, where a rate makes them wait."""
 
 
 def parse_rate(rate: str) -> tuple[int, float] | None:
@@ -40,6 +42,11 @@ class Bucket:
         self._fill(now)
         missing = 1.0 - self._tokens
         return missing / self._per_second if missing > _DUST else 0.0
+
+    def soon(self, now: float) -> int:
+        """Return how many tokens there are within a second."""
+        self._fill(now)
+        return int(self._tokens + _SOON * self._per_second + _DUST)
 
     def take(self, now: float) -> None:
         """Take one token, which must be there."""
@@ -92,6 +99,22 @@ class Gate:
         if urgent or self.probing:
             return True
         return self._ordinary < self._slots - kept_for_urgent(self._slots)
+
+    def room(self, *, waiting: int, ordinary: int, share: int) -> Room:
+        """Return how many more deliveries can be sent now, when so many wait for it already.
+
+        What is leased and not sent would count as handed out if the process died, so no more
+        is taken than can go at once, or within a second where a rate spreads it. `share` is the
+        most that may be in memory.
+        """
+        if self.held():
+            return Room(slots=0, ordinary=0)
+        most = min(self.slots, share)
+        slots = most - self.in_flight - waiting
+        if self._bucket:
+            slots = min(slots, self._bucket.soon(self._clock()) - waiting)
+        left = most - kept_for_urgent(most) - self._ordinary - ordinary
+        return Room(slots=max(0, slots), ordinary=max(0, min(slots, left)))
 
     def wait(self) -> float:
         """Return the seconds until the rate allows another send."""

@@ -40,11 +40,12 @@ class Lanes:
         self._lanes: dict[Lane, list[tuple[Rank, Handout]]] = {}
         self._heads: dict[str, list[tuple[Rank, Lane]]] = {}
         self._out: set[Lane] = set()
-        self._waiting: Counter[str] = Counter()
+        self._waiting: Counter[tuple[str, bool]] = Counter()
 
-    def waiting(self, channel: str) -> int:
-        """Return how many deliveries of a channel wait here."""
-        return self._waiting[channel]
+    def waiting(self, channel: str) -> tuple[int, int]:
+        """Return how many deliveries of a channel wait here, and how many of them not urgent."""
+        ordinary = self._waiting[channel, True]
+        return self._waiting[channel, False] + ordinary, ordinary
 
     def put(self, handout: Handout) -> None:
         """Let a delivery wait for its turn."""
@@ -52,7 +53,7 @@ class Lanes:
         rank = _rank(handout.delivery)
         heap = self._lanes.setdefault(lane, [])
         heappush(heap, (rank, handout))
-        self._waiting[lane[0]] += 1
+        self._waiting[lane[0], rank.ordinary] += 1
         if lane not in self._out and heap[0][0] is rank:
             heappush(self._heads.setdefault(lane[0], []), (rank, lane))
 
@@ -69,7 +70,7 @@ class Lanes:
                 return None
             heappop(heads)
             self._out.add(lane)
-            self._waiting[channel] -= 1
+            self._waiting[channel, rank.ordinary] -= 1
             return heappop(heap)[1]
         return None
 
@@ -97,7 +98,7 @@ class Lanes:
             else:
                 del self._lanes[lane]
         self._heads.pop(channel, None)
-        del self._waiting[channel]
+        del self._waiting[channel, True], self._waiting[channel, False]
         return gone
 
 

@@ -1,24 +1,17 @@
-"""The deliveries leased to this process, and how many more it has room for."""
+"""The deliveries leased to this process."""
 
-from collections import Counter
 from collections.abc import Callable, Collection
 
-from router.core.delivery import Delivery
-from router.queue.ports import LEASE, Room
-from router.worker.gate import Gate, kept_for_urgent
-
-MEMORY = 2000
-"""Deliveries in memory at most."""
+from router.queue.ports import LEASE
 
 
 class Leases:
-    """Until when each delivery is leased, and how many of each channel are in memory."""
+    """Until when each delivery is leased, and of which channel it is once it has been read."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._until: dict[str, float] = {}
-        self._held: dict[str, tuple[str, bool]] = {}
-        self._counts: Counter[tuple[str, bool]] = Counter()
+        self._channels: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._until)
@@ -33,22 +26,17 @@ class Leases:
         self._until[delivery] = until
         return is_new
 
-    def hold(self, delivery: Delivery) -> bool:
-        """Count a delivery as in memory; return False if it already was."""
-        if delivery.id in self._held:
+    def hold(self, delivery: str, channel: str) -> bool:
+        """Note that a delivery is in memory; return False if it already was."""
+        if delivery in self._channels:
             return False
-        kind = self._held[delivery.id] = (delivery.channel, delivery.urgent)
-        self._counts[kind] += 1
+        self._channels[delivery] = channel
         return True
 
     def drop(self, delivery: str) -> str | None:
         """Forget a delivery; return its channel if it was in memory."""
         self._until.pop(delivery, None)
-        kind = self._held.pop(delivery, None)
-        if kind is None:
-            return None
-        self._counts[kind] -= 1
-        return kind[0]
+        return self._channels.pop(delivery, None)
 
     def is_current(self, delivery: str) -> bool:
         """Return whether the lease has not run out."""
@@ -62,17 +50,3 @@ class Leases:
     def extend(self, deliveries: Collection[str], until: float) -> None:
         """Note that those of the leases that are still here last longer."""
         self._until.update((d, until) for d in deliveries if d in self._until)
-
-    def room(self, channel: str, gate: Gate, *, promised: int, channels: int) -> Room:
-        """Return how many more of a channel may be taken.
-
-        Twice as many are kept in memory as may be in flight, so that slots never wait for the
-        queue, and never more than the channel's share, so that a slow one leaves room to others.
-        """
-        share = gate.slots if gate.probing else min(2 * gate.slots, MEMORY // max(1, channels))
-        ordinary = self._counts[channel, False] + promised
-        slots = share - ordinary - self._counts[channel, True]
-        return Room(
-            slots=max(0, slots),
-            ordinary=max(0, min(slots, share - kept_for_urgent(share) - ordinary)),
-        )

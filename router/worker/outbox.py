@@ -11,11 +11,14 @@ from router.core.delivery import Attempt, Delivery
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
-from router.queue.ports import Settlement
+from router.queue.ports import Room, Settlement
 from router.telemetry import Metrics
 from router.worker.attempt import attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
+
+MEMORY = 2000
+"""Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
 
 GONE = 60.0
 """Seconds until a delivery whose channel is not configured any more is looked at again."""
@@ -37,6 +40,8 @@ class Owner(NamedTuple):
     """Hears of a delivery whose lease ran out before its turn."""
     suspend: Callable[[str, float], None]
     """Hears of a channel that is out of order until a time."""
+    free: Callable[[str], None]
+    """Hears of a channel that has finished a send."""
 
 
 class Outbox:
@@ -80,6 +85,16 @@ class Outbox:
         if configured is not None:
             gate.adapt(configured.settings)
         return gate
+
+    def room(self, channel: str, promised: int) -> Room:
+        """Return how many more of a channel may be taken, when room for some is promised."""
+        gate = self.gate(channel)
+        waiting, ordinary = self._lanes.waiting(channel)
+        return gate.room(
+            waiting=waiting + promised,
+            ordinary=ordinary + promised,
+            share=MEMORY // len(self._gates),
+        )
 
     def put(self, handout: Handout) -> None:
         """Take a leased delivery, and send it at once if its turn has come."""
@@ -128,7 +143,7 @@ class Outbox:
 
     def _set_alarm(self, channel: str, gate: Gate) -> None:
         seconds = gate.wait()
-        if self._closed or seconds <= 0 or not self._lanes.waiting(channel):
+        if self._closed or seconds <= 0 or not self._lanes.waiting(channel)[0]:
             return
         if old := self._alarms.get(channel):
             old.cancel()
@@ -166,6 +181,7 @@ class Outbox:
             gate.leave(urgent=delivery.urgent)
             self._lanes.free(handout)
         self.send(delivery.channel)
+        self._owner.free(delivery.channel)
 
     def _follow(
         self, handout: Handout, channel: Channel[Any], outcome: Outcome, started_at: float

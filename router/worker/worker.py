@@ -16,8 +16,8 @@ from router.core.retry import Hold
 from router.queue.ports import LEASE, Cause, Queue, Room, Settlement
 from router.telemetry import Metrics
 from router.worker.lanes import Handout
-from router.worker.leases import MEMORY, Leases
-from router.worker.outbox import Channels, Outbox, Owner
+from router.worker.leases import Leases
+from router.worker.outbox import MEMORY, Channels, Outbox, Owner
 from router.worker.settler import DOUBTS, Settler
 
 POLL = 0.5
@@ -64,7 +64,13 @@ class Worker:
         self._clock = clock
         self._leases = Leases(clock)
         self._settler = Settler(queue.settle, self._settled)
-        owner = Owner(self._leases.is_current, self._settler.add, self._leases.drop, self._suspend)
+        owner = Owner(
+            is_leased=self._leases.is_current,
+            settle=self._settler.add,
+            lose=self._leases.drop,
+            suspend=self._suspend,
+            free=self._free,
+        )
         self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice)
         self._promised: Counter[str] = Counter()
         self._behind: set[str] = set()
@@ -82,11 +88,10 @@ class Worker:
 
     def room(self, channel: str) -> bool:
         """Return whether a delivery of the channel can be taken now, overtaking none on disk."""
-        gate = self._outbox.gate(channel)
-        if self._stopping or self._counted_at < 0 or channel in self._behind or gate.held():
+        room = self._room(channel)
+        if self._stopping or self._counted_at < 0 or channel in self._behind:
             return False
-        full = len(self._leases) + self._promised.total() >= MEMORY
-        if full or not self._room(channel).ordinary:
+        if not room.ordinary or len(self._leases) + self._promised.total() >= MEMORY:
             self._behind.add(channel)
             return False
         self._promised[channel] += 1
@@ -217,8 +222,7 @@ class Worker:
 
     async def _claim(self) -> None:
         await self._read_claimed()
-        gates = {channel: self._outbox.gate(channel) for channel in self._outbox.channels}
-        rooms = {channel: self._room(channel) for channel, gate in gates.items() if not gate.held()}
+        rooms = {channel: self._room(channel) for channel in self._outbox.channels}
         rooms = {channel: room for channel, room in rooms.items() if room.slots}
         limit = MEMORY - len(self._leases)
         if limit <= 0 or not rooms:
@@ -262,18 +266,18 @@ class Worker:
         return found
 
     def _accept(self, handed: Handed) -> None:
-        if self._leases.hold(handed[0]):
+        if self._leases.hold(handed[0].id, handed[0].channel):
             self._outbox.put(Handout(*handed))
 
     def _hand_back(self, deliveries: Iterable[str]) -> None:
         self._returned += deliveries
 
     def _room(self, channel: str) -> Room:
-        gate = self._outbox.gate(channel)
-        promised = self._promised[channel]
-        return self._leases.room(
-            channel, gate, promised=promised, channels=len(self._outbox.channels)
-        )
+        return self._outbox.room(channel, self._promised[channel])
+
+    def _free(self, channel: str) -> None:
+        if channel in self._behind:
+            self._awake.set()
 
     def _suspend(self, channel: str, until: float) -> None:
         self._suspended[channel] = max(until, self._suspended.get(channel, until))
@@ -281,11 +285,9 @@ class Worker:
         self._awake.set()
 
     def _settled(self, settlements: Sequence[Settlement]) -> None:
-        channels: set[str | None] = set()
         for settlement in settlements:
             channel = self._leases.drop(settlement.delivery)
-            channels.add(channel)
             if channel and isinstance(settlement.next, Hold):
                 self._suspended.pop(channel, None)
-        if self._clock() < self._eager_until or channels & self._behind:
+        if self._clock() < self._eager_until:
             self._awake.set()

@@ -139,11 +139,15 @@ class Stage:
         channel: str = "ops",
         urgent: bool = False,
         handed: bool = False,
+        forced: bool = False,
         contact: str = "",
         uid: str = "",
         expires_in: float = HOUR,
     ) -> str:
-        """Accept a notification and plan its delivery; handed over when that is wished."""
+        """Accept a notification and plan its delivery.
+
+        It is handed over when that is wished and there is room, or `forced`.
+        """
         self._count += 1
         about = notification(
             f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent, accepted_at=now()
@@ -163,7 +167,7 @@ class Stage:
             urgent=urgent,
             content=Content(title="title", body="body"),
         )
-        wished = handed and self.worker.room(channel)
+        wished = forced or (handed and self.worker.room(channel))
         if self.queue.add(delivery, about, leased=wished):
             leased = self.queue.deliveries[delivery.id]
             self.worker.take(leased, about, self.queue.contacts.get(contact))

@@ -56,7 +56,7 @@ def test_ordinary_deliveries_stay_while_only_urgent_ones_may_go() -> None:
     lanes.put(handout(1))
 
     assert lanes.next("ops", urgent_only=True) is None
-    assert lanes.waiting("ops") == 1
+    assert lanes.waiting("ops") == (1, 1)
 
 
 def test_the_tenth_delivery_of_a_notification_comes_after_the_second() -> None:
@@ -78,7 +78,7 @@ def test_a_cleared_channel_is_empty_and_can_be_filled_again() -> None:
     assert lanes.next("ops") == out
 
     assert lanes.clear("ops") == [waiting]
-    assert lanes.waiting("ops") == 0
+    assert lanes.waiting("ops") == (0, 0)
     again = handout(4)
     lanes.put(again)
     assert lanes.next("ops") is None
@@ -122,4 +122,5 @@ def test_the_best_delivery_of_a_free_lane_is_always_next(
             if best is not None:
                 waiting.remove(best)
                 out.append(best)
-        assert lanes.waiting("ops") == len(waiting)
+        ordinary = sum(not handout.delivery.urgent for handout in waiting)
+        assert lanes.waiting("ops") == (len(waiting), ordinary)

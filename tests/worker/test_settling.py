@@ -179,7 +179,7 @@ def test_what_waits_in_memory_is_not_sent_once_its_lease_is_over() -> None:
         channel = stage.open(rate="6/m")
         run = asyncio.create_task(stage.worker.run())
         await asyncio.sleep(0.1)
-        deliveries = [stage.plan(f"a{number}", handed=True) for number in range(8)]
+        deliveries = [stage.plan(f"a{number}", forced=True) for number in range(8)]
         await asyncio.sleep(1)
         stage.queue.down = True
         await asyncio.sleep(120)
