@@ -187,8 +187,7 @@ def _compare_text(operator: Operator, want: str) -> Callable[[str], bool]:
         case "contains":
             return lambda text: folded in text.casefold()
         case "glob":
-            glob = _compile_glob(folded)
-            return lambda text: glob.fullmatch(text.casefold()) is not None
+            return _compare_glob(folded)
         case _:
             pattern = _compile_pattern(want)
             return lambda text: pattern.search(text) is not None
@@ -219,7 +218,24 @@ def _compile_pattern(pattern: str) -> Pattern:
     return cast(Pattern, re2.compile(pattern, options))
 
 
-def _compile_glob(glob: str) -> Pattern:
-    """Return the pattern of a text in which `*` stands for any run, `?` for one character."""
-    parts = ({"*": ".*", "?": "."}.get(part, re2.escape(part)) for part in _WILD.split(glob))
-    return _compile_pattern("(?s)" + "".join(parts))
+def _compare_glob(glob: str) -> Callable[[str], bool]:
+    """Return whether a text is like one in which `*` is any run, `?` any one character."""
+    if "?" in glob or "*" not in glob:
+        parts = ({"*": ".*", "?": "."}.get(part, re2.escape(part)) for part in _WILD.split(glob))
+        pattern = _compile_pattern("(?s)" + "".join(parts))
+        return lambda text: pattern.fullmatch(text.casefold()) is not None
+    start, *between, end = glob.split("*")
+
+    def accepts(text: str) -> bool:
+        folded = text.casefold()
+        position, last = len(start), len(folded) - len(end)
+        if position > last or not folded.startswith(start) or not folded.endswith(end):
+            return False
+        for part in between:
+            found = folded.find(part, position, last)
+            if found < 0:
+                return False
+            position = found + len(part)
+        return True
+
+    return accepts

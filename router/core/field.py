@@ -65,7 +65,13 @@ def _read_details(name: str, keys: tuple[str, ...] = ()) -> Read:
     def read_inside(subject: Subject) -> Json:
         return _walk(subject.notification.details.get(name), keys)
 
-    return read_inside if keys else read
+    def read_entry(subject: Subject) -> Json:
+        value = subject.notification.details.get(name)
+        return value.get(keys[0]) if isinstance(value, dict) else _walk(value, keys)
+
+    if not keys:
+        return read
+    return read_entry if len(keys) == 1 else read_inside
 
 
 def _read_data(name: str, keys: tuple[str, ...] = ()) -> Read:

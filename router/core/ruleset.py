@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct, field
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from router.core.condition import Condition, Subject
 from router.core.errors import Place
@@ -103,6 +103,10 @@ class Defaults(Struct, frozen=True, kw_only=True):
     retention: float = 30 * 86400.0
 
 
+def _narrow(rule: Rule, when: Condition) -> Rule:
+    return replace(rule, when=when)
+
+
 class Ruleset(Struct, frozen=True, kw_only=True):
     """One version of the rules; `version` is the hash of the text it was made from."""
 
@@ -118,12 +122,13 @@ class Ruleset(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Build the index."""
-        index = Index([(rule.when, rule) for rule in self.rules])
+        index = Index([(rule.when, rule) for rule in self.rules], _narrow)
         force_setattr(self, "index", index)
 
     def candidates(self, subject: Subject) -> Sequence[Rule]:
         """Return the rules that may match, in file order; the others cannot.
 
-        For each of them `rule.when.holds(subject)` decides.
+        For each of them `rule.when.holds(subject)` decides; what the subject's situation
+        settles is left out of `when`.
         """
         return cast(Index[Rule], self.index).find(subject)

@@ -2,15 +2,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.condition import Subject
+from router.core.condition import ALWAYS, All, AnyOf, Not, Subject
+from router.core.condition import Test as FieldTest
 from router.core.index import FEW, Index
 from router.core.payload import Json
 from router.core.ruleset import Defaults, Ruleset
-from tests.core.subjects import ATOMS, WHENS, documented_payloads, make_subject, payloads, read_when
+from tests.core.subjects import (
+    ATOMS,
+    CLOSE_WHENS,
+    WHENS,
+    documented_payloads,
+    make_subject,
+    payloads,
+    read_when,
+)
 
 LOOKED_UP = st.one_of(
     st.fixed_dictionaries({"sender": st.sampled_from(["a", "b", ["a", "b"], {"list": "vips"}])}),
     st.fixed_dictionaries({"custom.tier": st.sampled_from(["a", "7", True, 7])}),
+    st.fixed_dictionaries(
+        {"sender": st.fixed_dictionaries({"starts_with": st.sampled_from(["a", "A", "", "b-SS"])})}
+    ),
     st.fixed_dictionaries({"type": st.just("chat"), "tag": st.sampled_from(["a", "7"])}),
 )
 MANY: st.SearchStrategy[list[Json]] = st.lists(
@@ -19,7 +31,8 @@ MANY: st.SearchStrategy[list[Json]] = st.lists(
 
 
 def build(whens: list[Json]) -> Index[int]:
-    return Index([(read_when(when), number) for number, when in enumerate(whens)])
+    conditions = ((read_when(when), number) for number, when in enumerate(whens))
+    return Index(list(conditions), narrow=lambda number, _: number)
 
 
 @settings(max_examples=40)
@@ -32,6 +45,35 @@ def test_what_is_left_out_does_not_match_and_the_order_stays(
     assert list(found) == sorted(set(found))
     matching = [n for n, when in enumerate(whens) if read_when(when).holds(subject)]
     assert set(matching) <= set(found)
+
+
+@settings(max_examples=60)
+@given(st.one_of(WHENS, CLOSE_WHENS), st.one_of(payloads(), documented_payloads()))
+def test_a_condition_shortened_for_a_situation_decides_the_same_in_it(
+    when: Json, subject: Subject
+) -> None:
+    condition = read_when(when)
+    index = Index([(condition, condition)], narrow=lambda _, left: left)
+    assert any(left.holds(subject) for left in index.find(subject)) is condition.holds(subject)
+
+
+def test_what_a_situation_settles_is_left_out_of_a_condition() -> None:
+    when: Json = {
+        "type": "chat",
+        "any": [{"kind": "edit"}, {"sender": "a"}, {"all": [{"kind": "message"}, {"tag": "1"}]}],
+        "none": [{"tag": "2"}],
+    }
+    whens: list[Json] = [when, {"type": "chat"}, {"any": [{"type": "call"}, {"sender": "a"}]}]
+    conditions = [read_when(when) for when in whens]
+    index = Index([(one, one) for one in conditions], narrow=lambda _, left: left)
+    both, always, sender = index.find(make_subject({"type": "chat"}))
+    assert isinstance(both, All)
+    any_of, none = both.parts
+    assert isinstance(any_of, AnyOf)
+    assert [test.field for test in any_of.parts if isinstance(test, FieldTest)] == ["sender", "tag"]
+    assert isinstance(none, Not)
+    assert always == ALWAYS
+    assert isinstance(sender, FieldTest)
 
 
 def test_a_payload_s_words_rule_most_out() -> None:
@@ -51,6 +93,13 @@ def test_among_many_a_value_asked_for_is_looked_up() -> None:
     assert index.find(make_subject({"type": "chat"})) == [500]
     assert index.find(make_subject({"type": "chat", "receiver": 7})) == [500]
     assert len(index.find(make_subject({"type": "chat", "receiver": ["room-7"]}))) == len(whens)
+
+
+def test_among_many_a_start_asked_for_is_looked_up() -> None:
+    starts: list[Json] = [{"sender": {"starts_with": f"Bot-{n}"}} for n in range(100)]
+    index = build([*starts, {"sender": {"starts_with": ["bot-1", "x"]}}])
+    assert index.find(make_subject({"sender": "BOT-12-a"})) == [1, 12, 100]
+    assert index.find(make_subject({"sender": "zoe"})) == []
 
 
 @pytest.mark.parametrize("word", ["poke", 7, ["chat"], {"chat": 1}])
