@@ -1,0 +1,36 @@
+"""The facts that decisions are made from."""
+
+from router.core.facts import Effects, OnceKey, Recipient
+from router.store.database import Database
+from router.store.recipients import Change, Recipients
+from router.store.world import World
+from tests.store.stage import Waiting, device
+
+
+async def test_facts_hold_the_recipients_that_are_known(
+    database: Database, recipients: Recipients, waiting: Waiting
+) -> None:
+    await recipients.register("ann", device("t1"), "app")
+    await recipients.register("ann", device("t2"), "app")
+    ann = await recipients.put("ann", Change(attributes={"tier": "gold"}), "app")
+    await recipients.put("cat", Change(locale="fr"), "app")
+    await recipients.put("ann", Change(locale="de"), "other")
+    batch = [await waiting.scene.accept(uid=uid) for uid in ("ann", "bob", "ann")]
+    facts = await World(database).facts(batch)
+    assert facts.recipients == {("app", "ann"): ann}
+    assert facts.recipient("app", "bob") == Recipient(app_id="app", uid="bob")
+
+
+async def test_facts_hold_the_once_keys_of_their_events_if_asked(
+    database: Database, waiting: Waiting
+) -> None:
+    scene = waiting.scene
+    one, other = await scene.accept(), await scene.accept()
+    keys = {each.id: OnceKey(each.event, "r", 1, "c", "a") for each in (one, other)}
+    for each in (one, other):
+        effects = Effects(once=((keys[each.id], f"{each.id}-0"),))
+        await scene.settle(scene.plan(each.id, effects=effects))
+    world = World(database)
+    assert (await world.facts([one])).once == {keys[one.id]: f"{one.id}-0"}
+    assert (await world.facts([one], once=False)).once == {}
+    assert (await world.facts([])).recipients == {}

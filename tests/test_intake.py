@@ -1,0 +1,161 @@
+"""The way in: receipts stand for what is on disk."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.core.errors import PayloadError
+from router.core.notification import Notification, derive
+from router.core.payload import decode
+from router.intake import DIGEST_WINDOW, WINDOW, Intake, window_of
+from router.queue.engine import SqlJournal
+from router.queue.ports import JournalUnavailable
+from router.store.database import Database
+from tests.queue.scene import START, body_of
+
+SAMPLES = Path(__file__).parents[1] / "router" / "samples"
+
+
+class Clock:
+    now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def told() -> list[Notification]:
+    return []
+
+
+@pytest.fixture
+def intake(database: Database, clock: Clock, told: list[Notification]) -> Intake:
+    return Intake(SqlJournal(database), clock=clock, dice=lambda: 0.5, accepted=told.append)
+
+
+async def test_a_payload_is_on_disk_when_its_receipt_comes(
+    intake: Intake, database: Database, told: list[Notification]
+) -> None:
+    receipt = await intake.accept(body_of("bob", "hello"))
+    assert not receipt.duplicate
+    (found,) = await SqlJournal(database).unplanned(after="", limit=9)
+    assert found == told[0]
+    assert (found.id, found.uid, found.accepted_at) == (receipt.id, "bob", START)
+
+
+async def test_a_repeat_is_told_nobody(intake: Intake, told: list[Notification]) -> None:
+    first = await intake.accept(body_of("bob", "hello"))
+    again = await intake.accept(body_of("bob", "hello"))
+    assert (again.id, again.duplicate) == (first.id, True)
+    assert len(told) == 1
+
+
+async def test_ids_grow_even_when_the_clock_steps_back(intake: Intake, clock: Clock) -> None:
+    ids: list[str] = []
+    for step in (0.0, 0.0, -100.0, 5.0):
+        clock.now += step
+        ids.append((await intake.accept(body_of("bob", f"text {len(ids)}"))).id)
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"{", b'{"trigger": 1}', b"\xff"])
+async def test_what_is_no_payload_is_refused_and_leaves_nothing(
+    intake: Intake, database: Database, body: bytes
+) -> None:
+    with pytest.raises(PayloadError):
+        await intake.accept(body)
+    assert await SqlJournal(database).unplanned(after="", limit=9) == []
+
+
+def sample(name: str, change: Callable[[dict[str, Any]], None] = lambda _: None) -> Notification:
+    body = msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes())
+    change(body)
+    return derive(decode(msgspec.json.encode(body)), id="x", accepted_at=START)
+
+
+def empty_messages(body: dict[str, Any]) -> None:
+    body["data"]["messages"] = []
+
+
+def drop_one_id(body: dict[str, Any]) -> None:
+    del body["data"]["messages"][0]["messageObject"]["id"]
+
+
+@pytest.mark.parametrize(
+    ("notification", "window"),
+    [
+        (sample("push_chat_one_on_one"), WINDOW),
+        (sample("push_call_audio_initiated"), WINDOW),
+        (sample("email_one_on_one"), DIGEST_WINDOW),
+        (sample("sms_group"), DIGEST_WINDOW),
+        (sample("email_one_on_one_message_objects"), WINDOW),
+        (sample("email_one_on_one_message_objects", drop_one_id), DIGEST_WINDOW),
+        (sample("email_one_on_one_message_objects", empty_messages), DIGEST_WINDOW),
+    ],
+)
+def test_a_digest_that_names_no_messages_may_come_again_in_a_minute(
+    notification: Notification, window: float
+) -> None:
+    assert window_of(notification) == window
+
+
+async def test_the_same_digest_a_minute_later_is_a_new_one(intake: Intake, clock: Clock) -> None:
+    body = (SAMPLES / "sms_one_on_one.json").read_bytes()
+    first = await intake.accept(body)
+    clock.now += 49
+    assert (await intake.accept(body)).duplicate
+    clock.now += 11
+    again = await intake.accept(body)
+    assert (again.duplicate, again.id == first.id) == (False, False)
+
+
+async def test_secrets_never_reach_the_disk(intake: Intake, database_file: Path) -> None:
+    body = msgspec.json.decode((SAMPLES / "push_call_audio_initiated.json").read_bytes())
+    details = body["data"]["notificationDetails"]
+    details["wsChannel"] = {"secret": "opens-the-door"}
+    details["custom"] = {"Password": "hunter2"}
+    await intake.accept(msgspec.json.encode(body))
+    stored = b"".join(path.read_bytes() for path in database_file.parent.glob("router.db*"))
+    assert b"bob" in stored or b"cometchat-uid" in stored
+    assert b"opens-the-door" not in stored
+    assert b"hunter2" not in stored
+
+
+async def test_what_cannot_be_durable_in_time_is_refused_and_withdrawn(
+    database: Database, told: list[Notification]
+) -> None:
+    opened, entered = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold_up(_: object) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        opened.wait(10)
+
+    busy = asyncio.create_task(database.write(hold_up))
+    await entered.wait()
+    journal = SqlJournal(database, patience=0.01)
+    intake = Intake(journal, accepted=told.append)
+    with pytest.raises(JournalUnavailable, match=r"not durable within 0\.01 s"):
+        await intake.accept(body_of("bob", "hello"))
+    opened.set()
+    await busy
+    assert told == []
+    assert await journal.unplanned(after="", limit=9) == []
+    assert not (await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))).duplicate
+
+
+async def test_a_closed_database_is_unavailable(database_file: Path) -> None:
+    database = await Database.open(f"sqlite+aiosqlite:///{database_file}")
+    await database.close()
+    with pytest.raises(JournalUnavailable):
+        await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
