@@ -151,7 +151,12 @@ def is_sqlite(url: URL) -> bool:
 def _open_readers(url: URL) -> AsyncEngine:
     try:
         engine = create_async_engine(
-            url, isolation_level="AUTOCOMMIT", pool_size=READERS, max_overflow=0, pool_timeout=30
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=READERS,
+            max_overflow=0,
+            pool_timeout=30,
+            hide_parameters=True,  # an error is logged, tokens and texts are not
         )
     except ImportError as error:
         raise DatabaseUnusable(f"{url.drivername}: {error}; install its extra") from error
@@ -163,7 +168,8 @@ def _open_readers(url: URL) -> AsyncEngine:
 def _open_line(url: URL, readers: AsyncEngine) -> Line:
     if not is_sqlite(url):
         return AsyncLine(readers.execution_options(isolation_level="READ COMMITTED"))
-    engine = create_engine(url.set(drivername="sqlite+pysqlite"), pool_size=1, max_overflow=0)
+    sync = url.set(drivername="sqlite+pysqlite")
+    engine = create_engine(sync, pool_size=1, max_overflow=0, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return ThreadLine(engine)
