@@ -97,3 +97,16 @@ async def test_a_defect_in_the_api_is_logged_and_tells_nothing(
     assert "hunter2" not in answer.text
     assert OPERATOR not in log.getvalue()
     assert "ZeroDivisionError" in log.getvalue()
+
+
+async def test_a_broken_database_is_logged_without_what_was_to_be_written(
+    stage: Stage, log: io.StringIO
+) -> None:
+    await stage.site.database.write(lambda c: c.exec_driver_sql("DROP TABLE contacts"))
+    device = {"appId": "app-1", "platform": "android", "token": "hunter2", "authToken": "orange2"}
+    answer = await stage.client(APP).put("/v1/recipients/bob/devices", json=device)
+    assert told(answer)[0] == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "no such table: contacts" in log.getvalue()
+    for secret in ("hunter2", "orange2", APP):
+        assert secret not in log.getvalue() + answer.text
