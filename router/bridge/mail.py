@@ -5,6 +5,7 @@ recorded and refused like any other. Its URL is `smtp`, `smtps` (TLS from the fi
 `smtp+starttls`, user and password in it; the headers `from` and `to` are the envelope's.
 """
 
+import re
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from router.bridge.trip import TRIP, Trip
 from router.channel import Request, TransportError
 
 ACCEPTED = range(200, 300)
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+"""SMTP knows one end of a line (RFC 5321, 2.3.8); texts have three."""
 
 
 class Context:
@@ -77,7 +81,9 @@ class Session:
             method="SMTP",
             url=f"{self.scheme}://{self._user}{self._place}",
             headers={"from": sender, "to": ", ".join(recipients)},
-            body=message if isinstance(message, bytes) else message.encode(),
+            body=_LINE_END.sub(
+                b"\r\n", message if isinstance(message, bytes) else message.encode()
+            ),
             verify=verify,
         )
         try:

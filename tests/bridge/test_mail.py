@@ -200,7 +200,9 @@ async def test_apprises_mail_plugin_hands_over_through_the_transport() -> None:
     assert done
     assert [(hop.request.method, hop.status) for hop in hops] == [("SMTP", 250)]
     assert server.mails[0][1] == ["anna@example.com", "ops@example.com"]
-    assert b"Lunch?" in server.mails[0][2]
+    content = server.mails[0][2]
+    assert b"Lunch?" in content
+    assert content.count(b"\n") == content.count(b"\r\n") > 1
 
 
 @pytest.mark.parametrize(
