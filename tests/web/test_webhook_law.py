@@ -12,29 +12,12 @@ from hypothesis import strategies as st
 
 from router.core.payload import Json
 from router.samples import STORY, read
+from tests.web.anything import values
 from tests.web.stage import Stage, basic, open_stage
 
 BODIES = 10_000
 REMOVED = 0.3
 """How often a value goes for good instead of making room for another."""
-
-leaves: st.SearchStrategy[Json] = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.integers(min_value=-(10**26), max_value=10**26),
-    st.floats(allow_nan=False),
-    st.text(max_size=20),
-    st.sampled_from(["\0", "custom", "group", "user", "call", "message", "action", "9" * 30]),
-)
-values: st.SearchStrategy[Json] = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=5,
-)
-
 
 SAMPLES = [json.dumps(read(name)) for name in STORY]
 OTHERS = 4
