@@ -90,6 +90,7 @@ class Router:
             metrics=self.metrics,
             sandbox=environment.sandbox,
         )
+        database.writer.accepted = self.metrics.committed
         journal = SqlJournal(database)
         log = Log(database)
         self._worker = Worker(

@@ -64,6 +64,8 @@ class Writer:
         self._queues: dict[Operation[Any, Any], deque[_Job]] = {}
         self._wanted = asyncio.Event()
         self._closing = False
+        self.accepted: Callable[[int], None] = lambda _: None
+        """Told with how many notifications each commit of some accepted."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def put(self, operation: Operation[Item, R], item: Item) -> R:
@@ -143,6 +145,8 @@ class Writer:
             _fail(batch, error)
             return
         _answer(batch, results)
+        if accepted := sum(len(jobs) for each, jobs in batch if each.rank is Rank.ACCEPT):
+            self.accepted(accepted)
 
     async def _commit_singly(self, batch: "_Batch") -> None:
         """Commit the batch again, each item in a savepoint, so that only the culprit fails."""
