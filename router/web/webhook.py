@@ -76,7 +76,7 @@ class Webhook:
                 accepted = Accepted(
                     message="duplicate" if receipt.duplicate else "accepted", id=receipt.id
                 )
-                await _answer(send, HTTPStatus.OK, accepted, {})
+                await _answer(send, HTTPStatus.OK.value, accepted, {})
 
     async def _accept(self, scope: HTTPScope, receive: Receive) -> Receipt | None:
         """Ask who, how much and what, and only then go to the disk; None when nobody waits."""
