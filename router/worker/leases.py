@@ -26,12 +26,9 @@ class Leases:
         self._until[delivery] = until
         return is_new
 
-    def hold(self, delivery: str, channel: str) -> bool:
-        """Note that a delivery is in memory; return False if it already was."""
-        if delivery in self._channels:
-            return False
+    def hold(self, delivery: str, channel: str) -> None:
+        """Note that a delivery has been read, and is in memory now."""
         self._channels[delivery] = channel
-        return True
 
     def drop(self, delivery: str) -> str | None:
         """Forget a delivery; return its channel if it was in memory."""

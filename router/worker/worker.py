@@ -100,8 +100,8 @@ class Worker:
     def take(self, delivery: Delivery, notification: Notification, contact: Contact | None) -> None:
         """Send a delivery that is already leased to this process."""
         self._promised[delivery.channel] = max(0, self._promised[delivery.channel] - 1)
-        self._leases.put(delivery.id, delivery.lease_until)
-        self._accept((delivery, notification, contact))
+        if self._leases.put(delivery.id, delivery.lease_until):
+            self._accept((delivery, notification, contact))
 
     def wake(self) -> None:
         """Look for due deliveries: some were just written."""
@@ -266,8 +266,8 @@ class Worker:
         return found
 
     def _accept(self, handed: Handed) -> None:
-        if self._leases.hold(handed[0].id, handed[0].channel):
-            self._outbox.put(Handout(*handed))
+        self._leases.hold(handed[0].id, handed[0].channel)
+        self._outbox.put(Handout(*handed))
 
     def _hand_back(self, deliveries: Iterable[str]) -> None:
         self._returned += deliveries
