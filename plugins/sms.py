@@ -1,21 +1,38 @@
 """Deliver as a text message through any SMS provider that Apprise knows.
 
-Segments: 3GPP TS 23.038 (the GSM alphabet) and https://www.twilio.com/docs/glossary/what-sms-character-limit
 Answers: https://www.twilio.com/docs/api/errors, https://developer.vonage.com/en/api-errors/sms,
 https://developers.clicksend.com/docs, https://docs.seven.io/en/rest-api/return-codes,
 https://www.infobip.com/docs/developer-resources/errors-and-responses/response-codes
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from apprise.utils.parse import is_phone_no
 from msgspec import Meta
 from msgspec.structs import replace
 
-from router import Limits, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Hop, Reading, Request, Response, check_url, shorten
+from router import (
+    Delivered,
+    Limits,
+    Message,
+    Outcome,
+    Register,
+    Rejected,
+    Secret,
+    Settings,
+    hookimpl,
+)
+from router.bridge import (
+    AppriseChannel,
+    Hop,
+    Reading,
+    Request,
+    Response,
+    Transport,
+    check_url,
+)
+from router.plugins._segments import divide, fit
 
 VENDORS = {
     "nexmo": "vonage",
@@ -37,22 +54,14 @@ SCHEMES = (
 )
 """The providers in Apprise 2.2 that send text messages."""
 
-GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-GSM_PAIRS = frozenset("^{}\\[~]|€\f")
-"""Characters that take two places in the GSM alphabet."""
+REMEMBERED = 1000
+"""Texts half sent whose parts are not sent twice."""
 
 NATIONAL = frozenset({"voipms"})
 """Providers that Apprise gives North American numbers without the country code."""
 
 SAMPLE = "+12125550123"
 """A number that every provider would take."""
-
-ONE = {"gsm": 160, "ucs2": 70}
-MANY = {"gsm": 153, "ucs2": 67}
-"""Places in a message alone, and in each of several that a phone joins."""
 
 ANSWERS: Mapping[int | str, Reading] = {
     402: "suspend",
@@ -109,13 +118,14 @@ class SmsSettings(Settings, frozen=True):
             "or with ?to={to} where the number would stand first."
         ),
     ]
+    segments: Annotated[
+        int,
+        Meta(description="At most so many segments in a text; phones join them.", ge=1, le=10),
+    ] = 3
     overflow: Annotated[
         Literal["cut", "split"],
-        Meta(description="What does not fit one text message is cut off, or sent in segments."),
+        Meta(description="What does not fit is cut off, or sent in further texts, ten at most."),
     ] = "cut"
-    segments: Annotated[
-        int, Meta(description="At most so many segments when `overflow: split`.", ge=1, le=10)
-    ] = 3
 
     def __post_init__(self) -> None:
         """Refuse what sends no text messages."""
@@ -142,33 +152,47 @@ class Sms(AppriseChannel[SmsSettings]):
         "url": f"twilio://AC{'0' * 32}:{'0' * 32}@+15005550006/{{to}}"
     }
 
-    async def send(self, message: Message) -> Outcome:
-        """Try once to send the text; the number needs its country code."""
-        if not self.needs_contact(self.settings):
-            return await super().send(message)
-        number = is_phone_no(message.address)
-        if not number:
-            return Rejected(reason="the address is no phone number with a country code")
-        national = self._vendor in NATIONAL and number["country"] == "1"
-        written = number["area"] + number["line"] if national else f"+{number['full']}"
-        return await super().send(replace(message, address=written))
+    def __init__(self, settings: SmsSettings, transport: Transport) -> None:
+        """Open the channel with nothing half sent."""
+        super().__init__(settings, transport)
+        self._vendor = VENDORS.get(read_scheme(settings.url), read_scheme(settings.url))
+        self._sent: dict[str, int] = {}
 
-    def write(self, message: Message) -> tuple[str, str]:
-        """Return the title's line and the body as one text of so many segments."""
-        told = message.kind == "digest" or not message.title
-        text = message.body if told else f"{message.title}\n{message.body}"
-        return "", fit(text, self.settings.segments if self.settings.overflow == "split" else 1)
+    async def send(self, message: Message) -> Outcome:
+        """Try once to send the text; a further try goes on after the parts that went out."""
+        address = message.address
+        if self.needs_contact(self.settings):
+            address = write_number(message.address, national=self._vendor in NATIONAL)
+            if not address:
+                return Rejected(reason="the address is no phone number with a country code")
+        parts = self._divide(message)
+        outcome: Outcome = Rejected(reason="there is nothing to send")
+        for number in range(self._sent.pop(message.delivery, 0), len(parts)):
+            part = replace(message, address=address, title="", body=parts[number])
+            outcome = await super().send(part)
+            if not isinstance(outcome, Delivered):
+                self._remember(message.delivery, number)
+                break
+        return outcome
+
+    def _divide(self, message: Message) -> list[str]:
+        untitled = message.kind == "digest" or not message.title
+        text = message.body if untitled else f"{message.title}\n{message.body}".rstrip()
+        if self.settings.overflow == "split":
+            return divide(text, self.settings.segments)
+        return [fit(text, self.settings.segments)]
+
+    def _remember(self, delivery: str, parts: int) -> None:
+        if parts:
+            self._sent[delivery] = parts
+        while len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider and its error code."""
         vendor = self._vendor
         code = READERS[vendor](hop) if vendor in READERS else None
         return "" if code is None else f"{vendor} {code}"
-
-    @property
-    def _vendor(self) -> str:
-        scheme = read_scheme(self.settings.url)
-        return VENDORS.get(scheme, scheme)
 
     def handle(self, hop: Hop) -> str:
         """Return the provider's id for the text."""
@@ -203,24 +227,14 @@ def read_scheme(url: Secret) -> str:
     return url.reveal().partition("://")[0].lower()
 
 
-def fit(text: str, segments: int) -> str:
-    """Return as much of a text as so many segments hold, with a mark where it was cut."""
-    alphabet = tell_alphabet(text)
-    room = ONE[alphabet] if segments == 1 else MANY[alphabet] * segments
-    mark = "..." if alphabet == "gsm" else "…"
-    return shorten(text, room, measure=partial(measure, alphabet=alphabet), mark=mark)
-
-
-def tell_alphabet(text: str) -> Literal["gsm", "ucs2"]:
-    """Return the alphabet a text goes out in: one character outside of GSM changes all."""
-    return "gsm" if GSM.union(GSM_PAIRS).issuperset(text) else "ucs2"
-
-
-def measure(text: str, alphabet: Literal["gsm", "ucs2"]) -> int:
-    """Return how many places a text takes."""
-    if alphabet == "gsm":
-        return len(text) + sum(character in GSM_PAIRS for character in text)
-    return len(text.encode("utf-16-le")) // 2
+def write_number(address: str, *, national: bool) -> str:
+    """Return a phone number as the provider wants it, empty when it is none."""
+    number = is_phone_no(address)
+    if not number:
+        return ""
+    if national and number["country"] == "1":
+        return str(number["area"] + number["line"])
+    return f"+{number['full']}"
 
 
 def _read_twilio(hop: Hop) -> object:

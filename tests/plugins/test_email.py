@@ -35,7 +35,7 @@ def part(mail: EmailMessage, kind: str) -> str:
     assert found is not None
     content = found.get_content()
     assert isinstance(content, str)
-    return content.strip()
+    return "\n".join(content.strip().splitlines())
 
 
 async def test_a_mail_reaches_the_person_as_text_and_as_html(

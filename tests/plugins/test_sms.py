@@ -23,6 +23,10 @@ async def twilio() -> AsyncIterator[Twilio]:
         yield server
 
 
+def texts(twilio: Twilio) -> list[str]:
+    return [parse_qs(request.body.decode())["Body"][0] for request in twilio.requests]
+
+
 @pytest.fixture
 async def sms(twilio: Twilio) -> AsyncIterator[Sms]:
     settings = {"url": twilio.apprise_url, "timeout": 1.0}
@@ -103,6 +107,34 @@ async def test_every_answer_of_twilio_has_its_outcome(
     for secret in (Twilio.token, PHONE, PHONE[1:]):
         assert secret not in outcome.reason
     assert msgspec.structs.replace(outcome, reason="") == expected
+
+
+async def test_a_long_text_is_cut_at_its_segments(twilio: Twilio) -> None:
+    settings = {"url": twilio.apprise_url, "segments": 2}
+    async with open_channel(Sms, settings, twilio) as sms:
+        await sms.send(make_message(address=PHONE, title="", body="a" * 400))
+    (body,) = texts(twilio)
+    assert body == "a" * 303 + "..."
+
+
+async def test_a_long_text_is_sent_in_further_texts_on_request(twilio: Twilio) -> None:
+    settings = {"url": twilio.apprise_url, "segments": 1, "overflow": "split"}
+    async with open_channel(Sms, settings, twilio) as sms:
+        outcome = await sms.send(make_message(address=PHONE, title="", body="a" * 400))
+    assert outcome == Delivered(status=201, handle=f"SM{3:032}")
+    assert texts(twilio) == ["a" * 160, "a" * 160, "a" * 80]
+
+
+async def test_parts_that_went_out_are_not_sent_again(twilio: Twilio) -> None:
+    settings = {"url": twilio.apprise_url, "segments": 1, "overflow": "split"}
+    message = make_message(address=PHONE, title="", body="a" * 160 + "b" * 160 + "c")
+    async with open_channel(Sms, settings, twilio) as sms:
+        twilio.say([reply_json({"sid": "SM1"}, status=201), Reply(status=500)])
+        assert isinstance(await sms.send(message), Retry)
+        assert isinstance(await sms.send(message), Delivered)
+        assert isinstance(await sms.send(message), Delivered)
+    firsts = [text[0] for text in texts(twilio)]
+    assert firsts == ["a", "b", "b", "c", "a", "b", "c"]
 
 
 VONAGE = "vonage://12345678:0123456789abcdef@15005550006/{to}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.plugins.sms import fit, measure, tell_alphabet
+from router.plugins._segments import divide, fit, measure, tell_alphabet
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=800)
 gsm_texts = st.text("abc 123@£$€[]{}\n", max_size=800)
@@ -55,6 +55,27 @@ def test_a_cut_text_is_a_start_of_the_text_in_whole_characters(text: str, segmen
 )
 def test_segments_are_counted_as_the_networks_count(text: str, segments: int, length: int) -> None:
     assert len(fit(text, segments)) == length
+
+
+@given(text=texts | gsm_texts, segments=st.integers(1, 3))
+def test_a_divided_text_loses_no_word_before_its_last_part(text: str, segments: int) -> None:
+    *parts, last = divide(text, segments)
+    assert all(0 < count_segments(part) <= segments for part in [*parts, last])
+    assert len(parts) < 10
+    told = "".join([*parts, last.removesuffix("...").removesuffix("…")])
+    assert "".join(text.split()).startswith("".join(told.split()))
+
+
+def test_a_text_is_divided_between_words() -> None:
+    assert divide("a" * 100 + " " + "b" * 100, 1) == ["a" * 100, "b" * 100]
+    assert divide("a" * 200, 1) == ["a" * 160, "a" * 40]
+    assert divide("short", 1) == ["short"]
+
+
+def test_a_text_is_divided_into_ten_at_most_and_then_cut() -> None:
+    parts = divide("a" * 2000, 1)
+    assert len(parts) == 10
+    assert parts[-1].endswith("...")
 
 
 def test_the_mark_of_a_cut_never_changes_the_alphabet() -> None:
