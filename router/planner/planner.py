@@ -112,7 +112,8 @@ class Planner:
             ruleset = self._rules()
             batch = await self._next() if ruleset is not None else ()
             if ruleset is None or not batch:
-                await self._rest(is_idle=ruleset is not None and not self._is_behind)
+                if ruleset is None or not self._is_behind:
+                    await self._rest(is_idle=ruleset is not None)
                 continue
             step = asyncio.ensure_future(self._plan(batch, ruleset))
             try:

@@ -1,0 +1,11 @@
+import pytest
+
+from router.planner import planner
+from router.store.database import Database
+from tests.planner.stage import Stage
+
+
+@pytest.fixture
+def stage(database: Database, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(planner, "PAUSE", 0.0)
+    return Stage(database)

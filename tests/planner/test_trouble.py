@@ -1,0 +1,173 @@
+"""Planning goes on, whatever happens, and nothing is lost."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from router.core.decision import Decision, decide
+from router.core.facts import Facts
+from router.core.notification import Notification
+from router.core.ruleset import Ruleset
+from router.planner import planner
+from router.planner.planner import Decide
+from router.queue.engine import SqlJournal
+from router.queue.ports import JournalUnavailable, Plan, Settled
+from tests.planner.stage import Stage
+
+
+def failing(times: int, uid: str = "bad") -> tuple[Decide, Counter[str]]:
+    """Return a decision that fails so often for a uid, and the count of its calls."""
+    calls: Counter[str] = Counter()
+
+    def decide_or_fail(
+        notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+    ) -> Decision:
+        calls[notification.uid] += 1
+        if notification.uid == uid and calls[uid] <= times:
+            raise KeyError("with the secret of somebody")
+        return decide(notification, ruleset, facts, now)
+
+    return decide_or_fail, calls
+
+
+async def test_what_cannot_be_decided_three_times_is_undecidable_and_the_rest_goes_on(
+    stage: Stage,
+) -> None:
+    await stage.know("bad", "good")
+    stage.decide, calls = failing(99)
+    bad, good = await stage.scene.accept(uid="bad"), await stage.scene.accept(uid="good")
+    async with stage.planning() as running:
+        await running.drain()
+        later = await stage.scene.accept(uid="good")
+        running.offer(later)
+        await running.drain()
+    assert await stage.state(bad) == ("undecidable", "deciding raised KeyError, 3 times")
+    assert [(await stage.state(each))[0] for each in (good, later)] == ["pending", "pending"]
+    assert calls == {"bad": 3, "good": 2}
+
+
+async def test_what_fails_twice_is_planned_the_third_time(stage: Stage) -> None:
+    await stage.know("bad")
+    stage.decide, _ = failing(2)
+    accepted = await stage.scene.accept(uid="bad")
+    async with stage.planning() as running:
+        running.offer(accepted)
+        await running.drain()
+    assert (await stage.state(accepted))[0] == "pending"
+
+
+async def test_a_plan_that_no_database_takes_is_undecidable(stage: Stage) -> None:
+    await stage.know("bad", "good")
+
+    def absurd(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Decision:
+        decision = decide(notification, ruleset, facts, now)
+        if notification.uid == "good":
+            return decision
+        return replace(decision, deliveries=(replace(decision.deliveries[0], step=10**26),))
+
+    stage.decide = absurd
+    bad, good = await stage.scene.accept(uid="bad"), await stage.scene.accept(uid="good")
+    await stage.plan()
+    assert await stage.state(bad) == ("undecidable", "cannot be written: OverflowError, 3 times")
+    assert (await stage.state(good))[0] == "pending"
+    assert stage.worker.ids == [f"{good.id}-0"]
+
+
+class Unsteady:
+    """A journal that is away for some calls."""
+
+    def __init__(self, journal: SqlJournal, failures: int) -> None:
+        self.journal = journal
+        self.failures = failures
+
+    def fail(self) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise JournalUnavailable("away")
+
+    async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
+        self.fail()
+        return await self.journal.unplanned(after=after, limit=limit)
+
+    async def settle(self, plans: Sequence[Plan]) -> Settled:
+        self.fail()
+        return await self.journal.settle(plans)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 4, 5])
+async def test_while_the_database_is_away_nothing_is_lost(stage: Stage, failures: int) -> None:
+    await stage.know("ann", "bob", "cat")
+    first = await stage.scene.accept(uid="ann")
+    unsteady = Unsteady(stage.journal, 0)
+    stage.journal = unsteady
+    async with stage.planning() as running:
+        await running.drain()
+        unsteady.failures = failures
+        offered = [await stage.scene.accept(uid=uid) for uid in ("bob", "cat")]
+        for each in offered:
+            running.offer(each)
+        await running.drain()
+    assert stage.worker.ids == [f"{each.id}-0" for each in (first, *offered)]
+
+
+async def test_more_than_fits_in_memory_is_read_back_and_planned_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "MEMORY", 5)
+    monkeypatch.setattr(planner, "BATCH", 3)
+    uids = [f"u{number}" for number in range(40)]
+    await stage.know(*uids)
+    async with stage.planning() as running:
+        await running.drain()
+        accepted = await asyncio.gather(*(stage.scene.accept(uid=uid) for uid in uids))
+        for each in accepted:
+            running.offer(each)
+        await running.drain()
+    assert stage.worker.ids == [f"{each.id}-0" for each in accepted]
+
+
+async def test_what_is_offered_while_the_journal_is_read_is_planned_once(stage: Stage) -> None:
+    uids = [f"u{number}" for number in range(30)]
+    await stage.know(*uids)
+    async with stage.planning() as running:
+        for uid in uids:
+            running.offer(await stage.scene.accept(uid=uid))
+            if uid in {"u5", "u15"}:
+                running.wake()
+        await running.drain()
+    assert sorted(stage.worker.ids) == sorted(set(stage.worker.ids))
+    assert len(stage.worker.ids) == 30
+
+
+async def test_what_was_accepted_and_never_offered_is_found(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "POLL", 0.01)
+    await stage.know("bob")
+    async with stage.planning() as running:
+        await running.drain()
+        accepted = await stage.scene.accept(uid="bob")
+        await asyncio.wait_for(stage.worker.given.wait(), 5)
+    assert stage.worker.ids == [f"{accepted.id}-0"]
+
+
+async def test_a_stop_hands_over_what_was_leased(stage: Stage) -> None:
+    await stage.know("bob")
+    settling, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Unsteady):
+        async def settle(self, plans: Sequence[Plan]) -> Settled:
+            settled = await super().settle(plans)
+            settling.set()
+            await go_on.wait()
+            return settled
+
+    stage.journal = Slow(stage.journal, 0)
+    accepted = await stage.scene.accept(uid="bob")
+    async with stage.planning():
+        await settling.wait()
+        asyncio.get_running_loop().call_soon(go_on.set)
+    assert stage.worker.ids == [f"{accepted.id}-0"]
