@@ -52,7 +52,7 @@ class PayloadError(ValueError):
 class SettingsFault(Struct, frozen=True):
     """One thing wrong with a channel's settings.
 
-    `path` leads to it, key by key (`("fcm", "service_account")`, list indexes as digits); for a
+    `path` leads to it, key by key (`("account", "key")`, list indexes as digits); for a
     missing setting it ends in the missing key. `at` says whether the key or its value is wrong.
     """
 

@@ -78,7 +78,7 @@ def check_registration(uid: str, app_id: str | None, registration: Registration)
     """Raise `RecipientInvalid` with everything that is wrong with a registration."""
     _refuse(
         *_name_faults(uid, app_id),
-        *_pattern_faults("$.platform", registration.platform, _PLATFORM, "fcm_android"),
+        *_pattern_faults("$.platform", registration.platform, _PLATFORM, "web"),
         *_text_faults("$.token", registration.address),
         *_text_faults("$.authToken", registration.auth_token, needed=False),
         *_text_faults("$.providerId", registration.provider_id, NAME, needed=False),
