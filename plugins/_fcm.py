@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -71,6 +71,13 @@ class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             description="Let the device show the message itself. CometChat's SDKs want data alone."
         ),
     ] = False
+    collapse: Annotated[
+        Literal["calls", "all"],
+        Meta(
+            description="What a later message replaces at FCM while the device is away. FCM keeps "
+            "four keys a device and drops the rest: with `all`, waiting messages get lost."
+        ),
+    ] = "calls"
 
     def __post_init__(self) -> None:
         """Refuse what is no service account."""
@@ -103,7 +110,7 @@ class Fcm:
         """Load the key."""
         self.account = _read_account(settings.service_account)
         self._key = _load_key(self.account)
-        self._block = settings.notification_block
+        self._settings = settings
         self._token = ""
         self._ends = 0.0
 
@@ -149,7 +156,12 @@ class Fcm:
         return FcmMessage, {
             "project": self.account.project_id,
             "bearer": self._token,
-            "message": compose(message, now=now, block=self._block),
+            "message": compose(
+                message,
+                now=now,
+                block=self._settings.notification_block,
+                collapse=self._settings.collapse == "all" or message.kind == "call",
+            ),
         }
 
 

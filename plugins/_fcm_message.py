@@ -1,7 +1,8 @@
 """What goes to FCM: the payload's keys as texts, within what FCM takes.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and, for its limits,
-https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (INVALID_ARGUMENT)
+https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (INVALID_ARGUMENT),
+https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible-message-types
 """
 
 import json
@@ -48,7 +49,9 @@ class FcmMessage(NotifyFCM):
         return answer.status_code == HTTPStatus.OK
 
 
-def compose(message: Message, *, now: float, block: bool) -> dict[str, Any]:
+def compose(
+    message: Message, *, now: float, block: bool = False, collapse: bool = True
+) -> dict[str, Any]:
     """Return FCM's message: the payload's keys as texts, within what FCM takes."""
     data = {name: _text(value) for name, value in message.notification.details.items()}
     extras = {"link": message.link, "image": message.image, "sound": message.sound}
@@ -61,7 +64,7 @@ def compose(message: Message, *, now: float, block: bool) -> dict[str, Any]:
         "priority": "HIGH" if message.priority == "high" else "NORMAL",
         "ttl": f"{max(0, min(int(message.expires - now), LONGEST_TTL))}s",
     }
-    if message.collapse:
+    if collapse and message.collapse:
         android["collapse_key"] = message.collapse
     content: dict[str, Any] = {"token": message.address, "android": android}
     if block:

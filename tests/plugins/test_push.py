@@ -54,7 +54,7 @@ async def test_a_message_reaches_the_device_as_data_alone(fcm: Fcm, push: Push) 
         title="Rendered",
         data={"deepLink": "app://chat/1"},
         priority="high",
-        collapse="123",
+        collapse="message:123",
     )
     outcome = await push.send(message)
     assert outcome == Delivered(status=200, handle="projects/demo-project/messages/1")
@@ -71,14 +71,31 @@ async def test_a_message_reaches_the_device_as_data_alone(fcm: Fcm, push: Push) 
     assert body["data"]["title"] == "Rendered"
     assert body["data"]["body"] == "Hello!"
     assert body["data"]["deepLink"] == "app://chat/1"
+    assert body["android"].keys() == {"priority", "ttl"}
     assert body["android"]["priority"] == "HIGH"
-    assert body["android"]["collapse_key"] == "123"
 
 
 async def test_a_call_is_worth_sending_for_as_long_as_it_rings(fcm: Fcm, push: Push) -> None:
     message = make_message("push_call_audio_initiated", address=TOKEN, expires=time.time() + 45.9)
     assert isinstance(await push.send(message), Delivered)
     assert sent(fcm)["android"] == {"priority": "NORMAL", "ttl": "45s"}
+
+
+@pytest.mark.parametrize(
+    ("sample", "collapse", "collapses"),
+    [
+        ("push_call_audio_initiated", "calls", True),
+        ("push_chat_one_on_one", "calls", False),
+        ("push_chat_one_on_one", "all", True),
+    ],
+)
+async def test_messages_do_not_replace_each_other_unless_the_settings_say_so(
+    fcm: Fcm, sample: str, collapse: str, collapses: bool
+) -> None:
+    account = {"service_account": fcm.service_account, "collapse": collapse}
+    async with open_channel(Push, {"fcm": account}, fcm) as push:
+        await push.send(make_message(sample, address=TOKEN, collapse="k"))
+    assert sent(fcm)["android"].get("collapse_key") == ("k" if collapses else None)
 
 
 async def test_a_notification_block_is_sent_on_request(fcm: Fcm) -> None:
