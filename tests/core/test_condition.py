@@ -22,6 +22,63 @@ from tests.core.subjects import (
 ANYTHING = st.one_of(VALUES, TIMES, st.sampled_from(["chat", "call", "initiated", "Reacted to"]))
 
 
+BODY: dict[str, Json] = {"type": "chat", "sender": "Bot-7", "body": "An URGENT thing, naß"}
+
+
+@pytest.mark.parametrize(
+    ("when", "held"),
+    [
+        ({"body": {"contains": "urgent"}}, True),
+        ({"body": {"contains": ["nothing", "THING"]}}, True),
+        ({"body": {"contains": ["nothing", "none"]}}, False),
+        ({"body": {"ends_with": "NASS"}}, True),
+        ({"body": {"glob": "an*thing*nass"}}, True),
+        ({"body": {"glob": "an*thing*nothing*nass"}}, False),
+        ({"body": {"glob": "an*urgent"}}, False),
+        ({"body": {"glob": "*thing"}}, False),
+        ({"body": {"glob": "?n*"}}, True),
+        ({"sender": {"glob": "bot-7"}}, True),
+        ({"sender": {"glob": "bot-7*-7"}}, False),
+        ({"sender": {"starts_with": "bot-", "ends_with": ["1", "7"]}}, True),
+        ({"sender": {"starts_with": "bot-", "ends_with": "1"}}, False),
+        ({"sender": "bot-7"}, False),
+        ({"body": {"matches": "URGENT|late"}}, True),
+        ({"body": {"matches": "urgent"}}, False),
+        ({"body": {"matches": ["late", "^An .*naß$"]}}, True),
+        ([{"type": "call"}, {"sender": "Bot-7"}], True),
+        ([{"type": "call"}, {"sender": "bot"}], False),
+        ({"any": [{"type": "call"}, {"type": "chat"}], "none": [{"sender": "a"}]}, True),
+        ({"all": [{"type": "chat"}, {"not": {"type": "chat"}}]}, False),
+        ({"unreadMessageCount": {"gte": 7}}, True),
+        ({"unreadMessageCount": [6, "7"]}, True),
+        ({"custom.price": {"gt": 1.4, "lt": 1.6}}, True),
+        ({"custom.number": {"gt": 1}}, True),
+        ({"custom.price": {"gte": [3, 1]}}, True),
+        ({"custom.price": {"lt": [1, 1.5]}}, False),
+        ({"custom.price": {"lte": [1, 1.5]}}, True),
+        ({"custom.tags": "b"}, True),
+        ({"custom.tags": ["c", "d"]}, False),
+        ({"custom.flag": True}, True),
+        ({"reply": False, "mention": [True, False]}, True),
+        ({"custom.number": "1.50"}, False),
+        ({"custom": {"exists": True}, "message": {"exists": False}}, True),
+    ],
+)
+def test_a_condition_reads_as_it_says(when: Json, held: bool) -> None:
+    custom: dict[str, Json] = {"price": "1.5", "tags": ["a", "b"], "flag": True, "number": 1.5}
+    subject = make_subject({**BODY, "unreadMessageCount": "7", "custom": custom})
+    assert read_when(when).holds(subject) is held
+    assert not subject.mismatches
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [(7, True), ("7", True), (7.0, True), ("+7", True), (8, False), (None, False)],
+)
+def test_a_whole_number_may_be_given_in_several_ways(value: Json, held: bool) -> None:
+    assert read_when({"unreadMessageCount": 7}).holds(place("unreadMessageCount", value)) is held
+
+
 @pytest.mark.parametrize("field", FIELDS)
 @settings(max_examples=60)
 @given(data=st.data(), value=ANYTHING)

@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.core import document
 from router.core.document import MAX_ALIASED, MAX_CHARACTERS, read_document
 from router.core.errors import Place
 from router.core.node import MappingNode, Node, ScalarNode, SequenceNode, Value
+
+RULES = sorted((Path(__file__).parents[1] / "testdata" / "rules").glob("*/*.yaml"))
 
 
 def read(text: str) -> Node:
@@ -103,6 +109,18 @@ def test_every_key_and_value_knows_where_it_stands() -> None:
         ("long\ntext\n", "f:3:5", 1, None, 4),
         ("c\n", "f:6:5", 5, None, 1),
     ]
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_the_parser_in_python_reads_what_the_one_in_c_reads(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = path.read_text("utf-8")
+    node, problems = read_document(text, "f")
+    monkeypatch.setattr(document, "_LOADER", yaml.SafeLoader)
+    same, alike = read_document(text, "f")
+    assert same == node
+    assert [found.line for found in alike] == [found.line for found in problems]
 
 
 def test_a_byte_order_mark_moves_nothing() -> None:

@@ -7,6 +7,7 @@ from router.core.condition import Test as FieldTest
 from router.core.index import FEW, Index
 from router.core.payload import Json
 from router.core.ruleset import Defaults, Ruleset
+from tests.core.schemas import load_text
 from tests.core.subjects import (
     ATOMS,
     CLOSE_WHENS,
@@ -88,10 +89,18 @@ def test_a_payload_s_words_rule_most_out() -> None:
 def test_among_many_a_value_asked_for_is_looked_up() -> None:
     whens: list[Json] = [{"receiver": f"room-{number}", "type": "chat"} for number in range(500)]
     whens += [{"body": {"contains": "urgent"}}, {"receiver": ["room-7", "room-8"]}]
+    whens.append({"receiver": "room-7", "sender": "a", "type": "chat"})
+    whens.append({"unreadMessageCount": {"gt": 5}})
     index = build(whens)
-    assert index.find(make_subject({"type": "chat", "receiver": "room-7"})) == [7, 500, 501]
-    assert index.find(make_subject({"type": "chat"})) == [500]
-    assert index.find(make_subject({"type": "chat", "receiver": 7})) == [500]
+    assert index.find(make_subject({"type": "chat", "receiver": "room-7"})) == [
+        7,
+        500,
+        501,
+        502,
+        503,
+    ]
+    assert index.find(make_subject({"type": "chat"})) == [500, 503]
+    assert index.find(make_subject({"type": "chat", "receiver": 7})) == [500, 503]
     assert len(index.find(make_subject({"type": "chat", "receiver": ["room-7"]}))) == len(whens)
 
 
@@ -106,6 +115,20 @@ def test_among_many_a_start_asked_for_is_looked_up() -> None:
 def test_a_payload_the_documentation_does_not_know_is_tried_against_all(word: Json) -> None:
     index = build([{"type": "call"}, {"type": "chat"}])
     assert index.find(make_subject({"type": word})) == [0, 1]
+
+
+def test_candidates_are_rules_that_may_match_with_what_is_left_to_ask() -> None:
+    text = (
+        "version: 1\nchannels: {app: {plugin: push}}\nrules:\n"
+        "  - {name: call, when: {type: call}, send: [app]}\n"
+        "  - {name: room, when: {type: chat, receiver: room}, send: [app]}\n"
+    )
+    ruleset = load_text(text).ruleset
+    assert ruleset is not None
+    (room,) = ruleset.candidates(make_subject({"type": "chat", "receiver": "x"}))
+    assert (room.name, room.send) == ("room", ruleset.rules[1].send)
+    assert isinstance(room.when, FieldTest)
+    assert not room.when.holds(make_subject({"receiver": "x"}))
 
 
 def test_a_ruleset_without_rules_has_no_candidates() -> None:

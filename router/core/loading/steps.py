@@ -12,6 +12,7 @@ from router.core.message import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
 from router.core.ruleset import Step
 
+_RECIPIENT = "recipient"
 _KEYS = (
     *("channel", "when", "to", "priority", "expires", "once_per", "privacy"),
     *ENRICH_KEYS,
@@ -48,7 +49,7 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
         channel=_read_channel(step, scope),
         place=node.place,
         when=condition,
-        to=_read_addresses(step),
+        to=_read_addresses(step, scope),
         priority=step.word("priority", get_args(Priority)),
         expires=step.duration("expires"),
         once_per=step.word("once_per", ("message",)),
@@ -66,9 +67,16 @@ def _read_channel(step: Section, scope: Scope) -> str:
     return "" if node is None else check_channel(node, scope) or ""
 
 
-def _read_addresses(step: Section) -> tuple[str, ...]:
-    texts = tuple(node.text for node in step.texts("to") or ())
-    return () if texts == ("recipient",) else texts
+def _read_addresses(step: Section, scope: Scope) -> tuple[str, ...]:
+    """Return fixed addresses; none where the recipient's own are meant."""
+    nodes = step.texts("to") or []
+    if [node.text for node in nodes] == [_RECIPIENT]:
+        return ()
+    for node in nodes:
+        if node.text == _RECIPIENT:
+            hint = "write a step of its own for the recipient"
+            scope.report.error(node, "a step goes to the recipient or to addresses", hint)
+    return tuple(node.text for node in nodes)
 
 
 def _warn_of_idle_keys(step: Section, settings: Step, scope: Scope) -> None:
