@@ -205,7 +205,8 @@ once = Table(
     Column("step", Integer, primary_key=True),
     Column("channel", Text, primary_key=True),
     Column("address", Text, primary_key=True),
-    Column("delivery", Text, nullable=False),
+    Column("delivery", Id, nullable=False),
+    Index("once_delivery", "delivery"),
     sqlite_with_rowid=False,
 )
 """Which delivery speaks for all recipients of an event."""

@@ -125,9 +125,10 @@ def _make_queue() -> None:
         _key("step", sa.Integer),
         _key("channel", sa.Text),
         _key("address", sa.Text),
-        _column("delivery"),
+        _column("delivery", ID),
         sqlite_with_rowid=False,
     )
+    op.create_index("once_delivery", "once", ["delivery"])
     op.create_table(
         "holds",
         _key("channel", sa.Text),

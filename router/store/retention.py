@@ -1,0 +1,69 @@
+"""What is old goes, in small steps, so that nobody who writes has to wait for long."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy import Connection, delete, select
+
+from router.store.database import Database
+from router.store.erasure import STEP, delete_notifications
+from router.store.ids import floor
+from router.store.tables import notifications, once, seen
+
+OPEN = ("accepted", "pending")
+"""States in which a notification stays, however old it is."""
+
+
+class Retention:
+    """Forgets what a database need not know any more."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        """Use a database; the clock gives epoch seconds."""
+        self._database = database
+        self._clock = clock
+
+    async def sweep(self, keep: float) -> int:
+        """Delete ended notifications older than `keep` seconds; return how many those were.
+
+        Their bodies, deliveries and attempts go with them, and the once-keys of that time.
+        Idempotency keys go when their window has passed.
+        """
+        now = self._clock()
+        oldest = floor(now - keep)
+        while await self._database.write(partial(_forget_keys, now=now)) == STEP:
+            pass
+        while await self._database.write(partial(_forget_once_keys, oldest=oldest)) == STEP:
+            pass
+        gone, after = 0, ""
+        while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
+            await self._database.write(partial(delete_notifications, ids=ids))
+            gone, after = gone + len(ids), ids[-1]
+        return gone
+
+
+def _find_ended(connection: Connection, after: str, oldest: str) -> Sequence[str]:
+    query = (
+        select(notifications.c.id)
+        .where(notifications.c.id > after, notifications.c.id < oldest)
+        .where(notifications.c.state.not_in(OPEN))
+        .order_by(notifications.c.id)
+        .limit(STEP)
+    )
+    return connection.execute(query).scalars().all()
+
+
+def _forget_keys(connection: Connection, now: float) -> int:
+    query = select(seen.c.key).where(seen.c.expires_at <= now).limit(STEP)
+    keys = connection.execute(query).scalars().all()
+    if keys:
+        connection.execute(delete(seen).where(seen.c.key.in_(keys)))
+    return len(keys)
+
+
+def _forget_once_keys(connection: Connection, oldest: str) -> int:
+    query = select(once.c.delivery).where(once.c.delivery < oldest).limit(STEP)
+    held = connection.execute(query).scalars().all()
+    if held:
+        connection.execute(delete(once).where(once.c.delivery.in_(held)))
+    return len(held)

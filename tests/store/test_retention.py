@@ -1,0 +1,72 @@
+"""What is old goes, and nothing else."""
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import func, select
+
+from router.core.facts import Effects, OnceKey
+from router.queue.ports import Plan
+from router.store import retention
+from router.store.database import Database
+from router.store.ids import Minter
+from router.store.retention import Retention
+from router.store.tables import once, seen
+from tests.queue.scene import Scene
+from tests.store.stage import Waiting
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def scene(waiting: Waiting) -> Scene:
+    return waiting.scene
+
+
+async def put(scene: Scene, minter: Minter, state: str) -> str:
+    """Accept a notification now, and plan it into a state; return its id."""
+    entry = scene.entry()
+    id_ = minter.mint(scene.now)
+    moved = replace(entry, notification=replace(entry.notification, id=id_))
+    await scene.engine.journal.append(moved)
+    key = OnceKey(id_, "r", 0, "c", "a")
+    plans: dict[str, Plan] = {
+        "pending": scene.plan(id_, scene.delivery(id_)),
+        "dropped": scene.plan(id_, effects=Effects(once=((key, f"{id_}-0"),))),
+        "undecidable": scene.plan(id_, state="undecidable"),
+    }
+    if state in plans:
+        await scene.settle(plans[state])
+    return id_
+
+
+async def test_what_has_ended_goes_when_it_is_old(
+    database: Database, scene: Scene, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    minter = Minter(lambda: 0.5)
+    old = {
+        state: [await put(scene, minter, state) for _ in range(3)]
+        for state in ("accepted", "pending", "dropped", "undecidable")
+    }
+    scene.now += 30 * DAY
+    young = await put(scene, minter, "dropped")
+    assert await Retention(database, lambda: scene.now + 1).sweep(30 * DAY) == 6
+    for state in ("accepted", "pending"):
+        assert {await waiting.engine.state(id_) for id_ in old[state]} == {state}
+    assert await waiting.engine.state(young) == "dropped"
+    assert (await waiting.engine.delivery(f"{old['pending'][0]}-0")).state == "waiting"
+    left = select(func.count()).select_from(once)
+    assert await database.read(lambda c: c.execute(left).scalar()) == 1
+    assert await Retention(database, lambda: scene.now + 1).sweep(30 * DAY) == 0
+
+
+async def test_idempotency_keys_go_when_their_window_has_passed(
+    database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    for window in (10.0, 10.0, 10.0, 20.0):
+        await scene.append(window=window)
+    count = select(func.count()).select_from(seen)
+    for seconds, left in ((9.0, 4), (10.0, 1), (20.0, 0)):
+        await Retention(database, lambda s=seconds: scene.now + s).sweep(30 * DAY)  # type: ignore[misc]  # a default is how a loop binds
+        assert await database.read(lambda c: c.execute(count).scalar()) == left
