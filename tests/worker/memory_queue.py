@@ -16,7 +16,7 @@ from tests.worker.virtual import now as clock
 
 @dataclass
 class MemoryQueue:
-    """Holds deliveries; while `down` every call raises."""
+    """Holds deliveries; while `down` every call raises, while `rigid` extending does."""
 
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     notifications: dict[str, Notification] = field(default_factory=dict)
@@ -24,6 +24,7 @@ class MemoryQueue:
     attempts: list[Attempt] = field(default_factory=list)
     causes: dict[str, dict[Cause, float]] = field(default_factory=dict)
     down: bool = False
+    rigid: bool = False
     poisoned: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
     batches: list[int] = field(default_factory=list)
@@ -66,6 +67,8 @@ class MemoryQueue:
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         self._check()
+        if self.rigid:
+            raise ConnectionError("leases cannot be extended")
         for delivery in deliveries:
             if self.deliveries[delivery].state == "sending":
                 self._change(delivery, lease_until=until)

@@ -120,6 +120,28 @@ def test_a_long_send_keeps_its_lease() -> None:
     play(scene())
 
 
+def test_a_delivery_that_is_claimed_while_it_is_sent_here_is_not_sent_twice() -> None:
+    async def scene() -> None:
+        stage = Stage()
+
+        async def slow(message: Message) -> Outcome:
+            await asyncio.sleep(100)
+            return Delivered()
+
+        channel = stage.open(slow, limit=300)
+        stage.queue.rigid = True
+        delivery = stage.plan()
+        await stage.run(80)
+        assert stage.queue.deliveries[delivery].handouts == 3
+
+        stage.queue.rigid = False
+        await stage.run(30)
+        assert stage.state(delivery)[0] == "delivered"
+        assert len(channel.sent) == 1
+
+    play(scene())
+
+
 def test_an_outcome_whose_lease_was_lost_is_only_told() -> None:
     async def scene() -> None:
         stage = Stage()

@@ -1,0 +1,59 @@
+"""A team's gateway that remembers every request: when it began and when it was answered."""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+
+@dataclass
+class Arrival:
+    """One request for a delivery; `answered` stays None if the answer never went out."""
+
+    text: str
+    began: float
+    answered: float | None = None
+
+
+@dataclass
+class Receiver:
+    """Takes webhooks on loopback, each after a moment; times are monotonic."""
+
+    dice: random.Random
+    slowest: float = 0.05
+    port: int = 0
+    arrivals: dict[str, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        content = await request.json()
+        arrival = Arrival(content["body"], time.monotonic())
+        self.arrivals[request.headers["webhook-id"]].append(arrival)
+        await asyncio.sleep(self.dice.uniform(0, self.slowest))
+        response = web.Response(status=204)
+        await response.prepare(request)
+        await response.write_eof()
+        arrival.answered = time.monotonic()
+        return response
+
+
+@asynccontextmanager
+async def receiving(dice: random.Random) -> AsyncIterator[Receiver]:
+    """Run a receiver on a free port."""
+    receiver = Receiver(dice)
+    application = web.Application()
+    application.router.add_post("/notify", receiver.take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    receiver.port = runner.addresses[0][1]
+    try:
+        yield receiver
+    finally:
+        await runner.cleanup()
