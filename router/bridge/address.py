@@ -6,7 +6,6 @@ place, and the Apprise plugin made of it must hold it exactly once.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 from apprise.plugins.base import NotifyBase
@@ -74,13 +73,14 @@ def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = (
 
     `constants` are the operator's own texts, of which lists may have been made, too.
     """
-    known = {_bare(word) for text in constants for word in parse_list(text)}
     held: set[str] = set()
     for name, value in vars(plugin).items():
         found = {mark for element in _elements(value) for mark in _marks(element, address)}
         if found and "invalid" in name:
             raise AddressError("the address is none of the provider's")
-        held |= found - known
+        held |= found
+    if len(held) > 1:
+        held -= {_bare(word) for text in constants for word in parse_list(text)}
     if len(held) > 1:
         raise AddressError("the address reads as more than one")
     if held and not any(_equals(mark, address) or _stands_in(address, mark) for mark in held):
@@ -128,18 +128,22 @@ def _equals(one: str, other: str) -> bool:
 
 def _stands_in(part: str, text: str) -> bool:
     """Return whether a text holds another as whole words."""
-    word = _bare(part)
-    return bool(word) and _bounded(word).search(text.casefold()) is not None
-
-
-@lru_cache(4096)
-def _bounded(word: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
+    word, text = _bare(part), text.casefold()
+    at = text.find(word) if word else -1
+    while at >= 0:
+        end = at + len(word)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            return True
+        at = text.find(word, at + 1)
+    return False
 
 
 def _bare(text: str) -> str:
     """Return a text as it is compared: in lower case, less what stands around it."""
-    return _EDGES.sub("", text.casefold())
-
-
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
+    text = text.casefold()
+    start, end = 0, len(text)
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    return text[start:end]

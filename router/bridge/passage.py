@@ -49,7 +49,7 @@ class Passage:
                 case "loop":
                     return await cross(work)
                 case "thread":
-                    return await self._run_apart(work)
+                    return await self._run_apart(work, trip)
                 case "own":
                     return await self._run_unseen(plugin, work, trip)
         finally:
@@ -60,7 +60,9 @@ class Passage:
         if "_threads" in vars(self):
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run_apart(self, work: Callable[[], bool]) -> bool:
+    async def _run_apart(
+        self, work: Callable[[], bool], trip: Trip, request: Request | None = None
+    ) -> bool:
         """Run work in a thread; when the time is up it is left behind there."""
         started = False
 
@@ -76,7 +78,9 @@ class Passage:
             async with asyncio.timeout(self._seconds):
                 return await running
         except TimeoutError:
-            raise TransportError(TIMED_OUT, sent=started) from None
+            late = TransportError(TIMED_OUT, sent=started)
+            trip.hops.append(Hop(request or Request(method="", url=""), error=late))
+            return False
 
     async def _run_unseen(
         self, plugin: type[NotifyBase], work: Callable[[], bool], trip: Trip
@@ -86,11 +90,7 @@ class Passage:
         if not self._transport.live:
             await trip.hop(request)
             return True
-        try:
-            done = await self._run_apart(work)
-        except TransportError as late:
-            trip.hops.append(Hop(request, error=late))
-            return False
+        done = await self._run_apart(work, trip, request)
         if not done and not trip.hops:
             refused = TransportError("the provider's plugin could not send", sent=False)
             trip.hops.append(Hop(request, error=refused))

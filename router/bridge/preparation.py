@@ -14,7 +14,7 @@ from router.channel import Request
 _OURS = frozenset({"content-length", "transfer-encoding"})
 """Headers the transport sets itself."""
 
-_RARE = ("files", "cookies", "json", "params")
+_RARE = ("files", "cookies", "params")
 """Options that are left to requests' own code."""
 
 FORM = "application/x-www-form-urlencoded"
@@ -34,7 +34,8 @@ def prepare(method: str, url: str, options: Mapping[str, Any]) -> Request:
         isinstance(data, str | bytes | dict | None)
         and (auth is None or type(auth) in {tuple, HTTPBasicAuth})
         and "@" not in url
-        and all(options.get(name) is None for name in _RARE)
+        and options.get("json") is None
+        and not any(options.get(name) for name in _RARE)
     )
     if not plain:
         return _prepare_fully(method, url, options)
