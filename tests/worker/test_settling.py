@@ -135,7 +135,7 @@ def test_a_delivery_that_is_claimed_while_it_is_sent_here_is_not_sent_twice() ->
         assert stage.queue.deliveries[delivery].handouts == 3
 
         stage.queue.rigid = False
-        await stage.run(30)
+        await stage.run(130)
         assert stage.state(delivery)[0] == "delivered"
         assert len(channel.sent) == 1
 
