@@ -81,8 +81,9 @@ def fit(data: dict[str, str], room: int) -> dict[str, str]:
     """
     kept = dict(data)
     for name in EXPENDABLE:
-        if measure(kept) > room:
-            kept.pop(name, None)
+        if measure(kept) <= room:
+            break
+        kept.pop(name, None)
     if measure(kept) <= room:
         return kept
     kept |= {name: cut(data[name], size) for name, size in WORDS.items()}
@@ -94,7 +95,7 @@ def fit(data: dict[str, str], room: int) -> dict[str, str]:
 
 def measure(data: Mapping[str, str]) -> int:
     """Return the bytes of keys and values, as FCM counts them."""
-    return sum(len(name.encode()) + len(value.encode()) for name, value in data.items())
+    return len("".join([*data, *data.values()]).encode())
 
 
 def cut(text: str, size: int) -> str:

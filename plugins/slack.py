@@ -9,6 +9,7 @@ Text: https://docs.slack.dev/messaging/formatting-message-text#escaping
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import escape
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +26,7 @@ from router.bridge import (
     Reading,
     Request,
     Response,
+    Transport,
     make,
     shorten,
 )
@@ -122,6 +124,11 @@ class Slack(AppriseChannel[SlackSettings]):
         "bot_token": "xoxb-000000000000-000000000000-sandboxsandboxsandboxsan",
     }
 
+    def __init__(self, settings: SlackSettings, transport: Transport) -> None:
+        """Read the URL once an address: that costs as much as a send."""
+        super().__init__(settings, transport)
+        self._parse = lru_cache(512)(lambda address: parse(settings, address))
+
     @classmethod
     def needs_contact(cls, settings: SlackSettings) -> bool:
         """Return whether the channel is the recipient's own."""
@@ -131,7 +138,7 @@ class Slack(AppriseChannel[SlackSettings]):
 
     def plugin(self, message: Message) -> Build:
         """Return Apprise's class for Slack, holding the message."""
-        options = parse(self.settings, message.address)
+        options = self._parse(message.address)
         lay_out = _write_blocks if self.settings.blocks else _write_text
         if options.get("mode") in WORKFLOWS:
             lay_out = _write_plain
