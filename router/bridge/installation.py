@@ -74,7 +74,8 @@ def _silence() -> None:
     """Stop Apprise's log: it prints tokens and addresses, and outcomes say what matters."""
     log = logging.getLogger("apprise")
     log.propagate = False
-    log.disabled = True
+    log.setLevel(logging.CRITICAL + 1)
+    log.addHandler(logging.NullHandler())
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -1,6 +1,7 @@
 """The bridge stands under every plugin of the installed Apprise."""
 
 import logging
+import logging.config
 import subprocess
 import sys
 import time
@@ -98,11 +99,15 @@ def test_outside_of_a_send_apprise_may_sleep() -> None:
     assert vars(apprise.url)["time"].time is time.time
 
 
-def test_apprise_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_apprise_logs_nothing_however_logging_is_set_up(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     install()
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
     caplog.set_level(logging.DEBUG)
     logging.getLogger("apprise").error("An invalid token (SECRET)")
     assert caplog.records == []
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_rest_of_the_process_keeps_its_own_libraries() -> None:
