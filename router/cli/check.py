@@ -37,7 +37,7 @@ def command(file: Path | None, form: str, *, strict: bool) -> None:
         click.echo(msgspec.json.encode([_row(problem) for problem in problems]).decode())
     else:
         for problem in problems:
-            click.echo(show_problem(problem, read.text))
+            click.echo(show_problem(problem, read.loaded.text))
         click.echo(_verdict(path, len(errors), len(problems) - len(errors)))
     sys.exit(1 if errors or (strict and problems) else 0)
 

@@ -52,5 +52,5 @@ def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ru
         return read.loaded.ruleset
     for problem in read.loaded.problems:
         if problem.severity == "error":
-            click.echo(show_problem(problem, read.text), err=True)
+            click.echo(show_problem(problem, read.loaded.text), err=True)
     sys.exit(1)
