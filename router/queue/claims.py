@@ -36,9 +36,9 @@ from router.store.tables import (
 
 MOST = 500
 """How many deliveries past their expiry one claim ends."""
-PAGE = 200
+PAGE = 500
 """How many candidates are read in one go."""
-PAGES = 10
+PAGES = 4
 """How many such pages of a channel one claim reads; the next claim goes on from there."""
 
 _row = deliveries.c

@@ -12,9 +12,10 @@ from router.store.dialect import insert_new
 from router.store.rows import Values, clean, hash_lane, write_delivery
 from router.store.tables import (
     deliveries,
+    is_in_line,
+    is_parked,
     is_sending,
     is_unplanned,
-    is_waiting,
     notifications,
     once,
 )
@@ -24,11 +25,11 @@ _unplanned = select(notifications.c.id).where(
     is_unplanned, notifications.c.id.in_(bindparam("ids", expanding=True))
 )
 _in_lanes = deliveries.c.lane_hash.in_(bindparam("lanes", expanding=True))
+_is_due = deliveries.c.due_at <= bindparam("now")
 _busy = union_all(
     select(deliveries.c.lane_hash).where(is_sending, _in_lanes),
-    select(deliveries.c.lane_hash).where(
-        is_waiting, _in_lanes, deliveries.c.due_at <= bindparam("now")
-    ),
+    select(deliveries.c.lane_hash).where(is_in_line, _in_lanes, _is_due),
+    select(deliveries.c.lane_hash).where(is_parked, _in_lanes, _is_due),
 )
 _add_delivery = insert(deliveries)
 _decision: dict[str, BindParameter[Any]] = {

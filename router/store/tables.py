@@ -134,7 +134,7 @@ _partial(
     where=is_in_line,
 )
 _partial("deliveries_parked", _delivery.lane_hash, _delivery.due_at, _delivery.id, where=is_parked)
-_partial("deliveries_lane", _delivery.lane_hash, _delivery.due_at, where=is_waiting)
+_partial("deliveries_lane", _delivery.lane_hash, _delivery.due_at, where=is_in_line)
 _partial("deliveries_contact", _delivery.contact, where=is_waiting)
 _partial("deliveries_expiry", _delivery.expires_at, where=is_waiting)
 _partial("deliveries_sending", _delivery.lane_hash, where=is_sending, unique=True)

@@ -99,7 +99,7 @@ def _make_queue() -> None:
     line = ("channel", "urgent", "due_at", "id")
     _partial("deliveries_in_line", "deliveries", *line, where=in_line)
     _partial("deliveries_parked", "deliveries", "lane_hash", "due_at", "id", where=parked)
-    _partial("deliveries_lane", "deliveries", "lane_hash", "due_at", where=waiting)
+    _partial("deliveries_lane", "deliveries", "lane_hash", "due_at", where=in_line)
     _partial("deliveries_contact", "deliveries", "contact", where=waiting)
     _partial("deliveries_expiry", "deliveries", "expires_at", where=waiting)
     sending = "state = 'sending'"

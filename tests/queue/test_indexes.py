@@ -1,0 +1,77 @@
+"""However long the log grows, no statement of the way of a payload walks a table."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from router.core.retry import Done
+from router.queue.ports import Settlement
+from router.store.database import Database
+from router.store.line import ThreadLine
+from router.store.recipients import Recipients, Registration
+from router.store.world import World
+from tests.queue.scene import Scene
+from tests.queue.test_sql_engine import SqlEngine
+
+SMALL = {"holds", "hops", "CONSTANT"}
+"""A row a channel, the rows a query makes itself, and an empty list of ids."""
+
+
+@contextmanager
+def explained(engine: Any) -> Iterator[dict[str, list[str]]]:  # noqa: ANN401 - sync or under an async one
+    """Collect the query plan of every statement."""
+    found: dict[str, list[str]] = {}
+
+    def explain(
+        connection: Any, _cursor: object, statement: str, parameters: Any, *_: object
+    ) -> None:
+        if statement.startswith(("BEGIN", "PRAGMA", "EXPLAIN")) or statement in found:
+            return
+        found[statement] = []
+        values = parameters[0] if isinstance(parameters, list) else parameters
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        found[statement] = [row[3] for row in rows]
+
+    event.listen(engine, "before_cursor_execute", explain)
+    yield found
+    event.remove(engine, "before_cursor_execute", explain)
+
+
+def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Return the steps that read a whole table, or a whole index of all its rows."""
+    steps = [(statement, step) for statement, plan in plans.items() for step in plan]
+    scans = [
+        (s, step)
+        for s, step in steps
+        if (found := re.match(r"SCAN (\w+)", step)) and found[1] not in SMALL
+    ]
+    return [(s, step) for s, step in scans if "deliveries_sending" not in step]
+
+
+async def test_nothing_on_the_way_walks_a_table(database: Database) -> None:
+    line = database.writer._line
+    assert isinstance(line, ThreadLine)
+    engine, scene = SqlEngine.over(database), Scene(SqlEngine.over(database))
+    with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
+        device = Registration(platform="p", address="t", auth_token="s")
+        contact = await Recipients(database).register("bob", device, "app")
+        accepted = [await scene.accept() for _ in range(3)]
+        assert len(await engine.journal.unplanned(after="", limit=9)) == 3
+        await World(database).facts(accepted)
+        lease: dict[str, Any] = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
+        for each in accepted:
+            delivery = scene.delivery(each.id, address="t", contact=contact.id, **lease)
+            await scene.settle(scene.plan(each.id, delivery))
+        assert await scene.claimed() == []
+        done = Settlement(delivery=f"{accepted[0].id}-0", attempt=None, next=Done())
+        assert await engine.queue.settle([done]) == []
+        assert await scene.claimed() == [f"{accepted[1].id}-0"]
+        await engine.queue.extend([f"{accepted[1].id}-0"], until=scene.now + 60)
+        await engine.queue.release([f"{accepted[1].id}-0"])
+        await Recipients(database).logout("bob", "s", "app")
+    assert len(written) > 20
+    assert len(read) >= 3
+    assert walks(written) + walks(read) == []
