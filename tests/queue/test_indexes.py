@@ -26,7 +26,7 @@ def explained(engine: Any) -> Iterator[dict[str, list[str]]]:  # noqa: ANN401 - 
     found: dict[str, list[str]] = {}
 
     def explain(
-        connection: Any, _cursor: object, statement: str, parameters: Any, *_: object
+        connection: Connection, _: object, statement: str, parameters: Sequence[Any], *__: object
     ) -> None:
         if statement.startswith(("BEGIN", "PRAGMA", "EXPLAIN")) or statement in found:
             return
