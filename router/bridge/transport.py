@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import cache, cached_property
-from types import SimpleNamespace
-from typing import cast
 
 import aiohttp
 import certifi
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from router.bridge.mishap import explain
@@ -48,10 +49,11 @@ class AiohttpTransport:
             request = self._redirect(request)
         if request.method == "SMTP":
             return await self._postman.send(request, timeout=timeout)
-        journey = SimpleNamespace(sent=False)
+        journey = _Journey()
+        _JOURNEY.set(journey)
         try:
             async with asyncio.timeout(timeout):
-                return await self._fetch(request, journey)
+                return await self._fetch(request)
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=journey.sent) from None
         except aiohttp.ClientConnectorError as error:
@@ -69,7 +71,7 @@ class AiohttpTransport:
         if "_postman" in vars(self):
             await self._postman.aclose()
 
-    async def _fetch(self, request: Request, journey: SimpleNamespace) -> Response:
+    async def _fetch(self, request: Request) -> Response:
         async with self._open().request(
             request.method,
             URL(request.url, encoded=True),
@@ -78,7 +80,6 @@ class AiohttpTransport:
             allow_redirects=False,
             ssl=request.verify,
             skip_auto_headers={"Content-Type"},
-            trace_request_ctx=journey,
         ) as response:
             return Response(
                 status=response.status,
@@ -89,13 +90,12 @@ class AiohttpTransport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     limit=0, ssl=_trust(), ttl_dns_cache=60, keepalive_timeout=IDLE
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 trust_env=False,
-                trace_configs=[_note_sending()],
             )
         return self._session
 
@@ -131,17 +131,28 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
-def _note_sending() -> aiohttp.TraceConfig:
-    """Return a trace that marks a request as sent once it holds a connection."""
+class _Journey:
+    """How far a request has come."""
 
-    async def mark(_: aiohttp.ClientSession, trace: SimpleNamespace, __: object) -> None:
-        journey = cast(SimpleNamespace, trace.trace_request_ctx)
-        journey.sent = True
+    sent = False
 
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(mark)
-    trace.on_connection_reuseconn.append(mark)
-    return trace
+
+_JOURNEY: ContextVar[_Journey] = ContextVar("journey")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes that a request holds a connection: from then on it may have been sent."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> Connection:
+        """Return a connection, and mark the journey of the one who asked."""
+        connection = await super().connect(req, traces, timeout)
+        _JOURNEY.get().sent = True
+        return connection
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
