@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from traceback import extract_tb
 from typing import Any, Final, Generic, Literal, TextIO, TypeVar
 
 import structlog
@@ -121,6 +122,13 @@ def mask_credentials(text: str) -> str:
     if "://" in text:
         text = _USERINFO.sub(MASK, text)
     return _BEARER.sub(rf"\1 {MASK}", text)
+
+
+def name_fault(fault: BaseException) -> dict[str, str]:
+    """Return an exception as a log line shows it: type and place, not the text and its secrets."""
+    frames = extract_tb(fault.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return {"fault": type(fault).__name__, "place": place}
 
 
 M = TypeVar("M", bound=MetricWrapperBase)

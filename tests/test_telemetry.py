@@ -10,7 +10,7 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.channel import Secret
-from router.telemetry import LogFormat, Metrics, configure_logging
+from router.telemetry import LogFormat, Metrics, configure_logging, name_fault
 
 NAMES = {
     "router_notifications": {"feed", "kind", "result"},
@@ -89,6 +89,17 @@ def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
     assert "hunter2" not in text
     assert "2222" not in text
     assert "ValueError" in text
+
+
+def test_a_fault_is_named_by_type_and_place() -> None:
+    with pytest.raises(ValueError, match="hunter2") as raised:
+        int("hunter2")
+    named = name_fault(raised.value)
+
+    assert named["fault"] == "ValueError"
+    assert "test_telemetry.py:" in named["place"]
+    assert "hunter2" not in str(named)
+    assert name_fault(KeyError("never raised")) == {"fault": "KeyError", "place": ""}
 
 
 def test_words_that_only_resemble_secrets_are_shown(stream: io.StringIO) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Callable
-from traceback import extract_tb
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import structlog
 from router.channel import Channel
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.telemetry import name_fault
 
 MARGIN = 1.0
 """Seconds beyond its own timeout that a channel gets to say what became of the send."""
@@ -53,11 +53,8 @@ def _is_cancelled() -> bool:
 
 
 def _raised(fault: BaseException) -> Retry:
-    name = type(fault).__name__
-    frames = extract_tb(fault.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    _log.error("channel raised", fault=name, place=place)
-    return Retry(reason=f"raised {name}")
+    _log.error("channel raised", **name_fault(fault))
+    return Retry(reason=f"raised {type(fault).__name__}")
 
 
 def _storable(outcome: Outcome) -> Outcome:

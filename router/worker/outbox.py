@@ -12,7 +12,7 @@ from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
-from router.telemetry import Metrics
+from router.telemetry import Metrics, name_fault
 from router.worker.attempt import attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
@@ -175,7 +175,7 @@ class Outbox:
             outcome = await attempt(channel, lambda: _message(handout))
             self._follow(handout, channel, outcome, started_at)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
-            _log.error("could not tell what follows", fault=type(fault).__name__)
+            _log.error("could not tell what follows", **name_fault(fault))
             self._owner.lose(delivery.id)
         finally:
             gate.leave(urgent=delivery.urgent)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from router.queue.ports import Settlement
+from router.telemetry import name_fault
 
 BATCH = 500
 FIRST_DELAY = 0.1
@@ -85,7 +86,7 @@ class Settler:
         try:
             lost = await self._settle(batch)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the outcome must not be lost
-            _log.warning("settling failed", settlements=len(batch), fault=type(fault).__name__)
+            _log.warning("settling failed", settlements=len(batch), **name_fault(fault))
             return False
         del self._unwritten[: len(batch)]
         if lost:

@@ -14,7 +14,7 @@ from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import Hold
 from router.queue.ports import LEASE, Cause, Queue, Room, Settlement
-from router.telemetry import Metrics
+from router.telemetry import Metrics, name_fault
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
 from router.worker.outbox import MEMORY, Channels, Outbox, Owner
@@ -163,7 +163,7 @@ class Worker:
             await step()
         except Exception as fault:  # noqa: BLE001 - it is tried again in the next turn
             if name not in self._failing:
-                _log.warning("queue unavailable", step=name, fault=type(fault).__name__)
+                _log.warning("queue unavailable", step=name, **name_fault(fault))
             self._failing.add(name)
             return
         if name in self._failing:
@@ -257,7 +257,7 @@ class Worker:
             try:
                 found += await self._read([delivery])
             except Exception as fault:  # noqa: BLE001 - see above
-                _log.warning("cannot be read", delivery=delivery, fault=type(fault).__name__)
+                _log.warning("cannot be read", delivery=delivery, **name_fault(fault))
                 failed.append(delivery)
             if done + 1 == len(failed) == DOUBTS:
                 failed += claimed[done + 1 :]
