@@ -1,15 +1,15 @@
 """The two ports on the tables of the database."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
 from sqlalchemy import and_, delete, select
 
 from router.core.notification import Notification
 from router.queue import claims, settlements
 from router.queue.counts import count_open
-from router.queue.entries import ACCEPT, read_unplanned
+from router.queue.entries import ACCEPT, PATIENCE, read_unplanned
 from router.queue.plans import PLAN
 from router.queue.ports import (
     Cause,
@@ -28,9 +28,6 @@ from router.store.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.tables import holds
 
-PATIENCE = 1.5
-"""Seconds after which an entry that is not durable is given up."""
-
 
 class SqlJournal:
     """The journal of accepted notifications, on the tables."""
@@ -45,15 +42,12 @@ class SqlJournal:
         """Use a database; give an entry up after `patience` seconds."""
         self._database = database
         self._clock = clock
-        self._patience = patience
+        self._accept = replace(ACCEPT, patience=patience)
 
     async def append(self, entry: Entry) -> Receipt:
         """Return once the entry is on disk, or at once with the id of its first."""
         try:
-            async with asyncio.timeout(self._patience):
-                return await self._database.writer.put(ACCEPT, entry)
-        except TimeoutError as error:
-            raise JournalUnavailable(f"not durable within {self._patience:g} s") from error
+            return await self._database.writer.put(self._accept, entry)
         except StoreUnavailable as error:
             raise JournalUnavailable(str(error)) from error
 

@@ -16,6 +16,9 @@ from router.store.writer import Operation, Rank
 WAITING = 10_000
 """How many entries may wait for the writer; more are refused."""
 
+PATIENCE = 1.5
+"""Seconds after which an entry that is not durable is given up."""
+
 _expired = seen.c.expires_at <= bindparam("now")
 _known = select(seen.c.key, seen.c.notification).where(
     seen.c.key.in_(bindparam("keys", expanding=True))
@@ -41,9 +44,8 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
     firsts: dict[str, Entry] = {}
     for key, entry in zip(keys, entries, strict=True):
         firsts.setdefault(key, entry)
-    statement = insert_or(connection, seen, _take_over, _expired)
-    connection.execute(
-        statement,
+    taken = connection.execute(
+        insert_or(connection, seen, _take_over, _expired),
         [
             {
                 "key": key,
@@ -54,9 +56,10 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
             for key, entry in firsts.items()
         ],
     )
-    holders = {
-        row.key: row.notification for row in connection.execute(_known, {"keys": list(firsts)})
-    }
+    holders = {key: entry.notification.id for key, entry in firsts.items()}
+    if taken.rowcount != len(firsts):  # some were held already, or the driver does not count
+        known = connection.execute(_known, {"keys": list(firsts)})
+        holders = {row.key: row.notification for row in known}
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
     if fresh:
         connection.execute(_add_notification, [write_notification(e.notification) for e in fresh])
@@ -70,7 +73,7 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
 
 
 ACCEPT: Operation[Entry, Receipt] = Operation(
-    name="accept", rank=Rank.ACCEPT, apply=accept, queue=WAITING
+    name="accept", rank=Rank.ACCEPT, apply=accept, queue=WAITING, patience=PATIENCE
 )
 
 

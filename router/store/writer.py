@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from router.store.errors import StoreUnavailable
 from router.store.line import Line
+from router.store.watch import Watch
 
 _log = structlog.get_logger("router.store")
 
@@ -35,7 +36,8 @@ class Operation(Struct, Generic[Item, R], frozen=True, kw_only=True):
 
     `apply` gets the open transaction and the items, and returns one result an item. It may be
     called again with fewer of them when a row among them is bad, so it changes nothing else.
-    `batch` is the most items of one commit; beyond `queue` waiting ones more are refused.
+    `batch` is the most items of one commit; beyond `queue` waiting ones more are refused, and
+    after `patience` seconds an item is given up: withdrawn, unless its commit has begun.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Operation(Struct, Generic[Item, R], frozen=True, kw_only=True):
     apply: Callable[[Connection, Sequence[Item]], Sequence[R]]
     batch: int = 500
     queue: int | None = None
+    patience: float | None = None
 
 
 class _Job(Struct, kw_only=True, eq=False):
@@ -62,6 +65,7 @@ class Writer:
         """Write over a line."""
         self._line = line
         self._queues: dict[Operation[Any, Any], deque[_Job]] = {}
+        self._watches: dict[float, Watch] = {}
         self._wanted = asyncio.Event()
         self._closing = False
         self.accepted: Callable[[int], None] = lambda _: None
@@ -109,8 +113,16 @@ class Writer:
             raise StoreUnavailable(f"{len(queue)} wait to be written, which is the most")
         job = _Job(item=item, future=asyncio.get_running_loop().create_future())
         queue.append(job)
+        if operation.patience is not None:
+            self._watch(job.future, operation.patience)
         self._wanted.set()
         return job.future
+
+    def _watch(self, future: asyncio.Future[Any], patience: float) -> None:
+        watch = self._watches.get(patience)
+        if watch is None:
+            watch = self._watches[patience] = Watch(patience)
+        watch.add(future)
 
     async def _run(self) -> None:
         while not (self._closing and not any(self._queues.values())):

@@ -1,11 +1,11 @@
 """However long the log grows, no statement of the way of a payload walks a table."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from router.core.retry import Done
 from router.queue.ports import Settlement
