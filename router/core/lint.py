@@ -13,6 +13,9 @@ from router.core.errors import Place, Problem
 from router.core.ruleset import Rule, Ruleset, Step
 from router.core.situation import Reasoner
 
+PAIRED = 50
+"""So many parts of one condition are held against each other."""
+
 
 class _Judged(Struct, frozen=True):
     """A rule with what it asks for."""
@@ -70,7 +73,7 @@ def _find_dead_steps(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
 
 def _contradict(claim: Claim, reasoner: Reasoner) -> tuple[Place, str] | None:
     """Return where and why a claim contradicts itself; None if it does not, as far as is seen."""
-    parts = [(part, take_apart(part, reasoner)) for part in claim.parts]
+    parts = [(part, take_apart(part, reasoner)) for part in claim.parts[:PAIRED]]
     for (one, asked), (other, also) in combinations(parts, 2):
         if excludes(asked, also):
             place = max(_places(one) + _places(other), key=lambda p: (p.line, p.column))

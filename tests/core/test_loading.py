@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,7 @@ def test_a_picture_of_a_long_line_shows_the_part_around_the_fault() -> None:
     shown, carets = picture(problem, "a" * 1000 + "b" + "c" * 1000).splitlines()
     assert len(shown) < 200
     assert shown[carets.index("^")] == "b"
+    assert "aaabccc" in shown
 
 
 def test_a_picture_of_a_line_that_is_not_there_is_empty() -> None:
@@ -204,3 +206,14 @@ def test_a_good_file_with_something_cut_out_is_loaded_or_refused(
     has_error = any(problem.severity == "error" for problem in loaded.problems)
     assert has_error is (loaded.ruleset is None)
     assert list(loaded.problems) == sorted(loaded.problems, key=lambda p: (p.line, p.column))
+
+
+def test_a_condition_of_thousands_of_parts_is_read_in_reasonable_time() -> None:
+    parts = ", ".join(f"{{body: {{contains: word-{number}}}}}" for number in range(5000))
+    text = (
+        "version: 1\nchannels: {app: {plugin: push}}\n"
+        f"rules: [{{name: many, when: {{all: [{parts}]}}, send: [app]}}]\n"
+    )
+    started = time.process_time()
+    assert load_text(text).ruleset is not None
+    assert time.process_time() - started < 20
