@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from router.core.retry import HANDOUTS
 from router.queue.ports import Lease, Room
+from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
 from router.store.rows import AnyRow
 from router.store.states import roll_up
@@ -73,6 +74,9 @@ _first_parked = (
     .order_by(_row.due_at, _row.id)
     .limit(1)
     .correlate(None)
+)
+_let_first_out = (
+    update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0)
 )
 
 
@@ -132,10 +136,7 @@ def _let_out(connection: Connection) -> None:
     sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(lanes))
     free = sorted(lanes.difference(connection.execute(sent).scalars()))
     if free:
-        connection.execute(
-            update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0),
-            [{"of_lane": lane} for lane in free],
-        )
+        execute_many(connection, _let_first_out, [{"of_lane": lane} for lane in free])
 
 
 def _rooms(

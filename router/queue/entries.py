@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
 from router.core.errors import PayloadError
 from router.core.notification import Notification
 from router.queue.ports import Entry, Receipt
+from router.store.bulk import execute_many
 from router.store.dialect import insert_or
 from router.store.rows import read_notification, seen_key, write_notification
 from router.store.tables import is_unplanned, notifications, payloads, seen
@@ -44,7 +45,8 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
     firsts: dict[str, Entry] = {}
     for key, entry in zip(keys, entries, strict=True):
         firsts.setdefault(key, entry)
-    taken = connection.execute(
+    taken = execute_many(
+        connection,
         insert_or(connection, seen, _take_over, _expired),
         [
             {
@@ -57,15 +59,18 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
         ],
     )
     holders = {key: entry.notification.id for key, entry in firsts.items()}
-    if taken.rowcount != len(firsts):  # some were held already, or the driver does not count
+    if taken != len(firsts):  # some were held already, or the driver does not count
         known = connection.execute(_known, {"keys": list(firsts)})
         holders = {row.key: row.notification for row in known}
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
-    if fresh:
-        connection.execute(_add_notification, [write_notification(e.notification) for e in fresh])
-        connection.execute(
-            _add_payload, [{"notification": e.notification.id, "body": e.body} for e in fresh]
-        )
+    execute_many(
+        connection, _add_notification, [write_notification(entry.notification) for entry in fresh]
+    )
+    execute_many(
+        connection,
+        _add_payload,
+        [{"notification": entry.notification.id, "body": entry.body} for entry in fresh],
+    )
     return [
         Receipt(id=holders[key], duplicate=holders[key] != entry.notification.id)
         for key, entry in zip(keys, entries, strict=True)

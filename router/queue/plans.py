@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, insert, select, uni
 
 from router.core.delivery import Delivery
 from router.queue.ports import Plan
+from router.store.bulk import execute_many
 from router.store.dialect import insert_new
 from router.store.rows import Values, clean, hash_lane, write_delivery
 from router.store.tables import (
@@ -54,9 +55,8 @@ def settle_plans(connection: Connection, plans: Sequence[Plan]) -> list[frozense
         return leased
     late = _write_deliveries(connection, fresh)
     taken = [row for plan in fresh for row in _once_rows(plan)]
-    if taken:
-        connection.execute(insert_new(connection, once), taken)
-    connection.execute(_decide, [_decision_row(plan) for plan in fresh])
+    execute_many(connection, insert_new(connection, once), taken)
+    execute_many(connection, _decide, [_decision_row(plan) for plan in fresh])
     return [each - late for each in leased]
 
 
@@ -88,7 +88,7 @@ def _write_deliveries(connection: Connection, plans: Sequence[Plan]) -> set[str]
         ):
             busy.add(lane)
         rows.append(row)
-    connection.execute(_add_delivery, rows)
+    execute_many(connection, _add_delivery, rows)
     return late
 
 

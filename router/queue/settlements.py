@@ -16,6 +16,7 @@ from sqlalchemy import (
 
 from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold
 from router.queue.ports import Settlement
+from router.store.bulk import execute_many
 from router.store.dialect import insert_new, insert_or
 from router.store.rows import AnyRow, Values, clean, write_attempt
 from router.store.states import cancel_waiting, roll_up
@@ -67,10 +68,9 @@ SETTLE: Operation[Settlement, bool] = Operation(name="settle", rank=Rank.SETTLE,
 
 
 def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]]) -> None:
-    connection.execute(_move_on, [_follow(settlement, row) for settlement, row in settled])
+    execute_many(connection, _move_on, [_follow(settlement, row) for settlement, row in settled])
     tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
-    if tries:
-        connection.execute(insert_new(connection, attempts), tries)
+    execute_many(connection, insert_new(connection, attempts), tries)
     roll_up(connection, (row.notification for _, row in settled))
     for settlement, row in settled:
         match settlement.next:

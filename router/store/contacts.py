@@ -8,6 +8,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select, update
 
 from router.core.facts import Recipient
+from router.store.bulk import execute_many
 from router.store.change import DEVICE_KIND, Registration
 from router.store.rows import Values, hash_lane
 from router.store.states import cancel_waiting
@@ -127,8 +128,7 @@ def _readdress(connection: Connection, contact: str, address: str) -> None:
         }
         for row in connection.execute(query)
     ]
-    if moved:
-        connection.execute(_move, moved)
+    execute_many(connection, _move, moved)
 
 
 def _remove_oldest(connection: Connection, app_id: str, uid: str) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, select
 
+from router.store.bulk import execute_many
 from router.store.contacts import remove
 from router.store.database import Database
 from router.store.states import range_of
@@ -44,8 +45,8 @@ def delete_notifications(connection: Connection, ids: Sequence[str]) -> None:
     if not ids:
         return
     ranges = [dict(zip(("low", "high"), range_of(id_), strict=True)) for id_ in ids]
-    connection.execute(_delete_attempts, ranges)
-    connection.execute(_delete_deliveries, ranges)
+    execute_many(connection, _delete_attempts, ranges)
+    execute_many(connection, _delete_deliveries, ranges)
     connection.execute(delete(payloads).where(payloads.c.notification.in_(ids)))
     connection.execute(delete(notifications).where(notifications.c.id.in_(ids)))
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, Function, Update, bindparam, case, func, or_, select, update
 
+from router.store.bulk import execute_many
 from router.store.tables import deliveries, is_waiting, notifications
 
 CHUNK = 500
@@ -54,12 +55,11 @@ _ROLL_UP = _roll_up()
 
 def roll_up(connection: Connection, ids: Iterable[str]) -> None:
     """Bring the states of notifications up to date with their deliveries."""
-    values = []
+    values: list[dict[str, object]] = []
     for id_ in sorted(set(ids)):
         low, high = range_of(id_)
         values.append({"which": id_, "low": low, "high": high})
-    if values:
-        connection.execute(_ROLL_UP, values)
+    execute_many(connection, _ROLL_UP, values)
 
 
 def cancel_waiting(connection: Connection, contacts: Collection[str], reason: str) -> None:
