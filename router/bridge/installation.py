@@ -73,13 +73,17 @@ def install() -> int:
 def _silence() -> None:
     """Stop Apprise's log: it prints tokens and addresses, and outcomes say what matters."""
     log = logging.getLogger("apprise")
-    log.propagate = False
     log.setLevel(logging.CRITICAL + 1)
-    log.addHandler(logging.NullHandler())
+    log.addFilter(_drop)
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    """Let nothing pass, whatever levels and handlers someone sets later."""
+    return False
 
 
 def _modules() -> Iterator[ModuleType]:
-    for name, module in tuple(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # other threads import
         if name.startswith(PACKAGE) and isinstance(module, ModuleType):
             yield module
 

@@ -105,6 +105,7 @@ def test_apprise_logs_nothing_however_logging_is_set_up(
     install()
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "apprise")
     logging.getLogger("apprise").error("An invalid token (SECRET)")
     assert caplog.records == []
     assert capsys.readouterr() == ("", "")
