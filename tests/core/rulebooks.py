@@ -1,6 +1,6 @@
 """Rulesets, recipients and facts to decide with."""
 
-from router.core.decision import Decision, decide
+from router.core.decision import Decision, Planned, decide
 from router.core.facts import Contact, Device, Facts, Recipient
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
@@ -39,3 +39,11 @@ def decided(
     """Return the decision by some rules, with Ann known unless others are."""
     ruleset = rulebook(rules) if isinstance(rules, str) else rules
     return decide(notification, ruleset, world(*(recipients or (ANN,))), now)
+
+
+def went(*plans: Planned) -> list[tuple[str, str, str]]:
+    return [(plan.rule, plan.channel, plan.address) for plan in plans if plan.state == "waiting"]
+
+
+def kept_back(*plans: Planned) -> list[tuple[str, str, str]]:
+    return [(plan.rule, plan.channel, plan.reason) for plan in plans if plan.state == "suppressed"]

@@ -1,22 +1,22 @@
 import msgspec
 import pytest
 
-from router.core.decision import ON_NO_MATCH, Planned, decide
-from router.core.facts import Contact, OnceKey, Recipient
+from router.core.decision import ON_NO_MATCH, decide
+from router.core.facts import Contact
 from router.core.notification import Notification
-from router.core.payload import Json
 from tests.core.events import NOON, call, digest, push
-from tests.core.rulebooks import ANN, MAIL, PHONE, TABLET, decided, rulebook, world
+from tests.core.rulebooks import (
+    ANN,
+    MAIL,
+    PHONE,
+    TABLET,
+    decided,
+    rulebook,
+    went,
+    world,
+)
 
 CHAT = "rules: [{name: chat, when: {type: chat}, send: [app]}]"
-
-
-def went(*plans: Planned) -> list[tuple[str, str, str]]:
-    return [(plan.rule, plan.channel, plan.address) for plan in plans if plan.state == "waiting"]
-
-
-def kept_back(*plans: Planned) -> list[tuple[str, str, str]]:
-    return [(plan.rule, plan.channel, plan.reason) for plan in plans if plan.state == "suppressed"]
 
 
 def test_every_device_is_one_delivery() -> None:
@@ -166,78 +166,6 @@ def test_two_steps_within_one_rule_both_stand() -> None:
     assert decision.duplicates == ()
 
 
-def test_a_channel_with_a_fixed_destination_needs_no_contact() -> None:
-    nobody = Recipient(app_id="app", uid="ann")
-    (plan,) = decided(push(), "rules: [{name: all, send: [room]}]", nobody).deliveries
-    assert (plan.state, plan.contact, plan.address) == ("waiting", "", "")
-
-
-def test_fixed_addresses_need_no_contact_and_each_stands_once() -> None:
-    decision = decided(
-        push(),
-        "rules: [{name: all, send: [{channel: mail, to: [a@x.test, b@x.test, a@x.test]}]}]",
-        Recipient(app_id="app", uid="ann"),
-    )
-    assert [(p.contact, p.address) for p in decision.deliveries] == [
-        ("", "a@x.test"),
-        ("", "b@x.test"),
-    ]
-
-
-def test_without_a_contact_one_suppressed_delivery_says_so() -> None:
-    decision = decided(push(), "rules: [{name: all, send: [text]}]")
-    assert kept_back(*decision.deliveries) == [("all", "text", "no_contact")]
-
-
-def test_a_recipient_never_heard_of_has_no_contact() -> None:
-    decision = decide(push("zoe"), rulebook(CHAT), world(), NOON)
-    assert kept_back(*decision.deliveries) == [("chat", "app", "no_contact")]
-
-
-def test_a_channel_opted_out_of_is_suppressed_even_to_a_fixed_place() -> None:
-    closed = msgspec.structs.replace(ANN, opt_outs=frozenset({"app", "room"}))
-    decision = decided(push(), "rules: [{name: all, send: [app, room, mail]}]", closed)
-    assert kept_back(*decision.deliveries) == [
-        ("all", "app", "opted_out"),
-        ("all", "room", "opted_out"),
-    ]
-    assert went(*decision.deliveries) == [("all", "mail", "ann@example.com")]
-
-
-@pytest.mark.parametrize(
-    ("muted", "is_muted"),
-    [
-        ({"ann_user_bob": NOON + 1}, True),
-        ({"ann_user_bob": 0.0}, True),
-        ({"ann_user_bob": NOON}, False),
-        ({"group_hiking": 0.0}, False),
-    ],
-)
-def test_a_muted_conversation_is_suppressed_until_its_time(
-    muted: dict[str, float], *, is_muted: bool
-) -> None:
-    decision = decided(push(), CHAT, msgspec.structs.replace(ANN, muted=muted))
-    assert (kept_back(*decision.deliveries) == [("chat", "app", "muted")]) is is_muted
-
-
-@pytest.mark.parametrize(
-    ("feed", "to", "channel", "address", "contact"),
-    [
-        ("email", {"uid": "ann", "email": "new@x.test"}, "mail", "new@x.test", ""),
-        ("sms", {"uid": "ann", "phno": "+4930123"}, "text", "+4930123", ""),
-        ("email", {"uid": "ann", "email": None}, "mail", "ann@example.com", "c3"),
-        ("email", {"uid": "ann", "email": ["x"]}, "mail", "ann@example.com", "c3"),
-        ("email", {"uid": "ann", "phno": "+4930123"}, "app", "token-1", "c1"),
-    ],
-)
-def test_the_address_that_a_feed_brings_stands_for_its_kind_alone(
-    feed: str, to: Json, channel: str, address: str, contact: str
-) -> None:
-    decision = decided(digest(feed, to=to), f"rules: [{{name: all, send: [{channel}]}}]")
-    first = decision.deliveries[0]
-    assert (first.address, first.contact) == (address, contact)
-
-
 @pytest.mark.parametrize(
     ("notification", "step", "seconds"),
     [
@@ -300,56 +228,6 @@ def test_a_decision_names_the_version_of_the_rules() -> None:
     ruleset = rulebook(CHAT)
     assert decided(push(), ruleset).version == ruleset.version
     assert decided(push("bob"), ruleset).version == ruleset.version
-
-
-ONCE = "rules: [{name: rooms, send: [{channel: room, once_per: message}]}]"
-
-
-def test_the_recipients_of_one_event_share_one_message() -> None:
-    ruleset, facts = rulebook(ONCE), world()
-    first = decide(push("ann"), ruleset, facts, NOON)
-    facts.fold(first.effects)
-    cleo = msgspec.structs.replace(push("cleo"), id="n2")
-    second = decide(cleo, ruleset, facts, NOON)
-    key = OnceKey(push().event, "rooms", 0, "room", "")
-    assert first.effects.once == ((key, "n1-0"),)
-    assert first.deliveries[0].once == key
-    assert kept_back(*second.deliveries) == [("rooms", "room", "once: n1-0")]
-    assert second.deliveries[0].once is None
-    assert second.effects.once == ()
-
-
-def test_planning_again_keeps_the_key_that_was_taken() -> None:
-    ruleset, facts = rulebook(ONCE), world()
-    first = decide(push(), ruleset, facts, NOON)
-    facts.fold(first.effects)
-    assert decide(push(), ruleset, facts, NOON) == first
-
-
-def test_who_is_suppressed_takes_no_key() -> None:
-    closed = msgspec.structs.replace(ANN, opt_outs=frozenset({"room"}))
-    decision = decided(push(), ONCE, closed)
-    assert decision.effects.once == ()
-    assert kept_back(*decision.deliveries) == [("rooms", "room", "opted_out")]
-
-
-def test_each_fixed_address_has_a_key_of_its_own_and_contacts_have_none() -> None:
-    send = "{channel: mail, once_per: message, to: [a@x.test, b@x.test]}"
-    decision = decided(push(), f"rules: [{{name: all, send: [{send}]}}]")
-    assert [key.address for key, _ in decision.effects.once] == ["a@x.test", "b@x.test"]
-    own = decided(push(), "rules: [{name: all, send: [{channel: mail, once_per: message}]}]")
-    assert own.effects.once == ()
-    assert went(*own.deliveries) == [("all", "mail", MAIL.address)]
-
-
-def test_what_expired_holds_its_key_so_that_one_letter_is_dead_and_not_a_hundred() -> None:
-    ruleset, facts = rulebook(ONCE), world()
-    first = decide(call(), ruleset, facts, NOON + 60)
-    facts.fold(first.effects)
-    cleo = msgspec.structs.replace(call("initiated", "cleo"), id="n2")
-    second = decide(cleo, ruleset, facts, NOON + 60)
-    assert first.deliveries[0].state == "expired"
-    assert kept_back(*second.deliveries) == [("rooms", "room", "once: n1-0")]
 
 
 def test_two_contacts_with_one_address_stand_within_a_rule_and_not_across_rules() -> None:

@@ -1,0 +1,89 @@
+import msgspec
+import pytest
+
+from router.core.decision import decide
+from router.core.facts import Recipient
+from router.core.payload import Json
+from tests.core.events import NOON, digest, push
+from tests.core.rulebooks import (
+    ANN,
+    decided,
+    kept_back,
+    rulebook,
+    went,
+    world,
+)
+
+CHAT = "rules: [{name: chat, when: {type: chat}, send: [app]}]"
+
+
+def test_a_channel_with_a_fixed_destination_needs_no_contact() -> None:
+    nobody = Recipient(app_id="app", uid="ann")
+    (plan,) = decided(push(), "rules: [{name: all, send: [room]}]", nobody).deliveries
+    assert (plan.state, plan.contact, plan.address) == ("waiting", "", "")
+
+
+def test_fixed_addresses_need_no_contact_and_each_stands_once() -> None:
+    decision = decided(
+        push(),
+        "rules: [{name: all, send: [{channel: mail, to: [a@x.test, b@x.test, a@x.test]}]}]",
+        Recipient(app_id="app", uid="ann"),
+    )
+    assert [(p.contact, p.address) for p in decision.deliveries] == [
+        ("", "a@x.test"),
+        ("", "b@x.test"),
+    ]
+
+
+def test_without_a_contact_one_suppressed_delivery_says_so() -> None:
+    decision = decided(push(), "rules: [{name: all, send: [text]}]")
+    assert kept_back(*decision.deliveries) == [("all", "text", "no_contact")]
+
+
+def test_a_recipient_never_heard_of_has_no_contact() -> None:
+    decision = decide(push("zoe"), rulebook(CHAT), world(), NOON)
+    assert kept_back(*decision.deliveries) == [("chat", "app", "no_contact")]
+
+
+def test_a_channel_opted_out_of_is_suppressed_even_to_a_fixed_place() -> None:
+    closed = msgspec.structs.replace(ANN, opt_outs=frozenset({"app", "room"}))
+    decision = decided(push(), "rules: [{name: all, send: [app, room, mail]}]", closed)
+    assert kept_back(*decision.deliveries) == [
+        ("all", "app", "opted_out"),
+        ("all", "room", "opted_out"),
+    ]
+    assert went(*decision.deliveries) == [("all", "mail", "ann@example.com")]
+
+
+@pytest.mark.parametrize(
+    ("muted", "is_muted"),
+    [
+        ({"ann_user_bob": NOON + 1}, True),
+        ({"ann_user_bob": 0.0}, True),
+        ({"ann_user_bob": NOON}, False),
+        ({"group_hiking": 0.0}, False),
+    ],
+)
+def test_a_muted_conversation_is_suppressed_until_its_time(
+    muted: dict[str, float], *, is_muted: bool
+) -> None:
+    decision = decided(push(), CHAT, msgspec.structs.replace(ANN, muted=muted))
+    assert (kept_back(*decision.deliveries) == [("chat", "app", "muted")]) is is_muted
+
+
+@pytest.mark.parametrize(
+    ("feed", "to", "channel", "address", "contact"),
+    [
+        ("email", {"uid": "ann", "email": "new@x.test"}, "mail", "new@x.test", ""),
+        ("sms", {"uid": "ann", "phno": "+4930123"}, "text", "+4930123", ""),
+        ("email", {"uid": "ann", "email": None}, "mail", "ann@example.com", "c3"),
+        ("email", {"uid": "ann", "email": ["x"]}, "mail", "ann@example.com", "c3"),
+        ("email", {"uid": "ann", "phno": "+4930123"}, "app", "token-1", "c1"),
+    ],
+)
+def test_the_address_that_a_feed_brings_stands_for_its_kind_alone(
+    feed: str, to: Json, channel: str, address: str, contact: str
+) -> None:
+    decision = decided(digest(feed, to=to), f"rules: [{{name: all, send: [{channel}]}}]")
+    first = decision.deliveries[0]
+    assert (first.address, first.contact) == (address, contact)
