@@ -23,8 +23,9 @@ CHANNELS = ("a", "b")
 LEASE = 30.0
 
 channels = st.sampled_from(CHANNELS)
-addresses = st.sampled_from(("ann", "bob", "cat"))
-seconds = st.sampled_from((0.0, 1.0, 10.0, 100.0))
+addresses = st.sampled_from(("ann", "bob"))
+seconds = st.sampled_from((0.0, 0.0, 1.0, 10.0, 100.0))
+lives = st.sampled_from((5.0, 200.0, 1000.0))
 
 
 def nexts(now: float) -> st.SearchStrategy[Next]:
@@ -64,16 +65,12 @@ class QueueMachine(RuleBasedStateMachine):
             self.runner.close()
             self.folder.cleanup()
 
-    @rule(channel=channels, address=addresses, urgent=st.booleans(), due=seconds, life=seconds)
-    def put(self, channel: str, address: str, urgent: bool, due: float, life: float) -> None:
-        now = self.scene.now
-        self.add(
-            channel=channel,
-            address=address,
-            urgent=urgent,
-            due_at=now + due,
-            expires_at=now + due + life + 5,
-        )
+    @rule(puts=st.lists(st.tuples(channels, addresses, st.booleans(), seconds, lives), max_size=4))
+    def put(self, puts: list[tuple[str, str, bool, float, float]]) -> None:
+        for channel, address, urgent, due, life in puts:
+            due_at = self.scene.now + due
+            times = {"due_at": due_at, "expires_at": due_at + life}
+            self.add(channel=channel, address=address, urgent=urgent, **times)
 
     @rule(channel=channels, address=addresses)
     def put_and_lease(self, channel: str, address: str) -> None:
@@ -100,7 +97,14 @@ class QueueMachine(RuleBasedStateMachine):
             for other in self.rows.values()
         )
 
+    @rule()
+    def claim_all(self) -> None:
+        self.claim(100, None)
+
     @rule(limit=st.integers(1, 5), room=st.none() | st.integers(0, 3))
+    def claim_some(self, limit: int, room: int | None) -> None:
+        self.claim(limit, room)
+
     def claim(self, limit: int, room: int | None) -> None:
         now = self.scene.now
         rooms = None if room is None else {"a": Room(slots=room, ordinary=max(0, room - 1))}
@@ -167,9 +171,14 @@ class QueueMachine(RuleBasedStateMachine):
     def wait(self, wait: float) -> None:
         self.scene.now += wait
 
-    @rule(channel=channels, until=st.none() | seconds)
-    def pause(self, channel: str, until: float | None) -> None:
-        time = None if until is None else self.scene.now + until
+    @rule()
+    def lose_every_lease(self) -> None:
+        self.scene.now += LEASE
+        self.claim(100, None)
+
+    @rule(channel=channels, seconds=st.sampled_from((None, 20.0, 1000.0)))
+    def pause(self, channel: str, seconds: float | None) -> None:
+        time = None if seconds is None else self.scene.now + seconds
         self.run(self.engine.queue.pause(channel, cause="paused", until=time))
 
     @rule()
