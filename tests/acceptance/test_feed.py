@@ -7,6 +7,7 @@ from pathlib import Path
 
 from router.samples import STORY
 from tests.acceptance.process import ROOT, clean_environ, free_port
+from tests.docs.blocks import blocks
 
 SERVE = (sys.executable, "-m", "router.cli", "serve")
 
@@ -36,7 +37,7 @@ def test_every_sample_goes_where_the_rules_send_it_and_twice_the_same_way() -> N
     assert without_what_time_changes(first.stdout) == without_what_time_changes(second.stdout)
 
 
-def test_the_feed_shows_what_each_provider_would_get_and_no_secret() -> None:
+def test_the_feed_shows_what_each_provider_would_get_and_no_secret_as_the_readme_says() -> None:
     result = feed()
     for host in ("fcm.googleapis.com", "api.twilio.com", "hooks.slack.com", "mail.example"):
         assert host in result.stdout
@@ -44,6 +45,13 @@ def test_the_feed_shows_what_each_provider_would_get_and_no_secret() -> None:
         assert text in result.stdout
     assert "PRIVATE KEY" not in result.stdout + result.stderr
     assert re.search(r"assertion=[^…]", result.stdout) is None
+    shown = next(block for block in blocks("text") if block.page == "README.md")
+    assert [line for line in shown.text.splitlines() if _whole(line) not in result.stdout] == []
+
+
+def _whole(line: str) -> str:
+    """Return a line as far as it is not cut short."""
+    return line.removesuffix("…")
 
 
 def test_samples_never_go_to_real_people(tmp_path: Path) -> None:
