@@ -67,6 +67,11 @@ class Progress:
         """Seconds left, never less than a tenth."""
         return max(0.1, self._deadline - time.monotonic())
 
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() >= self._deadline
+
     def begin(self) -> None:
         """Take the message as sent from here on; raises `CalledOff` when nobody waits."""
         with self._lock:

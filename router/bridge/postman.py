@@ -86,7 +86,8 @@ class Postman:
         except CalledOff:
             raise TransportError(TIMED_OUT, sent=False) from None
         except (OSError, smtplib.SMTPException) as error:
-            raise TransportError(explain(error), sent=progress.sent) from None
+            reason = TIMED_OUT if progress.late else explain(error)
+            raise TransportError(reason, sent=progress.sent) from None
 
     def _deliver(self, server: Server, request: Request, progress: Progress) -> Reply:
         """Speak over a kept connection, or a new one where that had been closed meanwhile."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import smtplib
+import socket
 import time
 from collections.abc import AsyncIterator
 
@@ -160,16 +161,12 @@ async def test_a_hang_after_the_message_may_have_been_sent(
 
 
 async def test_a_hang_before_the_message_was_not_sent(postman: Postman) -> None:
-    mute = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
-    writers: list[asyncio.StreamWriter] = []
     server = Server()
-    server.port = mute.sockets[0].getsockname()[1]
-    with pytest.raises(TransportError) as caught:
-        await postman.send(letter(server), timeout=0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        server.port = mute.getsockname()[1]
+        with pytest.raises(TransportError) as caught:
+            await postman.send(letter(server), timeout=0.5)
     assert (caught.value.reason, caught.value.sent) == ("timed out", False)
-    for writer in writers:
-        writer.close()
-    mute.close()
 
 
 async def test_calling_off_returns_at_once(postman: Postman, server: Server) -> None:
