@@ -13,12 +13,12 @@ __all__ = ["Answer", "ChannelContract"]
 class ChannelContract(Outcomes, Addresses, Secrecy, Texts, Schema):
     """Every test a channel must pass; subclass it in a test file.
 
-    >>> class TestTelegram(ChannelContract):
-    ...     channel = Telegram
-    ...     settings = {"bot_token": "123456789:abcdefg_hijklmnop"}
+    >>> class TestPager(ChannelContract):
+    ...     channel = Pager
+    ...     settings = {"token": "123456789:abcdefg_hijklmnop"}
     ...     address = "12315544"
     ...     answers = {
     ...         "ok": Answer(means=Delivered, body=b'{"ok": true}'),
-    ...         "a blocked bot": Answer(means=Rejected, status=403, forget=True),
+    ...         "a number that is gone": Answer(means=Rejected, status=410, forget=True),
     ...     }
     """
