@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from router.core.errors import PayloadError
 from router.core.notification import Notification, derive
@@ -131,27 +132,54 @@ async def test_secrets_never_reach_the_disk(intake: Intake, database_file: Path)
     assert b"hunter2" not in stored
 
 
+class Obstacle:
+    """Holds the writer up inside a transaction until it is lifted."""
+
+    def __init__(self, database: Database) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.met = asyncio.Event()
+        self.lifted = threading.Event()
+        self.passed = asyncio.create_task(database.write(self.hold_up))
+
+    def hold_up(self, _: Connection) -> None:
+        self.loop.call_soon_threadsafe(self.met.set)
+        assert self.lifted.wait(10)
+
+
 async def test_what_cannot_be_durable_in_time_is_refused_and_withdrawn(
     database: Database, told: list[Notification]
 ) -> None:
-    opened, entered = threading.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def hold_up(_: object) -> None:
-        loop.call_soon_threadsafe(entered.set)
-        opened.wait(10)
-
-    busy = asyncio.create_task(database.write(hold_up))
-    await entered.wait()
+    obstacle = Obstacle(database)
+    await obstacle.met.wait()
     journal = SqlJournal(database, patience=0.01)
-    intake = Intake(journal, accepted=told.append)
     with pytest.raises(JournalUnavailable, match=r"not durable within 0\.01 s"):
-        await intake.accept(body_of("bob", "hello"))
-    opened.set()
-    await busy
+        await Intake(journal, accepted=told.append).accept(body_of("bob", "hello"))
+    obstacle.lifted.set()
+    await obstacle.passed
     assert told == []
     assert await journal.unplanned(after="", limit=9) == []
     assert not (await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))).duplicate
+
+
+async def test_what_was_given_up_too_late_is_there_and_a_repeat_of_it_a_duplicate(
+    database: Database, told: list[Notification]
+) -> None:
+    before = Obstacle(database)
+    await before.met.wait()
+    intake = Intake(SqlJournal(database, patience=0.2), accepted=told.append)
+    accepting = asyncio.create_task(intake.accept(body_of("bob", "hello")))
+    within = Obstacle(database)
+    await asyncio.sleep(0)
+    before.lifted.set()
+    await within.met.wait()
+    with pytest.raises(JournalUnavailable):
+        await accepting
+    within.lifted.set()
+    await asyncio.gather(before.passed, within.passed)
+    assert told == []
+    (found,) = await SqlJournal(database).unplanned(after="", limit=9)
+    receipt = await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
+    assert (receipt.id, receipt.duplicate) == (found.id, True)
 
 
 async def test_a_closed_database_is_unavailable(database_file: Path) -> None:

@@ -113,7 +113,17 @@ def _is_absent(url: URL) -> bool:
     return is_sqlite(url) and not Path(url.database or "").exists()
 
 
+def _make_private(url: URL) -> None:
+    """Make the file so that its owner alone can read it: it will hold tokens and messages."""
+    try:
+        Path(url.database or "").touch(mode=0o600)
+    except OSError as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be made: {error.strerror}") from error
+
+
 async def _bring_up(url: URL, readers: AsyncEngine) -> None:
+    if _is_absent(url):
+        _make_private(url)
     stamp = await _stamp(readers, url)
     if stamp == HEAD:
         return

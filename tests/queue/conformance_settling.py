@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
 from router.queue.ports import Settlement
@@ -165,6 +166,20 @@ class SettlingConformance:
         ]
         assert await engine.queue.settle(settlements) == []
         assert await engine.state(notification.id) == state
+
+    async def test_one_that_cannot_be_written_holds_no_other_up(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        good, bad, other = [await scene.put() for _ in range(3)]
+        await scene.claim()
+        settlements = [
+            Settlement(delivery=id_, attempt=scene.attempt(id_), next=Done(""))
+            for id_ in (good, bad, other)
+        ]
+        settlements[1] = replace(settlements[1], attempt=replace(scene.attempt(bad), status=10**26))
+        with pytest.raises(Exception, match=r".+"):
+            await engine.queue.settle(settlements)
+        states = [(await engine.delivery(id_)).state for id_ in (good, bad, other)]
+        assert states == ["delivered", "sending", "delivered"]
 
     async def test_many_settled_at_once_are_all_written(self, engine: Engine) -> None:
         scene = Scene(engine)

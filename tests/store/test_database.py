@@ -62,6 +62,20 @@ def test_the_newest_revision_is_the_one_the_code_knows() -> None:
     assert all(len(script.revision) == len(HEAD) for script in scripts.walk_revisions())
 
 
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+async def test_nobody_else_can_read_what_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    database = await Database.open(url_of(path), migrate=True)
+    await database.write(lambda c: c.execute(text("INSERT INTO holds VALUES ('a', 'paused', 1)")))
+    modes = modes_in(tmp_path)
+    await database.close()
+    assert set(modes.values()) == {0o600}
+    assert "new.db-wal" in modes
+
+
 async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     assert await migrate(url_of(path)) == HEAD
@@ -110,7 +124,7 @@ async def test_a_failed_migration_leaves_nothing_behind(tmp_path: Path) -> None:
         ("sqlite:///router.db", "asyncio driver"),
         ("sqlite+aiosqlite://", "name a file"),
         ("sqlite+aiosqlite:///:memory:", "name a file"),
-        ("sqlite+aiosqlite:////nowhere/at/all/router.db", "cannot be opened: unable to open"),
+        ("sqlite+aiosqlite:////nowhere/at/all/router.db", "cannot be made: No such file"),
     ],
 )
 async def test_a_url_that_cannot_work_is_refused(url: str, reason: str) -> None:
