@@ -116,10 +116,10 @@ def _is_storable(text: str) -> bool:
 
 
 def _pattern_faults(
-    path: str, text: str, pattern: re.Pattern[str], example: str
+    path: str, text: str, pattern: re.Pattern[str], hint: str = "of letters, digits and _ -"
 ) -> Iterator[Fault]:
     if not pattern.fullmatch(text):
-        yield Fault(path, f"must be a word as {example}")
+        yield Fault(path, f"must be a word {hint}")
 
 
 def _size_faults(path: str, size: int) -> Iterator[Fault]:
@@ -134,7 +134,7 @@ def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[Fault]:
         if kind == DEVICE_KIND:
             yield Fault(path, "is for devices: register each under /devices")
             continue
-        yield from _pattern_faults(path, kind, _KIND, "email")
+        yield from _pattern_faults(path, kind, _KIND)
         if address is not None:
             yield from _text_faults(path, address)
 
@@ -165,7 +165,7 @@ def _zones() -> frozenset[str]:
 
 def _locale_faults(locale: str) -> Iterator[Fault]:
     if locale:
-        yield from _pattern_faults("$.locale", locale, _LOCALE, "fr or pt-BR")
+        yield from _pattern_faults("$.locale", locale, _LOCALE, "as fr or pt-BR")
 
 
 def _mute_faults(muted: Mapping[str, float | None]) -> Iterator[Fault]:

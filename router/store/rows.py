@@ -88,6 +88,7 @@ def write_delivery(delivery: Delivery) -> Values:
         "attempts": delivery.attempts,
         "handouts": delivery.handouts,
         "urgent": delivery.urgent,
+        "follows": delivery.follows,
         "priority": delivery.priority,
         "privacy": delivery.privacy,
         "collapse": clean(delivery.collapse),

@@ -108,6 +108,7 @@ deliveries = Table(
     Column("attempts", Integer, nullable=False),
     Column("handouts", Integer, nullable=False),
     Column("urgent", Boolean, nullable=False),
+    Column("follows", Boolean, nullable=False),
     Column("priority", Text, nullable=False),
     Column("privacy", Text, nullable=False),
     Column("collapse", Text, nullable=False),
