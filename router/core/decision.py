@@ -50,6 +50,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     due_at: float
     expires_at: float
     urgent: bool = False
+    follows: bool = False
     priority: Priority = "normal"
     privacy: Privacy = "none"
     collapse: str = ""
@@ -181,6 +182,7 @@ class _Walk:
             due_at=now,
             expires_at=expires_at,
             urgent=is_ring(notification),
+            follows=is_sequel(notification),
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             collapse=collapse_key(notification),
@@ -211,6 +213,13 @@ def lifetime(notification: Notification) -> float:
     if is_ring(notification):
         return RING
     return REACTION if notification.kind == "reaction" else DAY
+
+
+def is_sequel(notification: Notification) -> bool:
+    """Return whether it changes what was sent before: an edit, a delete, a call's later state."""
+    if notification.kind == "call":
+        return not is_ring(notification)
+    return notification.kind in {"edit", "delete"}
 
 
 def is_ring(notification: Notification) -> bool:

@@ -49,6 +49,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     handouts: int = 0
     urgent: bool = False
     """A call that rings now: a share of the channel's slots is kept for these."""
+    follows: bool = False
+    """It must not overtake an earlier one of its lane with the same collapse key."""
     priority: Priority = "normal"
     privacy: Privacy = "none"
     collapse: str = ""

@@ -63,14 +63,21 @@ def assemble(
 
 
 def lease(assembly: Assembly, now: float, room: Room) -> Assembly:
-    """Return the assembly with the deliveries leased that are due and have room."""
+    """Return the assembly with the deliveries leased that are due and have room.
+
+    One that follows another is left to the queue, which knows whether that has ended.
+    """
     deliveries = tuple(
         replace(delivery, state="sending", lease_until=now + LEASE, handouts=1)
-        if delivery.state == "waiting" and delivery.due_at <= now and room(delivery.channel)
+        if _is_free(delivery, now) and room(delivery.channel)
         else delivery
         for delivery in assembly.plan.deliveries
     )
     return assembly._replace(plan=replace(assembly.plan, deliveries=deliveries))
+
+
+def _is_free(delivery: Delivery, now: float) -> bool:
+    return delivery.state == "waiting" and delivery.due_at <= now and not delivery.follows
 
 
 def _delivery(
@@ -100,6 +107,7 @@ def _delivery(
         due_at=planned.due_at,
         expires_at=planned.expires_at,
         urgent=planned.urgent,
+        follows=planned.follows,
         priority=planned.priority,
         privacy=planned.privacy,
         collapse=planned.collapse,

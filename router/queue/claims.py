@@ -2,7 +2,8 @@
 
 A delivery that is met while its lane is busy is parked: it leaves the line, so that a thousand
 messages to one address do not stand in everybody's way. The first of them is let out again when
-nothing in its lane is being sent. Urgent ones are never parked.
+nothing in its lane is being sent. Urgent ones are never parked. One that follows another (an
+edit, a call's end) stays in line, and is passed over, until what it follows has ended.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     literal_column,
+    or_,
     select,
     tuple_,
     update,
@@ -26,6 +28,7 @@ from router.store.distinct import select_distinct
 from router.store.rows import AnyRow
 from router.store.states import roll_up
 from router.store.tables import (
+    are_open,
     contacts,
     deliveries,
     holds,
@@ -47,11 +50,23 @@ _rival = deliveries.alias("rival")
 _busy = exists().where(
     and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == literal_column("'sending'"))
 )
+_earlier = and_(
+    _rival.c.lane_hash == _row.lane_hash,
+    _rival.c.collapse == _row.collapse,
+    _rival.c.id < _row.id,
+)
+_early = and_(
+    _row.follows,
+    or_(
+        *(exists().where(and_(_earlier, is_open)) for is_open in are_open(_rival)),
+    ),
+)
 _gone = and_(_row.contact != "", contacts.c.id.is_(None))
 _line = (
     select(
         *(_row.id, _row.notification, _row.channel, _row.urgent, _row.due_at, _row.lane_hash),
         _busy.label("busy"),
+        _early.label("early"),
         _gone.label("gone"),
     )
     .select_from(deliveries.outerjoin(contacts, contacts.c.id == _row.contact))
@@ -164,6 +179,8 @@ def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[
                 parked += [] if urgent else [row.id]
             elif left == 0:
                 break
+            elif row.early:
+                continue
             else:
                 chosen.append(row)
                 lanes.add(row.lane_hash)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Double,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -31,7 +32,7 @@ Id = Text().with_variant(Text(collation="C"), "postgresql")
 """A text that sorts by its bytes, as ids must for pages and ranges."""
 
 
-def _is(column: Column[Any], word: str) -> ColumnElement[bool]:
+def _is(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
     return column == literal_column(f"'{word}'")
 
 
@@ -126,6 +127,19 @@ is_waiting = _is(deliveries.c.state, "waiting")
 is_in_line = and_(is_waiting, deliveries.c.parked == literal_column("0"))
 is_parked = and_(is_waiting, deliveries.c.parked == literal_column("1"))
 is_sending = _is(deliveries.c.state, "sending")
+
+
+def are_open(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that deliveries are open, one for each index that serves them."""
+    waiting = _is(table.c.state, "waiting")
+    parked = table.c.parked
+    return (
+        and_(waiting, parked == literal_column("0")),
+        and_(waiting, parked == literal_column("1")),
+        _is(table.c.state, "sending"),
+    )
+
+
 is_dead = or_(_is(deliveries.c.state, "dead"), _is(deliveries.c.state, "expired"))
 
 _delivery = deliveries.c

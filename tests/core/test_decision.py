@@ -237,3 +237,31 @@ def test_two_contacts_with_one_address_stand_within_a_rule_and_not_across_rules(
     decision = decided(push(), rules, both)
     assert [plan.contact for plan in decision.deliveries] == ["c3", "c9"]
     assert len(decision.duplicates) == 2
+
+
+@pytest.mark.parametrize(
+    ("notification", "follows"),
+    [
+        (push(), False),
+        (call("initiated"), False),
+        (call("cancelled"), True),
+        (call("ended"), True),
+    ],
+)
+def test_what_changes_something_sent_before_follows_it(
+    notification: Notification, *, follows: bool
+) -> None:
+    decision = decided(notification, "rules: [{name: all, send: [app]}]")
+    assert {plan.follows for plan in decision.deliveries} == {follows}
+
+
+def test_an_edit_follows_and_shares_the_key_of_its_message() -> None:
+    message: Json = {"id": "7", "category": "message"}
+    entity: Json = {"entity": {"id": "7"}}
+    action: Json = {"action": "edited", "entities": {"on": entity}}
+    edited: Json = {"id": "8", "category": "action", "type": "message", "data": action}
+    rules = "rules: [{name: all, send: [room]}]"
+    (first,) = decided(push(tag="7", message=message), rules).deliveries
+    (second,) = decided(push(tag="7", message=edited), rules).deliveries
+    assert (first.follows, second.follows) == (False, True)
+    assert first.collapse == second.collapse

@@ -81,6 +81,32 @@ class QueueConformance:
         await engine.queue.settle([again])
         assert await scene.claimed() == [second]
 
+    async def test_one_that_follows_another_waits_until_that_has_ended(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        message = await scene.put(address="bob", collapse="message 7")
+        edit = await scene.put(address="bob", collapse="message 7", follows=True)
+        other = await scene.put(address="bob", collapse="message 8", follows=True)
+        assert await scene.claimed() == [message]
+        at = scene.now + 10
+        again = Settlement(delivery=message, attempt=scene.attempt(message), next=Again(at))
+        await engine.queue.settle([again])
+        assert [*await scene.claimed(), *await scene.claimed()] == [other]
+        await self.deliver(scene, other)
+        assert await scene.claimed() == []
+        scene.now = at
+        assert await scene.claimed() == [message]
+        assert await scene.claimed() == []
+        await self.deliver(scene, message)
+        assert await scene.claimed() == [edit]
+
+    async def test_one_that_follows_nothing_open_goes_at_once(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        elsewhere = await scene.put(address="ann", collapse="message 7")
+        edit = await scene.put(address="bob", collapse="message 7", follows=True)
+        assert await scene.claimed() == [elsewhere, edit]
+
     async def test_room_bounds_each_channel_and_leaves_the_others_alone(
         self, engine: Engine
     ) -> None:

@@ -88,6 +88,7 @@ def _make_queue() -> None:
         _column("attempts", sa.Integer),
         _column("handouts", sa.Integer),
         _column("urgent", sa.Boolean),
+        _column("follows", sa.Boolean),
         _column("priority"),
         _column("privacy"),
         _column("collapse"),
