@@ -4,6 +4,7 @@ import pytest
 from router.core.decision import ON_NO_MATCH, decide
 from router.core.facts import Contact
 from router.core.notification import Notification
+from router.core.payload import Json
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import (
     ANN,
