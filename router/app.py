@@ -13,7 +13,7 @@ from router.bridge.redaction import reveal
 from router.bridge.sandbox import Exchange, SandboxTransport
 from router.bridge.transport import AiohttpTransport
 from router.channel import Channel, Request, Transport
-from router.core.ruleset import ChannelSpec
+from router.core.ruleset import ChannelSpec, Defaults
 from router.intake import Intake
 from router.planner import Planner
 from router.queue.engine import SqlJournal, SqlQueue
@@ -22,9 +22,10 @@ from router.rulebook import Rulebook
 from router.settings import Environment, check_exposure
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
-from router.store.errors import DatabaseUnusable
+from router.store.errors import DatabaseUnusable, StoreUnavailable
 from router.store.log import Log
 from router.store.recipients import Recipients
+from router.store.retention import Retention
 from router.store.rulesets import Rulesets
 from router.store.world import World
 from router.telemetry import Metrics, configure_logging
@@ -34,6 +35,9 @@ from router.worker import Worker
 
 GRACE = 10.0
 """Seconds that requests and sends in flight have to finish when the router stops."""
+
+SWEEP = 60.0
+"""Seconds between two looks for what is too old to be kept."""
 
 Record = Callable[[Exchange], None]
 
@@ -107,6 +111,7 @@ class Router:
             self._worker,
             metrics=self.metrics,
         )
+        self._retention = Retention(database)
         self.rulebook.on_change(self._planner.wake)
         self.site = build_site(
             Site(
@@ -130,13 +135,26 @@ class Router:
         self._tasks = [
             asyncio.create_task(self._planner.run()),
             asyncio.create_task(self._worker.run()),
+            asyncio.create_task(self._sweep()),
         ]
+
+    async def _sweep(self) -> None:
+        """Forget what is too old, again and again."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            ruleset = self.rulebook.ruleset
+            defaults = ruleset.defaults if ruleset is not None else Defaults()
+            try:
+                await self._retention.sweep(defaults.retention)
+            except StoreUnavailable as error:
+                _log.warning("what is too old stays for now", error=str(error))
 
     async def aclose(self) -> None:
         """Plan nothing more, let sends in flight end, hand the rest back, close the channels."""
         if self._tasks:
-            planning, _ = self._tasks
+            planning, _, sweeping = self._tasks
             planning.cancel()
+            sweeping.cancel()
             await self._worker.stop(GRACE)
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.rulebook.aclose()

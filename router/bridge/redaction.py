@@ -20,7 +20,7 @@ _HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _PARAMETERS = re.compile(
     r"(?i)((?:^|[?&;])(?:[\w-]*(?:assertion|auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
 )
-_ORIGIN = re.compile(r"\w+://[^/?#]*")
+_ORIGIN = re.compile(r"[\w+.-]+://[^/?#]*")
 _USER = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9]{0,15}")

@@ -108,7 +108,13 @@ class Outbox:
             self._set_aside(channel)
             return
         gate = self.gate(channel)
-        while not self._closed and gate.admits(urgent=True):
+        while not self._closed:
+            # Asked once a turn: asked again, it may allow by then what was just refused.
+            if (seconds := gate.wait()) > 0:
+                self._set_alarm(channel, seconds)
+                return
+            if not gate.admits(urgent=True):
+                return
             handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
             if handout is None:
                 return
@@ -117,7 +123,6 @@ class Outbox:
                 task = asyncio.create_task(self._send(handout, configured, gate))
                 self._sends.add(task)
                 task.add_done_callback(self._sends.discard)
-        self._set_alarm(channel, gate)
 
     def clear(self, channel: str) -> list[str]:
         """Return the ids of what waits for a channel, and forget it."""
@@ -141,9 +146,9 @@ class Outbox:
         for handout in handouts:
             self._settle(handout, Hold(self._clock() + GONE, "channel_gone"))
 
-    def _set_alarm(self, channel: str, gate: Gate) -> None:
-        seconds = gate.wait()
-        if self._closed or seconds <= 0 or not self._lanes.waiting(channel)[0]:
+    def _set_alarm(self, channel: str, seconds: float) -> None:
+        """Look again when the rate allows the next send, if there is one to be made."""
+        if not self._lanes.waiting(channel)[0]:
             return
         if old := self._alarms.get(channel):
             old.cancel()

@@ -24,6 +24,8 @@ SLOTS = 8
 CLIENTS = 12
 SETTLED_WITHIN = 2.0
 """Seconds after the provider's answer in which its record must be on disk, on a busy machine."""
+DRAINED_WITHIN = 0.3
+"""Seconds in which the receiver has read what the killed process had already written."""
 PATIENCE = 90.0
 STAGES = ("/health/live", "/health/ready")
 """A kill comes a random moment after the router answers here: while it starts, or at work."""
@@ -125,7 +127,9 @@ async def test_a_killed_router_loses_nothing_and_repeats_only_what_was_in_flight
                 before, started_at = len(load.accepted), time.monotonic()
                 await asyncio.sleep(dice.uniform(0.2, 1.5))
                 process.kill()
-                in_flight.append(_in_flight(database, receiver, started_at))
+                killed_at = time.monotonic()
+                await asyncio.sleep(DRAINED_WITHIN)
+                in_flight.append(_in_flight(database, receiver, started_at, killed_at))
                 await asyncio.to_thread(process.start, dice.choice(STAGES))
                 assert len(load.accepted) > before, "no load: this kill shows nothing"
             await asyncio.sleep(1)
@@ -169,12 +173,11 @@ def _check(
     )
 
 
-def _in_flight(database: Path, receiver: Receiver, since: float) -> set[str]:
+def _in_flight(database: Path, receiver: Receiver, since: float, killed_at: float) -> set[str]:
     """Return the deliveries whose send had begun and whose outcome was not on disk at the kill.
 
     One that was answered long before, and is not on disk, was forgotten: that fails.
     """
-    killed_at = time.monotonic()
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
         rows = connection.execute("SELECT id FROM deliveries WHERE state = 'sending'").fetchall()

@@ -108,3 +108,19 @@ def test_a_request_shows_neither_credentials_nor_telling_parameters() -> None:
 def test_without_secrets_texts_stay_as_they_are() -> None:
     assert Redactor([]).text("hello") == "hello"
     assert Redactor(["abc"]).text("abc") == "abc"
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps", "smtp+starttls", "https"])
+def test_whatever_the_scheme_the_user_is_masked_and_the_host_is_not(scheme: str) -> None:
+    shown = Redactor(()).url(f"{scheme}://ann:hidden@mail.example:587/path")
+    assert shown == f"{scheme}://…@mail.example:587/path"
+
+
+def test_a_url_that_is_a_secret_itself_shows_its_host() -> None:
+    url = "https://hooks.example/services/T000000001/B000000002/x"
+    assert Redactor([url]).url(url) == "https://hooks.example/…"
+
+
+def test_a_form_shows_no_assertion() -> None:
+    body = Redactor(()).body(b"grant_type=jwt-bearer&assertion=eyJ.eyJ.sig&scope=all")
+    assert body.decode() == "grant_type=jwt-bearer&assertion=…&scope=all"

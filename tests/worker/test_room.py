@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome
 from router.worker.outbox import MEMORY
@@ -107,5 +109,21 @@ def test_attempts_are_measured_by_channel_and_outcome() -> None:
         assert 'router_attempts_total{channel="ops",outcome="delivered"} 3.0' in text
         assert 'router_attempt_seconds_count{channel="ops"} 3.0' in text
         assert "router_delivery_lag_seconds_count 3.0" in text
+
+    play(scene())
+
+
+def test_a_rate_that_allows_a_send_between_two_looks_at_the_clock_forgets_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(rate="10/s")
+        gate = stage.worker._outbox.gate("ops")
+        seconds = iter([0.05])
+        monkeypatch.setattr(gate, "wait", lambda: next(seconds, 0.0))
+        sent = stage.plan(forced=True)
+        await stage.run(1)
+        assert channel.order == [sent]
 
     play(scene())
