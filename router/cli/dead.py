@@ -4,31 +4,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, get_args
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.listing import show_list
+from router.cli.listing import paged, show_page, with_options
 from router.cli.storage import clock_time, with_database
 from router.store.database import Database
 from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
-from router.store.page import MOST, Page
+from router.store.page import Page
 
 _HEADINGS = ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason")
-_FILTERS = (
+filtered = with_options(
     click.option("--state", type=click.Choice(get_args(DeadState))),
     click.option("--channel", help="A channel of the rules file."),
     click.option("--rule", help="The name of a rule."),
     click.option("--reason", help="Why it died, as the list shows it."),
     click.option("--uid", "recipient", help="The uid of a recipient."),
 )
-
-
-def filtered(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that pick dead letters."""
-    for option in reversed(_FILTERS):
-        verb = option(verb)
-    return verb
+"""Gives a command the options that pick dead letters."""
 
 
 @click.group(name="dead")
@@ -38,24 +31,14 @@ def command() -> None:
 
 @command.command(name="list")
 @filtered
-@click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True)
-@click.option("--cursor", help="Where the page before ended.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@paged
 def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """List dead letters, newest first; addresses are masked."""
 
     async def read(database: Database) -> Page[DeadLetter]:
         return await DeadLetters(database).list(DeadLetterFilter(**fields), limit, cursor)
 
-    page = with_database(read)
-    if form == "json":
-        click.echo(msgspec.json.encode(page).decode())
-        return
-    show_list(_HEADINGS, map(_row, page.items))
-    if page.next:
-        click.echo(f"more: --cursor {page.next}")
+    show_page(with_database(read), form, _HEADINGS, _row)
 
 
 @command.command(name="retry")
