@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache, cached_property
 
@@ -166,9 +166,9 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(pieces)
 
 
-def _join(headers: object) -> dict[str, str]:
+def _join(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     joined: dict[str, str] = {}
-    for name, value in headers:  # type: ignore[attr-defined]
+    for name, value in headers:
         key = name.lower()
         joined[key] = f"{joined[key]}, {value}" if key in joined else value
     return joined

@@ -96,9 +96,13 @@ class Attempt(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+_SHORT = 6
+"""Characters of an address of which four would give it away."""
+
+
 def mask(address: str) -> str:
     """Return an address a person can recognise but nobody can use: first two, last two."""
     if "@" in address:
         name, _, domain = address.partition("@")
         return f"{name[:1]}…@{domain}"
-    return f"{address[:2]}…{address[-2:]}" if len(address) > 6 else "…" * bool(address)  # noqa: PLR2004
+    return f"{address[:2]}…{address[-2:]}" if len(address) > _SHORT else "…" * bool(address)

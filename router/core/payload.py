@@ -203,8 +203,8 @@ def _is_deeper(value: Json, levels: int) -> bool:
 
 
 def _containers(value: Json) -> list[Json]:
-    parts = value.values() if isinstance(value, dict) else value
-    return [part for part in parts if isinstance(part, dict | list)]  # type: ignore[union-attr]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [part for part in parts if isinstance(part, dict | list)]
 
 
 def _object(value: Json, path: str) -> dict[str, Json]:
