@@ -98,7 +98,9 @@ def _translated(error: HTTPException) -> Refused:
     headers = {name.title(): text for name, text in (error.headers or {}).items()}
     detail = _DETAILS.get(status, "the request cannot be answered as it is")
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"use {headers.get('Allow', 'another method')}"
+        # The framework keeps them in a set: their order would change from start to start.
+        headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
+        detail = f"use {headers['Allow']}"
     return Refused(status, detail, headers=headers)
 
 

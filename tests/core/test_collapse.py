@@ -96,3 +96,10 @@ def test_a_message_without_any_id_stands_alone() -> None:
 def test_a_key_fits_every_provider(conversation: str, tag: str) -> None:
     key = collapse_key(push(conversationId=conversation, tag=tag))
     assert len(key.encode()) <= LONGEST
+
+
+def test_a_long_key_becomes_a_short_one_of_its_own() -> None:
+    long, other = (collapse_key(push(tag=letter * 200)) for letter in "ab")
+    assert len(long.encode()) <= LONGEST
+    assert long != other
+    assert long == collapse_key(push(tag="a" * 200))

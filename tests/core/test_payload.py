@@ -205,3 +205,11 @@ def test_a_body_is_a_notification_or_refused_with_a_reason(body: bytes) -> None:
     notification = derive(payload, id="n", accepted_at=1.0)
     again = derive(decode(kept_body(body, payload)), id="n", accepted_at=1.0)
     assert again == notification
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(True, "true"), (False, "false"), (7, "7"), (1.5, "1.5"), (None, ""), ([], ""), ({}, "")],
+)
+def test_a_scalar_is_read_as_it_is_written(value: Json, written: str) -> None:
+    assert scalar(value) == written

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.errors import Place
-from router.core.filters import FILTERS, LIMIT
+from router.core.filters import FILTERS, LIMIT, join
 from router.core.template import SOURCE, TemplateError, TemplateFault, compile_template
 
 CASES = json.loads((Path(__file__).parents[1] / "testdata" / "templates.json").read_text("utf-8"))
@@ -166,3 +166,8 @@ def test_a_list_nested_beyond_reason_is_a_fault() -> None:
         nested = [nested]
     with pytest.raises(TemplateFault, match="RecursionError"):
         compile_template("{{ a }}", HERE).render({"a": nested})
+
+
+def test_a_long_list_joins_into_a_bounded_text() -> None:
+    long = ["x" * LIMIT, "y"]
+    assert join(long, ", ") == "x" * LIMIT
