@@ -46,7 +46,7 @@ def test_a_line_carries_what_is_bound_while_a_delivery_is_sent(stream: io.String
 
     with structlog.contextvars.bound_contextvars(notification="n1", delivery="n1-0", channel="ops"):
         structlog.get_logger("router.worker").info("sent", status=200)
-        logging.getLogger("some.library").warning("slow %s", "answer")
+        logging.getLogger("some.package").warning("slow %s", "answer")
 
     ours, theirs = _lines(stream)
     assert ours["event"] == "sent"
