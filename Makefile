@@ -54,11 +54,11 @@ compile:
 
 .venv/runtime: requirements.lock pyproject.toml | .venv/bin/pip
 	@echo 'Installing the router and what it needs into .venv (once, about a minute)'
-	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --require-hashes --requirement requirements.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/development: requirements-dev.lock .venv/runtime
 	@echo 'Installing the tools for tests and checks into .venv (once)'
-	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-deps --require-hashes --requirement requirements-dev.lock
 	@touch $@
