@@ -9,7 +9,7 @@ unexport PIP_EDITABLE PIP_REQUIREMENT PIP_DRY_RUN PIP_PYTHON PYTHONHOME PYTHONPA
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt lock

@@ -1,11 +1,17 @@
 import asyncio
+import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from router.store.database import Database, migrate
+from tests.postgres import Databases, Missing, Server, running_postgres, shared_postgres
+
+T = TypeVar("T")
 
 
 def url_of(path: Path) -> str:
@@ -26,8 +32,48 @@ def database_file(tmp_path: Path, migrated: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """The PostgreSQL that the tests share."""
+    yield from _run(shared_postgres)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Server]:
+    """A PostgreSQL that the test may stop and kill."""
+    yield from _run(running_postgres)
+
+
+def _run(server: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    try:
+        with server() as running:
+            yield running
+    except Missing as error:
+        if os.environ.get("ROUTER_TEST_ALLOW_MISSING") == "postgres":
+            pytest.skip(f"no PostgreSQL: {error}")
+        pytest.fail(
+            f"{error}\nROUTER_TEST_ALLOW_MISSING=postgres leaves its tests out", pytrace=False
+        )
+
+
+@pytest.fixture
+def postgres_url(postgres: Databases) -> Iterator[str]:
+    """A fresh migrated database on the shared server."""
+    url = postgres.make_database()
+    yield url
+    postgres.drop_database(url)
+
+
 @pytest.fixture
 async def database(database_file: Path) -> AsyncIterator[Database]:
     database = await Database.open(url_of(database_file))
     yield database
     await database.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was left out because it was allowed to."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missing = [each for each in skipped if "no PostgreSQL: " in str(each.longrepr)]
+    if missing:
+        terminalreporter.section(f"{len(missing)} tests of PostgreSQL WERE NOT RUN", sep="!")

@@ -1,0 +1,76 @@
+"""The PostgreSQL of the tests can be killed, and its tests are never left out silently."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import text
+
+from router.store.database import HEAD, Database
+from router.store.errors import DatabaseUnusable, StoreUnavailable
+from tests.acceptance.process import ROOT, free_port
+from tests.postgres import Databases, Server
+
+HOLD = text("INSERT INTO holds VALUES (:channel, 'paused', 1)")
+
+
+async def hold(url: str, channel: str) -> None:
+    database = await Database.open(url)
+    await database.write(lambda c: c.execute(HOLD, {"channel": channel}))
+    await database.close()
+
+
+async def test_a_killed_server_is_back_with_what_was_committed(own_postgres: Server) -> None:
+    url = own_postgres.make_database()
+    await hold(url, "a")
+    own_postgres.kill()
+    with pytest.raises(DatabaseUnusable, match="cannot be opened"):
+        await Database.open(url)
+    own_postgres.start()
+    await hold(url, "b")
+    own_postgres.restart()
+    rows = own_postgres.execute("SELECT channel FROM holds ORDER BY channel", url=url)
+    assert [row["channel"] for row in rows] == ["a", "b"]
+
+
+async def test_whoever_is_connected_can_be_cut_off(own_postgres: Server) -> None:
+    url = own_postgres.make_database()
+    database = await Database.open(url)
+    await database.check()
+    assert own_postgres.terminate(url) == 1
+    with pytest.raises(StoreUnavailable):
+        await database.check()
+    await database.check()
+    await database.close()
+
+
+def run_one_of_postgres(**environ: str) -> subprocess.CompletedProcess[str]:
+    nowhere = f"postgresql://router@127.0.0.1:{free_port()}/router"
+    test = "tests/store/test_postgres.py::test_a_database_has_the_tables_of_the_router"
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test],
+        cwd=ROOT,
+        env={**os.environ, "ROUTER_TEST_POSTGRES": nowhere, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_database_has_the_tables_of_the_router(postgres: Databases, postgres_url: str) -> None:
+    (row,) = postgres.execute("SELECT version_num FROM alembic_version", url=postgres_url)
+    assert row["version_num"] == HEAD
+
+
+def test_without_a_server_its_tests_fail_and_say_what_to_do() -> None:
+    result = run_one_of_postgres()
+    assert result.returncode == 1
+    assert "ROUTER_TEST_POSTGRES does not answer" in result.stdout
+    assert "ROUTER_TEST_ALLOW_MISSING=postgres leaves its tests out" in result.stdout
+
+
+def test_what_may_be_left_out_is_told_loudly() -> None:
+    result = run_one_of_postgres(ROUTER_TEST_ALLOW_MISSING="postgres")
+    assert result.returncode == 0
+    assert "!! 1 tests of PostgreSQL WERE NOT RUN !!" in result.stdout
