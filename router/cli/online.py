@@ -1,11 +1,13 @@
 """What a verb needs that talks to a running router: its address, its credentials, a session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 
+from router.channel import Secret
 from router.settings import Environment
+from router.web.signature import Signer
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where to listen, not where to call
 
@@ -19,9 +21,27 @@ def address(environment: Environment) -> str:
 async def webhook(environment: Environment, url: str) -> AsyncIterator[aiohttp.ClientSession]:
     """Give a session that posts to the webhook with the credentials CometChat would send."""
     auth = None
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
     if environment.webhook_password is not None:
         password = environment.webhook_password.reveal()
         auth = aiohttp.BasicAuth(environment.webhook_user, password, encoding="utf-8")
+    elif environment.webhook_secret is not None:
+        middlewares = [_signing(environment.webhook_secret, environment.webhook_signature_header)]
     timeout = aiohttp.ClientTimeout(total=10)
-    async with aiohttp.ClientSession(url, auth=auth, timeout=timeout) as session:
+    async with aiohttp.ClientSession(
+        url, auth=auth, timeout=timeout, middlewares=middlewares
+    ) as session:
         yield session
+
+
+def _signing(secret: Secret, header: str) -> aiohttp.ClientMiddlewareType:
+    signer = Signer(secret)
+
+    async def sign(
+        request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        body = request.body if isinstance(request.body, bytes) else await request.body.as_bytes()
+        request.headers[header] = signer.sign(body).hex()
+        return await send(request)
+
+    return sign

@@ -5,8 +5,7 @@ answer takes tells nothing of them.
 """
 
 import re
-from base64 import b64decode
-from binascii import Error as NotBase64
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
@@ -18,40 +17,60 @@ from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from router.settings import Environment, Scope, is_loopback
+from router.settings import WEBHOOK_CREDENTIALS, Environment, Scope, is_loopback
 from router.web.problems import Refused
+from router.web.signature import Signer, read_signature
 
 Headers = Iterable[tuple[bytes, bytes]]
 """Header lines as ASGI gives them: names in lower case."""
 
-BASIC = {"WWW-Authenticate": 'Basic realm="router", charset="UTF-8"'}
+BASIC = 'Basic realm="router", charset="UTF-8"'
 BEARER = {"WWW-Authenticate": 'Bearer realm="router"'}
 
 
-def guard_webhook(environment: Environment) -> Callable[[Headers], None]:
+Proof = Callable[[bytes], None]
+"""What a request still has to show once its body is there; raises `Refused`."""
+
+
+def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]:
     """Return a check of a webhook request's headers, which raises `Refused`.
 
-    A signature will be a second way in; being made over the body, it has to be checked when
-    the body has been read.
+    It returns None where they are enough; a signature leaves its proof to the body. With a
+    password and a secret configured, either suffices.
     """
-    valid = _webhook_digests(environment)
-    if not valid and environment.sandbox:
-        return _guard_loopback("ROUTER_WEBHOOK_USER and ROUTER_WEBHOOK_PASSWORD")
+    passwords = _webhook_digests(environment)
+    secret, header = environment.webhook_secret, environment.webhook_signature_header
+    if not passwords and secret is None and environment.sandbox:
+        return _guard_loopback(WEBHOOK_CREDENTIALS)
+    signer = None if secret is None else Signer(secret)
+    ways = {_NAMED: BASIC} if passwords or signer is None else {}
+    if signer is not None:
+        ways[f"the body's HMAC-SHA256 in {header}"] = (
+            f'HMAC-SHA256 realm="router", header="{header}"'
+        )
+    wanted = f"send {' or '.join(ways)}"
+    challenge = {"WWW-Authenticate": ", ".join(ways.values())}
+    name = header.encode()
 
-    def check(headers: Headers) -> None:
-        presented = _credentials(headers, b"basic")
-        if presented is None:
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED, "send a user name and a password (Basic)", headers=BASIC
-            )
-        try:
-            digest = sha256(b64decode(presented, validate=True)).digest()
-        except NotBase64:
-            digest = b""
-        if not sum(compare_digest(digest, known) for known in valid):
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED, "the user name or the password is wrong", headers=BASIC
-            )
+    def check(headers: Headers) -> Proof | None:
+        presented = _credentials(headers, b"basic") if passwords else None
+        if presented is not None and _is_among(sha256(presented).digest(), passwords):
+            return None
+        signatures = [text for key, text in headers if key == name] if signer is not None else []
+        if signer is None or not signatures:
+            raise refused(wanted if presented is None else "the user name or the password is wrong")
+        digest = read_signature(signatures[0]) if len(signatures) == 1 else None
+        if digest is None:
+            raise refused(f"{header} must hold one SHA-256 digest, in hex or base64")
+
+        def prove(body: bytes) -> None:
+            if not signer.has_signed(body, digest):
+                raise refused(f"the signature in {header} is not that of this body with the secret")
+
+        return prove
+
+    def refused(detail: str) -> Refused:
+        return Refused(HTTPStatus.UNAUTHORIZED, detail, headers=challenge)
 
     return check
 
@@ -91,12 +110,17 @@ def guard_api(environment: Environment) -> Guard:
 
 
 def _webhook_digests(environment: Environment) -> list[bytes]:
+    """Return the digests of what Basic Auth may present, as it is presented: in base64."""
     passwords = (environment.webhook_password, environment.webhook_password_previous)
     return [
-        sha256(f"{environment.webhook_user}:{password.reveal()}".encode()).digest()
+        sha256(b64encode(f"{environment.webhook_user}:{password.reveal()}".encode())).digest()
         for password in passwords
         if password is not None and environment.webhook_user
     ]
+
+
+def _is_among(digest: bytes, known: list[bytes]) -> bool:
+    return sum(compare_digest(digest, each) for each in known) > 0
 
 
 def _credentials(headers: Headers, scheme: bytes) -> bytes | None:
@@ -141,5 +165,6 @@ def _host_of(authority: str) -> str:
     return _PORT.sub("", authority).strip("[]")
 
 
+_NAMED = "a user name and a password (Basic)"
 _FORWARDED = re.compile(rb"forwarded$|x-forwarded-")
 _PORT = re.compile(r":\d*$")

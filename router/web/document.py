@@ -31,7 +31,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     name: str
     text: str
     tags: Sequence[str]
-    security: str | None
+    security: Sequence[str]
     path_parameters: Sequence[str] = ()
     query: Sequence[type[Struct]] = ()
     body: type[Struct] | None = None
@@ -92,7 +92,7 @@ def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> Operation:
         name=handler.handler_name,
         text=getdoc(handler.fn) or "",
         tags=sorted(handler.resolve_tags()),
-        security="key" if "scope" in opt else None,
+        security=["key"] if "scope" in opt else [],
         path_parameters=list(route.path_parameters),
         query=opt["query"],
         body=opt["body"],
@@ -137,8 +137,8 @@ def _entry(operation: Operation, known: dict[int, Node]) -> Node:
     if operation.body is not None:
         content = {JSON: {"schema": known[id(operation.body)]}}
         entry["requestBody"] = {"required": True, "content": content}
-    if operation.security is not None:
-        entry["security"] = [{operation.security: []}]
+    if operation.security:
+        entry["security"] = [{scheme: []} for scheme in operation.security]
     return entry
 
 
@@ -179,6 +179,13 @@ def _tidied(components: Node) -> Node:
 _REFERENCE = "#/components/schemas/{name}"
 _SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "What CometChat was told."},
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-cometchat-signature",
+        "description": "The body's HMAC-SHA256 with ROUTER_WEBHOOK_SECRET, in hex or base64; "
+        "ROUTER_WEBHOOK_SIGNATURE_HEADER renames the header.",
+    },
     "key": {"type": "http", "scheme": "bearer", "description": "A key of ROUTER_API_KEYS."},
 }
 WEBHOOK = Operation(
@@ -187,7 +194,7 @@ WEBHOOK = Operation(
     name="accept_payload",
     text=getdoc(Webhook.__call__) or "",
     tags=["webhook"],
-    security="basic",
+    security=["basic", "signature"],
     body=PayloadBody,
     answer=Accepted,
     errors=[

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from router.core.payload import FEEDS
 from router.queue.ports import Receipt
-from router.web.auth import Headers
+from router.web.auth import Headers, Proof
 from router.web.problems import Refused, refusal
 
 PATH = "/webhook"
@@ -55,8 +55,8 @@ class Intake(Protocol):
 class Webhook:
     """The application behind `/webhook`."""
 
-    def __init__(self, intake: Intake, check: Callable[[Headers], None]) -> None:
-        """Hand bodies to the intake whose headers pass the check."""
+    def __init__(self, intake: Intake, check: Callable[[Headers], Proof | None]) -> None:
+        """Hand bodies to the intake whose headers pass the check, and what it leaves to prove."""
         self._intake = intake
         self._check = check
 
@@ -82,9 +82,13 @@ class Webhook:
         """Ask who, how much and what, and only then go to the disk; None when nobody waits."""
         if scope["method"] != "POST":
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
-        self._check(scope["headers"])
+        prove = self._check(scope["headers"])
         body = await _read(scope["headers"], receive)
-        return None if body is None else await self._intake.accept(body)
+        if body is None:
+            return None
+        if prove is not None:
+            prove(body)
+        return await self._intake.accept(body)
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:

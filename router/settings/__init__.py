@@ -1,0 +1,21 @@
+"""What the environment says: the `ROUTER_*` variables, read once and typed."""
+
+from router.settings.environment import ApiKey, Environment, LogFormat, LogLevel, Scope
+from router.settings.exposure import WEBHOOK_CREDENTIALS, check_exposure, is_loopback
+from router.settings.reading import EnvironmentInvalid, read_environment
+from router.settings.variable import Variable, variables
+
+__all__ = [
+    "WEBHOOK_CREDENTIALS",
+    "ApiKey",
+    "Environment",
+    "EnvironmentInvalid",
+    "LogFormat",
+    "LogLevel",
+    "Scope",
+    "Variable",
+    "check_exposure",
+    "is_loopback",
+    "read_environment",
+    "variables",
+]

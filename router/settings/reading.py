@@ -1,0 +1,137 @@
+"""Reading the environment: every problem at once, each with its remedy."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from router.core.errors import nearest
+from router.settings.environment import PREFIX, Environment
+from router.settings.variable import TextRefused, Variable, variables
+
+
+class EnvironmentInvalid(Exception):  # noqa: N818 - it names a state of the environment
+    """The environment cannot be used; `problems` names every variable at fault, and the remedy."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """Keep the problems apart, for one line each."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[Environment, tuple[str, ...]]:
+    """Return the settings, and warnings about variables that are not read.
+
+    An empty variable counts as absent. Raises `EnvironmentInvalid` with every problem at once.
+    """
+    known = variables()
+    injected = [name for name, text in environ.items() if _is_injected(name, text)]
+    given = {name: text for name, text in environ.items() if text and name not in injected}
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    for variable in known:
+        try:
+            if text := _text(variable, given):
+                values[variable.field] = _value(variable, text)
+        except TextRefused as refusal:
+            problems += [f"{variable.name}: {message}" for message in refusal.messages]
+    problems += [*_unknown(known, given), *_contradictions(given)]
+    if problems:
+        raise EnvironmentInvalid(tuple(problems))
+    environment = msgspec.structs.replace(Environment(), **values)
+    return environment, (*_unread(injected, given), *_weak(environment))
+
+
+def _text(variable: Variable, given: Mapping[str, str]) -> str:
+    path = given.get(f"{variable.name}_FILE", "") if variable.secret else ""
+    if not path:
+        return given.get(variable.name, "")
+    if variable.name in given:
+        raise TextRefused(f"is given twice; drop it or {variable.name}_FILE")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise TextRefused(f"its file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TextRefused(f"its file {path} is no UTF-8 text") from None
+    if not text.strip():
+        raise TextRefused(f"its file {path} is empty")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _value(variable: Variable, text: str) -> object:
+    try:
+        return variable.read(text)
+    except (ValueError, KeyError):
+        raise TextRefused(f"must be {variable.takes}, not `{text}`") from None
+
+
+def _unknown(known: tuple[Variable, ...], given: Mapping[str, str]) -> Iterator[str]:
+    names = [v.name for v in known] + [f"{v.name}_FILE" for v in known if v.secret]
+    for name in sorted(given.keys() - names):
+        if name.startswith(PREFIX):
+            near = nearest(name[len(PREFIX) :], [n[len(PREFIX) :] for n in names])
+            hint = f"did you mean {PREFIX}{near}?" if near else f"known are {', '.join(names)}"
+            yield f"{name}: is no setting of the router; {hint}"
+
+
+def _contradictions(given: Mapping[str, str]) -> Iterator[str]:
+    user, password, previous, secret, header = (
+        f"{PREFIX}WEBHOOK_{word}"
+        for word in ("USER", "PASSWORD", "PASSWORD_PREVIOUS", "SECRET", "SIGNATURE_HEADER")
+    )
+    named = {name.removesuffix("_FILE") for name in given}
+    pairs = ((user, password), (password, user), (previous, password), (header, secret))
+    for one, other in pairs:
+        if one in named and other not in named:
+            yield f"{one}: is given without {other}"
+    if ":" in given.get(user, ""):
+        yield f"{user}: must hold no colon, which ends the name in Basic Auth"
+
+
+def _is_injected(name: str, text: str) -> bool:
+    """Return whether a cluster made the variable, for a service whose name begins with router.
+
+    Source: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+    """
+    return bool(_LINK.match(name) or (_LINK_PORT.match(name) and _LINK_ADDRESS.match(text)))
+
+
+_LINK = re.compile(r"ROUTER_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_[A-Z]+(_[A-Z]+)?)$")
+_LINK_PORT = re.compile(r"ROUTER_(\w+_)?PORT$")
+_LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+def _unread(injected: list[str], given: Mapping[str, str]) -> Iterator[str]:
+    if injected:
+        yield (
+            f"{', '.join(sorted(injected))}: made by the cluster for a service, not read; "
+            "`enableServiceLinks: false` in the pod's spec leaves them out"
+        )
+    for old, new in _RENAMED.items():
+        if old in given:
+            yield f"{old}: is not read; the router calls it {new}"
+
+
+def _weak(environment: Environment) -> Iterator[str]:
+    secret = environment.webhook_secret
+    if secret is not None and len(secret.reveal()) < _LONG_ENOUGH:
+        yield (
+            f"ROUTER_WEBHOOK_SECRET: is shorter than {_LONG_ENOUGH} characters, so that one signed "
+            "body is enough to find it by trial; `openssl rand -hex 24` makes a good one"
+        )
+    for number, key in enumerate(environment.api_keys, 1):
+        if len(key.key.reveal()) < _LONG_ENOUGH:
+            yield (
+                f"ROUTER_API_KEYS: the key of entry {number} is shorter than {_LONG_ENOUGH} "
+                "characters; `openssl rand -hex 24` makes a good one"
+            )
+
+
+_LONG_ENOUGH = 16
+_RENAMED = {
+    "WEBHOOK_USER": "ROUTER_WEBHOOK_USER",
+    "WEBHOOK_PASS": "ROUTER_WEBHOOK_PASSWORD",
+    "PORT": "ROUTER_PORT",
+}

@@ -1,0 +1,122 @@
+"""The variables: what each is called and takes, and how its text is read."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NamedTuple, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from router.channel import Secret
+from router.settings.environment import (
+    PREFIX,
+    ApiKey,
+    Environment,
+    HeaderName,
+    LogFormat,
+    LogLevel,
+    Scope,
+)
+
+
+class Variable(NamedTuple):
+    """A variable as the documentation lists it; one that is `secret` may come from a file."""
+
+    name: str
+    takes: str
+    default: object
+    description: str
+    secret: bool
+    field: str
+    read: Callable[[str], object]
+
+
+class TextRefused(Exception):  # noqa: N818 - it names what became of a text
+    """A text that cannot be taken, with one message for everything wrong with it."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages = messages
+
+
+def variables() -> tuple[Variable, ...]:
+    """Return every variable, in the order of `Environment`."""
+    hints = get_type_hints(Environment, include_extras=True)
+    return tuple(
+        _variable(field.name, hints[field.name], field.default)
+        for field in msgspec.structs.fields(Environment)
+    )
+
+
+def _variable(field: str, hint: object, default: object) -> Variable:
+    kind, description = get_args(hint)
+    bare = next((part for part in get_args(kind) if type(None) in get_args(kind)), kind)
+    takes, read = _KINDS[bare]
+    return Variable(
+        name=PREFIX + field.upper(),
+        takes=takes,
+        default=default,
+        description=description,
+        secret=bare in {Secret, tuple[ApiKey, ...]},
+        field=field,
+        read=read,
+    )
+
+
+def _word(text: str, words: object) -> str:
+    if text.lower() not in get_args(words):
+        raise ValueError(text)
+    return text.lower()
+
+
+def _read_header_name(text: str) -> HeaderName:
+    """Return the name; `Authorization` is taken by Basic Auth."""
+    name = text.lower()
+    if not _TOKEN.fullmatch(name) or name == "authorization":
+        raise ValueError(text)
+    return HeaderName(name)
+
+
+def _read_api_keys(text: str) -> tuple[ApiKey, ...]:
+    """Return the keys; messages count the entries, for any part may be a misplaced key."""
+    keys: list[ApiKey] = []
+    messages: list[str] = []
+    for number, entry in enumerate(text.split(","), 1):
+        try:
+            keys.append(_read_api_key(entry.strip(), {key.name for key in keys}))
+        except TextRefused as refusal:
+            messages.append(f"entry {number} {refusal}")
+    if messages:
+        raise TextRefused(*messages)
+    return tuple(keys)
+
+
+def _read_api_key(entry: str, taken: set[str]) -> ApiKey:
+    name, scope, key = [*entry.split(":", 2), "", ""][:3]
+    if not (name and scope and key):
+        raise TextRefused("must be written `name:scope:key`")
+    if name in taken:
+        raise TextRefused("has the name of an earlier one")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise TextRefused("must have a key of ASCII letters, digits and signs, without spaces")
+    if scope not in get_args(Scope):
+        raise TextRefused(f"must have {' or '.join(get_args(Scope))} as its second part")
+    return ApiKey(name=name, scope=msgspec.convert(scope, Scope), key=Secret(key))
+
+
+_TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+"""Source: RFC 9110, section 5.6.2."""
+_PORT = Annotated[int, Meta(ge=0, le=65535)]
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+_KINDS: dict[object, tuple[str, Callable[[str], object]]] = {
+    str: ("a text", str),
+    Path: ("a path", Path),
+    int: ("a number from 0 to 65535", lambda text: msgspec.convert(text, _PORT, strict=False)),
+    bool: ("true or false", lambda text: _SWITCH[text.lower()]),
+    LogLevel: ("debug, info, warning or error", lambda text: _word(text, LogLevel)),
+    LogFormat: ("text or json", lambda text: _word(text, LogFormat)),
+    HeaderName: ("the name of an HTTP header other than Authorization", _read_header_name),
+    Secret: ("a text", Secret),
+    tuple[ApiKey, ...]: ("`name:scope:key`, comma separated", _read_api_keys),
+}
