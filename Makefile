@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal -
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt lock
+.PHONY: help run test chaos check fmt lock
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ run: .venv/runtime  ## serve rules.yaml in sandbox mode and feed it the sample p
 
 test: .venv/development  ## all tests, with the coverage of router/core, which must be complete
 	@$(BIN)/pytest --cov=router.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+
+chaos: .venv/development  ## break the router under load for half an hour, on both databases
+	@ROUTER_TEST_CHAOS=long $(BIN)/pytest tests/chaos -s $(ARGS)
 
 check: .venv/development  ## lint, format, types, imports, length of files
 	@$(BIN)/ruff check

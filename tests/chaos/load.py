@@ -1,0 +1,93 @@
+"""Clients that post one notification after the other, each until it gets its 200."""
+
+import asyncio
+import base64
+import time
+from dataclasses import dataclass, field
+
+import aiohttp
+
+PATIENCE = 3.0
+"""Seconds after which a client takes a post for lost, and posts it again."""
+
+
+@dataclass
+class Load:
+    """What clients of a router got for their posts; times are monotonic."""
+
+    url: str
+    clients: int = 12
+    pause: float = 0.02
+    """Seconds a client rests before each post."""
+    uids: int = 5
+    """How many recipients each client has."""
+    accepted: dict[str, str] = field(default_factory=dict)
+    """The id that each text got."""
+    accepted_at: dict[str, float] = field(default_factory=dict)
+    unavailable: int = 0
+    """Posts that were answered 503."""
+    unreachable: int = 0
+    """Posts that got no answer."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Post until it is over."""
+        basic = base64.b64encode(b"cometchat:pass").decode()
+        headers = {"authorization": f"Basic {basic}"}
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
+            asyncio.TaskGroup() as clients,
+        ):
+            for client in range(self.clients):
+                clients.create_task(self._post_all(session, client))
+
+    async def _post_all(self, session: aiohttp.ClientSession, client: int) -> None:
+        number = 0
+        while not self.over.is_set():
+            text = f"message {number} of client {client}"
+            body = payload(text, uid=f"uid-{client}-{number % self.uids}", number=number)
+            id_: str | None = None
+            while id_ is None:
+                await asyncio.sleep(self.pause)
+                id_ = await self._post(session, body)
+            self.accepted[text] = id_
+            self.accepted_at[text] = time.monotonic()
+            number += 1
+
+    async def _post(self, session: aiohttp.ClientSession, body: object) -> str | None:
+        try:
+            async with session.post(self.url + "/webhook", json=body) as answer:
+                if answer.status == 200:
+                    said = await answer.json()
+                    return str(said["id"])
+                assert answer.status == 503, await answer.text()
+                assert int(answer.headers["retry-after"]) > 0
+                self.unavailable += 1
+        except (aiohttp.ClientError, TimeoutError):
+            self.unreachable += 1
+        return None
+
+
+def payload(text: str, *, uid: str, number: int) -> object:
+    """Return a custom-provider payload of a chat message, sent now."""
+    return {
+        "trigger": "push-notification-payload-generated",
+        "webhook": "custom",
+        "appId": "app",
+        "region": "eu",
+        "data": {
+            "to": {"uid": uid},
+            "notificationDetails": {
+                "title": "Ann",
+                "body": text,
+                "sender": "ann",
+                "receiver": uid,
+                "receiverType": "user",
+                "type": "chat",
+                "tag": f"{number}",
+                "conversationId": f"ann_user_{uid}",
+                "sentAt": str(int(time.time() * 1000)),
+            },
+        },
+    }

@@ -1,0 +1,73 @@
+"""Signals at any moment: nothing that got a 200 is lost, only what was in flight is repeated.
+
+Short as part of all tests; `make chaos` kills hundreds of times.
+"""
+
+import asyncio
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.conftest import KILLS, LONG
+from tests.chaos.trial import SLOTS, on_trial
+
+STAGES = ("/health/live", "/health/ready")
+"""A kill comes a random moment after the router answers here: while it starts, or at work."""
+STOPPED_WITHIN = 17.0
+"""Seconds: ten for requests and sends in flight, five for outcomes, and some to end."""
+PAUSES = (3.0, 35.0) if LONG else (3.0,)
+"""Seconds for which a process stands still: a moment, and longer than its leases last."""
+
+
+async def test_a_killed_router_loses_nothing_and_repeats_only_what_was_in_flight(
+    tmp_path: Path, database_url: str, dice: random.Random
+) -> None:
+    async with on_trial("SIGKILL", tmp_path, database_url, dice) as trial:
+        for _ in range(KILLS):
+            before, started_at = len(trial.load.accepted), time.monotonic()
+            await asyncio.sleep(dice.uniform(0.2, 1.5))
+            await trial.kill(started_at)
+            await asyncio.to_thread(trial.process.start, dice.choice(STAGES))
+            assert len(trial.load.accepted) > before, "no load: this kill shows nothing"
+        await asyncio.sleep(1)
+        trial.judge(await trial.settle())
+        assert any(trial.in_flight), "nothing was in flight at any kill: this shows nothing"
+        assert all(len(at_kill) <= 2 * SLOTS for at_kill in trial.in_flight)
+        await trial.end()
+
+
+async def test_a_router_that_is_told_to_stop_ends_in_time_and_repeats_nothing(
+    tmp_path: Path, database_url: str, dice: random.Random
+) -> None:
+    async with on_trial("SIGTERM", tmp_path, database_url, dice) as trial:
+        for _ in range(max(2, KILLS // 5)):
+            before, started_at = len(trial.load.accepted), time.monotonic()
+            await asyncio.sleep(dice.uniform(0.2, 1.5))
+            assert await trial.end() < STOPPED_WITHIN
+            await trial.break_off(started_at, time.monotonic())
+            assert not trial.leased, "a lease was not handed back"
+            await asyncio.to_thread(trial.process.start, dice.choice(STAGES))
+            assert len(trial.load.accepted) > before, "no load: this stop shows nothing"
+        trial.judge(await trial.settle())
+
+
+@pytest.mark.parametrize("seconds", PAUSES)
+async def test_a_router_that_stands_still_goes_on_where_it_was(
+    tmp_path: Path, database_url: str, dice: random.Random, seconds: float
+) -> None:
+    async with on_trial(f"SIGSTOP {seconds:g} s", tmp_path, database_url, dice) as trial:
+        started_at = time.monotonic()
+        await asyncio.sleep(1)
+        trial.process.send(signal.SIGSTOP)
+        await trial.break_off(started_at, time.monotonic())
+        await asyncio.sleep(seconds)
+        before = len(trial.load.accepted)
+        trial.process.send(signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert len(trial.load.accepted) > before, "it does not go on"
+        trial.judge(await trial.settle())
+        assert any(trial.in_flight), "nothing was in flight: this shows nothing"
+        await trial.end()
