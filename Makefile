@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal -
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check fmt lock
+.PHONY: help run test chaos check fmt docs lock
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ check: .venv/development  ## lint, format, types, imports, length of files
 fmt: .venv/development  ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+docs: .venv/development  ## write the parts of the pages again that come from the code
+	@$(BIN)/python -m tests.docs.parts
 
 lock:  ## take the newest allowed releases into the lock files
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && $(PYTHON) -m venv "$$tmp" && \

@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-CHECKED = ("sh", "yaml", "python")
+CHECKED = ("sh", "yaml", "python", "json", "promql")
+SHOWN = ("ini", "nginx", "caddyfile", "yml")
+"""Files of the repository, shown whole; they have tests of their own."""
 UNCHECKED = ("text", "mermaid", "sh-example")
 """Output, diagrams, and commands that need what only a reader has; their syntax is checked."""
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def without_blocks(text: str) -> str:
+    """Return a page without its code blocks."""
+    return _FENCE.sub("", text)
 
 
 class Block(NamedTuple):

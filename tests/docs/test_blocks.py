@@ -1,5 +1,6 @@
 """What the documentation shows is run, or read by what it is written for."""
 
+import json
 import os
 import re
 import shlex
@@ -15,7 +16,8 @@ from router.cli import VERBS, Verbs, main
 from router.registry import load_plugins
 from router.rulebook import read_rules
 from tests.acceptance.process import ROOT, RouterProcess, clean_environ, running
-from tests.docs.blocks import CHECKED, PAGES, UNCHECKED, Block, blocks
+from tests.docs.blocks import CHECKED, SHOWN, UNCHECKED, Block, blocks
+from tests.docs.parts import PARTS, names_in
 
 BIN = Path(sys.executable).parent
 ADDRESS = "http://127.0.0.1:8000"
@@ -29,7 +31,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]
 
 def test_every_block_says_what_it_is() -> None:
     languages = {str(block): block.language for block in blocks()}
-    assert {p: lang for p, lang in languages.items() if lang not in {*CHECKED, *UNCHECKED}} == {}
+    assert {
+        p: lang for p, lang in languages.items() if lang not in {*CHECKED, *SHOWN, *UNCHECKED}
+    } == {}
 
 
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
@@ -87,9 +91,12 @@ def test_plugins_in_the_docs_load_as_they_stand(block: Block, tmp_path: Path) ->
     assert [plugin.name for plugin in registry.plugins if "shown.py" in plugin.source] == ["shown"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
-    local = [target for target in targets if "://" not in target]
-    assert [t for t in local if not (page.parent / t).exists()] == []
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_in_the_docs_is_json(block: Block) -> None:
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", blocks(*SHOWN), ids=str)
+def test_files_are_shown_as_parts(block: Block) -> None:
+    page = (ROOT / block.page).read_text(encoding="utf-8")
+    assert any(PARTS[name]().strip().endswith(f"{block.text}```") for name in names_in(page))

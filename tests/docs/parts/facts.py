@@ -1,0 +1,131 @@
+"""The numbers of the promise of delivery, from the constants that make them true."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from router import app, intake, samples
+from router.channel import Settings
+from router.core import decision, notification, retry
+from router.core.notification import derive
+from router.core.payload import decode
+from router.core.ruleset import Defaults
+from router.planner import planner
+from router.queue import entries, ports
+from router.registry import load_plugins
+from router.store import database
+from router.web import problems, webhook
+from router.worker import attempt, gate, outbox, worker
+from tests.docs.parts.table import code, table
+
+SAMPLE = Path(samples.__file__).parent / "push_chat_one_on_one.json"
+_CHANNEL = Settings()
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def span(seconds: float) -> str:
+    """Return a length of time as people write it."""
+    if seconds == notification.DAY:
+        return "24 h"
+    for size, unit in _UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _pragma(name: str) -> str:
+    (found,) = [each for each in database._PRAGMAS if each.startswith(f"{name}=")]
+    return code(found)
+
+
+def _numbers(*rows: tuple[str, str]) -> Callable[[], str]:
+    return lambda: table(("what", "how much"), rows)
+
+
+def _write_retries() -> str:
+    later = [
+        (str(number), f"up to {span(longest)}", _long(sum(retry.DELAYS[: number - 1])))
+        for number, longest in enumerate(retry.DELAYS, 2)
+    ]
+    headings = ("attempt", "waits after the one before", "at the latest, after the first")
+    return table(headings, [("1", "", ""), *later])
+
+
+def _long(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{size} {unit}" for size, unit in parts if size)
+
+
+def _believed(direction: int) -> float:
+    """Return for how many seconds before (-1) or after (1) its arrival a `sentAt` counts."""
+    payload = decode(SAMPLE.read_bytes())
+    arrived = 2e9
+    whole = derive(payload, id="n", accepted_at=arrived)
+
+    def counts(minutes: int) -> bool:
+        sent_at = arrived + direction * minutes * notification.MINUTE
+        return replace(whole, sent_at=sent_at).occurred_at == sent_at
+
+    return max(filter(counts, range(3 * 24 * 60))) * notification.MINUTE
+
+
+def _write_doubts() -> str:
+    schemas = sorted(load_plugins().schemas.items())
+    return table(
+        ("plugin", "after an unknown outcome"),
+        (
+            (code(name), "sent again" if schema.channel.idempotent else "dead: `may_have_arrived`")
+            for name, schema in schemas
+        ),
+    )
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "accept": _numbers(
+        ("SQLite's journal", _pragma("journal_mode")),
+        ("when SQLite calls fsync", _pragma("synchronous")),
+        ("the longest a payload may take to be durable; then 503", span(entries.PATIENCE)),
+        ("payloads that may wait to be written; beyond them 503", f"{entries.WAITING:,}"),
+        ("`Retry-After` of a 503", span(float(problems.RETRY_AFTER))),
+        ("the largest body; beyond it 413", f"{webhook.MOST // 1024 // 1024} MiB"),
+        ("how long the writer waits for another process's lock", span(database.BUSY)),
+    ),
+    "repeats": _numbers(
+        ("the same payload again is a duplicate for", span(intake.WINDOW)),
+        ("the same for a digest that names no messages", span(intake.DIGEST_WINDOW)),
+    ),
+    "sending": _numbers(
+        ("a lease, renewed at half-time", span(ports.LEASE)),
+        ("hand-outs without an answer until `crash_loop`", str(retry.HANDOUTS)),
+        ("attempts to decide until `undecidable`", str(planner.TRIES)),
+        ("`timeout` of a send, unless the channel says otherwise", span(_CHANNEL.timeout)),
+        ("grace beyond it, then the outcome is unknown", span(attempt.MARGIN)),
+        ("`concurrency` of a channel, unless it says otherwise", str(_CHANNEL.concurrency)),
+        ("of those, kept for calls that ring", str(gate.kept_for_urgent(_CHANNEL.concurrency))),
+        ("deliveries in memory at most", f"{outbox.MEMORY:,}"),
+        ("a suspension, unless the provider names a time", span(retry.SUSPENSION)),
+        ("a look for due deliveries at least every", span(worker.POLL)),
+    ),
+    "doubts": _write_doubts,
+    "retries": _write_retries,
+    "expiry": _numbers(
+        ("a call that rings", span(decision.RING)),
+        ("a reaction", span(decision.REACTION)),
+        ("everything else", span(notification.DAY)),
+        ("a `sentAt` is believed, before the arrival, up to", span(_believed(-1))),
+        ("a `sentAt` is believed, after the arrival, up to", span(_believed(1))),
+    ),
+    "stopping": _numbers(
+        ("requests and sends in flight may still take", span(app.GRACE)),
+        ("their outcomes may take to be written", span(worker.DRAIN)),
+        (
+            "then ended notifications are kept, unless `defaults.retention` says otherwise",
+            span(Defaults().retention),
+        ),
+        ("a look for what is too old every", span(app.SWEEP)),
+    ),
+}
+"""What writes each table, by its name."""
