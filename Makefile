@@ -26,13 +26,14 @@ test: .venv/development  ## all tests, with the coverage of router/core, which m
 chaos: .venv/development  ## break the router under load for half an hour, on both databases
 	@ROUTER_TEST_CHAOS=long $(BIN)/pytest tests/chaos -s $(ARGS)
 
-check: .venv/development  ## lint, format, types, imports, length of files
+check: .venv/development  ## lint, format, types, imports, length of files, references
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@find router plugins tests -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 300 \
 		{ print $$2 ": " $$1 " lines, at most 300: split it"; bad = 1 } END { exit bad }'
+	@$(BIN)/python -m tests.docs.parts --check
 
 fmt: .venv/development  ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs.parts import bodies, channels, cli, facts, files, metrics, routes, settings
+from tests.docs.parts import bodies, channels, cli, facts, files, layers, metrics, routes, settings
 
 ROOT = Path(__file__).parents[3]
 
 PARTS: Mapping[str, Callable[[], str]] = {
+    "layers": layers.write_layers,
     "settings": settings.write_variables,
     "routes": routes.write_routes,
     "parameters": routes.write_parameters,
