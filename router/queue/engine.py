@@ -57,7 +57,7 @@ class SqlJournal:
         Those whose body cannot be read any more are put to the dead letters.
         """
         try:
-            found, unreadable = await self._database.read(
+            found, unreadable = await self._database.glance(
                 lambda connection: read_unplanned(connection, after, limit)
             )
         except StoreUnavailable as error:
@@ -141,7 +141,7 @@ class SqlQueue:
     async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
         """Return the causes in force by channel, with the epoch second each ends."""
         in_force = select(holds).where(holds.c.until > now)
-        rows = await self._database.read(lambda c: c.execute(in_force).all())
+        rows = await self._database.glance(lambda c: c.execute(in_force).all())
         found: dict[str, dict[Cause, float]] = {}
         for channel, cause, until in rows:
             found.setdefault(channel, {})[cause] = until

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -40,9 +40,10 @@ class Database:
     thread, on asyncio, and inside a migration.
     """
 
-    def __init__(self, readers: AsyncEngine, line: Line) -> None:
-        """Read over a pool and write over a line; use `open`."""
+    def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
+        """Read over a pool, glance over a line and write over another; use `open`."""
         self._readers = readers
+        self._glances = glances
         self.writer = Writer(line)
 
     @classmethod
@@ -63,13 +64,25 @@ class Database:
         except BaseException:
             await readers.dispose()
             raise
-        return cls(readers, _open_line(parsed, readers))
+        return cls(readers, _open_line(parsed, readers), _open_glances(parsed))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
         try:
             async with self._readers.connect() as connection:
                 return await connection.run_sync(query)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
+
+    async def glance(self, query: Callable[[Connection], T]) -> T:
+        """Return what a short query of the hot path gives; raises `StoreUnavailable`.
+
+        One at a time: nobody may have to wait for a long one here.
+        """
+        if self._glances is None:
+            return await self.read(query)
+        try:
+            return await self._glances.commit(query)
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
 
@@ -84,6 +97,8 @@ class Database:
     async def close(self) -> None:
         """Write what still waits, and close every connection."""
         await self.writer.close()
+        if self._glances is not None:
+            await self._glances.close()
         await self._readers.dispose()
 
 
@@ -178,11 +193,20 @@ def _open_readers(url: URL) -> AsyncEngine:
 def _open_line(url: URL, readers: AsyncEngine) -> Line:
     if not is_sqlite(url):
         return AsyncLine(readers.execution_options(isolation_level="READ COMMITTED"))
+    engine = _open_file(url)
+    event.listen(engine, "begin", _begin)
+    return ThreadLine(engine)
+
+
+def _open_glances(url: URL) -> Line | None:
+    return ThreadLine(_open_file(url)) if is_sqlite(url) else None
+
+
+def _open_file(url: URL) -> Engine:
     sync = url.set(drivername="sqlite+pysqlite")
     engine = create_engine(sync, pool_size=1, max_overflow=0, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return ThreadLine(engine)
+    return engine
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver has

@@ -114,7 +114,7 @@ class Log:
         came with the payload (the delivery's own `address` then holds), and when it is gone.
         Deliveries that are no longer being sent are left out.
         """
-        return await self._database.read(lambda connection: read_handouts(connection, ids))
+        return await self._database.glance(lambda connection: read_handouts(connection, ids))
 
     async def _rows(self, query: Select[Any]) -> Sequence[AnyRow]:
         return await self._database.read(lambda connection: connection.execute(query).all())

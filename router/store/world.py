@@ -26,7 +26,7 @@ class World:
         for notification in notifications:
             uids.setdefault(notification.app_id, set()).add(notification.uid)
         events = {notification.event for notification in notifications} if once else set()
-        return await self._database.read(lambda connection: _read(connection, uids, events))
+        return await self._database.glance(lambda connection: _read(connection, uids, events))
 
 
 def _read(connection: Connection, uids: dict[str, set[str]], events: set[str]) -> Facts:
