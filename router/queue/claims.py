@@ -41,9 +41,11 @@ from router.store.tables import (
 MOST = 500
 """How many deliveries past their expiry one claim ends."""
 PAGE = 500
-"""How many candidates are read in one go."""
-PAGES = 4
-"""How many such pages of a channel one claim reads; the next claim goes on from there."""
+"""How many candidates are read in one go, at most."""
+FEW = 16
+"""How many are read first; where the first ones must wait, more are read at a time."""
+MOST_READ = 2000
+"""How many candidates of a channel one claim reads; the next claim goes on from there."""
 
 _row = deliveries.c
 _rival = deliveries.alias("rival")
@@ -78,7 +80,7 @@ _line = (
         tuple_(_row.due_at, _row.id) > tuple_(bindparam("due_at"), bindparam("id")),
     )
     .order_by(_row.due_at, _row.id)
-    .limit(PAGE)
+    .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=deliveries)
 )
 _waiting_channels = select_distinct(_row.channel, is_in_line)
@@ -172,7 +174,7 @@ def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[
     lanes: set[int] = set()
     for urgent, slots in ((True, room.slots), (False, room.ordinary)):
         left = min(slots, room.slots - len(chosen))
-        for row in _read_line(connection, channel, now, urgent=urgent) if left > 0 else ():
+        for row in _read_line(connection, channel, now, left, urgent=urgent):
             if row.gone:
                 gone.append(row)
             elif row.busy or row.lane_hash in lanes:
@@ -192,15 +194,20 @@ def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[
 
 
 def _read_line(
-    connection: Connection, channel: str, now: float, *, urgent: bool
+    connection: Connection, channel: str, now: float, wanted: int, *, urgent: bool
 ) -> Iterator[AnyRow]:
     due_at, id_ = float("-inf"), ""
-    for _ in range(PAGES):
+    most, read = wanted and min(PAGE, wanted + FEW), 0
+    while 0 < most and read < MOST_READ:
         rows = connection.execute(
             _line,
-            {"channel": channel, "urgent": urgent, "now": now, "due_at": due_at, "id": id_},
+            {
+                **{"channel": channel, "urgent": urgent, "now": now},
+                **{"due_at": due_at, "id": id_, "most": most},
+            },
         ).all()
         yield from rows
-        if len(rows) < PAGE:
+        if len(rows) < most:
             return
         due_at, id_ = rows[-1].due_at, rows[-1].id
+        read, most = read + most, min(PAGE, most * 4)

@@ -276,8 +276,12 @@ class Worker:
         return self._outbox.room(channel, self._promised[channel])
 
     def _free(self, channel: str) -> None:
-        if channel in self._behind:
+        if channel in self._behind and self._is_roomy(channel):
             self._awake.set()
+
+    def _is_roomy(self, channel: str) -> bool:
+        """Return whether a claim is worth its while: one for each free slot costs too much."""
+        return self._room(channel).ordinary >= self._outbox.gate(channel).slots // 4
 
     def _suspend(self, channel: str, until: float) -> None:
         self._suspended[channel] = max(until, self._suspended.get(channel, until))
@@ -289,5 +293,5 @@ class Worker:
             channel = self._leases.drop(settlement.delivery)
             if channel and isinstance(settlement.next, Hold):
                 self._suspended.pop(channel, None)
-        if self._clock() < self._eager_until:
+        if self._clock() < self._eager_until and any(map(self._is_roomy, self._outbox.channels)):
             self._awake.set()

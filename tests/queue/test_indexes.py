@@ -52,10 +52,11 @@ def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 
 async def test_nothing_on_the_way_walks_a_table(database: Database) -> None:
-    line = database.writer._line
+    line, glances = database.writer._line, database._glances
     assert isinstance(line, ThreadLine)
+    assert isinstance(glances, ThreadLine)
     engine, scene = SqlEngine.over(database), Scene(SqlEngine.over(database))
-    with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
+    with explained(line._engine) as written, explained(glances._engine) as read:
         device = Registration(platform="p", address="t", auth_token="s")
         contact = await Recipients(database).register("bob", device, "app")
         accepted = [await scene.accept() for _ in range(3)]
