@@ -7,13 +7,27 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs.parts import bodies, channels, cli, facts, files, layers, metrics, routes, settings
+from tests.docs.parts import (
+    bodies,
+    channels,
+    cli,
+    facts,
+    files,
+    layers,
+    metrics,
+    routes,
+    rules,
+    settings,
+)
 
 ROOT = Path(__file__).parents[3]
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "layers": layers.write_layers,
     "settings": settings.write_variables,
+    "fields": rules.write_fields,
+    "operators": rules.write_operators,
+    "filters": rules.write_filters,
     "routes": routes.write_routes,
     "parameters": routes.write_parameters,
     "bodies": bodies.write_bodies,
