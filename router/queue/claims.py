@@ -198,12 +198,16 @@ def _read_line(
 ) -> Iterator[AnyRow]:
     due_at, id_ = float("-inf"), ""
     most, read = wanted and min(PAGE, wanted + FEW), 0
-    while 0 < most and read < MOST_READ:
+    while most > 0 and read < MOST_READ:
         rows = connection.execute(
             _line,
             {
-                **{"channel": channel, "urgent": urgent, "now": now},
-                **{"due_at": due_at, "id": id_, "most": most},
+                "channel": channel,
+                "urgent": urgent,
+                "now": now,
+                "due_at": due_at,
+                "id": id_,
+                "most": most,
             },
         ).all()
         yield from rows
