@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal -
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check fmt docs lock
+.PHONY: help run test chaos check bench fmt docs lock
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +31,12 @@ check: .venv/development  ## lint, format, types, imports, length of files, refe
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@find router plugins tests -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 300 \
+	@find router plugins tests benchmarks -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 300 \
 		{ print $$2 ": " $$1 " lines, at most 300: split it"; bad = 1 } END { exit bad }'
 	@$(BIN)/python -m tests.docs.parts --check
+
+bench: .venv/runtime  ## what the router costs, beside Express, Litestar and stock Apprise (ARGS=--quick: a short form)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 fmt: .venv/development  ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet

@@ -1,0 +1,1 @@
+"""What the router is measured against, each a process of its own."""

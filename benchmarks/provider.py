@@ -1,0 +1,83 @@
+"""A provider on loopback, over TLS: it takes what it is sent, after a while."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import certifi
+
+from tests.bridge.certificate import make_authority
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Provider:
+    """Answers each request after `latency` seconds, and tells `arrived` of it then."""
+
+    def __init__(self) -> None:
+        """Answer at once, and tell nobody."""
+        self.arrived: Callable[[], None] = lambda: None
+        self.latency = 0.0
+        self.port = 0
+
+    def take(self, transport: asyncio.Transport) -> None:
+        """Answer one request."""
+        asyncio.get_running_loop().call_later(self.latency, self._answer, transport)
+
+    def _answer(self, transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.write(_ANSWER)
+        self.arrived()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = _LENGTH.search(self._buffer, 0, head)
+        end = head + 4 + (int(length[1]) if length else 0)
+        if len(self._buffer) >= end and self._transport is not None:
+            self._buffer = self._buffer[end:]
+            self._provider.take(self._transport)
+
+
+@asynccontextmanager
+async def providing() -> AsyncIterator[Provider]:
+    """Run a provider on a free port."""
+    provider = Provider()
+    context, _ = make_authority()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: _Connection(provider), "127.0.0.1", 0, ssl=context, backlog=1024
+    )
+    async with server:
+        provider.port = server.sockets[0].getsockname()[1]
+        yield provider
+
+
+def write_authorities(folder: Path) -> dict[str, str]:
+    """Write down whom to trust; return the environment that makes OpenSSL and requests do so.
+
+    Requests gets certifi's authorities too, as it would have them anyway.
+    """
+    _, client = make_authority()
+    own = "".join(map(ssl.DER_cert_to_PEM_cert, client.get_ca_certs(binary_form=True)))
+    alone, bundle = folder / "own.pem", folder / "bundle.pem"
+    alone.write_text(own, encoding="ascii")
+    bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8") + own, encoding="utf-8")
+    return {"SSL_CERT_FILE": str(alone), "REQUESTS_CA_BUNDLE": str(bundle)}

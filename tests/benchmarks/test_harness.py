@@ -1,0 +1,34 @@
+"""The benchmarks run, in their least form, and find what they look for; times do not matter."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import accept
+from benchmarks.measurement import LEAST, Report
+from benchmarks.suite import BENCHMARKS
+
+
+async def measured(name: str, folder: Path) -> Report:
+    report = await BENCHMARKS[name](LEAST, folder, lambda _: None)
+    assert report.name == name
+    assert report.lines
+    for subject, rounds in report.rounds.items():
+        for figures in rounds:
+            assert figures.get("refused", 0) == 0, subject
+    return report
+
+
+async def test_accept_measures_every_subject_and_says_which_is_missing(tmp_path: Path) -> None:
+    report = await measured("accept", tmp_path)
+    assert {accept.ROUTER, accept.SENDING, accept.LITESTAR, accept.SKELETON} <= {*report.rounds}
+    has_express = accept.NODE in report.rounds
+    assert has_express != any("Express" in note for note in report.notes)
+    assert any("Express" in line.what for line in report.lines) == has_express
+
+
+@pytest.mark.parametrize("name", BENCHMARKS.keys() - {"accept"})
+async def test_a_benchmark_finds_what_it_looks_for(name: str, tmp_path: Path) -> None:
+    report = await measured(name, tmp_path)
+    assert not report.notes
+    assert all(line.value > 0 for line in report.lines if line.at_most != 0)
