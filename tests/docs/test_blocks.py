@@ -83,12 +83,37 @@ def test_rules_in_the_docs_are_good_rules(block: Block, tmp_path: Path) -> None:
     assert [str(problem) for problem in loaded.problems if problem.severity == "error"] == []
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
+PROOFS = [block for block in blocks("python") if "ChannelContract" in block.text]
+PLUGINS = [block for block in blocks("python") if block not in PROOFS]
+
+
+@pytest.mark.parametrize("block", PLUGINS, ids=str)
 def test_plugins_in_the_docs_load_as_they_stand(block: Block, tmp_path: Path) -> None:
     (tmp_path / "shown.py").write_text(block.text, encoding="utf-8")
     registry = load_plugins(tmp_path)
     assert registry.problems == ()
     assert [plugin.name for plugin in registry.plugins if "shown.py" in plugin.source] == ["shown"]
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=str)
+def test_plugins_in_the_docs_keep_the_contract_by_the_proof_shown(
+    proof: Block, tmp_path: Path
+) -> None:
+    [(name, channel)] = re.findall(r"^from (\w+) import (\w+)$", proof.text, re.MULTILINE)[-1:]
+    [plugin] = [b for b in PLUGINS if b.page == proof.page and f"class {channel}(" in b.text]
+    (tmp_path / f"{name}.py").write_text(plugin.text, encoding="utf-8")
+    (tmp_path / f"test_{name}.py").write_text(proof.text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{name}.py"],
+        cwd=tmp_path,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {found.name for found in load_plugins(tmp_path).plugins} >= {name}
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
