@@ -150,6 +150,16 @@ class Channel(Generic[S]):
         """Return whether it sends to a recipient's address; if not, its destination is fixed."""
         return True
 
+    def host(self, address: str) -> str:  # noqa: ARG002 - for subclasses
+        """Return the host that an address leads to; empty, the default, where all lead to one.
+
+        Override it where recipients' addresses are on hosts of their own, as push endpoints and
+        webhooks of theirs are: after failures in a row the router rests a host, and the
+        channel's others go on. It is called before each send, so it reads the address and asks
+        nobody.
+        """
+        return ""
+
     async def send(self, message: Message) -> Outcome:
         """Try once to send the message, and return what came of it."""
         raise NotImplementedError

@@ -23,13 +23,17 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Again(Struct, frozen=True, tag="again"):
-    """The delivery waits until `at` (epoch seconds); the attempt counts."""
+    """The delivery waits until `at` (epoch seconds); `counts` says whether the attempt does."""
 
     at: float
+    counts: bool = True
 
 
 class Hold(Struct, frozen=True, tag="hold"):
-    """The channel is suspended until `until`; the delivery waits, the attempt does not count."""
+    """It waits until `until`, and keeps its place in line; an attempt does not count.
+
+    After an attempt the whole channel waits, suspended; without one the delivery's lane does.
+    """
 
     until: float
     reason: str
@@ -56,6 +60,19 @@ class Cancelled(Struct, frozen=True, tag="cancelled"):
 
 Next = Done | Again | Hold | Dead | Expired | Cancelled
 
+THROTTLED = 429
+"""The status of an answer that asks for fewer requests (RFC 6585)."""
+
+
+def is_throttled(outcome: Outcome) -> bool:
+    """Return whether the provider asked for fewer requests."""
+    return isinstance(outcome, Retry) and outcome.status == THROTTLED
+
+
+def counts(step: Next) -> bool:
+    """Return whether the attempt that led to this is one of those a delivery has."""
+    return not isinstance(step, Hold) and not (isinstance(step, Again) and not step.counts)
+
 
 def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fact of it
     outcome: Outcome,
@@ -64,12 +81,17 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
     idempotent: bool,
     now: float,
     expires_at: float,
+    age: float,
     dice: float,
 ) -> Next:
     """Return what happens to a delivery after an attempt.
 
     `attempts` counts the attempts made, this one included; `idempotent` says whether the
-    provider collapses repeats; `dice` is a number in [0, 1) that spreads the retries.
+    provider collapses repeats; `age` is how many seconds ago the notification was accepted;
+    `dice` is a number in [0, 1) that spreads the retries.
+
+    A provider that asks for fewer requests says nothing against the message: the attempt does
+    not count, and the wait grows with the message's age instead.
     """
     match outcome:
         case Delivered(handle=handle):
@@ -80,9 +102,11 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
             return Hold(now + (SUSPENSION if after is None else after), reason)
         case Unknown() if not idempotent:
             return Dead("may_have_arrived")
-        case Unknown():
-            return _again(None, attempts, now, expires_at, dice)
-        case Retry(after=after):
+        case Retry(after=after) if is_throttled(outcome):
+            wait = max(after or 0.0, dice * min(max(age, DELAYS[0]), DELAYS[-1]))
+            return _at(now + wait, expires_at, counts=False)
+        case Retry() | Unknown():
+            after = outcome.after if isinstance(outcome, Retry) else None
             return _again(after, attempts, now, expires_at, dice)
         case _ as never:  # pragma: no cover - the type checker proves it empty
             assert_never(never)
@@ -93,7 +117,10 @@ def _again(
 ) -> Again | Dead | Expired:
     if attempts > len(DELAYS):
         return Dead("attempts_exhausted")
-    at = now + max(after or 0.0, dice * DELAYS[attempts - 1])
+    return _at(now + max(after or 0.0, dice * DELAYS[attempts - 1]), expires_at)
+
+
+def _at(at: float, expires_at: float, *, counts: bool = True) -> Again | Expired:
     if at >= expires_at:
         return Expired("no attempt left before it expires")
-    return Again(at)
+    return Again(at, counts)

@@ -1,9 +1,9 @@
 """Claiming: what is due is leased, in order, one at a time for each lane.
 
 A delivery that is met while its lane is busy is parked: it leaves the line, so that a thousand
-messages to one address do not stand in everybody's way. The first of them is let out again when
-nothing in its lane is being sent. Urgent ones are never parked. One that follows another (an
-edit, a call's end) stays in line, and is passed over, until what it follows has ended.
+messages to one address do not stand in everybody's way; so is one whose lane is held. The first
+of them is let out again when its lane is free. Urgent ones are never parked. One that follows
+another (an edit, a call's end) stays in line, and is passed over, until what it follows has ended.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,11 +13,13 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    delete,
     exists,
     literal_column,
     or_,
     select,
     tuple_,
+    union_all,
     update,
 )
 
@@ -36,6 +38,7 @@ from router.store.tables import (
     is_parked,
     is_sending,
     is_waiting,
+    lane_holds,
 )
 
 MOST = 500
@@ -49,8 +52,13 @@ MOST_READ = 2000
 
 _row = deliveries.c
 _rival = deliveries.alias("rival")
-_busy = exists().where(
-    and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == literal_column("'sending'"))
+_busy = or_(
+    exists().where(
+        and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == literal_column("'sending'"))
+    ),
+    exists().where(
+        and_(lane_holds.c.lane_hash == _row.lane_hash, lane_holds.c.until > bindparam("now"))
+    ),
 )
 _earlier = and_(
     _rival.c.lane_hash == _row.lane_hash,
@@ -95,6 +103,7 @@ _first_parked = (
 _let_first_out = (
     update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0)
 )
+_end_lane_holds = delete(lane_holds).where(lane_holds.c.until <= bindparam("now"))
 
 
 def claim(
@@ -103,7 +112,7 @@ def claim(
     """Lease what is due and can be sent now."""
     _take_back(connection, now)
     _end_expired(connection, now)
-    _let_out(connection)
+    _let_out(connection, now)
     rooms = _rooms(connection, now, limit, room)
     found = chain.from_iterable(_pick(connection, *each, now) for each in rooms.items())
     chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
@@ -145,13 +154,16 @@ def _end(connection: Connection, rows: Collection[AnyRow], state: str, reason: s
         roll_up(connection, (row.notification for row in rows))
 
 
-def _let_out(connection: Connection) -> None:
-    """Put the first parked delivery of every lane back in line where nothing is being sent."""
+def _let_out(connection: Connection, now: float) -> None:
+    """Put the first parked delivery of every free lane back in line."""
+    connection.execute(_end_lane_holds, {"now": now})
     lanes = set(connection.execute(_parked_lanes).scalars())
     if not lanes:
         return
     sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(lanes))
-    free = sorted(lanes.difference(connection.execute(sent).scalars()))
+    kept = select(lane_holds.c.lane_hash).where(lane_holds.c.lane_hash.in_(lanes))
+    busy = connection.execute(union_all(sent, kept)).scalars()
+    free = sorted(lanes.difference(busy))
     if free:
         execute_many(connection, _let_first_out, [{"of_lane": lane} for lane in free])
 
@@ -162,7 +174,8 @@ def _rooms(
     if room is None:
         whole = Room(slots=limit, ordinary=limit)
         room = dict.fromkeys(connection.execute(_waiting_channels).scalars(), whole)
-    held = set(connection.execute(select(holds.c.channel).where(holds.c.until > now)).scalars())
+    in_force = (holds.c.until > now, holds.c.host == "")
+    held = set(connection.execute(select(holds.c.channel).where(*in_force)).scalars())
     return {channel: each for channel, each in room.items() if channel not in held}
 
 

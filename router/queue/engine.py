@@ -1,10 +1,10 @@
 """The two ports on the tables of the database."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
-from sqlalchemy import and_, delete, select
+from sqlalchemy import select
 
 from router.core.notification import Notification
 from router.queue import claims, settlements
@@ -12,9 +12,11 @@ from router.queue.counts import count_open
 from router.queue.entries import ACCEPT, PATIENCE, read_unplanned
 from router.queue.plans import PLAN
 from router.queue.ports import (
+    CAUSES,
     Cause,
     ChannelStats,
     Entry,
+    Held,
     JournalUnavailable,
     Lease,
     Plan,
@@ -130,22 +132,19 @@ class SqlQueue:
         """Hand leased deliveries back unsent, due at once."""
         await self._database.write(lambda c: settlements.release(c, deliveries))
 
-    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
-        """Hold a channel for a cause until a time (the later wins); None clears that cause."""
-        if until is not None:
-            await self._database.write(lambda c: settlements.hold(c, channel, cause, until))
-            return
-        this = and_(holds.c.channel == channel, holds.c.cause == cause)
-        await self._database.write(lambda c: c.execute(delete(holds).where(this)))
+    async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
+        """Hold a channel, or one host of it, for a cause until a time; the later wins."""
+        await self._database.write(lambda c: settlements.hold(c, channel, cause, until, host))
 
-    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
-        """Return the causes in force by channel, with the epoch second each ends."""
-        in_force = select(holds).where(holds.c.until > now)
+    async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
+        """End what holds a channel, its hosts and its lanes for these causes."""
+        await self._database.write(lambda c: settlements.resume(c, channel, causes))
+
+    async def holds(self, *, now: float) -> Sequence[Held]:
+        """Return the causes in force."""
+        in_force = select(holds).where(holds.c.until > now).order_by(*holds.primary_key)
         rows = await self._database.glance(lambda c: c.execute(in_force).all())
-        found: dict[str, dict[Cause, float]] = {}
-        for channel, cause, until in rows:
-            found.setdefault(channel, {})[cause] = until
-        return found
+        return [Held(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for it, documented
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         """Return counts by channel."""

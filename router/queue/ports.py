@@ -1,7 +1,7 @@
 """The two ports behind which everything waits; any engine passes the same conformance suite."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal, Protocol, get_args
 
 from msgspec import Struct
 
@@ -12,6 +12,8 @@ from router.core.retry import Next
 
 Cause = Literal["suspended", "open", "paused"]
 """Why a channel is held: its own trouble, its breaker, or an operator."""
+
+CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 LEASE = 30.0
 """Seconds a delivery is handed out for; who sends it extends the lease at half-time."""
@@ -108,13 +110,25 @@ class Lease(Struct, frozen=True, kw_only=True):
 class Settlement(Struct, frozen=True, kw_only=True):
     """What became of a leased delivery: the attempt made and what follows it.
 
-    A `Hold` after an attempt holds the channel and leaves the delivery its place in line; one
-    without lets the delivery alone wait until then.
+    A `Hold` leaves the delivery its place in line: after an attempt it holds the channel, without
+    one the delivery's lane alone.
     """
 
     delivery: str
     attempt: Attempt | None
     next: Next
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A cause that holds a channel until a time (epoch seconds; infinity: until resumed).
+
+    With a `host` it holds only what goes there.
+    """
+
+    channel: str
+    cause: Cause
+    host: str = ""
+    until: float
 
 
 class ChannelStats(Struct, frozen=True, kw_only=True):
@@ -153,11 +167,20 @@ class Queue(Protocol):
     async def release(self, deliveries: Sequence[str]) -> None:
         """Hand leased deliveries back unsent, due at once."""
 
-    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
-        """Hold a channel for a cause until a time (the later wins); None clears that cause."""
+    async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
+        """Hold a channel, or one host of it, for a cause until a time; the later wins.
 
-    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
-        """Return the causes in force by channel, with the epoch second each ends."""
+        A host that is held is shown by `holds`; who sends keeps away from it by `Hold`.
+        """
+
+    async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
+        """End what holds a channel, its hosts and its lanes for these causes.
+
+        A lane is held for the cause `open`.
+        """
+
+    async def holds(self, *, now: float) -> Sequence[Held]:
+        """Return the causes in force."""
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         """Return counts by channel."""

@@ -1,11 +1,11 @@
 """Settling: what became of deliveries is written, and what follows from it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, assert_never
+from collections.abc import Collection, Iterable, Sequence
+from typing import assert_never
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
+    FromClause,
     bindparam,
     case,
     delete,
@@ -14,13 +14,21 @@ from sqlalchemy import (
     update,
 )
 
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, counts
 from router.queue.ports import Settlement
 from router.store.bulk import execute_many
-from router.store.dialect import insert_new, insert_or
+from router.store.dialect import Change, insert_new, insert_or
 from router.store.rows import AnyRow, Values, clean, write_attempt
 from router.store.states import cancel_waiting, roll_up
-from router.store.tables import attempts, contacts, deliveries, holds, is_sending, is_waiting
+from router.store.tables import (
+    attempts,
+    contacts,
+    deliveries,
+    holds,
+    is_sending,
+    is_waiting,
+    lane_holds,
+)
 from router.store.writer import Operation, Rank
 
 _open = select(
@@ -29,6 +37,7 @@ _open = select(
     deliveries.c.channel,
     deliveries.c.contact,
     deliveries.c.address,
+    deliveries.c.lane_hash,
     deliveries.c.state,
     deliveries.c.due_at,
     deliveries.c.attempts,
@@ -55,10 +64,10 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
     settled: list[tuple[Settlement, AnyRow]] = []
     for settlement in settlements:
         row = rows.get(settlement.delivery)
-        counts = row is not None and (row.state == "sending" or isinstance(settlement.next, Done))
-        if row is not None and counts:
+        is_ours = row is not None and (row.state == "sending" or isinstance(settlement.next, Done))
+        if row is not None and is_ours:
             settled.append((settlement, rows.pop(settlement.delivery)))
-        held.append(counts)
+        held.append(is_ours)
     if settled:
         _write(connection, settled)
     return held
@@ -76,6 +85,8 @@ def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]])
         match settlement.next:
             case Hold(until=until) if settlement.attempt is not None:
                 hold(connection, row.channel, "suspended", until)
+            case Hold(until=until):
+                _hold_lane(connection, row, until)
             case Dead(forget_contact=True) if row.contact:
                 _forget(connection, row.contact, row.address)
 
@@ -83,15 +94,15 @@ def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]])
 def _follow(settlement: Settlement, row: AnyRow) -> Values:
     """Return what changes of a delivery."""
     attempt = settlement.attempt
-    counted = attempt is not None and not isinstance(settlement.next, Hold)
+    counted = attempt is not None and counts(settlement.next)
     state, reason, due_at, handle = "waiting", "", row.due_at, ""
     match settlement.next:
         case Done(handle=handle):
             state = "delivered"
         case Again(at=due_at):
             reason = attempt.reason if attempt else ""
-        case Hold(reason=reason, until=until):
-            due_at = row.due_at if attempt else until
+        case Hold(reason=reason):
+            pass
         case Dead(reason=reason):
             state = "dead"
         case Expired(reason=reason):
@@ -110,14 +121,35 @@ def _follow(settlement: Settlement, row: AnyRow) -> Values:
     }
 
 
-def _later(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
-    return {"until": case((row.until > holds.c.until, row.until), else_=holds.c.until)}
+def _later(held: FromClause) -> Change:
+    """Return the change that lets the later end win."""
+    return lambda row: {"until": case((row.until > held.c.until, row.until), else_=held.c.until)}
 
 
-def hold(connection: Connection, channel: str, cause: str, until: float) -> None:
-    """Hold a channel for a cause until a time, or longer if it already is."""
-    statement = insert_or(connection, holds, _later)
-    connection.execute(statement, {"channel": channel, "cause": cause, "until": until})
+_longer = _later(holds)
+_longer_in_lane = _later(lane_holds)
+
+
+def hold(connection: Connection, channel: str, cause: str, until: float, host: str = "") -> None:
+    """Hold a channel, or one host of it, for a cause until a time, or longer if it already is."""
+    connection.execute(
+        insert_or(connection, holds, _longer),
+        {"channel": channel, "cause": cause, "host": clean(host), "until": until},
+    )
+
+
+def _hold_lane(connection: Connection, row: AnyRow, until: float) -> None:
+    connection.execute(
+        insert_or(connection, lane_holds, _longer_in_lane),
+        {"lane_hash": row.lane_hash, "channel": row.channel, "until": until},
+    )
+
+
+def resume(connection: Connection, channel: str, causes: Collection[str]) -> None:
+    """End what holds a channel for these causes."""
+    connection.execute(delete(holds).where(holds.c.channel == channel, holds.c.cause.in_(causes)))
+    if "open" in causes:
+        connection.execute(delete(lane_holds).where(lane_holds.c.channel == channel))
 
 
 def _forget(connection: Connection, contact: str, address: str) -> None:

@@ -241,7 +241,19 @@ holds = Table(
     metadata,
     Column("channel", Text, primary_key=True),
     Column("cause", Text, primary_key=True),
+    Column("host", Text, primary_key=True),
     Column("until", Double, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Channels that are held, and until when each cause holds them."""
+"""Channels that are held, and until when each cause holds them, or a single host of theirs."""
+
+lane_holds = Table(
+    "lane_holds",
+    metadata,
+    Column("lane_hash", BigInteger, primary_key=True, autoincrement=False),
+    Column("channel", Text, nullable=False),
+    Column("until", Double, nullable=False),
+    Index("lane_holds_until", "until"),
+    sqlite_with_rowid=False,
+)
+"""Lanes that are held, because nothing can be sent where they lead to."""

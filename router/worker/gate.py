@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from router.channel import Settings
+from router.core.breaker import CLOSED, Breaker, diagnose, observe, trip
+from router.core.outcome import Outcome, Retry
 from router.queue.ports import Cause, Room
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -11,6 +13,12 @@ _DUST = 1e-6
 """What floating point may lose of a token."""
 _SOON = 1.0
 """Seconds ahead that deliveries are taken for, where a rate makes them wait."""
+_ANOTHER_LOOK = 2.0
+"""Seconds until a delivery is looked at again that met a host while it was being probed."""
+_WHOLE = ""
+"""The host that stands for the channel as a whole."""
+_TRIPPING: tuple[Cause, ...] = ("suspended", "open")
+"""The causes that end with a probe."""
 
 
 def parse_rate(rate: str) -> tuple[int, float] | None:
@@ -63,19 +71,22 @@ class Gate:
     """Whether a channel may send now; times are epoch seconds.
 
     A quarter of its slots is kept for urgent deliveries. Every cause to hold it has an end and
-    the latest counts. After a suspension one delivery goes ahead as a probe, and the others
-    follow when the provider has taken it or refused it for its own sake.
+    the latest counts. After a suspension, or when failures in a row have opened the breaker, one
+    delivery goes ahead as a probe, and the others follow when the provider has taken it or
+    refused it for its own sake. Hosts that recipients' addresses lead to have breakers of their
+    own.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self.in_flight = 0
-        self.probing = False
         self._ordinary = 0
         self._clock = clock
         self._settings: Settings | None = None
         self._slots = 1
         self._bucket: Bucket | None = None
         self._causes: dict[Cause, float] = {}
+        self._breakers: dict[str, Breaker] = {}
+        self._probes: set[str] = set()
 
     def adapt(self, settings: Settings) -> None:
         """Take the channel's settings over; sends in flight keep their slots."""
@@ -88,9 +99,15 @@ class Gate:
         self._settings = settings
 
     @property
+    def probing(self) -> bool:
+        """Whether its next send shows if the provider is well again."""
+        return self._breakers.get(_WHOLE, CLOSED).trips > 0
+
+    @property
     def slots(self) -> int:
         """How many sends it lets through at once."""
-        return 1 if self.probing else self._slots
+        whole = self._breakers.get(_WHOLE)
+        return self._slots if whole is None else whole.slots(self._slots, self._clock())
 
     def admits(self, *, urgent: bool) -> bool:
         """Return whether one more delivery may be sent now."""
@@ -120,17 +137,30 @@ class Gate:
         """Return the seconds until the rate allows another send."""
         return self._bucket.wait(self._clock()) if self._bucket else 0.0
 
-    def enter(self, *, urgent: bool) -> None:
-        """Take a slot for a send that was admitted."""
+    def rest(self, host: str) -> float:
+        """Return for how many seconds nothing may go to a host; 0 when it may."""
+        breaker = self._breakers.get(host)
+        if breaker is None or host == _WHOLE or not breaker.trips:
+            return 0.0
+        seconds = breaker.until - self._clock()
+        return seconds if seconds > 0 else _ANOTHER_LOOK * (host in self._probes)
+
+    def enter(self, *, urgent: bool, host: str = "") -> str:
+        """Take a slot for a send that was admitted; return the host that it probes, if it does."""
         if self._bucket:
             self._bucket.take(self._clock())
         self.in_flight += 1
         self._ordinary += not urgent
+        if host == _WHOLE or not self._breakers.get(host, CLOSED).trips:
+            return ""
+        self._probes.add(host)
+        return host
 
-    def leave(self, *, urgent: bool) -> None:
+    def leave(self, *, urgent: bool, probed: str = "") -> None:
         """Give the slot of a finished send back."""
         self.in_flight -= 1
         self._ordinary -= not urgent
+        self._probes.discard(probed)
 
     def held(self) -> bool:
         """Return whether a cause holds it now."""
@@ -142,14 +172,55 @@ class Gate:
     def hold(self, cause: Cause, until: float) -> None:
         """Hold it for a cause, at least until a time."""
         self._causes[cause] = max(until, self._causes.get(cause, until))
-        self.probing = self.probing or cause == "suspended"
+        if cause in _TRIPPING:
+            self._trip(_WHOLE, until)
 
-    def hold_only(self, causes: Mapping[Cause, float]) -> None:
-        """Hold it for these causes and no others; a suspension ended early needs no probe."""
-        lifted = self._causes.get("suspended", 0.0) > self._clock() and "suspended" not in causes
+    def hold_only(self, causes: Mapping[Cause, float], hosts: Mapping[str, float]) -> None:
+        """Hold it for these causes and no others, and these hosts; what ended early is forgotten.
+
+        A suspension or an opening that somebody ended early needs no probe.
+        """
+        now = self._clock()
+        ended = (c for c in _TRIPPING if self._causes.get(c, 0.0) > now and c not in causes)
+        if any(ended):
+            self._breakers.pop(_WHOLE, None)
         self._causes = dict(causes)
-        self.probing = "suspended" in causes or (self.probing and not lifted)
+        for cause in _TRIPPING:
+            if cause in causes:
+                self._trip(_WHOLE, causes[cause])
+        for host, breaker in list(self._breakers.items()):
+            if host != _WHOLE and breaker.until > now and host not in hosts:
+                del self._breakers[host]
+        for host, until in hosts.items():
+            self._trip(host, until)
 
-    def answered(self) -> None:
-        """Note that the provider takes messages: the probe, if there was one, went well."""
-        self.probing = False
+    def renew(self) -> None:
+        """Forget what its own trouble was; an operator's pause stays."""
+        self._breakers.clear()
+        self._causes = {c: until for c, until in self._causes.items() if c not in _TRIPPING}
+
+    def learn(self, outcome: Outcome, host: str, *, began: float, dice: float) -> float | None:
+        """Take what a send came to; return until when its host is held, if that is new."""
+        before = self._breakers.get(host, CLOSED)
+        breaker = observe(
+            before,
+            diagnose(outcome),
+            began=began,
+            now=self._clock(),
+            after=outcome.after if isinstance(outcome, Retry) else None,
+            dice=dice,
+        )
+        if breaker is before:
+            return None
+        if breaker == CLOSED:
+            self._breakers.pop(host, None)
+            return None
+        self._breakers[host] = breaker
+        if breaker.trips == before.trips:
+            return None
+        if host == _WHOLE:
+            self._causes["open"] = breaker.until
+        return breaker.until
+
+    def _trip(self, host: str, until: float) -> None:
+        self._breakers[host] = trip(self._breakers.get(host, CLOSED), until)

@@ -9,7 +9,7 @@ import structlog
 from router.channel import Channel
 from router.core.delivery import Attempt, Delivery
 from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected
+from router.core.outcome import Delivered, Outcome
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
 from router.telemetry import Metrics, name_fault
@@ -40,6 +40,8 @@ class Owner(NamedTuple):
     """Hears of a delivery whose lease ran out before its turn."""
     suspend: Callable[[str, float], None]
     """Hears of a channel that is out of order until a time."""
+    rest: Callable[[str, str, float], None]
+    """Hears of a host of a channel (empty: of the channel) that is left alone until a time."""
     free: Callable[[str], None]
     """Hears of a channel that has finished a send."""
 
@@ -118,11 +120,17 @@ class Outbox:
             handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
             if handout is None:
                 return
-            if not self._is_over(handout):
-                gate.enter(urgent=handout.delivery.urgent)
-                task = asyncio.create_task(self._send(handout, configured, gate))
-                self._sends.add(task)
-                task.add_done_callback(self._sends.discard)
+            if self._is_over(handout):
+                continue
+            host = _host(configured, handout)
+            if seconds := gate.rest(host):
+                self._settle(handout, Hold(self._clock() + seconds, "host_down"))
+                self._lanes.free(handout)
+                continue
+            probed = gate.enter(urgent=handout.delivery.urgent, host=host)
+            task = asyncio.create_task(self._send(handout, configured, gate, host, probed))
+            self._sends.add(task)
+            task.add_done_callback(self._sends.discard)
 
     def clear(self, channel: str) -> list[str]:
         """Return the ids of what waits for a channel, and forget it."""
@@ -170,7 +178,9 @@ class Outbox:
         self._lanes.free(handout)
         return True
 
-    async def _send(self, handout: Handout, channel: Channel[Any], gate: Gate) -> None:
+    async def _send(
+        self, handout: Handout, channel: Channel[Any], gate: Gate, host: str, probed: str
+    ) -> None:
         delivery = handout.delivery
         structlog.contextvars.bind_contextvars(
             notification=delivery.notification, delivery=delivery.id, channel=delivery.channel
@@ -179,11 +189,12 @@ class Outbox:
             started_at = self._clock()
             outcome = await attempt(channel, lambda: _message(handout))
             self._follow(handout, channel, outcome, started_at)
+            self._heed(handout.delivery.channel, gate, host, outcome, started_at)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
             _log.error("could not tell what follows", **name_fault(fault))
             self._owner.lose(delivery.id)
         finally:
-            gate.leave(urgent=delivery.urgent)
+            gate.leave(urgent=delivery.urgent, probed=probed)
             self._lanes.free(handout)
         self.send(delivery.channel)
         self._owner.free(delivery.channel)
@@ -199,6 +210,7 @@ class Outbox:
             idempotent=channel.idempotent,
             now=now,
             expires_at=delivery.expires_at,
+            age=now - handout.notification.accepted_at,
             dice=self._dice(),
         )
         tried = _attempt(delivery, number, outcome, started_at, now)
@@ -214,11 +226,27 @@ class Outbox:
         if isinstance(step, Hold):
             self.gate(delivery.channel).hold("suspended", step.until)
             self._owner.suspend(delivery.channel, step.until)
-        elif isinstance(outcome, Delivered | Rejected):
-            self.gate(delivery.channel).answered()
+
+    def _heed(self, channel: str, gate: Gate, host: str, outcome: Outcome, began: float) -> None:
+        """Leave a provider alone that fails again and again."""
+        until = gate.learn(outcome, host, began=began, dice=self._dice())
+        if until is not None:
+            seconds = round(until - self._clock(), 1)
+            _log.warning("provider is left alone", host=host or "all", seconds=seconds)
+            self._owner.rest(channel, host, until)
 
     def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
         self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
+
+
+def _host(channel: Channel[Any], handout: Handout) -> str:
+    """Return the host that a delivery goes to, empty where the channel tells none apart."""
+    address = handout.contact.address if handout.contact else handout.delivery.address
+    try:
+        return str(channel.host(address))
+    except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
+        _log.error("channel raised", channel=handout.delivery.channel, **name_fault(fault))
+        return ""
 
 
 def _message(handout: Handout) -> Message:

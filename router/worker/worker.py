@@ -13,8 +13,9 @@ from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import Hold
-from router.queue.ports import LEASE, Cause, Queue, Room, Settlement
+from router.queue.ports import LEASE, Queue, Room, Settlement
 from router.telemetry import Metrics, name_fault
+from router.worker.holds import Holds
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
 from router.worker.outbox import MEMORY, Channels, Outbox, Owner
@@ -69,15 +70,15 @@ class Worker:
             settle=self._settler.add,
             lose=self._leases.drop,
             suspend=self._suspend,
+            rest=self._rest,
             free=self._free,
         )
         self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice)
+        self._holds = Holds(queue, self._outbox, metrics, clock=clock)
         self._promised: Counter[str] = Counter()
         self._behind: set[str] = set()
         self._unread: list[str] = []
         self._returned: list[str] = []
-        self._suspended: dict[str, float] = {}
-        self._held: set[tuple[str, Cause]] = set()
         self._failing: set[str] = set()
         self._polled_at = self._counted_at = float("-inf")
         self._eager_until = 0.0
@@ -107,6 +108,11 @@ class Worker:
         """Look for due deliveries: some were just written."""
         self._promised.clear()
         self._eager_until = self._clock() + EAGER
+        self._awake.set()
+
+    def renew(self, channels: Iterable[str]) -> None:
+        """Try channels again whose settings are new, whatever came of the old ones."""
+        self._holds.renew(channels)
         self._awake.set()
 
     async def run(self) -> None:
@@ -152,6 +158,7 @@ class Worker:
                 self._outbox.gate(name)
             await self._guarded(self._extend)
             await self._guarded(self._learn_holds)
+        await self._guarded(self._holds.tell)
         if not self._stopping:
             await self._guarded(self._count)
             await self._guarded(self._claim)
@@ -178,21 +185,7 @@ class Worker:
             self._leases.extend(ageing, until)
 
     async def _learn_holds(self) -> None:
-        """Learn which channels are held; the queue may not know yet of those suspended here."""
-        untold = dict(self._suspended)
-        holds = await self._queue.holds(now=self._clock())
-        untold |= self._suspended
-        for channel in {*holds, *self._outbox.channels}:
-            gate = self._outbox.gate(channel)
-            gate.hold_only(holds.get(channel, {}))
-            if channel in untold:
-                gate.hold("suspended", untold[channel])
-            if gate.held():
-                self._hand_back(self._outbox.clear(channel))
-        held = {(channel, cause) for channel, causes in holds.items() for cause in causes}
-        for channel, cause in held ^ self._held:
-            self._metrics.held(channel, cause, held=(channel, cause) in held)
-        self._held = held
+        self._hand_back(await self._holds.learn())
 
     async def _release(self) -> None:
         while returned := self._returned[:MEMORY]:
@@ -284,14 +277,20 @@ class Worker:
         return self._room(channel).ordinary >= self._outbox.gate(channel).slots // 4
 
     def _suspend(self, channel: str, until: float) -> None:
-        self._suspended[channel] = max(until, self._suspended.get(channel, until))
+        self._holds.note(channel, "suspended", until)
         self._hand_back(self._outbox.clear(channel))
+        self._awake.set()
+
+    def _rest(self, channel: str, host: str, until: float) -> None:
+        self._holds.note(channel, "open", until, host)
+        if not host:
+            self._hand_back(self._outbox.clear(channel))
         self._awake.set()
 
     def _settled(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:
             channel = self._leases.drop(settlement.delivery)
-            if channel and isinstance(settlement.next, Hold):
-                self._suspended.pop(channel, None)
+            if channel and settlement.attempt and isinstance(settlement.next, Hold):
+                self._holds.forget(channel, "suspended")
         if self._clock() < self._eager_until and any(map(self._is_roomy, self._outbox.channels)):
             self._awake.set()

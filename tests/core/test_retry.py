@@ -12,6 +12,7 @@ from router.core.retry import (
     Expired,
     Hold,
     Next,
+    counts,
     follow,
 )
 
@@ -25,6 +26,7 @@ def after(
     attempts: int = 1,
     idempotent: bool = False,
     expires_at: float = LATER,
+    age: float = 0.0,
     dice: float = 0.5,
 ) -> Next:
     return follow(
@@ -33,6 +35,7 @@ def after(
         idempotent=idempotent,
         now=NOW,
         expires_at=expires_at,
+        age=age,
         dice=dice,
     )
 
@@ -54,6 +57,37 @@ def after(
 )
 def test_each_outcome_has_its_consequence(outcome: Outcome, follows: Next) -> None:
     assert after(outcome) == follows
+
+
+@pytest.mark.parametrize(
+    ("asked", "age", "dice", "wait"),
+    [
+        (None, 0, 0.5, 2.5),
+        (None, 100, 0.5, 50),
+        (None, 86400, 0.5, 3600),
+        (20, 0, 0.5, 20),
+        (20, 100, 0.5, 50),
+    ],
+)
+def test_a_throttled_try_does_not_count_and_waits_longer_the_older_it_is(
+    asked: float | None, age: float, dice: float, wait: float
+) -> None:
+    throttled = Retry(status=429, reason="slow down", after=asked)
+    for attempts in (1, len(DELAYS) + 1):
+        step = after(throttled, attempts=attempts, age=age, dice=dice)
+        assert step == Again(NOW + wait, counts=False)
+        assert not counts(step)
+
+
+def test_a_throttled_try_expires_like_any_other() -> None:
+    throttled = Retry(status=429, reason="slow down", after=60)
+    assert isinstance(after(throttled, expires_at=NOW + 60), Expired)
+
+
+def test_attempts_count_unless_they_say_nothing_against_the_message() -> None:
+    assert counts(Again(NOW))
+    assert counts(Done())
+    assert not counts(Hold(NOW, "401"))
 
 
 def test_a_doubtful_send_is_repeated_where_the_provider_collapses_repeats() -> None:

@@ -1,7 +1,5 @@
 """What every queue keeps to: claims, leases and lanes."""
 
-import pytest
-
 from router.core.retry import Again, Done
 from router.queue.ports import Room, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
@@ -237,39 +235,6 @@ class QueueConformance:
         await self.deliver(scene, delivery)
         await engine.queue.release([delivery, "unknown"])
         assert await scene.claimed() == []
-
-    @pytest.mark.parametrize("cause", ["suspended", "open", "paused"])
-    async def test_a_held_channel_gives_nothing_until_its_time(
-        self, engine: Engine, cause: str
-    ) -> None:
-        scene = Scene(engine)
-        held, free = await scene.put(channel="a"), await scene.put(channel="b")
-        await engine.queue.pause("a", cause=cause, until=scene.now + 60)  # type: ignore[arg-type]  # one of the three
-        assert await scene.claimed() == [free]
-        await self.deliver(scene, free)
-        await engine.crash()
-        scene.now += 59
-        assert await scene.claimed() == []
-        assert await engine.queue.holds(now=scene.now) == {"a": {cause: scene.now + 1}}
-        scene.now += 1
-        assert await scene.claimed() == [held]
-        assert await engine.queue.holds(now=scene.now) == {}
-
-    async def test_of_two_times_for_a_cause_the_later_counts(self, engine: Engine) -> None:
-        scene = Scene(engine)
-        for seconds in (60, 90, 30):
-            await engine.queue.pause("a", cause="suspended", until=scene.now + seconds)
-        assert await engine.queue.holds(now=scene.now) == {"a": {"suspended": scene.now + 90}}
-
-    async def test_clearing_a_cause_leaves_the_others(self, engine: Engine) -> None:
-        scene = Scene(engine)
-        delivery = await scene.put(channel="a")
-        await engine.queue.pause("a", cause="suspended", until=scene.now + 60)
-        await engine.queue.pause("a", cause="paused", until=scene.now + 60)
-        await engine.queue.pause("a", cause="suspended", until=None)
-        assert await scene.claimed() == []
-        await engine.queue.pause("a", cause="paused", until=None)
-        assert await scene.claimed() == [delivery]
 
     async def test_stats_count_what_is_due_waiting_and_being_sent(self, engine: Engine) -> None:
         scene = Scene(engine)

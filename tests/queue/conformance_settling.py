@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
-from router.queue.ports import Settlement
+from router.queue.ports import Held, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 
 
@@ -73,7 +73,9 @@ class SettlingConformance:
         held = await engine.delivery(delivery)
         assert (held.state, held.attempts, held.reason) == ("waiting", 0, "credential")
         assert len(await engine.attempts(delivery)) == 1
-        assert await engine.queue.holds(now=scene.now) == {"app": {"suspended": scene.now + 60}}
+        assert await engine.queue.holds(now=scene.now) == [
+            Held(channel="app", cause="suspended", until=scene.now + 60)
+        ]
         scene.now += 60
         assert await scene.claimed() == [delivery, other]
         scene.now += 1
@@ -85,17 +87,48 @@ class SettlingConformance:
         delivery = await scene.put()
         await scene.claim()
         assert await settle(scene, delivery, Hold(scene.now + HOUR, "credential"))
-        await engine.queue.pause("app", cause="suspended", until=None)
+        await engine.queue.resume("app")
         assert await scene.claimed() == [delivery]
 
-    async def test_a_hold_without_a_try_holds_the_delivery_alone(self, engine: Engine) -> None:
+    async def test_a_hold_without_a_try_holds_the_lane_alone(self, engine: Engine) -> None:
         scene = Scene(engine)
-        delivery, other = await scene.put(), await scene.put()
+        first, second = [await scene.put(address="bob") for _ in range(2)]
+        other = await scene.put(address="ann")
         await scene.claim(1)
-        assert await settle(scene, delivery, Hold(scene.now + 60, "channel_gone"), tried=False)
+        assert await settle(scene, first, Hold(scene.now + 60, "host_down"), tried=False)
         assert await scene.claimed() == [other]
-        scene.now += 60
-        assert delivery in await scene.claimed()
+        await settle(scene, other, Done(""))
+        scene.now += 30
+        urgent, third = await scene.put(address="bob", urgent=True), await scene.put(address="bob")
+        assert await scene.claimed() == []
+        held = await engine.delivery(first)
+        assert (held.state, held.reason, held.attempts) == ("waiting", "host_down", 0)
+        assert held.due_at == scene.now - 30
+        scene.now += 30
+        for expected in (urgent, first, second, third):
+            assert await scene.claimed() == [expected]
+            await settle(scene, expected, Done(""))
+
+    async def test_resuming_a_channel_lets_its_lanes_go(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        ours, theirs = await scene.put(channel="a"), await scene.put(channel="b")
+        await scene.claim()
+        for delivery in (ours, theirs):
+            await settle(scene, delivery, Hold(scene.now + 60, "host_down"), tried=False)
+        await engine.queue.resume("a", causes=("suspended", "paused"))
+        assert await scene.claimed() == []
+        await engine.queue.resume("a")
+        assert await scene.claimed() == [ours]
+
+    async def test_a_throttled_try_is_noted_and_does_not_count(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        delivery = await scene.put()
+        await scene.claim()
+        assert await settle(scene, delivery, Again(scene.now + 5, counts=False))
+        waiting = await engine.delivery(delivery)
+        assert (waiting.state, waiting.attempts) == ("waiting", 0)
+        assert waiting.due_at == scene.now + 5
+        assert len(await engine.attempts(delivery)) == 1
 
     async def test_settling_twice_is_settling_once(self, engine: Engine) -> None:
         scene = Scene(engine)

@@ -52,6 +52,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.scene = Scene(self.engine)
         self.rows: dict[str, Delivery] = {}
         self.leases: dict[str, float] = {}
+        self.lanes: dict[tuple[str, str], float] = {}
 
     def run(self, coroutine: Any) -> Any:  # noqa: ANN401 - as the coroutine
         return self.runner.run(coroutine)
@@ -108,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, limit: int, room: int | None) -> None:
         now = self.scene.now
         rooms = None if room is None else {"a": Room(slots=room, ordinary=max(0, room - 1))}
-        held = self.run(self.engine.queue.holds(now=now))
+        held = {held.channel for held in self.run(self.engine.queue.holds(now=now))}
         before = dict(self.rows)
         claimed = self.run(self.scene.claimed(limit, lease=LEASE, room=rooms))
         self.look()
@@ -116,6 +117,7 @@ class QueueMachine(RuleBasedStateMachine):
         for id_ in claimed:
             was = before[id_]
             assert was.channel not in held
+            assert self.lanes.get((was.channel, was.address), now) <= now
             assert was.due_at <= now
             assert was.state == "waiting" or was.lease_until <= now
             assert was.expires_at > now
@@ -160,6 +162,19 @@ class QueueMachine(RuleBasedStateMachine):
         self.look()
 
     @precondition(lambda self: self.leases)
+    @rule(data=st.data(), wait=seconds)
+    def hold_lane(self, data: st.DataObject, wait: float) -> None:
+        id_ = data.draw(st.sampled_from(sorted(self.leases)))
+        was, until = self.rows[id_], self.scene.now + wait
+        hold = Settlement(delivery=id_, attempt=None, next=Hold(until, "host_down"))
+        if not self.run(self.engine.queue.settle([hold])):
+            lane = (was.channel, was.address)
+            self.lanes[lane] = max(until, self.lanes.get(lane, until))
+        del self.leases[id_]
+        self.look()
+        assert self.rows[id_].due_at == was.due_at
+
+    @precondition(lambda self: self.leases)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(sorted(self.leases)))
@@ -178,8 +193,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(channel=channels, seconds=st.sampled_from((None, 20.0, 1000.0)))
     def pause(self, channel: str, seconds: float | None) -> None:
-        time = None if seconds is None else self.scene.now + seconds
-        self.run(self.engine.queue.pause(channel, cause="paused", until=time))
+        if seconds is None:
+            self.run(self.engine.queue.resume(channel))
+            self.lanes = {lane: end for lane, end in self.lanes.items() if lane[0] != channel}
+        else:
+            until = self.scene.now + seconds
+            self.run(self.engine.queue.pause(channel, cause="paused", until=until))
 
     @rule()
     def crash(self) -> None:
@@ -203,8 +222,7 @@ class QueueMachine(RuleBasedStateMachine):
     def everything_ends(self) -> None:
         """Nothing that was put is ever lost or stuck: in the end all of it has ended."""
         for channel in CHANNELS:
-            for cause in ("paused", "suspended"):
-                self.run(self.engine.queue.pause(channel, cause=cause, until=None))
+            self.run(self.engine.queue.resume(channel))
         for _ in range(3 * len(self.rows) + 3):
             self.scene.now += LEASE
             for id_ in self.run(self.scene.claimed()):

@@ -17,6 +17,7 @@ from router.store.database import Database
 from router.store.rows import read_delivery
 from router.store.tables import attempts, deliveries, notifications, once
 from tests.conftest import url_of
+from tests.queue.conformance_holding import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
 from tests.queue.conformance_settling import SettlingConformance
@@ -80,6 +81,10 @@ class TestSqlJournal(JournalConformance):
 
 
 class TestSqlQueue(QueueConformance):
+    pass
+
+
+class TestSqlHolding(HoldingConformance):
     pass
 
 

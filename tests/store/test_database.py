@@ -69,7 +69,9 @@ def modes_in(folder: Path) -> dict[str, int]:
 async def test_nobody_else_can_read_what_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     database = await Database.open(url_of(path), migrate=True)
-    await database.write(lambda c: c.execute(text("INSERT INTO holds VALUES ('a', 'paused', 1)")))
+    await database.write(
+        lambda c: c.execute(text("INSERT INTO holds VALUES ('a', 'paused', '', 1)"))
+    )
     modes = modes_in(tmp_path)
     await database.close()
     assert set(modes.values()) == {0o600}
@@ -155,7 +157,9 @@ async def test_commits_are_synced_to_disk(database: Database) -> None:
 
 
 async def test_reading_sees_what_was_committed_and_cannot_write(database: Database) -> None:
-    await database.write(lambda c: c.execute(text("INSERT INTO holds VALUES ('a', 'paused', 1)")))
+    await database.write(
+        lambda c: c.execute(text("INSERT INTO holds VALUES ('a', 'paused', '', 1)"))
+    )
     query = text("SELECT channel FROM holds")
     assert await database.read(lambda c: c.execute(query).scalar()) == "a"
 

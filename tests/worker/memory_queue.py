@@ -1,7 +1,7 @@
 """A queue in memory, as the port describes it, with faults on demand."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold
-from router.queue.ports import Cause, ChannelStats, Lease, Room, Settlement
+from router.queue.ports import CAUSES, Cause, ChannelStats, Held, Lease, Room, Settlement
 from tests.worker.virtual import now as clock
 
 
@@ -22,7 +22,8 @@ class MemoryQueue:
     notifications: dict[str, Notification] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
-    causes: dict[str, dict[Cause, float]] = field(default_factory=dict)
+    causes: dict[tuple[str, Cause, str], float] = field(default_factory=dict)
+    lanes: dict[tuple[str, str], float] = field(default_factory=dict)
     down: bool = False
     rigid: bool = False
     poisoned: set[str] = field(default_factory=set)
@@ -38,16 +39,24 @@ class MemoryQueue:
         given: Counter[str] = Counter()
         ordinary: Counter[str] = Counter()
         leases: list[Lease] = []
-        held = await self.holds(now=now)
+        taken = {
+            (d.channel, d.lane)
+            for d in self.deliveries.values()
+            if d.state == "sending" and d.lease_until > now
+        }
+        held = {held.channel for held in await self.holds(now=now) if not held.host}
         for due in sorted(self._due(now), key=lambda d: (not d.urgent, d.due_at, d.id)):
+            lane = (due.channel, due.lane)
             space = Room(slots=limit, ordinary=limit)
             if room is not None:
                 space = room.get(due.channel, Room(slots=0, ordinary=0))
             is_full = given[due.channel] >= space.slots or (
                 not due.urgent and ordinary[due.channel] >= space.ordinary
             )
-            if due.channel in held or is_full or self._is_lane_taken(due) or len(leases) == limit:
+            is_held = due.channel in held or self.lanes.get(lane, 0.0) > now
+            if is_held or is_full or lane in taken or len(leases) == limit:
                 continue
+            taken.add(lane)
             given[due.channel] += 1
             ordinary[due.channel] += not due.urgent
             self._change(due.id, state="sending", lease_until=until, handouts=due.handouts + 1)
@@ -80,20 +89,24 @@ class MemoryQueue:
             if self.deliveries[delivery].state == "sending":
                 self._change(delivery, state="waiting", handouts=0)
 
-    async def pause(self, channel: str, *, cause: Cause, until: float | None) -> None:
+    async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         self._check()
-        if until is None:
-            self.causes.get(channel, {}).pop(cause, None)
-        else:
-            self._hold(channel, cause, until)
+        self._hold(channel, cause, until, host)
 
-    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
+    async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
         self._check()
-        running = {
-            channel: {cause: until for cause, until in causes.items() if until > now}
-            for channel, causes in self.causes.items()
-        }
-        return {channel: causes for channel, causes in running.items() if causes}
+        for key in [key for key in self.causes if key[0] == channel and key[1] in causes]:
+            del self.causes[key]
+        if "open" in causes:
+            self.lanes = {lane: until for lane, until in self.lanes.items() if lane[0] != channel}
+
+    async def holds(self, *, now: float) -> list[Held]:
+        self._check()
+        return [
+            Held(channel=channel, cause=cause, host=host, until=until)
+            for (channel, cause, host), until in self.causes.items()
+            if until > now
+        ]
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         self._check()
@@ -154,14 +167,6 @@ class MemoryQueue:
             elif due.handouts >= HANDOUTS:
                 self._change(due.id, state="dead", reason="crash_loop")
 
-    def _is_lane_taken(self, due: Delivery) -> bool:
-        return any(
-            other.id != due.id
-            and other.state == "sending"
-            and (other.channel, other.lane) == (due.channel, due.lane)
-            for other in self.deliveries.values()
-        )
-
     def _settle(self, settlement: Settlement) -> None:
         ended = settlement.delivery
         attempts = self.deliveries[ended].attempts
@@ -170,10 +175,13 @@ class MemoryQueue:
         match settlement.next:
             case Done(handle=handle):
                 self._change(ended, state="delivered", handle=handle, attempts=attempts + 1)
-            case Again(at=at):
-                self._change(ended, state="waiting", due_at=at, attempts=attempts + 1, handouts=0)
+            case Again(at=at, counts=counts):
+                tried = attempts + counts
+                self._change(ended, state="waiting", due_at=at, attempts=tried, handouts=0)
             case Hold(until=until, reason=reason) if settlement.attempt is None:
-                self._change(ended, state="waiting", due_at=until, reason=reason, handouts=0)
+                self._change(ended, state="waiting", reason=reason, handouts=0)
+                lane = (self.deliveries[ended].channel, self.deliveries[ended].lane)
+                self.lanes[lane] = max(until, self.lanes.get(lane, until))
             case Hold(until=until, reason=reason):
                 self._change(ended, state="waiting", reason=reason, handouts=0)
                 self._hold(self.deliveries[ended].channel, "suspended", until)
@@ -184,9 +192,9 @@ class MemoryQueue:
             case Cancelled(reason=reason):
                 self._change(ended, state="cancelled", reason=reason)
 
-    def _hold(self, channel: str, cause: Cause, until: float) -> None:
-        causes = self.causes.setdefault(channel, {})
-        causes[cause] = max(until, causes.get(cause, until))
+    def _hold(self, channel: str, cause: Cause, until: float, host: str = "") -> None:
+        key = (channel, cause, host)
+        self.causes[key] = max(until, self.causes.get(key, until))
 
     def _change(self, delivery: str, **changes: object) -> None:
         self.deliveries[delivery] = replace(self.deliveries[delivery], **changes)

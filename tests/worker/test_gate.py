@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.channel import Settings
+from router.core.outcome import Delivered, Retry
 from router.worker.gate import Bucket, Gate, kept_for_urgent, parse_rate
 
 
@@ -141,7 +142,8 @@ def test_after_a_suspension_one_probe_goes_and_the_rest_follow_its_success() -> 
     assert channel.admits(urgent=False)
 
     channel.enter(urgent=False)
-    channel.answered()
+    channel.learn(Delivered(), "", began=clock.now, dice=0.5)
+    channel.leave(urgent=False)
     assert channel.admits(urgent=False)
 
 
@@ -150,7 +152,7 @@ def test_a_suspension_that_an_operator_lifts_needs_no_probe() -> None:
     channel = gate(clock)
     channel.hold("suspended", clock.now + 600)
 
-    channel.hold_only({})
+    channel.hold_only({}, {})
 
     channel.enter(urgent=False)
     assert channel.admits(urgent=False)
@@ -167,3 +169,26 @@ def test_new_settings_count_at_once() -> None:
     channel.enter(urgent=False)
     assert not channel.admits(urgent=True)
     assert channel.wait() == pytest.approx(1.0)
+
+
+def test_of_a_host_one_is_probed_while_older_sends_come_back() -> None:
+    clock = Clock()
+    channel = gate(clock)
+    busy = Retry(reason="busy")
+    for _ in range(5):
+        assert channel.enter(urgent=False, host="h") == ""
+    for _ in range(5):
+        channel.learn(busy, "h", began=clock.now, dice=0.5)
+    assert channel.rest("h") == 3.75
+    assert channel.rest("other") == 0
+
+    clock.now += 3.75
+    assert channel.rest("h") == 0
+    probed = channel.enter(urgent=False, host="h")
+    assert probed == "h"
+    channel.leave(urgent=False)
+    assert channel.rest("h") > 0
+    channel.learn(Delivered(), "h", began=clock.now, dice=0.5)
+    channel.leave(urgent=False, probed=probed)
+    assert channel.rest("h") == 0
+    assert channel.enter(urgent=False, host="h") == ""

@@ -28,8 +28,8 @@ def test_a_suspension_holds_the_channel_and_burns_no_attempt() -> None:
         await asyncio.sleep(30)
 
         assert len(channel.sent) == 3
-        held = await stage.queue.holds(now=now())
-        assert set(held["ops"]) == {"suspended"}
+        (held,) = await stage.queue.holds(now=now())
+        assert (held.channel, held.cause, held.host) == ("ops", "suspended", "")
         assert stage.state(deliveries[0]) == ("waiting", "wrong key")
         assert {row.attempts for row in stage.queue.deliveries.values()} == {0}
         assert 'held{cause="suspended",channel="ops"} 1.0' in stage.metrics.exposition().decode()
@@ -69,13 +69,13 @@ def test_a_suspension_outlives_a_restart() -> None:
     play(scene())
 
 
-def test_a_probe_that_is_told_to_retry_lets_no_others_through() -> None:
+def test_a_probe_that_fails_gives_the_provider_a_rest_and_lets_no_others_through() -> None:
     async def scene() -> None:
         stage = Stage()
         answers: list[Outcome] = [
             Suspend(reason="wrong key", after=10),
             Retry(reason="busy"),
-            Rejected(reason="no such number"),
+            Rejected(status=404, reason="no such number"),
         ]
 
         async def script(message: Message) -> Outcome:
@@ -91,7 +91,7 @@ def test_a_probe_that_is_told_to_retry_lets_no_others_through() -> None:
 
         began = sorted(sent.began for sent in channel.sent)
         assert 11 <= began[1] - began[0] <= 12
-        assert 1 <= began[2] - began[1] <= 2
+        assert 11 <= began[2] - began[1] <= 12
         assert 1 <= began[3] - began[2] <= 2
         assert began[5] - began[3] < 1
         assert channel.most_in_flight > 1
@@ -116,7 +116,7 @@ def test_an_operator_pauses_and_resumes_a_channel() -> None:
 
         await asyncio.sleep(100)
         assert len(channel.sent) == sent
-        await stage.queue.pause("ops", cause="paused", until=None)
+        await stage.queue.resume("ops")
         await asyncio.sleep(30)
         assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
         assert channel.order == deliveries
@@ -144,7 +144,7 @@ def test_a_suspension_found_while_the_database_is_away_is_kept_and_told_later() 
         await asyncio.sleep(60)
 
         assert len(channel.sent) == 1
-        assert await stage.queue.holds(now=now()) != {}
+        assert await stage.queue.holds(now=now())
         await stage.worker.stop(0)
         await run
 

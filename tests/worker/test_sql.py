@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,7 @@ from router.core.message import Content
 from router.core.notification import Notification, derive
 from router.core.payload import decode
 from router.queue.engine import SqlJournal, SqlQueue
-from router.queue.ports import Cause, ChannelStats, Entry, Plan
+from router.queue.ports import ChannelStats, Entry, Held, Plan
 from router.store.database import Database
 from router.store.log import Log
 from router.telemetry import Metrics
@@ -28,7 +29,7 @@ from tests.worker.virtual import now, play, threaded
 class PatientQueue(SqlQueue):
     """The queue, in virtual time."""
 
-    async def holds(self, *, now: float) -> dict[str, dict[Cause, float]]:
+    async def holds(self, *, now: float) -> Sequence[Held]:
         return await threaded(super().holds(now=now))
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:

@@ -134,9 +134,18 @@ def _make_queue() -> None:
         "holds",
         _key("channel", sa.Text),
         _key("cause", sa.Text),
+        _key("host", sa.Text),
         _column("until", sa.Double),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "lane_holds",
+        sa.Column("lane_hash", sa.BigInteger, primary_key=True, autoincrement=False),
+        _column("channel", sa.Text),
+        _column("until", sa.Double),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("lane_holds_until", "lane_holds", ["until"])
 
 
 def _make_registry() -> None:
@@ -181,7 +190,8 @@ def _make_registry() -> None:
 def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
-        *("rulesets", "contacts", "recipients", "holds", "once", "attempts", "deliveries"),
+        *("rulesets", "contacts", "recipients", "lane_holds", "holds", "once"),
+        *("attempts", "deliveries"),
         *("seen", "payloads", "notifications"),
     ):
         op.drop_table(table)

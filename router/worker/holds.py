@@ -1,0 +1,92 @@
+"""What the gates and the queue know of channels that are held, kept the same."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from router.queue.ports import Cause, Queue
+from router.telemetry import Metrics
+from router.worker.outbox import Outbox
+
+
+class Key(NamedTuple):
+    """What is held, and why; no host stands for the whole channel."""
+
+    channel: str
+    cause: Cause
+    host: str = ""
+
+
+class Holds:
+    """Holds found here are told to the queue, and those of the queue put into the gates.
+
+    The queue is shared: other workers, and operators, hold channels and let them go on.
+    """
+
+    def __init__(
+        self, queue: Queue, outbox: Outbox, metrics: Metrics, *, clock: Callable[[], float]
+    ) -> None:
+        self._queue = queue
+        self._outbox = outbox
+        self._metrics = metrics
+        self._clock = clock
+        self._untold: dict[Key, float] = {}
+        self._renewed: set[str] = set()
+        self._shown: set[tuple[str, Cause]] = set()
+
+    def note(self, channel: str, cause: Cause, until: float, host: str = "") -> None:
+        """Take up a hold that the queue does not know of yet."""
+        key = Key(channel, cause, host)
+        self._untold[key] = max(until, self._untold.get(key, until))
+
+    def forget(self, channel: str, cause: Cause) -> None:
+        """Note that the queue has heard of a hold by another way."""
+        self._untold.pop(Key(channel, cause), None)
+
+    def renew(self, channels: Iterable[str]) -> None:
+        """Let channels go on that their own trouble holds."""
+        self._renewed.update(channels)
+
+    async def tell(self) -> None:
+        """Tell the queue what it does not know."""
+        for channel in list(self._renewed):
+            for key in [key for key in self._untold if key.channel == channel]:
+                del self._untold[key]
+            await self._queue.resume(channel, causes=("suspended", "open"))
+            self._outbox.gate(channel).renew()
+            self._renewed.discard(channel)
+        for key, until in list(self._untold.items()):
+            if key.cause == "open":
+                await self._queue.pause(key.channel, cause=key.cause, until=until, host=key.host)
+                if self._untold.get(key) == until:
+                    del self._untold[key]
+
+    async def learn(self) -> list[str]:
+        """Hold what the queue holds; return the deliveries in memory that must not be sent now."""
+        now = self._clock()
+        self._untold = {key: until for key, until in self._untold.items() if until > now}
+        known = dict(self._untold)
+        for held in await self._queue.holds(now=now):
+            key = Key(held.channel, held.cause, held.host)
+            known[key] = max(held.until, known.get(key, held.until))
+        known |= self._untold  # noted while the queue was asked
+        causes: defaultdict[str, dict[Cause, float]] = defaultdict(dict)
+        hosts: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        for key, until in known.items():
+            if key.host:
+                hosts[key.channel][key.host] = until
+            else:
+                causes[key.channel][key.cause] = until
+        unsent: list[str] = []
+        for channel in {*causes, *hosts, *self._outbox.channels}:
+            gate = self._outbox.gate(channel)
+            gate.hold_only(causes[channel], hosts[channel])
+            if gate.held():
+                unsent += self._outbox.clear(channel)
+        self._show({(key.channel, key.cause) for key in known if not key.host})
+        return unsent
+
+    def _show(self, held: set[tuple[str, Cause]]) -> None:
+        for channel, cause in held ^ self._shown:
+            self._metrics.held(channel, cause, held=(channel, cause) in held)
+        self._shown = held
