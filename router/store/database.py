@@ -3,14 +3,27 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from router.store.errors import DatabaseUnusable, StoreUnavailable
+from router.store.file import DatabaseFile, prepare
 from router.store.line import AsyncLine, Line, ThreadLine
+from router.store.tables import seen
 from router.store.writer import Writer
 
 T = TypeVar("T")
@@ -20,17 +33,6 @@ HEAD = "0001"
 
 READERS = 4
 """How many queries may run at the same time."""
-
-BUSY = 5.0
-"""Seconds a statement waits for another process that writes."""
-
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    f"busy_timeout={BUSY * 1000:.0f}",
-    "temp_store=MEMORY",
-    "journal_size_limit=67108864",
-)
 
 
 class Database:
@@ -64,7 +66,10 @@ class Database:
         except BaseException:
             await readers.dispose()
             raise
-        return cls(readers, _open_line(parsed, readers), _open_glances(parsed))
+        file = DatabaseFile(Path(parsed.database or "")) if is_sqlite(parsed) else None
+        if file is not None:
+            file.guard(readers.sync_engine)
+        return cls(readers, _open_line(parsed, readers, file), _open_glances(parsed, file))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
@@ -91,8 +96,9 @@ class Database:
         return await self.writer.run(work)
 
     async def check(self) -> None:
-        """Return when the database answers; raises `StoreUnavailable` when it does not."""
+        """Return when it was read and written; raises `StoreUnavailable` when it cannot be."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")))
+        await self.write(_write_nothing)
 
     async def close(self) -> None:
         """Write what still waits, and close every connection."""
@@ -186,43 +192,40 @@ def _open_readers(url: URL) -> AsyncEngine:
     except ImportError as error:
         raise DatabaseUnusable(f"{url.drivername}: {error}; install its extra") from error
     if is_sqlite(url):
-        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "connect", prepare)
     return engine
 
 
-def _open_line(url: URL, readers: AsyncEngine) -> Line:
+def _open_line(url: URL, readers: AsyncEngine, file: DatabaseFile | None = None) -> Line:
     if not is_sqlite(url):
         return AsyncLine(readers.execution_options(isolation_level="READ COMMITTED"))
-    engine = _open_file(url)
+    engine = _open_file(url, file)
     event.listen(engine, "begin", _begin)
     return ThreadLine(engine)
 
 
-def _open_glances(url: URL) -> Line | None:
-    return ThreadLine(_open_file(url)) if is_sqlite(url) else None
+def _open_glances(url: URL, file: DatabaseFile | None) -> Line | None:
+    return ThreadLine(_open_file(url, file)) if is_sqlite(url) else None
 
 
-def _open_file(url: URL) -> Engine:
+def _open_file(url: URL, file: DatabaseFile | None) -> Engine:
     sync = url.set(drivername="sqlite+pysqlite")
     engine = create_engine(sync, pool_size=1, max_overflow=0, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "connect", prepare)
+    if file is not None:
+        file.guard(engine)
     return engine
-
-
-def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver has
-    connection.isolation_level = None  # the driver shall begin nothing by itself
-    cursor = connection.cursor()
-    try:
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()  # it is in no pool yet, so nobody else would
-        raise
-    cursor.close()
 
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _write_nothing(connection: Connection) -> None:
+    """Write to the disk and change nothing: a full one can still be read."""
+    row = {"key": "", "notification": "", "expires_at": 0.0}
+    connection.execute(insert(seen), row)
+    connection.execute(delete(seen).where(seen.c.key == ""))
 
 
 async def _stamp(engine: AsyncEngine, url: URL) -> str | None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 T = TypeVar("T")
@@ -50,8 +51,9 @@ class ThreadLine:
         try:
             with self._connection.begin():
                 return work(self._connection)
-        except BaseException:
-            if self._connection.invalidated:
+        except BaseException as error:
+            # What was opened while the disk could only be read stays so for good.
+            if self._connection.invalidated or isinstance(error, OperationalError):
                 self._drop()
             raise
 

@@ -56,6 +56,11 @@ class RouterProcess:
         except (urllib.error.URLError, OSError):
             return False
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)

@@ -1,8 +1,8 @@
 """How long a run is, and on which databases.
 
 `make chaos` sets `ROUTER_TEST_CHAOS=long`: hundreds of kills instead of three
-(`ROUTER_TEST_KILLS` says how many), and every test on both databases. As a part of all tests the
-suite is short, and of what takes the lease of a dead process to run out only SQLite is tried.
+(`ROUTER_TEST_KILLS` says how many), the tests marked `long`, and each of them on both databases.
+As a part of all tests the suite is short and on SQLite alone.
 """
 
 import os
@@ -17,6 +17,9 @@ LONG = os.environ.get("ROUTER_TEST_CHAOS") == "long"
 KILLS = int(os.environ.get("ROUTER_TEST_KILLS", "200" if LONG else "3"))
 DATABASES = ("sqlite", "postgres") if LONG else ("sqlite",)
 
+MISSING: list[str] = []
+"""What could not be tried as it should be, told at the end."""
+
 
 @pytest.fixture
 def dice(request: pytest.FixtureRequest) -> random.Random:
@@ -29,3 +32,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         url: str = request.getfixturevalue("postgres_url")
         return url
     return url_of(tmp_path / "router.db")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long ones to `make chaos`."""
+    left_out = [] if LONG else [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what stood in for what cannot be done here."""
+    for missing in MISSING:
+        terminalreporter.section(missing, sep="!")

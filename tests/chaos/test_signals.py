@@ -10,15 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
-from tests.chaos.conftest import KILLS, LONG
+from router.store.database import is_sqlite
+from tests.chaos.conftest import KILLS
+from tests.chaos.torn import tear
 from tests.chaos.trial import SLOTS, on_trial
 
 STAGES = ("/health/live", "/health/ready")
 """A kill comes a random moment after the router answers here: while it starts, or at work."""
 STOPPED_WITHIN = 17.0
 """Seconds: ten for requests and sends in flight, five for outcomes, and some to end."""
-PAUSES = (3.0, 35.0) if LONG else (3.0,)
+TORN = 0.5
+"""How many of the kills come in the middle of a commit."""
+PAUSES = (3.0, pytest.param(35.0, marks=pytest.mark.long))
 """Seconds for which a process stands still: a moment, and longer than its leases last."""
 
 
@@ -30,6 +35,8 @@ async def test_a_killed_router_loses_nothing_and_repeats_only_what_was_in_flight
             before, started_at = len(trial.load.accepted), time.monotonic()
             await asyncio.sleep(dice.uniform(0.2, 1.5))
             await trial.kill(started_at)
+            if is_sqlite(make_url(database_url)) and dice.random() < TORN:
+                tear(Path(str(make_url(database_url).database)), dice)
             await asyncio.to_thread(trial.process.start, dice.choice(STAGES))
             assert len(trial.load.accepted) > before, "no load: this kill shows nothing"
         await asyncio.sleep(1)

@@ -1,6 +1,7 @@
 """Opening, migrating and refusing databases."""
 
 import asyncio
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -189,3 +190,32 @@ asyncio.run(main())
 assert "alembic" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+async def test_a_file_that_is_elsewhere_is_neither_read_nor_written_until_it_is_back(
+    database: Database, database_file: Path
+) -> None:
+    await database.check()
+    elsewhere = database_file.with_name("elsewhere.db")
+    shutil.move(database_file, elsewhere)
+    for stand_in in (False, True):
+        if stand_in:
+            shutil.copy(elsewhere, database_file)
+        why = "is not the file that was opened" if stand_in else r"is gone \(No such file"
+        with pytest.raises(StoreUnavailable, match=why):
+            await database.read(lambda c: c.execute(text("SELECT 1")))
+        with pytest.raises(StoreUnavailable, match=why):
+            await database.write(lambda _: None)
+        made = [path.name for path in database_file.parent.glob("router.db")]
+        assert bool(made) == stand_in, "it made a new one"
+    shutil.move(elsewhere, database_file)
+    await database.check()
+
+
+async def test_a_database_that_can_only_be_read_is_not_in_order(database: Database) -> None:
+    await database.write(lambda c: c.exec_driver_sql("PRAGMA query_only=ON").close())
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        await database.check()
+    await database.check()
+    (left,) = (await database.read(lambda c: c.execute(text("SELECT count(*) FROM seen")))).one()
+    assert left == 0

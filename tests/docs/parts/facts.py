@@ -14,7 +14,7 @@ from router.core.ruleset import Defaults
 from router.planner import planner
 from router.queue import entries, ports
 from router.registry import load_plugins
-from router.store import database
+from router.store import file
 from router.web import problems, webhook
 from router.worker import attempt, gate, outbox, worker
 from tests.docs.parts.table import code, table
@@ -35,7 +35,7 @@ def span(seconds: float) -> str:
 
 
 def _pragma(name: str) -> str:
-    (found,) = [each for each in database._PRAGMAS if each.startswith(f"{name}=")]
+    (found,) = [each for each in file._PRAGMAS if each.startswith(f"{name}=")]
     return code(found)
 
 
@@ -91,7 +91,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("payloads that may wait to be written; beyond them 503", f"{entries.WAITING:,}"),
         ("`Retry-After` of a 503", span(float(problems.RETRY_AFTER))),
         ("the largest body; beyond it 413", f"{webhook.MOST // 1024 // 1024} MiB"),
-        ("how long the writer waits for another process's lock", span(database.BUSY)),
+        ("how long the writer waits for another process's lock", span(file.BUSY)),
     ),
     "repeats": _numbers(
         ("the same payload again is a duplicate for", span(intake.WINDOW)),
