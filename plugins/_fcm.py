@@ -6,6 +6,7 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -29,6 +30,9 @@ LEEWAY = 60.0
 """Seconds before its end at which an access token is replaced."""
 
 BAD_TOKEN = "INVALID_ARGUMENT of the token"  # noqa: S105 - a name
+
+_CODE = re.compile(r"[A-Z][A-Z_]{2,40}")
+_OAUTH_CODE = re.compile(r"[a-z][a-z_]{2,40}")
 
 ANSWERS: Mapping[int | str, Reading] = {
     "UNREGISTERED": "gone",
@@ -178,7 +182,13 @@ def read_code(hop: Hop) -> str:
     code = next((c for c in codes if isinstance(c, str)), hop.field("error", "status"))
     if code == "INVALID_ARGUMENT" and "registration token" in str(hop.field("error", "message")):
         return BAD_TOKEN
-    return code if isinstance(code, str) else ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def read_refusal(hop: Hop) -> str:
+    """Return why no access token was given: OAuth's word for it, else the status."""
+    code = hop.field("error")
+    return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(hop.status)
 
 
 def is_send(request: Request) -> bool:

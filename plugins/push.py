@@ -42,6 +42,7 @@ from router.plugins._fcm import (
     is_send,
     make_placeholder,
     read_code,
+    read_refusal,
 )
 from router.plugins._fcm_message import ROOM
 
@@ -114,8 +115,8 @@ class Push(AppriseChannel[PushSettings]):
             return Delivered(status=hop.status)
         asked = judge([hop], answers={}, now=now)
         after = asked.after if isinstance(asked, Retry) else None
-        why = hop.field("error") or hop.status
-        return Suspend(reason=f"no access token: {why}", after=after, status=hop.status)
+        reason = f"no access token: {read_refusal(hop)}"
+        return Suspend(reason=reason, after=after, status=hop.status)
 
     def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for the device's provider, holding the message."""

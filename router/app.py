@@ -5,18 +5,20 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import structlog
+from msgspec.structs import replace
 
 from router.bridge import Response
-from router.bridge.redaction import reveal
 from router.bridge.sandbox import Exchange, SandboxTransport
 from router.bridge.transport import AiohttpTransport
-from router.channel import Channel, Request, Transport
+from router.channel import Channel, Request, Secret, Transport
 from router.core.ruleset import ChannelSpec, Defaults
 from router.intake import Intake
 from router.planner import Planner
 from router.queue.engine import SqlJournal, SqlQueue
+from router.redaction import Veil, reveal
 from router.registry import Registry, load_plugins
 from router.rulebook import Rulebook
 from router.settings import Environment, check_exposure
@@ -28,7 +30,7 @@ from router.store.recipients import Recipients
 from router.store.retention import Retention
 from router.store.rulesets import Rulesets
 from router.store.world import World
-from router.telemetry import Metrics, configure_logging
+from router.telemetry import Metrics, configure_logging, report_strays
 from router.web.server import ListenError, Server, listen
 from router.web.site import Site, build_site
 from router.worker import Worker
@@ -56,20 +58,27 @@ class Refused(Exception):  # noqa: N818 - it says what the router did
 class Outlet:
     """Opens channels with a way out: the live transport they share, or a sandbox each."""
 
-    def __init__(self, *, live: Transport | None, record: Record | None = None) -> None:
-        """Send through `live`; without it let sandboxes answer, and `record` what they hear."""
+    def __init__(
+        self, *, live: Transport | None, record: Record | None = None, veil: Veil | None = None
+    ) -> None:
+        """Send through `live`; without it let sandboxes answer, and `record` what they hear.
+
+        `veil` learns the secrets of every channel before it is opened.
+        """
         self._live = live
+        self._veil = Veil() if veil is None else veil
         self._record: Record = record or (lambda _: None)
 
     def open(self, registry: Registry, spec: ChannelSpec) -> Channel[Any]:
         """Return the channel of a rules file, opened."""
+        secrets = reveal(spec.settings)
+        self._veil.hide(secrets)
         if self._live is not None:
             return registry.open_channel(spec, self._live)
 
         def answer(request: Request) -> Response:
             return channel.sandbox(request)
 
-        secrets = reveal(spec.settings)
         sandbox = SandboxTransport(answer, self._record, channel=spec.name, secrets=secrets)
         channel = registry.open_channel(spec, sandbox)
         return channel
@@ -182,10 +191,13 @@ async def serve(
     answers, and `started` runs beside the server once everything is up. Raises `Refused` when
     the router cannot or must not start.
     """
-    configure_logging(environment.log_level, environment.log_format)
+    veil = Veil()
+    veil.hide(_secrets(environment))
+    configure_logging(environment.log_level, environment.log_format, veil=veil)
     if problems := check_exposure(environment):
         raise Refused(*problems)
     async with AsyncExitStack() as stack:
+        stack.enter_context(report_strays(asyncio.get_running_loop()))
         try:
             listener = stack.enter_context(listen(environment.host, environment.port))
             database = await Database.open(environment.database.reveal(), migrate=True)
@@ -195,7 +207,7 @@ async def serve(
         if transport is None and not environment.sandbox:
             transport = live = AiohttpTransport()
             stack.push_async_callback(live.aclose)
-        router = Router(environment, database, Outlet(live=transport, record=record))
+        router = Router(environment, database, Outlet(live=transport, record=record, veil=veil))
         stack.push_async_callback(router.aclose)
         server = Server(router.site, grace=GRACE)
         stack.enter_context(_signals(stop=server.stop, reload=router.rulebook.reload))
@@ -211,6 +223,19 @@ async def serve(
             raise
         finally:
             await serving
+
+
+def _secrets(environment: Environment) -> Iterator[str]:
+    """Yield what the environment holds of secrets; a database's URL is none but its password."""
+    try:
+        password = urlsplit(environment.database.reveal()).password or ""
+    except ValueError:
+        password = environment.database.reveal()
+    yield from (password, unquote(password))
+    yield from reveal(replace(environment, database=Secret("")))
+    for webhook in (environment.webhook_password, environment.webhook_password_previous):
+        if webhook is not None:
+            yield f"{environment.webhook_user}:{webhook.reveal()}"  # as Basic Auth encodes them
 
 
 @contextmanager

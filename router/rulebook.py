@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from router.channel import Channel
 from router.core.errors import Problem
-from router.core.loading import Loaded, load
+from router.core.loading import Loaded, hash_text, load
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
+from router.redaction import lets_in
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets, StoredRules
 from router.telemetry import Metrics
@@ -136,6 +137,9 @@ class Rulebook:
         if last is None:
             _log.error("no rules in force: payloads are accepted and held")
             return
+        if last.version != hash_text(last.text):
+            _log.error("the last good rules are kept without their secrets, so they cannot serve")
+            return
         name = f"{self._path} (last good)"
         loaded = await asyncio.to_thread(
             _load, last.text, name, self._plugins, sandbox=self._sandbox
@@ -160,11 +164,19 @@ class Rulebook:
             self.current = ruleset is not None and self._put_in_force(ruleset)
             self._metrics.reloaded(ok=self.current)
             if self.current and ruleset is not None:
-                await self._keep(ruleset.version, read.text)
+                await self._keep(ruleset.version, read)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
             return self.problems
 
-    async def _keep(self, version: str, text: str) -> None:
+    async def _keep(self, version: str, read: RulesText) -> None:
+        """Keep a good text for a restart with a bad file; one with secrets only less those."""
+        text = read.text
+        if any(map(lets_in, read.loaded.secrets)):
+            text = read.loaded.text
+            _log.warning(
+                "the rules hold secrets, so a restart cannot fall back to them: "
+                "write ${env:NAME} or ${file:PATH} in their place"
+            )
         rules = StoredRules(
             version=version, text=text, file=str(self._path), loaded_at=self._clock()
         )

@@ -1,16 +1,22 @@
 """Log lines show no secrets, and the metrics are those that the documentation names."""
 
+import asyncio
+import gc
 import io
 import json
 import logging
+import threading
+import warnings
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.channel import Secret
-from router.telemetry import LogFormat, Metrics, configure_logging, name_fault
+from router.redaction import Veil
+from router.telemetry import LogFormat, Metrics, configure_logging, name_fault, report_strays
 
 NAMES = {
     "router_notifications": {"feed", "kind", "result"},
@@ -30,11 +36,11 @@ NAMES = {
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    root, ours = logging.getLogger(), logging.getLogger("router")
+    handlers, level, our_level = root.handlers, root.level, ours.level
     yield io.StringIO()
     structlog.reset_defaults()
-    root.handlers, root.level = handlers, level
+    root.handlers, root.level, ours.level = handlers, level, our_level
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -85,7 +91,7 @@ def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
         log.exception("raised")
 
     text = stream.getvalue()
-    assert text.count("…@example.org") == 4
+    assert text.count("…@example.org") == 2
     assert "hunter2" not in text
     assert "2222" not in text
     assert "ValueError" in text
@@ -105,7 +111,9 @@ def test_a_fault_is_named_by_type_and_place() -> None:
 def test_words_that_only_resemble_secrets_are_shown(stream: io.StringIO) -> None:
     configure_logging("info", "json", stream)
 
-    structlog.get_logger("x").info("read", key="conversation", author="Ann", bypass=3, passed=True)
+    structlog.get_logger("router.x").info(
+        "read", key="conversation", author="Ann", bypass=3, passed=True
+    )
 
     (line,) = _lines(stream)
     assert (line["key"], line["author"], line["bypass"], line["passed"]) == (
@@ -124,6 +132,80 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
     structlog.get_logger("x").warning("news")
 
     assert [line["event"] for line in _lines(stream)] == ["news"]
+
+
+def test_libraries_are_heard_from_warnings_on_whatever_the_level(stream: io.StringIO) -> None:
+    configure_logging("debug", "json", stream)
+
+    logging.getLogger("aiosqlite").debug("executing INSERT with a token")
+    logging.getLogger("aiosqlite").warning("news")
+    structlog.get_logger("router.x").debug("details")
+
+    assert [line["event"] for line in _lines(stream)] == ["news", "details"]
+
+
+def test_an_exception_is_told_by_types_and_places_alone(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+
+    try:
+        try:
+            int("hunter2")
+        except ValueError as fault:
+            raise RuntimeError("hunter3") from fault
+    except RuntimeError:
+        structlog.get_logger("router.x").exception("raised")
+        logging.getLogger("library").exception("raised")
+
+    for line in _lines(stream):
+        told = str(line["exception"])
+        assert told.startswith("RuntimeError\n  ")
+        assert "\nafter ValueError\n  " in told
+        assert "test_telemetry.py:" in told
+    assert "hunter" not in stream.getvalue()
+
+
+async def test_what_nobody_waits_for_is_a_line_like_any_other(stream: io.StringIO) -> None:
+    configure_logging("info", "json", stream)
+
+    async def fail() -> None:
+        raise ValueError("hunter2")
+
+    with report_strays(asyncio.get_running_loop()):
+        task = asyncio.create_task(fail())
+        await asyncio.wait([task])
+        del task
+        gc.collect()
+        asyncio.get_running_loop().call_soon(int, "hunter2")
+        thread = threading.Thread(target=int, args=("hunter2",), name="aside")
+        thread.start()
+        thread.join()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("take care", stacklevel=1)
+        await asyncio.sleep(0)
+
+    lines = _lines(stream)
+    assert "hunter2" not in stream.getvalue()
+    assert {str(line.get("words") or line.get("thread") or "") for line in lines} == {
+        "Task exception was never retrieved",
+        "Exception in callback int",
+        "aside",
+        "",
+    }
+    assert "take care" in str(lines)
+
+
+def test_what_the_veil_knows_is_masked_wherever_it_turns_up(stream: io.StringIO) -> None:
+    veil = Veil()
+    configure_logging("info", "json", stream, veil=veil)
+    veil.hide(["correct horse/battery"])
+
+    words = f"correct horse/battery {quote('correct horse/battery')} of ann"
+    structlog.get_logger("router.x").warning(words, deep=[{"x": words}])
+
+    (line,) = _lines(stream)
+    assert line["event"] == "… … of ann"
+    assert line["deep"] == [{"x": "… … of ann"}]
 
 
 def test_the_metrics_are_those_documented_and_no_others() -> None:

@@ -15,11 +15,11 @@ from router.bridge.hop import Hop
 from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, make, parse
 from router.bridge.passage import Passage
-from router.bridge.redaction import Redactor, reveal
 from router.bridge.verdict import Answers, judge, read_enhanced_code
 from router.channel import Channel, Request, Secret, Settings, Transport
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.redaction import Redactor, reveal
 
 S = TypeVar("S", bound=Settings)
 
@@ -185,20 +185,15 @@ class AppriseChannel(Channel[S], Generic[S]):
         return Retry(reason=reason) if outcome is None else Unknown(reason=reason)
 
     def _redact(self, outcome: Outcome, address: str) -> Outcome:
-        """Return the outcome with neither a secret nor the address in its words."""
-        if isinstance(outcome, Delivered):
-            return msgspec.structs.replace(outcome, handle=outcome.handle[:REASON])
-        words = self._redactor.text(outcome.reason)
-        if len(address) >= _TELLING:
-            words = words.replace(address, "…")
-        return msgspec.structs.replace(outcome, reason=words[:REASON])
+        """Return the outcome with neither a secret nor the address in its words, and not long."""
+        told = self._redactor.outcome(outcome, address)
+        if isinstance(told, Delivered):
+            return msgspec.structs.replace(told, handle=told.handle[:REASON])
+        return msgspec.structs.replace(told, reason=told.reason[:REASON])
 
 
 _MARKUP = 20
 """Characters that Apprise puts around a title it folds into HTML or Markdown."""
-
-_TELLING = 4
-"""Characters below which an address is too common a text to be masked."""
 
 
 def _taken(hop: Hop) -> bool:

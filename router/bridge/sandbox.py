@@ -8,9 +8,9 @@ from typing import TypeVar
 import structlog
 from msgspec import Struct
 
-from router.bridge.redaction import Redactor
 from router.bridge.trip import TIMED_OUT
 from router.channel import Request, Response, TransportError
+from router.redaction import Redactor
 
 _R = TypeVar("_R", Response, None)
 

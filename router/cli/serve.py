@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import msgspec
+import structlog
 import uvloop
 
 from router.app import Refused, Running, serve
@@ -16,6 +17,8 @@ from router.cli.feed import feed
 from router.cli.offline import fail, load_environment
 from router.cli.online import address, webhook
 from router.settings import Environment
+
+_log = structlog.get_logger("router.cli")
 
 
 @click.command(name="serve")
@@ -44,6 +47,9 @@ def command(
             went_well = uvloop.run(_serve(environment, feeding=feeding, exiting=exiting))
         except Refused as error:
             fail(*error.problems)
+        except Exception as error:  # noqa: BLE001 - its words may hold anything, so a log line tells it
+            _log.critical("the router ended by a fault", exc_info=error)
+            sys.exit(1)
     sys.exit(0 if went_well else 1)
 
 

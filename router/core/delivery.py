@@ -1,5 +1,6 @@
 """A message to one contact over one channel, and each try to send it."""
 
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -97,12 +98,13 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 _SHORT = 6
+_MAILBOX = re.compile(r"[^@:/\s]*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 """Characters of an address of which four would give it away."""
 
 
 def mask(address: str) -> str:
     """Return an address a person can recognise but nobody can use: first two, last two."""
-    if "@" in address:
+    if _MAILBOX.fullmatch(address):
         name, _, domain = address.partition("@")
         return f"{name[:1]}…@{domain}"
     return f"{address[:2]}…{address[-2:]}" if len(address) > _SHORT else "…" * bool(address)

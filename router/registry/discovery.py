@@ -12,11 +12,14 @@ from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 
 from msgspec import Struct
+from pluggy import PluginValidationError
 
 import router.plugins
 
 GROUP = "router.plugins"
 """The entry-point group of other distributions."""
+
+_ABOUT_CODE = (ArithmeticError, AttributeError, ImportError, NameError, PluginValidationError)
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
@@ -34,14 +37,18 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return f"{self.name} ({self.source})"
 
     def explain(self, error: BaseException) -> str:
-        """Return what went wrong, and the last line outside of the machinery where it did."""
+        """Return what went wrong, and the last line outside of the machinery where it did.
+
+        Only an error about code is quoted: the words of others may hold what the plugin read.
+        """
         frames = [f for f in traceback.extract_tb(error.__traceback__) if _tells(f.filename)]
         place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
         if isinstance(error, SyntaxError) and error.filename:
             return f"{error.filename}:{error.lineno}: {error.msg}"
-        ours = type(error) in {LookupError, TypeError}
-        kind = "" if ours else f"{type(error).__name__}: "
-        return f"{place}{kind}{error}"
+        if type(error) in {LookupError, TypeError}:  # ours
+            return f"{place}{error}"
+        name = type(error).__name__
+        return f"{place}{name}: {error}" if isinstance(error, _ABOUT_CODE) else f"{place}{name}"
 
 
 def _tells(filename: str) -> bool:

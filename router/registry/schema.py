@@ -7,11 +7,12 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import msgspec
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, fields, replace
 
 from router.channel import Channel, Secret
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.payload import Json
+from router.redaction import Redactor
 
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"(?P<field>\w+): (?P<message>.+)", re.DOTALL)
@@ -44,7 +45,13 @@ class PluginSchema:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""
         faults = tuple(_check(self.channel.Settings, settings, ()))
         if faults:
-            raise SettingsError(faults)
+            hidden = Redactor(_find_secrets(self.channel.Settings, settings))
+            raise SettingsError(
+                [
+                    replace(f, message=hidden.text(f.message), hint=hidden.text(f.hint))
+                    for f in faults
+                ]
+            )
         return _convert(settings, self.channel.Settings)
 
     def needs_contact(self, settings: object) -> bool:
@@ -79,6 +86,30 @@ def _read(kind: type, value: object) -> object:
     if not isinstance(value, str):
         raise TypeError("expected a text; put it in quotes")
     return Secret(value)
+
+
+def _find_secrets(kind: type[msgspec.Struct], raw: Mapping[str, object]) -> Iterator[str]:
+    """Yield the texts given for secrets: a plugin's own complaint may quote them."""
+    for field in fields(kind):
+        value = raw.get(field.encode_name)
+        nested = _find_struct(field.type)
+        if nested is not None and isinstance(value, Mapping):
+            yield from _find_secrets(nested, value)
+        elif _is_secret(field.type):
+            yield from _texts(value)
+
+
+def _is_secret(kind: Kind) -> bool:
+    return any(part is Secret or any(map(_is_secret, get_args(part))) for part in _parts(kind))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for item in value.values() for text in _texts(item))
+    elif isinstance(value, list):
+        yield from (text for item in value for text in _texts(item))
 
 
 def _convert(value: object, kind: Kind) -> object:

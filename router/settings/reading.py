@@ -52,7 +52,8 @@ def _text(variable: Variable, given: Mapping[str, str]) -> str:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise TextRefused(f"its file {path} cannot be read: {error.strerror}") from None
+        shown = path if "/" in path else "…"  # it may be the secret itself
+        raise TextRefused(f"its file {shown} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise TextRefused(f"its file {path} is no UTF-8 text") from None
     if not text.strip():

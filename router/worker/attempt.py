@@ -11,6 +11,7 @@ import structlog
 from router.channel import Channel
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.redaction import Redactor
 from router.telemetry import name_fault
 
 MARGIN = 1.0
@@ -21,17 +22,22 @@ LONGEST_WAIT = 86400.0
 _log = structlog.get_logger("router.worker")
 
 
-async def attempt(channel: Channel[Any], message: Callable[[], Message]) -> Outcome:
-    """Return what one try came to.
+async def attempt(
+    channel: Channel[Any], message: Callable[[], Message], redactor: Redactor
+) -> Outcome:
+    """Return what one try came to, with neither a secret nor the address in its words.
 
     What the channel raises is a `Retry` that names the type alone, because the text may hold
-    secrets; no answer in time is `Unknown`. Only a cancellation of this task gets through.
+    anything; no answer in time is `Unknown`. Only a cancellation of this task gets through.
     """
+    address = ""
     limit = channel.settings.timeout + MARGIN
     deadline = asyncio.timeout(limit)
     try:
         async with deadline:
-            outcome = await channel.send(message())
+            made = message()
+            address = made.address
+            outcome = await channel.send(made)
     except asyncio.CancelledError as fault:
         if _is_cancelled():
             raise
@@ -44,7 +50,13 @@ async def attempt(channel: Channel[Any], message: Callable[[], Message]) -> Outc
         return _raised(fault)
     if not isinstance(outcome, Delivered | Retry | Rejected | Unknown | Suspend):
         return Retry(reason=f"answered {type(outcome).__name__}, which is no outcome")  # type: ignore[unreachable]  # a plugin may not be typed
-    return _storable(outcome)
+    return _storable(redactor.outcome(_worded(outcome), address))
+
+
+def _worded(outcome: Outcome) -> Outcome:
+    """Return the outcome with words that are texts; a plugin may not be typed."""
+    name = "handle" if isinstance(outcome, Delivered) else "reason"
+    return msgspec.structs.replace(outcome, **{name: str(getattr(outcome, name))})
 
 
 def _is_cancelled() -> bool:
@@ -73,5 +85,5 @@ def _storable(outcome: Outcome) -> Outcome:
     return msgspec.structs.replace(outcome, **changes)
 
 
-def _text(value: object) -> str:
-    return str(value)[:LONGEST_TEXT].replace("\0", "\ufffd")
+def _text(words: str) -> str:
+    return words[:LONGEST_TEXT].replace("\0", "\ufffd")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -12,6 +13,7 @@ from router.core.message import Message
 from router.core.outcome import Delivered, Outcome
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
+from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
 from router.worker.attempt import attempt
 from router.worker.gate import Gate
@@ -71,6 +73,7 @@ class Outbox:
         self._gates: dict[str, Gate] = {}
         self._sends: set[asyncio.Task[None]] = set()
         self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._redactors: WeakKeyDictionary[Channel[Any], Redactor] = WeakKeyDictionary()
         self._closed = False
 
     @property
@@ -187,7 +190,7 @@ class Outbox:
         )
         try:
             started_at = self._clock()
-            outcome = await attempt(channel, lambda: _message(handout))
+            outcome = await attempt(channel, lambda: _message(handout), self._redactor(channel))
             self._follow(handout, channel, outcome, started_at)
             self._heed(handout.delivery.channel, gate, host, outcome, started_at)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
@@ -198,6 +201,13 @@ class Outbox:
             self._lanes.free(handout)
         self.send(delivery.channel)
         self._owner.free(delivery.channel)
+
+    def _redactor(self, channel: Channel[Any]) -> Redactor:
+        """Return what masks a channel's secrets; made once for as long as the channel lives."""
+        redactor = self._redactors.get(channel)
+        if redactor is None:
+            redactor = self._redactors[channel] = Redactor(reveal(channel.settings))
+        return redactor
 
     def _follow(
         self, handout: Handout, channel: Channel[Any], outcome: Outcome, started_at: float

@@ -150,3 +150,11 @@ def test_what_looks_like_a_reference_must_be_one(reference: str) -> None:
     assert problem.message == f'"{reference}" is no reference'
     assert problem.hint == "write ${env:NAME} or ${file:PATH}"
     assert (problem.line, problem.column, problem.length) == (5, 11, len(reference))
+
+
+def test_what_a_free_mapping_holds_is_no_secret_unless_it_says_so() -> None:
+    free: Json = {"additionalProperties": {"type": "string"}}
+    text = TEXT.replace("url: ${env:URL}", "headers: {x: 007}")
+    loaded = load_with(Fussy(definition={"properties": {"headers": free}}), text)
+    assert "headers: {x: 007}" in loaded.text
+    assert "deep: [·, {key: ·}]" in loaded.text

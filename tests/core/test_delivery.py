@@ -66,6 +66,9 @@ def test_an_attempt_is_one_numbered_try() -> None:
         ("ann@example.com", "a…@example.com"),
         ("@example.com", "…@example.com"),
         ("token-of-a-device", "to…ce"),
+        ("slack://bot@T0000000A/B0000000A", "sl…0A"),
+        ("https://ann:pass@word@example.com", "ht…om"),
+        ('{"endpoint": "https://push.example/@a", "keys": {"auth": "b"}}', '{"…}}'),
     ],
 )
 def test_a_masked_address_can_be_recognised_but_not_used(address: str, shown: str) -> None:

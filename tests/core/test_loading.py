@@ -196,6 +196,23 @@ def test_pictures_hide_secrets_written_out_in_the_file() -> None:
     assert "port: 587, verify: true}" in loaded.text
 
 
+@pytest.mark.parametrize(
+    "channel",
+    [
+        "{plugin: smms, url: hunter2, more: [hunter2, {deep: hunter2}]}",
+        "{plugin: sms, url: hunter2, tokn: hunter2}",
+        "{plugin: sms, url: 'https://ann:hunter2@example.com', tokn: ",
+        "{plugin: sms, 'api_key': hunter2, token: @hunter2}",
+        "\n    secret: hunter2\n   url: @hunter2",
+    ],
+)
+def test_pictures_hide_what_may_be_secret_in_a_file_that_is_broken(channel: str) -> None:
+    loaded = load_text(f"version: 1\nchannels:\n  text: {channel}\nrules: []\n")
+    assert loaded.ruleset is None
+    assert "hunter2" not in loaded.text
+    assert "version: 1" in loaded.text
+
+
 @given(st.sampled_from(GOOD), st.data())
 def test_a_good_file_with_something_cut_out_is_loaded_or_refused(
     path: Path, data: st.DataObject

@@ -1,7 +1,7 @@
 """From the text of `rules.yaml` to a ruleset, or to everything that is wrong with it."""
 
-from router.core.loading.file import Loaded, load
+from router.core.loading.file import Loaded, hash_text, load
 from router.core.loading.picture import picture
 from router.core.loading.references import Resolver
 
-__all__ = ["Loaded", "Resolver", "load", "picture"]
+__all__ = ["Loaded", "Resolver", "hash_text", "load", "picture"]

@@ -38,6 +38,7 @@ def _read_channel(
         return None
     schema = _find_plugin(entry.key, node, plugins, report)
     if schema is None:
+        report.secrets += _find_scalars(node)  # for want of a schema, any of them may be one
         return None
     before = len(report.problems)
     settings = _Settings(schema, references).read(node)
@@ -89,6 +90,19 @@ def _report_fault(fault: SettingsFault, entry: Entry, report: Report) -> None:
     report.error(key if at_key else node, fault.message, fault.hint)
 
 
+def _find_scalars(node: Node) -> Iterator[ScalarNode]:
+    """Yield the values in a channel, its plugin's name left out."""
+    match node:
+        case ScalarNode():
+            yield node
+        case MappingNode(entries=entries):
+            for key, entry in entries.items():
+                yield from () if key == "plugin" else _find_scalars(entry.value)
+        case _:
+            for item in node.items:
+                yield from _find_scalars(item)
+
+
 class _Settings:
     """Turns the settings of one channel into plain values, with references replaced."""
 
@@ -131,6 +145,8 @@ class _Settings:
         if has_reference(node.text):
             return self._references.expand(node, self._schema.placeholder(".".join(path)))
         variants = list(self._variants(schema))
+        if not schema:
+            self._report.secrets.append(node)  # a misspelt key's value may be one
         if any(variant.get("writeOnly") is True for variant in variants):
             self._report.secrets.append(node)
             hint = "write ${env:NAME} or ${file:PATH}, and keep it out of the file"
@@ -143,6 +159,8 @@ class _Settings:
         for part in self._variants(schema):
             properties = part.get("properties")
             if isinstance(properties, dict) and isinstance(found := properties.get(key), dict):
+                return found
+            if isinstance(found := part.get("additionalProperties"), dict):
                 return found
         return {}
 

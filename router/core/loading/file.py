@@ -11,7 +11,7 @@ from router.core.errors import Problem, suggest
 from router.core.lint import lint
 from router.core.loading.channels import read_channels
 from router.core.loading.enrichments import name_variables, read_enrichments
-from router.core.loading.picture import hide
+from router.core.loading.picture import blur, hide
 from router.core.loading.references import References, Resolver
 from router.core.loading.report import Report
 from router.core.loading.rules import read_defaults, read_rules
@@ -27,12 +27,14 @@ _KEYS = ("version", "timezone", "channels", "lists", "enrich", "rules", "default
 class Loaded(Struct, frozen=True, kw_only=True):
     """What became of a file: its ruleset, None when a problem is an error, and its problems.
 
-    `text` is the file's, with the secrets written out in it hidden, for pictures of problems.
+    `text` is the file's, with the secrets written out in it hidden, for pictures of problems;
+    `secrets` are those of the ruleset.
     """
 
     ruleset: Ruleset | None
     problems: tuple[Problem, ...] = ()
     text: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 def load(  # noqa: PLR0913 - what the core may not fetch is given to it
@@ -56,7 +58,7 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
             message = "the file is empty" if root is None else "the file must be a mapping"
             hint = "start it with version: 1"
             report.problems.append(Problem(file=file, line=1, column=1, message=message, hint=hint))
-        return Loaded(ruleset=None, problems=_sorted(report.problems), text=text)
+        return Loaded(ruleset=None, problems=_sorted(report.problems), text=blur(text))
     flaws = list(report.problems)
     flawed = {(problem.line, problem.column) for problem in flaws}
     ruleset = _read(root, plugins, References(resolve, report, sandbox), zones, text)
@@ -66,7 +68,17 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
     hidden = hide(text, report.secrets)
     if any(problem.severity == "error" for problem in problems):
         return Loaded(ruleset=None, problems=problems, text=hidden)
-    return Loaded(ruleset=ruleset, problems=_sorted([*problems, *lint(ruleset)]), text=hidden)
+    return Loaded(
+        ruleset=ruleset,
+        problems=_sorted([*problems, *lint(ruleset)]),
+        text=hidden,
+        secrets=tuple(secret.text for secret in report.secrets),
+    )
+
+
+def hash_text(text: str) -> str:
+    """Return the version of the rules in a text."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _read(
@@ -86,7 +98,7 @@ def _read(
         variables=name_variables(root.entries["enrich"].value if "enrich" in section else None),
     )
     ruleset = Ruleset(
-        version=blake2b(text.encode(), digest_size=8).hexdigest(),
+        version=hash_text(text),
         timezone=_read_zone(section, report, zones),
         channels={name: spec for name, spec in scope.channels.items() if spec is not None},
         enrich=read_enrichments(section, scope),

@@ -1,5 +1,6 @@
 """A problem shown with its line, as `check` prints it."""
 
+import re
 from collections.abc import Iterable
 from unicodedata import east_asian_width
 
@@ -8,6 +9,12 @@ from router.core.errors import Problem
 from router.core.node import ScalarNode
 
 _WIDTH = 160
+_SECRET = re.compile(
+    r"((?:[\w-]*(?:secret|token|passw|key|basic|account|url)[\w-]*['\"]?\s*:\s*|://))"
+    r"([^\s,}\]#][^\n,}\]]*)",
+    re.IGNORECASE,
+)
+"""What stands after a telling key or in a URL, for want of a schema to go by."""
 
 
 def picture(problem: Problem, text: str) -> str:
@@ -36,6 +43,11 @@ def hide(text: str, secrets: Iterable[ScalarNode]) -> str:
         for number in range(first + 1, min(first + secret.lines, len(lines))):
             lines[number] = "·" * len(lines[number])
     return "\n".join(lines)
+
+
+def blur(text: str) -> str:
+    """Return a text that is no YAML with what looks like a secret hidden."""
+    return _SECRET.sub(lambda found: found[1] + "·" * len(found[2]), text)
 
 
 def _columns(text: str) -> int:

@@ -1,135 +1,19 @@
-"""What is seen from outside: log lines and metrics."""
+"""The router's metrics, as Prometheus reads them."""
 
-import logging
-import re
-import sys
-from collections.abc import Iterable, Mapping, MutableMapping
-from traceback import extract_tb
-from typing import Any, Final, Generic, Literal, TextIO, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final, Generic, TypeVar
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client import disable_created_metrics as without_creation_times
 from prometheus_client.metrics import MetricWrapperBase
 
-from router.channel import Secret
-
-LogFormat = Literal["json", "text"]
-MASK: Final = "…"
 OTHER: Final = "other"
 """The label value that all values beyond the cap share."""
-
-_SECRET_KEY: Final = re.compile(
-    r"(?:^|[_-])(?:password|passwd|pass|secrets?|tokens?|authorization|credentials?|cookies?"
-    r"|signature|api_?keys?|private_?key|ws_?channel)(?:$|[_-])",
-    re.IGNORECASE,
-)
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
-_DEEPEST: Final = 8
-
-_TALKATIVE: Final = ("alembic", "uvicorn")
-"""Libraries whose progress nobody needs to read; their warnings are."""
 
 _INSTANT: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.02, 0.1)
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5)
 _SLOW: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-
-
-def configure_logging(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
-    """Send every log line, the standard library's too, to `stream` (stderr), secrets masked.
-
-    `level` is a name of `logging`, in any case. Lines carry what is bound in structlog's
-    context: `notification`, `delivery` and `channel` while a delivery is being sent.
-    """
-    stream = sys.stderr if stream is None else stream
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-        redact,
-    ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    )
-    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_colours, *shared],
-            processors=[remove_meta, renderer],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level.upper())
-    for library in _TALKATIVE:
-        logging.getLogger(library).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
-
-
-def _drop_colours(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Return the event without uvicorn's second copy of the text, made for terminals."""
-    event.pop("color_message", None)
-    return event
-
-
-def redact(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Return the log event with `Secret` objects, secret-looking keys and credentials masked."""
-    for key, value in event.items():
-        if not key.startswith("_"):
-            event[key] = _masked(key, value, 0)
-    return event
-
-
-def _masked(key: str, value: object, depth: int) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Secret) or depth > _DEEPEST or _SECRET_KEY.search(_CAMEL.sub("_", key)):
-        return MASK
-    match value:
-        case int() | float():
-            return value
-        case Mapping():
-            return {str(k): _masked(str(k), v, depth + 1) for k, v in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_masked("", item, depth + 1) for item in value]
-        case _:
-            return mask_credentials(str(value))
-
-
-def mask_credentials(text: str) -> str:
-    """Return the text without the `user:password@` of URLs and the value of auth schemes."""
-    if "://" in text:
-        text = _USERINFO.sub(MASK, text)
-    return _BEARER.sub(rf"\1 {MASK}", text)
-
-
-def name_fault(fault: BaseException) -> dict[str, str]:
-    """Return an exception as a log line shows it: type and place, not the text and its secrets."""
-    frames = extract_tb(fault.__traceback__)
-    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return {"fault": type(fault).__name__, "place": place}
-
 
 M = TypeVar("M", bound=MetricWrapperBase)
 

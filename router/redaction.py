@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from router.channel import Request, Secret
+from router.core.outcome import Delivered, Outcome
 
 MASK = "…"
 
@@ -20,6 +22,7 @@ _HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
 _PARAMETERS = re.compile(
     r"(?i)((?:^|[?&;])(?:[\w-]*(?:assertion|auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
 )
+_TELLING = re.compile(r"(?:auth|endpoint|key|p256dh|password|secret|token)$", re.IGNORECASE)
 _ORIGIN = re.compile(r"[\w+.-]+://[^/?#]*")
 _USER = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
@@ -58,6 +61,16 @@ class Redactor:
         """Return a text with the secrets masked."""
         return text if self._known is None else self._known.sub(MASK, text)
 
+    def outcome(self, outcome: Outcome, address: str) -> Outcome:
+        """Return an outcome with neither a secret nor the address in its words.
+
+        Providers quote in their answers what they were sent.
+        """
+        if isinstance(outcome, Delivered):
+            return replace(outcome, handle=self.text(outcome.handle)) if outcome.handle else outcome
+        words = self.text(outcome.reason)
+        return replace(outcome, reason=Redactor((address,)).text(words)) if words else outcome
+
     def url(self, url: str) -> str:
         """Return a URL with secrets, user and telling parameters masked; the host stays."""
         found = _ORIGIN.match(url)
@@ -87,9 +100,17 @@ class Redactor:
         return self.text(text).encode(errors="surrogateescape")
 
 
+def lets_in(secret: str) -> bool:
+    """Return whether a secret lets someone in by itself: a URL may be an address like any other."""
+    return "://" not in secret or any(part != secret for part in _split(secret))
+
+
 def _split(secret: str) -> Iterator[str]:
     """Yield a secret and, of a URL, each part that lets someone in."""
     yield secret
+    if secret.startswith("{"):
+        yield from (part for part in _leaves(secret) if len(part) >= SHORTEST_PART)
+        return
     if "://" not in secret:
         if ":" in secret:
             yield from (
@@ -106,6 +127,18 @@ def _split(secret: str) -> Iterator[str]:
     for part in map(unquote, [*named, *loose]):
         if len(part) >= SHORTEST_PART and "{" not in part and not _is_plain(part):
             yield part
+
+
+def _leaves(secret: str) -> Iterator[str]:
+    """Yield the texts in a JSON object that let someone in: a key, a subscription's endpoint."""
+    try:
+        whole = msgspec.json.decode(secret, type=dict[str, object])
+    except (msgspec.DecodeError, ValueError):
+        return
+    parts = [whole, *(part for part in whole.values() if isinstance(part, dict))]
+    for key, value in (item for part in parts for item in part.items()):
+        if isinstance(value, str) and _TELLING.search(str(key)):
+            yield value
 
 
 def _is_plain(part: str) -> bool:
@@ -128,3 +161,23 @@ def _spell(part: str) -> Iterator[str]:
     yield quote_plus(part)
     yield msgspec.json.encode(part).decode()[1:-1]
     yield base64.b64encode(part.encode(errors="replace")).decode()
+
+
+class Veil:
+    """Masks every secret it was ever told of; none is forgotten, for a line may come late."""
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self._secrets: frozenset[str] = frozenset()
+        self._redactor = Redactor(())
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these too from now on."""
+        known = self._secrets.union(secrets)
+        if known != self._secrets:
+            self._secrets = known
+            self._redactor = Redactor(known)
+
+    def text(self, text: str) -> str:
+        """Return a text with the secrets masked."""
+        return self._redactor.text(text)

@@ -1,0 +1,6 @@
+"""What is seen from outside: log lines and metrics."""
+
+from router.telemetry.lines import LogFormat, configure_logging, name_fault, report_strays
+from router.telemetry.metrics import Metrics
+
+__all__ = ["LogFormat", "Metrics", "configure_logging", "name_fault", "report_strays"]
