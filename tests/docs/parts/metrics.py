@@ -12,7 +12,7 @@ from router.core.notification import Kind
 from router.core.outcome import Outcome
 from router.core.payload import Feed
 from router.queue.ports import Cause, ChannelStats
-from router.telemetry import OTHER, Metrics
+from router.telemetry.metrics import OTHER, Metrics
 from tests.docs.parts.table import code, table
 
 _RESULTS = ("accepted", "duplicate", "invalid", "unavailable")
