@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.docs.blocks import PAGES, ROOT, without_blocks
+from tests.docs.blocks import MARKDOWN, ROOT, without_blocks
 
 _LINK = re.compile(r"\]\(([^()\s]+(?:\([^()\s]*\))?)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
@@ -26,7 +26,7 @@ def anchors(page: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     broken = []
     for target in _LINK.findall(without_blocks(page.read_text(encoding="utf-8"))):
@@ -52,4 +52,4 @@ def test_every_page_is_reached_from_the_readme() -> None:
             file = (page.parent / target.partition("#")[0]).resolve()
             if file.suffix == ".md" and file.exists() and file not in seen:
                 seen.append(file)
-    assert {str(p.relative_to(ROOT)) for p in PAGES} <= {str(p.relative_to(ROOT)) for p in seen}
+    assert {str(p.relative_to(ROOT)) for p in MARKDOWN} <= {str(p.relative_to(ROOT)) for p in seen}
