@@ -10,7 +10,7 @@ PAGE = (ROOT / "docs/howto/from-express.md").read_text(encoding="utf-8")
 
 def test_the_old_names_are_answered_as_shown() -> None:
     shown = re.findall(r"^warning: (.+)$", PAGE, re.MULTILINE)
-    old = {name: "x" for name in ("WEBHOOK_USER", "WEBHOOK_PASS", "PORT")}
+    old = dict.fromkeys(("WEBHOOK_USER", "WEBHOOK_PASS", "PORT"), "x")
     _, warnings = read_environment(old)
     assert list(warnings) == shown
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router import app, intake, samples
 from router.channel import Settings
-from router.core import decision, notification, retry
+from router.core import breaker, decision, notification, retry
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import Defaults
@@ -111,6 +111,14 @@ TABLES: Mapping[str, Callable[[], str]] = {
     ),
     "doubts": _write_doubts,
     "retries": _write_retries,
+    "breaker": _numbers(
+        ("failures in a row that open it", str(breaker.FAILURES)),
+        ("requests for fewer in a row that open it", str(breaker.THROTTLES)),
+        ("the first rest, unless the provider names one, up to", span(breaker.SHORTEST)),
+        ("each rest after a failed probe", "twice as long"),
+        ("any rest at most", span(breaker.LONGEST)),
+        ("any rest the provider asks for at most", span(breaker.LONGEST_ASKED)),
+    ),
     "expiry": _numbers(
         ("a call that rings", span(decision.RING)),
         ("a reaction", span(decision.REACTION)),
