@@ -122,16 +122,18 @@ class Router:
         )
         self._retention = Retention(database)
         self.rulebook.on_change(self._planner.wake)
+        intake = Intake(journal, accepted=self._planner.offer, metrics=self.metrics)
         self.site = build_site(
             Site(
                 environment=environment,
-                intake=Intake(journal, accepted=self._planner.offer, metrics=self.metrics),
+                intake=intake,
                 database=database,
                 recipients=Recipients(database),
                 log=log,
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,
                 exposition=self.metrics.exposition,
+                skew=intake.skew,
             )
         )
 

@@ -4,9 +4,12 @@ import random
 import time
 from collections.abc import Callable
 
+import structlog
+
 from router.core.errors import PayloadError
 from router.core.notification import DAY, Notification, derive
 from router.core.payload import Json, decode, kept_body, scalar
+from router.core.skew import REMARKABLE, ClockSkew
 from router.queue.ports import Entry, Journal, JournalUnavailable, Receipt
 from router.store.ids import Minter
 from router.telemetry import Metrics
@@ -18,14 +21,24 @@ DIGEST_WINDOW = 50.0
 """The same for a digest that names no messages: an equal one may lawfully follow in a minute."""
 
 
+_AHEAD = (
+    "payloads come late: this machine's clock is ahead of CometChat's (set it by NTP), or they are "
+    "held up on the way"
+)
+_BEHIND = "payloads come before they were sent: this machine's clock is behind (set it by NTP)"
+
+_log = structlog.get_logger(__name__)
+
+
 class Intake:
     """The way in: what it has answered with a receipt is on disk."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works on, its clocks and dice, who is told
         self,
         journal: Journal,
         *,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
         accepted: Callable[[Notification], None] = lambda _: None,
         metrics: Metrics | None = None,
@@ -34,6 +47,9 @@ class Intake:
         self._journal = journal
         self._metrics = metrics
         self._clock = clock
+        self._steady = steady
+        self._skew = ClockSkew()
+        self._is_off = False
         self._minter = Minter(dice)
         self._accepted = accepted
 
@@ -49,8 +65,13 @@ class Intake:
         except PayloadError:
             self._count("", "", "invalid", began)
             raise
-        now = self._clock()
-        notification = derive(payload, id=self._minter.mint(now), accepted_at=now)
+        now, steady = self._clock(), self._steady()
+        notification = derive(
+            payload,
+            id=self._minter.mint(now),
+            accepted_at=now,
+            skew=self._skew.believed(now, steady),
+        )
         entry = Entry(
             notification=notification,
             body=kept_body(body, payload),
@@ -65,7 +86,24 @@ class Intake:
         self._count(notification.feed, notification.kind, result, began)
         if not receipt.duplicate:
             self._accepted(notification)
+            if notification.sent_at is not None:
+                self._compare_clocks(notification.sent_at, now, steady)
         return receipt
+
+    def skew(self) -> float:
+        """Return the seconds to add to a `sentAt` before it is held against the clock here."""
+        return self._skew.believed(self._clock(), self._steady())
+
+    def _compare_clocks(self, sent_at: float, now: float, steady: float) -> None:
+        """Show the skew, and warn when it becomes remarkable."""
+        self._skew.observe(sent_at, now, steady)
+        skew = self._skew.measured(now, steady)
+        if self._metrics is not None:
+            self._metrics.skew(skew)
+        is_off = abs(skew) > REMARKABLE
+        if is_off and not self._is_off:
+            _log.warning(_AHEAD if skew > 0 else _BEHIND, seconds=round(skew, 1))
+        self._is_off = is_off
 
     def _count(self, feed: str, kind: str, result: str, began: float) -> None:
         if self._metrics is not None:

@@ -82,8 +82,7 @@ def _read_data(name: str, keys: tuple[str, ...] = ()) -> Read:
 
 
 def _read_age(subject: Subject) -> Json:
-    sent = subject.notification.sent_at
-    return None if sent is None else subject.now - sent
+    return subject.notification.age(subject.now)
 
 
 def _text(name: str, read: Read) -> Field:

@@ -23,7 +23,7 @@ def visible(
     added to it later can be seen.
     """
     title, body = words(notification)
-    sent = notification.sent_at
+    age = notification.age(now)
     return {
         **notification.data,
         **notification.details,
@@ -35,7 +35,7 @@ def visible(
         "conversation": notification.conversation,
         "reply": notification.reply,
         "mention": notification.mention,
-        "age": None if sent is None else int(now - sent),
+        "age": None if age is None else int(age),
         "attributes": recipient.attributes,
         "vars": variables,
         "title": title,

@@ -25,7 +25,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     `notificationDetails` (empty for digests). With `feed`, `app_id` and `region` they make the
     payload again. `key` is the idempotency key, `event` the same without the recipient, so
     that the notifications of one event share it. `guessed` says that `kind` was told from the
-    texts, for want of a message object.
+    texts, for want of a message object. `skew` is what to add to the payload's own times to
+    hold them against this machine's: seconds, as far as they were known when it was accepted.
     """
 
     id: str
@@ -42,19 +43,27 @@ class Notification(Struct, frozen=True, kw_only=True):
     mention: bool
     sent_at: float | None
     accepted_at: float
+    skew: float = 0.0
     data: dict[str, Json]
     details: dict[str, Json]
 
     @property
     def occurred_at(self) -> float:
-        """When it happened: `sent_at` if it is believable, else when it was accepted."""
-        sent = self.sent_at
-        if sent is not None and -DAY <= sent - self.accepted_at <= 5 * MINUTE:
-            return sent
-        return self.accepted_at
+        """When it happened by this machine's clock; when it was accepted, if that is unbelievable.
+
+        Believable is what lies at most a day before its acceptance and five minutes after.
+        """
+        if self.sent_at is None:
+            return self.accepted_at
+        sent = self.sent_at + self.skew
+        return sent if -DAY <= sent - self.accepted_at <= 5 * MINUTE else self.accepted_at
+
+    def age(self, now: float) -> float | None:
+        """Return the seconds since it happened; None for a payload that says nothing of it."""
+        return None if self.sent_at is None else now - self.occurred_at
 
 
-def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:
+def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) -> Notification:
     """Return the notification of a payload."""
     data = payload.data
     details = _mapping(data.get("notificationDetails"))
@@ -76,6 +85,7 @@ def derive(payload: Payload, *, id: str, accepted_at: float) -> Notification:
         mention=_mentions(payload.uid, message),
         sent_at=read_time(details.get("sentAt")),
         accepted_at=accepted_at,
+        skew=skew,
         data=data,
         details=details,
     )

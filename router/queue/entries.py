@@ -10,7 +10,7 @@ from router.core.notification import Notification
 from router.queue.ports import Entry, Receipt
 from router.store.bulk import execute_many
 from router.store.dialect import insert_or
-from router.store.rows import read_notification, seen_key, write_notification
+from router.store.rows import KEPT, read_notification, seen_key, write_notification
 from router.store.tables import is_unplanned, notifications, payloads, seen
 from router.store.writer import Operation, Rank
 
@@ -27,9 +27,7 @@ _known = select(seen.c.key, seen.c.notification).where(
 _add_notification = insert(notifications)
 _add_payload = insert(payloads)
 _unplanned = (
-    select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
-    .join(payloads, payloads.c.notification == notifications.c.id)
-    .where(is_unplanned, notifications.c.id > bindparam("after"))
+    KEPT.where(is_unplanned, notifications.c.id > bindparam("after"))
     .order_by(notifications.c.id)
     .limit(bindparam("most"))
 )
@@ -90,7 +88,7 @@ def read_unplanned(
     unreadable: dict[str, str] = {}
     for row in connection.execute(_unplanned, {"after": after, "most": limit}):
         try:
-            found.append(read_notification(row.id, row.accepted_at, row.body))
+            found.append(read_notification(row))
         except PayloadError as error:
             unreadable[row.id] = str(error)
     return found, unreadable

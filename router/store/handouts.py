@@ -9,19 +9,15 @@ from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.store.profiles import CONTACT, read_contact
-from router.store.rows import read_delivery, read_notification
-from router.store.tables import contacts, deliveries, is_sending, notifications, payloads
+from router.store.rows import KEPT, read_delivery, read_notification
+from router.store.tables import contacts, deliveries, is_sending, notifications
 
 Handout = tuple[Delivery, Notification, Contact | None]
 
 _leased: Select[Any] = select(deliveries).where(
     is_sending, deliveries.c.id.in_(bindparam("ids", expanding=True))
 )
-_bodies = (
-    select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
-    .join(payloads, payloads.c.notification == notifications.c.id)
-    .where(notifications.c.id.in_(bindparam("ids", expanding=True)))
-)
+_bodies = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
 _contacts: Select[Any] = select(*CONTACT).where(contacts.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -29,7 +25,7 @@ def read_handouts(connection: Connection, ids: Sequence[str]) -> list[Handout]:
     """Return the deliveries that are being sent, with notification and contact, in order."""
     found = {row.id: read_delivery(row) for row in connection.execute(_leased, {"ids": list(ids)})}
     about = {
-        row.id: read_notification(row.id, row.accepted_at, row.body)
+        row.id: read_notification(row)
         for row in connection.execute(
             _bodies, {"ids": list({delivery.notification for delivery in found.values()})}
         )

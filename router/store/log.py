@@ -30,8 +30,8 @@ from router.store.items import (
     read_trails,
 )
 from router.store.page import LIMIT, Page, cut, read_cursor
-from router.store.rows import AnyRow, read_attempt, read_notification
-from router.store.tables import attempts, deliveries, notifications, payloads
+from router.store.rows import KEPT, AnyRow, read_attempt, read_notification
+from router.store.tables import attempts, deliveries, notifications
 
 __all__ = [
     "Decided",
@@ -71,13 +71,8 @@ class Log:
 
     async def payload(self, id: str) -> Notification | None:
         """Return a notification with the payload it came from, for explain and replay."""
-        query = (
-            select(notifications.c.id, notifications.c.accepted_at, payloads.c.body)
-            .join(payloads, payloads.c.notification == notifications.c.id)
-            .where(notifications.c.id == id)
-        )
-        rows = await self._rows(query)
-        return read_notification(*rows[0]) if rows else None
+        rows = await self._rows(KEPT.where(notifications.c.id == id))
+        return read_notification(rows[0]) if rows else None
 
     async def deliveries(
         self,

@@ -4,12 +4,13 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, select
 
 from router.core.delivery import Attempt, Delivery
 from router.core.message import Content
 from router.core.notification import Notification, derive
 from router.core.payload import decode
+from router.store.tables import notifications, payloads
 
 Values = dict[str, object]
 """The columns of a row to write."""
@@ -19,6 +20,11 @@ AnyRow = Row[*tuple[Any, ...]]
 
 LONGEST = 1000
 """How many characters of a reason or a provider's id are kept."""
+
+KEPT: Select[Any] = select(
+    notifications.c.id, notifications.c.accepted_at, notifications.c.skew, payloads.c.body
+).join(payloads, payloads.c.notification == notifications.c.id)
+"""What notifications are made from again."""
 
 _content = msgspec.json.Decoder(Content)
 _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
@@ -58,13 +64,14 @@ def write_notification(notification: Notification) -> Values:
         "event": notification.event,
         "sent_at": notification.sent_at,
         "accepted_at": notification.accepted_at,
+        "skew": notification.skew,
         "state": "accepted",
     }
 
 
-def read_notification(id: str, accepted_at: float, body: bytes) -> Notification:
-    """Return the notification a kept body makes: the same as when it was accepted."""
-    return derive(decode(body), id=id, accepted_at=accepted_at)
+def read_notification(row: AnyRow) -> Notification:
+    """Return the notification in a row of `KEPT`: the same as when it was accepted."""
+    return derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
 
 
 def write_delivery(delivery: Delivery) -> Values:

@@ -54,6 +54,7 @@ notifications = Table(
     Column("event", Text, nullable=False),
     Column("sent_at", Double),
     Column("accepted_at", Double, nullable=False),
+    Column("skew", Double, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("decided_at", Double),

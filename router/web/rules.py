@@ -1,7 +1,7 @@
 """`/v1/rules`: what is in force, what is wrong with the file, and why a payload goes where."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -112,6 +112,7 @@ async def explain_payload(
     body: RawBody,
     rulebook: NamedDependency[Rulebook],
     recipients: NamedDependency[Recipients],
+    skew: NamedDependency[Callable[[], float]],
     request: Request[None, None, State],
 ) -> Explanation:
     """Tell what the rules in force make of a payload, without accepting it."""
@@ -119,7 +120,7 @@ async def explain_payload(
     if rulebook.ruleset is None:
         raise Refused(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
     now = time.time() if at is None else at
-    notification = derive(decode(body), id="explained", accepted_at=now)
+    notification = derive(decode(body), id="explained", accepted_at=now, skew=skew())
     facts = await _facts(recipients, notification.app_id, notification.uid)
     return _masked(explain(notification, rulebook.ruleset, facts, now))
 

@@ -30,7 +30,8 @@ from router.web.webhook import MOST, PATH, Intake, Webhook
 class Site(Struct, frozen=True, kw_only=True):
     """What the site needs of the rest of the router.
 
-    `exposition` gives the metrics as Prometheus reads them.
+    `exposition` gives the metrics as Prometheus reads them, `skew` the seconds between
+    CometChat's clock and this one.
     """
 
     environment: Environment
@@ -41,6 +42,7 @@ class Site(Struct, frozen=True, kw_only=True):
     dead_letters: DeadLetters
     rulebook: Rulebook
     exposition: Callable[[], bytes]
+    skew: Callable[[], float]
 
 
 def build_site(site: Site) -> ASGIApp:
@@ -75,6 +77,7 @@ def _build_pages(site: Site) -> Litestar:
         "rulebook": site.rulebook,
         "database": site.database,
         "exposition": site.exposition,
+        "skew": site.skew,
     }
     return Litestar(
         route_handlers=[api, health_router(), show_metrics, show_document],

@@ -57,13 +57,18 @@ def look_up(name: str, subject: Subject) -> Json:
     known: dict[str, Json] = {
         "kind": notification.kind,
         "reply": notification.reply,
-        "age": None if sent is None else subject.now - sent,
+        "age": None if sent is None else subject.now - _occurred(sent, notification.accepted_at),
         "to.email": _dig(notification.data.get("to"), "email"),
         "custom.tier": _dig(custom, "tier"),
         "custom['deep-link'].x": _dig(_dig(custom, "deep-link"), "x"),
         "attributes.a": subject.recipient.attributes.get("a"),
     }
     return known[name] if name in known else details.get(name)
+
+
+def _occurred(sent: float, accepted: float) -> float:
+    is_believable = accepted - 24 * 3600 <= sent <= accepted + 5 * 60
+    return sent if is_believable else accepted
 
 
 def _dig(value: Json, key: str) -> Json:

@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,7 @@ async def open_stage(
     *,
     intake: webhook.Intake | None = None,
     rules: str | None = None,
+    skew: Callable[[], float] = float,
 ) -> AsyncIterator[Stage]:
     """Open a site; without `rules` there is no rules file, and none in force."""
     file = folder / "rules.yaml"
@@ -159,6 +160,7 @@ async def open_stage(
         dead_letters=DeadLetters(database),
         rulebook=rulebook,
         exposition=lambda: b"router_example 1.0\n",
+        skew=skew,
     )
     try:
         await rulebook.start(SCHEMAS, open_channel)

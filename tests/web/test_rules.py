@@ -128,3 +128,12 @@ async def test_secrets_of_a_payload_are_not_explained(ruled: Stage) -> None:
     data["notificationDetails"]["wsChannel"] = {"secret": "hunter2"}
     told = await post(ruled, "explain", json.dumps(payload).encode())
     assert "hunter2" not in json.dumps(told)
+
+
+async def test_an_explanation_takes_the_skew_of_the_clocks_off_the_age(tmp_path: Path) -> None:
+    payload: Node = read("push_call_audio_initiated")
+    payload["data"]["notificationDetails"]["sentAt"] = "1741847400000"
+    body = json.dumps(payload).encode()
+    async with open_stage(tmp_path, rules=RULES, skew=lambda: 100.0) as stage:
+        told = await post(stage, "explain?at=1741847500", body)
+    assert told["notification"]["occurred_at"] == 1741847500.0

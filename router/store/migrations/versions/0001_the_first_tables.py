@@ -47,6 +47,7 @@ def _make_journal() -> None:
         _column("event"),
         _column("sent_at", sa.Double, nullable=True),
         _column("accepted_at", sa.Double),
+        _column("skew", sa.Double),
         _column("state"),
         _column("reason", server_default=""),
         _column("decided_at", sa.Double, nullable=True),
