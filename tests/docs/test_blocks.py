@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from router.cli import VERBS, Verbs, main
 from router.registry import load_plugins
 from router.rulebook import read_rules
-from tests.acceptance.process import ROOT, RouterProcess, clean_environ, running
+from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, clean_environ, running
 from tests.docs.blocks import CHECKED, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in
 
@@ -25,7 +26,12 @@ ADDRESS = "http://127.0.0.1:8000"
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]:
+    """A router as `make run` leaves it: up, with every sample fed to it."""
     with running(tmp_path_factory.mktemp("sandbox"), {}, "--sandbox", "--feed-samples") as router:
+        deadline = time.monotonic() + PATIENCE
+        while "listening on " not in router.log.read_text(encoding="utf-8"):
+            assert time.monotonic() < deadline, router.log.read_text(encoding="utf-8")
+            time.sleep(0.05)
         yield router
 
 
@@ -69,8 +75,11 @@ def test_shell_examples_parse_and_name_verbs_and_options_that_exist(block: Block
         if line.startswith("router "):
             words = shlex.split(line)
             assert words[1] in VERBS, f"{block}: no verb {words[1]}"
-            command = Verbs().get_command(click.Context(main), words[1])
-            assert command is not None
+            context = click.Context(main)
+            command = Verbs().get_command(context, words[1])
+            if isinstance(command, click.Group):
+                command = command.get_command(context, words[2])
+            assert command is not None, f"{block}: no verb {' '.join(words[1:3])}"
             known = {name for option in command.params for name in option.opts}
             assert {word for word in words if word.startswith("--")} <= known
 
