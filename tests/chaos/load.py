@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -19,8 +20,8 @@ class Load:
     clients: int = 12
     pause: float = 0.02
     """Seconds a client rests before each post."""
-    uids: int = 5
-    """How many recipients each client has."""
+    name: Callable[[int], str] = "uid-{}".format
+    """What the recipients of each client are called; it has five."""
     accepted: dict[str, str] = field(default_factory=dict)
     """The id that each text got."""
     accepted_at: dict[str, float] = field(default_factory=dict)
@@ -45,8 +46,8 @@ class Load:
     async def _post_all(self, session: aiohttp.ClientSession, client: int) -> None:
         number = 0
         while not self.over.is_set():
-            text = f"message {number} of client {client}"
-            body = payload(text, uid=f"uid-{client}-{number % self.uids}", number=number)
+            text = f"message {number} of {self.name(client)}"
+            body = payload(text, uid=f"{self.name(client)}-{number % 5}", number=number)
             id_: str | None = None
             while id_ is None:
                 await asyncio.sleep(self.pause)

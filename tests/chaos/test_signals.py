@@ -15,12 +15,10 @@ from sqlalchemy import make_url
 from router.store.database import is_sqlite
 from tests.chaos.conftest import KILLS
 from tests.chaos.torn import tear
-from tests.chaos.trial import SLOTS, on_trial
+from tests.chaos.trial import SLOTS, STOPPED_WITHIN, on_trial
 
 STAGES = ("/health/live", "/health/ready")
 """A kill comes a random moment after the router answers here: while it starts, or at work."""
-STOPPED_WITHIN = 17.0
-"""Seconds: ten for requests and sends in flight, five for outcomes, and some to end."""
 TORN = 0.5
 """How many of the kills come in the middle of a commit."""
 PAUSES = (3.0, pytest.param(35.0, marks=pytest.mark.long))

@@ -22,6 +22,8 @@ SETTLED_WITHIN = 2.0
 """Seconds after the provider's answer in which its record must be on disk, on a busy machine."""
 DRAINED_WITHIN = 0.3
 """Seconds in which the receiver has read what the killed process had already written."""
+STOPPED_WITHIN = 17.0
+"""Seconds: ten for requests and sends in flight, five for outcomes, and some to end."""
 PATIENCE = 120.0
 HANDOUTS = 3
 """So many hand-outs without an answer are a crash loop."""
@@ -165,14 +167,16 @@ async def on_trial(
     database: str,
     dice: random.Random,
     *,
+    rules: str = RULES,
+    pause: float = 0.02,
     more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Trial]:
     """Run a router on a database, with a receiver and clients; at the end all are gone."""
     async with receiving(dice) as receiver:
-        rules = folder / "rules.yaml"
-        rules.write_text(RULES.format(port=receiver.port, slots=SLOTS))
+        file = folder / "rules.yaml"
+        file.write_text(rules.format(port=receiver.port, slots=SLOTS))
         settings = {
-            "ROUTER_RULES": str(rules),
+            "ROUTER_RULES": str(file),
             "ROUTER_DATABASE": database,
             "ROUTER_WEBHOOK_USER": "cometchat",
             "ROUTER_WEBHOOK_PASSWORD": "pass",
@@ -180,7 +184,7 @@ async def on_trial(
             "ROUTER_LOG_FORMAT": "json",
         }
         process = RouterProcess(folder, settings | dict(more or {}))
-        trial = Trial(name, process, database, Load(process.url), receiver)
+        trial = Trial(name, process, database, Load(process.url, pause=pause), receiver)
         posting: asyncio.Task[None] | None = None
         try:
             await asyncio.to_thread(process.start)
