@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -105,9 +105,10 @@ class Router:
         )
         database.writer.accepted = self.metrics.committed
         journal = SqlJournal(database)
+        queue = SqlQueue(database)
         log = Log(database)
         self._worker = Worker(
-            SqlQueue(database),
+            queue,
             log.open_deliveries,
             self.rulebook.channel,
             self.metrics,
@@ -121,7 +122,7 @@ class Router:
             metrics=self.metrics,
         )
         self._retention = Retention(database)
-        self.rulebook.on_change(self._planner.wake)
+        self.rulebook.on_change(self._rules_changed)
         intake = Intake(journal, accepted=self._planner.offer, metrics=self.metrics)
         self.site = build_site(
             Site(
@@ -130,12 +131,17 @@ class Router:
                 database=database,
                 recipients=Recipients(database),
                 log=log,
+                queue=queue,
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,
                 exposition=self.metrics.exposition,
                 skew=intake.skew,
             )
         )
+
+    def _rules_changed(self, reopened: Collection[str]) -> None:
+        self._planner.wake()
+        self._worker.renew(reopened)
 
     async def start(self) -> None:
         """Load the plugins, put the rules in force, and begin to decide and deliver."""

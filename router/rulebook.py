@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -98,7 +98,7 @@ class Rulebook:
         self._sandbox = sandbox
         self._plugins: Mapping[str, ChannelSchema] = {}
         self._open: OpenChannel = _open_none
-        self._changed: Callable[[], None] = lambda: None
+        self._changed: Callable[[Collection[str]], None] = lambda _: None
         self._channels: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -122,8 +122,11 @@ class Rulebook:
         """Return the kinds of address that some plugin sends to; empty before `start`."""
         return frozenset(schema.address_kind for schema in self._plugins.values())
 
-    def on_change(self, changed: Callable[[], None]) -> None:
-        """Call `changed` whenever other rules are in force."""
+    def on_change(self, changed: Callable[[Collection[str]], None]) -> None:
+        """Call `changed` whenever other rules are in force.
+
+        It gets the names of the channels that were open and have other settings now.
+        """
         self._changed = changed
 
     async def start(self, plugins: Mapping[str, ChannelSchema], open_channel: OpenChannel) -> None:
@@ -202,9 +205,14 @@ class Rulebook:
             for name, (_, channel) in self._channels.items()
             if name not in opened or opened[name][1] is not channel
         ]
+        reopened = [
+            name
+            for name, (_, channel) in opened.items()
+            if name in self._channels and self._channels[name][1] is not channel
+        ]
         self._channels = opened
         self.ruleset = ruleset
-        self._changed()
+        self._changed(reopened)
         for channel in leaving:
             task = asyncio.create_task(_retire(channel))
             self._retiring.add(task)

@@ -12,6 +12,7 @@ VERBS = {
     "send": "Check a channel, then send one test message over it.",
     "simulate": "Post sample payloads to a running router.",
     "deliveries": "List deliveries and how they went.",
+    "channels": "List channels and what holds them; pause and resume them.",
     "dead": "List, retry or drop dead letters.",
     "migrate": "Bring the database to this version of the router.",
     "healthcheck": "Ask a running router whether it is well.",

@@ -1,7 +1,7 @@
 """The two ports behind which everything waits; any engine passes the same conformance suite."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from msgspec import Struct
 
@@ -140,6 +140,7 @@ class ChannelStats(Struct, frozen=True, kw_only=True):
     oldest_due_at: float | None = None
 
 
+@runtime_checkable
 class Queue(Protocol):
     """Deliveries with a due time; it speaks in ids, the rows are read apart."""
 

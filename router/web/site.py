@@ -10,12 +10,14 @@ from litestar.types import ASGIApp, Receive, Send
 from litestar.types import Scope as ASGIScope
 from msgspec import Struct
 
+from router.queue.ports import Queue
 from router.settings import Environment
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
 from router.store.recipients import Recipients
 from router.web.auth import guard_api, guard_webhook
+from router.web.channels import channels_router
 from router.web.dead_letters import dead_letters_router
 from router.web.document import show_document
 from router.web.health import health_router
@@ -39,6 +41,7 @@ class Site(Struct, frozen=True, kw_only=True):
     database: Database
     recipients: Recipients
     log: Log
+    queue: Queue
     dead_letters: DeadLetters
     rulebook: Rulebook
     exposition: Callable[[], bytes]
@@ -66,6 +69,7 @@ def _build_pages(site: Site) -> Litestar:
             recipients_router(),
             operations_router(),
             dead_letters_router(),
+            channels_router(),
             rules_router(),
         ],
         guards=[guard_api(site.environment)],
@@ -73,6 +77,7 @@ def _build_pages(site: Site) -> Litestar:
     given = {
         "recipients": site.recipients,
         "log": site.log,
+        "queue": site.queue,
         "dead_letters": site.dead_letters,
         "rulebook": site.rulebook,
         "database": site.database,

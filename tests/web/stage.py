@@ -16,7 +16,7 @@ from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import ChannelSpec
 from router.intake import Intake
-from router.queue.engine import SqlJournal
+from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema
 from router.rulebook import Rulebook
@@ -157,6 +157,7 @@ async def open_stage(
         database=database,
         recipients=Recipients(database),
         log=Log(database),
+        queue=SqlQueue(database),
         dead_letters=DeadLetters(database),
         rulebook=rulebook,
         exposition=lambda: b"router_example 1.0\n",

@@ -1,5 +1,6 @@
 """Who may come in, as a table of keys, scopes and places a request comes from."""
 
+from functools import reduce
 from pathlib import Path
 
 from tests.web.stage import APP, KEYS, LIVE, OPERATOR, SANDBOX, Memory, Stage, basic, open_stage
@@ -21,6 +22,9 @@ OPERATIONS = [
     ("POST", "/v1/dead-letters/retry"),
     ("POST", "/v1/dead-letters/n1-1/retry"),
     ("POST", "/v1/dead-letters/drop"),
+    ("GET", "/v1/channels"),
+    ("POST", "/v1/channels/mail/pause"),
+    ("POST", "/v1/channels/mail/resume"),
     ("GET", "/v1/rules"),
     ("POST", "/v1/rules/reload"),
     ("POST", "/v1/rules/explain"),
@@ -32,6 +36,7 @@ OPEN = [
     ("GET", "/docs/openapi.json"),
 ]
 API = [*RECIPIENTS, *OPERATIONS]
+PARAMETERS = [("bob", "{uid}"), ("n1-1", "{id}"), ("n1", "{id}"), ("mail", "{name}")]
 BEARER = 'Bearer realm="router"'
 BASIC = 'Basic realm="router", charset="UTF-8"'
 
@@ -40,7 +45,7 @@ async def test_the_tables_hold_every_route_but_the_webhook(stage: Stage) -> None
     document = (await stage.client().get("/docs/openapi.json")).json()
     served = {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
     named = {
-        (method, path.replace("bob", "{uid}").replace("n1-1", "{id}").replace("n1", "{id}"))
+        (method, reduce(lambda text, change: text.replace(*change), PARAMETERS, path))
         for method, path in [*API, *OPEN]
     }
     assert served == named | {("POST", "/webhook")}

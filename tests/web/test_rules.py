@@ -1,13 +1,14 @@
 """`/v1/rules` over a real file: what is in force, what is wrong with it, what it would do."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.core.payload import Json
+from router.rulebook import Rulebook
 from router.samples import read
 from tests.web.stage import OPERATOR, RULES, Stage, open_stage
 
@@ -137,3 +138,15 @@ async def test_an_explanation_takes_the_skew_of_the_clocks_off_the_age(tmp_path:
     async with open_stage(tmp_path, rules=RULES, skew=lambda: 100.0) as stage:
         told = await post(stage, "explain?at=1741847500", body)
     assert told["notification"]["occurred_at"] == 1741847500.0
+
+
+async def test_a_reload_names_the_channels_whose_settings_are_new(ruled: Stage) -> None:
+    told: list[Collection[str]] = []
+    assert isinstance(ruled.site.rulebook, Rulebook)
+    ruled.site.rulebook.on_change(told.append)
+    await post(ruled, "reload")
+    ruled.file.write_text(RULES.replace("sender: ann", "sender: bob"))
+    await post(ruled, "reload")
+    ruled.file.write_text("rules: [")
+    await post(ruled, "reload", status=422)
+    assert told == [[], ["mail"]]

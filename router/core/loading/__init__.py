@@ -3,5 +3,6 @@
 from router.core.loading.file import Loaded, hash_text, load
 from router.core.loading.picture import picture
 from router.core.loading.references import Resolver
+from router.core.loading.section import parse_duration
 
-__all__ = ["Loaded", "Resolver", "hash_text", "load", "picture"]
+__all__ = ["Loaded", "Resolver", "hash_text", "load", "parse_duration", "picture"]

@@ -133,12 +133,17 @@ def read_texts(node: Node, report: Report, what: str) -> list[ScalarNode]:
 def read_duration(node: Node, report: Report, what: str) -> float | None:
     """Return a duration such as `45s` in seconds, or report that it is none."""
     text = node.text if isinstance(node, ScalarNode) else ""
-    found = _DURATION.fullmatch(text)
-    if found is None or not int(found[1]):
+    seconds = parse_duration(text)
+    if seconds is None:
         shown = f'"{text}"' if text else "this"
         report.error(node, f"{shown} is no duration for {what}", "write 45s, 10m, 24h or 7d")
-        return None
-    return int(found[1]) * _SECONDS[found[2]]
+    return seconds
+
+
+def parse_duration(text: str) -> float | None:
+    """Return a duration such as `45s` in seconds; None when the text is none."""
+    found = _DURATION.fullmatch(text)
+    return int(found[1]) * _SECONDS[found[2]] or None if found else None
 
 
 def _refuse(key: ScalarNode, report: Report, what: str, known: Collection[str]) -> None:

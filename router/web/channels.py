@@ -1,0 +1,106 @@
+"""`/v1/channels`: what holds a channel, and holding it oneself."""
+
+import math
+import time
+from http import HTTPStatus
+from typing import Annotated
+
+from litestar import Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, RawBody
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from router.core.errors import suggest
+from router.queue.channels import ChannelItem, list_channels
+from router.queue.ports import Queue
+from router.store.errors import Fault
+from router.store.page import Page
+from router.web.document import described
+from router.web.problems import Refused
+from router.web.reading import read_body
+from router.web.rules import Rulebook
+
+
+class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For how long: `seconds`, or `until` a time; with neither, until the channel is resumed."""
+
+    seconds: Annotated[float, Meta(gt=0, description="Seconds from now.")] | UnsetType = UNSET
+    until: Annotated[float, Meta(description="Epoch seconds.")] | UnsetType = UNSET
+
+
+@get("/")
+async def show_channels(
+    queue: NamedDependency[Queue], rulebook: NamedDependency[Rulebook]
+) -> Page[ChannelItem]:
+    """List the channels with what holds them and how many deliveries are open."""
+    return Page(items=await list_channels(queue, rulebook.channels, time.time()))
+
+
+@post(
+    "/{name:str}/pause",
+    status_code=HTTPStatus.OK,
+    opt=described(body=Pause, errors=(HTTPStatus.NOT_FOUND,)),
+)
+async def pause_channel(
+    name: FromPath[str],
+    body: RawBody,
+    queue: NamedDependency[Queue],
+    rulebook: NamedDependency[Rulebook],
+) -> ChannelItem:
+    """Send nothing over a channel for a while; what is accepted for it waits.
+
+    Sends in flight end. Of two pauses the one that ends later counts.
+    """
+    until = _end(read_body(body, Pause), time.time())
+    await _find(name, queue, rulebook)
+    await queue.pause(name, cause="paused", until=until)
+    return await _find(name, queue, rulebook)
+
+
+@post(
+    "/{name:str}/resume",
+    status_code=HTTPStatus.OK,
+    opt=described(errors=(HTTPStatus.NOT_FOUND,)),
+)
+async def resume_channel(
+    name: FromPath[str], queue: NamedDependency[Queue], rulebook: NamedDependency[Rulebook]
+) -> ChannelItem:
+    """Let a channel go on at once, whatever holds it: a pause, its provider, or failures."""
+    item = await _find(name, queue, rulebook)
+    if item.holds:
+        await queue.resume(name)
+    return await _find(name, queue, rulebook)
+
+
+def channels_router() -> Router:
+    """Return the routes under `/v1/channels`."""
+    return Router(
+        "/channels",
+        route_handlers=[show_channels, pause_channel, resume_channel],
+        opt={"scope": "operator"},
+        tags=["operations"],
+    )
+
+
+def _end(pause: Pause, now: float) -> float:
+    if pause.seconds is not UNSET and pause.until is not UNSET:
+        raise _refused(Fault("$", "give either `seconds` or `until`"))
+    if pause.until is not UNSET and pause.until <= now:
+        raise _refused(Fault("$.until", f"must be after now, which is {now:.0f}"))
+    if pause.until is not UNSET:
+        return pause.until
+    return math.inf if pause.seconds is UNSET else now + pause.seconds
+
+
+def _refused(fault: Fault) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=[fault])
+
+
+async def _find(name: str, queue: Queue, rulebook: Rulebook) -> ChannelItem:
+    items = await list_channels(queue, rulebook.channels, time.time())
+    for item in items:
+        if item.name == name:
+            return item
+    known = [item.name for item in items]
+    hint = suggest(name, known) or f"known are {', '.join(known) or 'none'}"
+    raise Refused(HTTPStatus.NOT_FOUND, f"there is no channel by this name; {hint}")
