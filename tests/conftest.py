@@ -3,6 +3,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,8 +65,41 @@ def postgres_url(postgres: Databases) -> Iterator[str]:
     postgres.drop_database(url)
 
 
+@pytest.fixture(params=("sqlite", "postgres"))
+def make_url(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """What makes fresh migrated databases, of each kind in turn, and returns their URLs."""
+    if request.param == "postgres":
+        postgres = request.getfixturevalue("postgres")
+        urls: list[str] = []
+
+        def make() -> str:
+            urls.append(postgres.make_database())
+            return urls[-1]
+
+        yield make
+        for url in urls:
+            postgres.drop_database(url)
+        return
+    folder, migrated = (request.getfixturevalue(name) for name in ("tmp_path", "migrated"))
+    numbers = count(1)
+    yield lambda: url_of(shutil.copy(migrated, folder / f"database-{next(numbers)}.db"))
+
+
 @pytest.fixture
-async def database(database_file: Path) -> AsyncIterator[Database]:
+def database_url(make_url: Callable[[], str]) -> str:
+    """A fresh migrated database of each kind."""
+    return make_url()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sqlite_database(database_file: Path) -> AsyncIterator[Database]:
     database = await Database.open(url_of(database_file))
     yield database
     await database.close()

@@ -1,14 +1,12 @@
 """The way in: receipts stand for what is on disk."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection
 
 from router.core.errors import PayloadError
 from router.core.notification import Notification, derive
@@ -18,6 +16,7 @@ from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
 from router.store.database import Database
 from tests.queue.scene import START, body_of
+from tests.store.gate import Gate, hold_up
 
 SAMPLES = Path(__file__).parents[1] / "router" / "samples"
 
@@ -120,7 +119,8 @@ async def test_the_same_digest_a_minute_later_is_a_new_one(intake: Intake, clock
     assert (again.duplicate, again.id == first.id) == (False, False)
 
 
-async def test_secrets_never_reach_the_disk(intake: Intake, database_file: Path) -> None:
+async def test_secrets_never_reach_the_disk(sqlite_database: Database, database_file: Path) -> None:
+    intake = Intake(SqlJournal(sqlite_database))
     body = msgspec.json.decode((SAMPLES / "push_call_audio_initiated.json").read_bytes())
     details = body["data"]["notificationDetails"]
     details["wsChannel"] = {"secret": "opens-the-door"}
@@ -132,30 +132,15 @@ async def test_secrets_never_reach_the_disk(intake: Intake, database_file: Path)
     assert b"hunter2" not in stored
 
 
-class Obstacle:
-    """Holds the writer up inside a transaction until it is lifted."""
-
-    def __init__(self, database: Database) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.met = asyncio.Event()
-        self.lifted = threading.Event()
-        self.passed = asyncio.create_task(database.write(self.hold_up))
-
-    def hold_up(self, _: Connection) -> None:
-        self.loop.call_soon_threadsafe(self.met.set)
-        assert self.lifted.wait(10)
-
-
 async def test_what_cannot_be_durable_in_time_is_refused_and_withdrawn(
     database: Database, told: list[Notification]
 ) -> None:
-    obstacle = Obstacle(database)
-    await obstacle.met.wait()
+    gate, passed = await hold_up(database)
     journal = SqlJournal(database, patience=0.01)
     with pytest.raises(JournalUnavailable, match=r"not durable within 0\.01 s"):
         await Intake(journal, accepted=told.append).accept(body_of("bob", "hello"))
-    obstacle.lifted.set()
-    await obstacle.passed
+    gate.open()
+    await passed
     assert told == []
     assert await journal.unplanned(after="", limit=9) == []
     assert not (await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))).duplicate
@@ -164,26 +149,26 @@ async def test_what_cannot_be_durable_in_time_is_refused_and_withdrawn(
 async def test_what_was_given_up_too_late_is_there_and_a_repeat_of_it_a_duplicate(
     database: Database, told: list[Notification]
 ) -> None:
-    before = Obstacle(database)
-    await before.met.wait()
-    intake = Intake(SqlJournal(database, patience=0.2), accepted=told.append)
+    before, passed_before = await hold_up(database)
+    intake = Intake(SqlJournal(database, patience=0.5), accepted=told.append)
     accepting = asyncio.create_task(intake.accept(body_of("bob", "hello")))
-    within = Obstacle(database)
+    within = Gate()
+    passed_within = asyncio.create_task(database.write(within.wait))
     await asyncio.sleep(0)
-    before.lifted.set()
-    await within.met.wait()
+    before.open()
+    await within.entered.wait()
     with pytest.raises(JournalUnavailable):
         await accepting
-    within.lifted.set()
-    await asyncio.gather(before.passed, within.passed)
+    within.open()
+    await asyncio.gather(passed_before, passed_within)
     assert told == []
     (found,) = await SqlJournal(database).unplanned(after="", limit=9)
     receipt = await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
     assert (receipt.id, receipt.duplicate) == (found.id, True)
 
 
-async def test_a_closed_database_is_unavailable(database_file: Path) -> None:
-    database = await Database.open(f"sqlite+aiosqlite:///{database_file}")
+async def test_a_closed_database_is_unavailable(database_url: str) -> None:
+    database = await Database.open(database_url)
     await database.close()
     with pytest.raises(JournalUnavailable):
         await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))

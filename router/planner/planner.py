@@ -32,7 +32,10 @@ TRIES = 3
 """A notification whose decision failed so often is undecidable."""
 
 POLL = 5.0
-"""Seconds between two looks at the journal when nothing happens."""
+"""Seconds between two looks for what nobody plans; at most so long it was accepted ago."""
+
+YIELD = 0.02
+"""Seconds to wait for another process that plans what must be planned first."""
 
 PAUSE = 0.5
 """Seconds to wait when the database does not answer."""
@@ -58,9 +61,10 @@ class Handover(Protocol):
 class Planner:
     """Decides what was accepted, in batches and in order; `run` is its task.
 
-    With no ruleset it holds. A notification that cannot be decided three times is
-    `undecidable`, and the planner goes on. What it has in memory is on disk too: after any
-    trouble, and at the start, it reads the journal.
+        With no ruleset it holds. A notification that cannot be decided three times is
+        `undecidable`, and the planner goes on. What it has in memory is on disk too: after any
+        trouble, and at the start, it reads the journal. There it also finds what another process
+    accepted and did not plan.
     """
 
     def __init__(  # noqa: PLR0913 - what it works on, and how it is told and seen
@@ -84,6 +88,7 @@ class Planner:
         self._decide = decide
         self._offered: deque[Notification] = deque()
         self._is_behind = True
+        self._looked_at = float("-inf")
         self._failures: Counter[str] = Counter()
         self._known: Ruleset | None = None
         self._has_once = True
@@ -128,11 +133,13 @@ class Planner:
 
     async def _next(self) -> Sequence[Notification]:
         """Return what comes next: from memory, else from the journal if there may be more."""
+        if found := await self._abandoned():
+            return found
         if self._offered:
             return [self._offered.popleft() for _ in range(min(BATCH, len(self._offered)))]
         if not self._is_behind:
             return ()
-        self._is_behind = False
+        self._is_behind, self._looked_at = False, self._clock()
         try:
             found = await self._journal.unplanned(after="", limit=BATCH)
         except JournalUnavailable as fault:
@@ -140,9 +147,28 @@ class Planner:
             return ()
         if self._is_behind or len(found) == BATCH:
             self._forget()
+        self._withdraw(found)
+        return found
+
+    async def _abandoned(self) -> Sequence[Notification]:
+        """Return what was accepted long ago, looked for now and then: who took it is gone."""
+        now = self._clock()
+        if self._is_behind or 0 <= now - self._looked_at < POLL:
+            return ()
+        self._looked_at = now
+        try:
+            found = await self._journal.unplanned(after="", limit=BATCH)
+        except JournalUnavailable as fault:
+            await self._step_back(fault)
+            return ()
+        found = [each for each in found if each.accepted_at <= now - POLL]
+        self._withdraw(found)
+        return found
+
+    def _withdraw(self, found: Sequence[Notification]) -> None:
+        """Let nothing wait in memory that is planned otherwise."""
         known = {notification.id for notification in found}
         self._offered = deque(each for each in self._offered if each.id not in known)
-        return found
 
     async def _rest(self, *, is_idle: bool) -> None:
         if is_idle:
@@ -205,6 +231,8 @@ class Planner:
         is_something_due = False
         for assembly in assemblies:
             plan = assembly.plan
+            if plan.notification in settled.stale:
+                continue
             if plan.notification in settled.refused:
                 await self._give_up_on(assembly.notification, settled.refused[plan.notification])
                 continue
@@ -218,6 +246,9 @@ class Planner:
             )
         if is_something_due:
             self._worker.wake()
+        if settled.stale:
+            self._forget()
+            await asyncio.sleep(YIELD)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:
         """Try a notification again later, or never again if it fails every time."""

@@ -4,6 +4,9 @@ A delivery that is met while its lane is busy is parked: it leaves the line, so 
 messages to one address do not stand in everybody's way; so is one whose lane is held. The first
 of them is let out again when its lane is free. Urgent ones are never parked. One that follows
 another (an edit, a call's end) stays in line, and is passed over, until what it follows has ended.
+
+Of several processes one claims at a time, since what another has locked cannot be told from what
+is not there. Planning leases too: whoever leases in a lane locks it first.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -27,6 +30,7 @@ from router.core.retry import HANDOUTS
 from router.queue.ports import Lease, Room
 from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
+from router.store.locks import is_shared, try_lock, try_locks
 from router.store.rows import AnyRow
 from router.store.states import roll_up
 from router.store.tables import (
@@ -106,29 +110,49 @@ _let_first_out = (
 _end_lane_holds = delete(lane_holds).where(lane_holds.c.until <= bindparam("now"))
 
 
-def claim(
-    connection: Connection, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None
-) -> list[Lease]:
-    """Lease what is due and can be sent now."""
+def claim(  # noqa: PLR0913 - as the port has it, and for whom
+    connection: Connection,
+    *,
+    owner: str,
+    now: float,
+    until: float,
+    limit: int,
+    room: Mapping[str, Room] | None,
+) -> list[Lease] | None:
+    """Lease what is due and can be sent now; None while another process claims."""
+    if not try_lock(connection, "claim"):
+        return None
     _take_back(connection, now)
     _end_expired(connection, now)
     _let_out(connection, now)
     rooms = _rooms(connection, now, limit, room)
     found = chain.from_iterable(_pick(connection, *each, now) for each in rooms.items())
     chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
+    if is_shared(connection):
+        chosen = _lock_lanes(connection, chosen)
     if chosen:
         connection.execute(
             update(deliveries)
             .where(_row.id.in_([row.id for row in chosen]))
-            .values(state="sending", lease_until=until, handouts=_row.handouts + 1)
+            .values(state="sending", lease_until=until, leased_to=owner, handouts=_row.handouts + 1)
         )
     return [Lease(delivery=row.id, channel=row.channel, until=until) for row in chosen]
 
 
+def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyRow]:
+    """Return those in whose lane no other process leases, or has leased since it was read."""
+    ours = try_locks(connection, {row.lane_hash for row in chosen})
+    sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(ours))
+    ours.difference_update(connection.execute(sent).scalars())
+    return [row for row in chosen if row.lane_hash in ours]
+
+
 def _take_back(connection: Connection, now: float) -> None:
     """Let those whose lease ran out wait again, or end them if that happens every time."""
-    lost = (is_sending, _row.lease_until <= now)
-    rows = connection.execute(select(_row.id, _row.notification, _row.handouts).where(*lost)).all()
+    lost = select(_row.id, _row.notification, _row.handouts).where(
+        is_sending, _row.lease_until <= now
+    )
+    rows = connection.execute(lost.with_for_update(skip_locked=True)).all()
     again = [row.id for row in rows if row.handouts < HANDOUTS]
     if again:
         connection.execute(
@@ -139,7 +163,10 @@ def _take_back(connection: Connection, now: float) -> None:
 
 def _end_expired(connection: Connection, now: float) -> None:
     rows = connection.execute(
-        select(_row.id, _row.notification).where(is_waiting, _row.expires_at <= now).limit(MOST)
+        select(_row.id, _row.notification)
+        .where(is_waiting, _row.expires_at <= now)
+        .limit(MOST)
+        .with_for_update(skip_locked=True)
     ).all()
     _end(connection, rows, "expired", "expired before it was sent")
 

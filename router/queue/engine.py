@@ -1,16 +1,17 @@
 """The two ports on the tables of the database."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from router.core.notification import Notification
 from router.queue import claims, settlements
 from router.queue.counts import count_open
 from router.queue.entries import ACCEPT, PATIENCE, read_unplanned
-from router.queue.plans import PLAN
+from router.queue.plans import planning
 from router.queue.ports import (
     CAUSES,
     Cause,
@@ -25,10 +26,15 @@ from router.queue.ports import (
     Settled,
     Settlement,
 )
-from router.queue.settlements import SETTLE
+from router.queue.settlements import settling
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.tables import holds
+
+TURNS = 5
+"""How often a claim is tried while other processes claim."""
+TURN = 0.02
+"""Seconds between two such tries."""
 
 
 class SqlJournal:
@@ -45,6 +51,7 @@ class SqlJournal:
         self._database = database
         self._clock = clock
         self._accept = replace(ACCEPT, patience=patience)
+        self._plan = planning(database.owner)
 
     async def append(self, entry: Entry) -> Receipt:
         """Return once the entry is on disk, or at once with the id of its first."""
@@ -82,17 +89,20 @@ class SqlJournal:
     async def settle(self, plans: Sequence[Plan]) -> Settled:
         """Write the plans with their deliveries and effects, each in one piece."""
         leased: set[str] = set()
+        stale: set[str] = set()
         refused: dict[str, str] = {}
-        results = await self._database.writer.put_all(PLAN, plans)
+        results = await self._database.writer.put_all(self._plan, plans)
         for plan, result in zip(plans, results, strict=True):
             match result:
                 case StoreUnavailable():
                     raise JournalUnavailable(str(result)) from result
                 case Exception():
                     refused[plan.notification] = f"cannot be written: {type(result).__name__}"
+                case None:
+                    stale.add(plan.notification)
                 case _:
                     leased |= result
-        return Settled(leased=frozenset(leased), refused=refused)
+        return Settled(leased=frozenset(leased), stale=frozenset(stale), refused=refused)
 
 
 class SqlQueue:
@@ -101,23 +111,32 @@ class SqlQueue:
     def __init__(self, database: Database) -> None:
         """Use a database."""
         self._database = database
+        self._owner = database.owner
+        self._settle = settling(database.owner)
 
     async def claim(
         self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
     ) -> Sequence[Lease]:
         """Lease due deliveries of channels not held, urgent ones first, then oldest first."""
-        return await self._database.write(
-            lambda connection: claims.claim(
-                connection, now=now, until=until, limit=limit, room=room
+
+        def work(connection: Connection) -> list[Lease] | None:
+            return claims.claim(
+                connection, owner=self._owner, now=now, until=until, limit=limit, room=room
             )
-        )
+
+        for _ in range(TURNS):
+            leases = await self._database.write(work)
+            if leases is not None:
+                return leases
+            await asyncio.sleep(TURN)
+        return []
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
         """Write attempts and what follows; return ids whose lease was lost.
 
         One that cannot be written does not hold the others up; its error is raised at the end.
         """
-        results = await self._database.writer.put_all(SETTLE, settlements)
+        results = await self._database.writer.put_all(self._settle, settlements)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -126,11 +145,13 @@ class SqlQueue:
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
-        await self._database.write(lambda c: settlements.extend(c, deliveries, until))
+        await self._database.write(
+            lambda c: settlements.extend(c, deliveries, until, owner=self._owner)
+        )
 
     async def release(self, deliveries: Sequence[str]) -> None:
         """Hand leased deliveries back unsent, due at once."""
-        await self._database.write(lambda c: settlements.release(c, deliveries))
+        await self._database.write(lambda c: settlements.release(c, deliveries, owner=self._owner))
 
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         """Hold a channel, or one host of it, for a cause until a time; the later wins."""

@@ -1,15 +1,28 @@
 """Planning: what was decided is written, and what is due now is leased at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from router.core.delivery import Delivery
 from router.queue.ports import Plan
 from router.store.bulk import execute_many
 from router.store.dialect import insert_new
+from router.store.locks import is_shared, try_locks
 from router.store.rows import Values, clean, hash_lane, write_delivery
 from router.store.tables import (
     deliveries,
@@ -22,9 +35,28 @@ from router.store.tables import (
 )
 from router.store.writer import Operation, Rank
 
-_unplanned = select(notifications.c.id).where(
-    is_unplanned, notifications.c.id.in_(bindparam("ids", expanding=True))
+_these = notifications.c.id.in_(bindparam("ids", expanding=True))
+_unplanned = (
+    select(notifications.c.id)
+    .where(is_unplanned, _these)
+    .order_by(notifications.c.id)
+    .with_for_update(skip_locked=True)
 )
+_elder = notifications.alias("elder")
+_early = (
+    select(notifications.c.id)
+    .where(_these)
+    .where(
+        exists().where(
+            _elder.c.state == literal_column("'accepted'"),
+            _elder.c.id < notifications.c.id,
+            _elder.c.id.not_in(bindparam("ids", expanding=True)),
+            _elder.c.app_id == notifications.c.app_id,
+            _elder.c.uid == notifications.c.uid,
+        )
+    )
+)
+_holders = select(once).where(once.c.event.in_(bindparam("events", expanding=True)))
 _in_lanes = deliveries.c.lane_hash.in_(bindparam("lanes", expanding=True))
 _is_due = deliveries.c.due_at <= bindparam("now")
 _busy = union_all(
@@ -40,36 +72,69 @@ _decision: dict[str, BindParameter[Any]] = {
 _decide = update(notifications).where(notifications.c.id == bindparam("which")).values(_decision)
 
 
-def settle_plans(connection: Connection, plans: Sequence[Plan]) -> list[frozenset[str]]:
-    """Write plans; return for each the deliveries that are leased to the caller."""
+def settle_plans(
+    connection: Connection, plans: Sequence[Plan], *, owner: str
+) -> list[frozenset[str] | None]:
+    """Write plans; return for each the deliveries leased to the owner, None where it is stale.
+
+    A plan is stale while an earlier notification of the same recipient has none, which another
+    process accepted or is deciding, and when somebody else took a once-key of it meanwhile.
+    """
     ids = [plan.notification for plan in plans]
     unplanned = set(connection.execute(_unplanned, {"ids": ids}).scalars())
-    leased: list[frozenset[str]] = []
-    fresh: list[Plan] = []
+    fresh: dict[str, Plan] = {}
     for plan in plans:
-        is_fresh = plan.notification in unplanned
-        unplanned.discard(plan.notification)
-        fresh += [plan] if is_fresh else []
-        leased.append(frozenset(_sending(plan) if is_fresh else ()))
-    if not fresh:
-        return leased
-    late = _write_deliveries(connection, fresh)
-    taken = [row for plan in fresh for row in _once_rows(plan)]
-    execute_many(connection, insert_new(connection, once), taken)
-    execute_many(connection, _decide, [_decision_row(plan) for plan in fresh])
-    return [each - late for each in leased]
+        if plan.notification in unplanned:
+            fresh.setdefault(plan.notification, plan)
+    stale = _take_once_keys(connection, fresh.values())
+    stale |= _find_early(connection, fresh.keys() - stale)
+    _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
+    late = _write_deliveries(connection, list(fresh.values()), owner)
+    execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
+    leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
+    return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
 
 
-PLAN: Operation[Plan, frozenset[str]] = Operation(
-    name="plan", rank=Rank.PLAN, apply=settle_plans, batch=64
-)
+def planning(owner: str) -> Operation[Plan, frozenset[str] | None]:
+    """Return the operation that plans, and leases to an owner what is due."""
+    apply = partial(settle_plans, owner=owner)
+    return Operation(name="plan", rank=Rank.PLAN, apply=apply, batch=64)
 
 
-def _sending(plan: Plan) -> Iterable[str]:
-    return (delivery.id for delivery in plan.deliveries if delivery.state == "sending")
+def _sending(plan: Plan) -> frozenset[str]:
+    return frozenset(each.id for each in plan.deliveries if each.state == "sending")
 
 
-def _write_deliveries(connection: Connection, plans: Sequence[Plan]) -> set[str]:
+def _take_once_keys(connection: Connection, plans: Iterable[Plan]) -> set[str]:
+    """Take the once-keys of plans; return the notifications of those that came too late."""
+    rows = [(plan.notification, row) for plan in plans for row in _once_rows(plan)]
+    if not rows:
+        return set()
+    rows.sort(key=lambda pair: _once_key(pair[1]))  # in one order, so that nobody waits in a ring
+    execute_many(connection, insert_new(connection, once), [row for _, row in rows])
+    found = connection.execute(_holders, {"events": list({row["event"] for _, row in rows})})
+    holders = {_once_key(row): row["delivery"] for row in found.mappings()}
+    return {id_ for id_, row in rows if holders[_once_key(row)] != row["delivery"]}
+
+
+def _once_key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in once.primary_key)
+
+
+def _give_back_once_keys(connection: Connection, plans: Iterable[Plan]) -> None:
+    taken = [delivery for plan in plans for _, delivery in plan.effects.once]
+    if taken:
+        connection.execute(delete(once).where(once.c.delivery.in_(taken)))
+
+
+def _find_early(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Return those whose recipient has an earlier notification without a plan, not of these."""
+    if not ids or not is_shared(connection):
+        return set()
+    return set(connection.execute(_early, {"ids": list(ids)}).scalars())
+
+
+def _write_deliveries(connection: Connection, plans: Sequence[Plan], owner: str) -> set[str]:
     """Write the deliveries; return which must wait for another one in their lane."""
     planned = [delivery for plan in plans for delivery in plan.deliveries]
     if not planned:
@@ -79,7 +144,9 @@ def _write_deliveries(connection: Connection, plans: Sequence[Plan]) -> set[str]
     rows, late = [], set()
     for delivery in planned:
         row = write_delivery(delivery)
-        lane = row["lane_hash"]
+        lane = _lane(delivery)
+        if delivery.state == "sending":
+            row["leased_to"] = owner
         if delivery.state == "sending" and lane in busy:
             row |= {"state": "waiting", "lease_until": 0.0, "handouts": 0}
             late.add(delivery.id)
@@ -92,12 +159,14 @@ def _write_deliveries(connection: Connection, plans: Sequence[Plan]) -> set[str]
     return late
 
 
-def _busy_lanes(connection: Connection, planned: Sequence[Delivery], now: float) -> set[object]:
-    """Return the lanes of those to be leased in which another one is sent or due."""
-    eager = sorted({_lane(each) for each in planned if each.state == "sending"})
+def _busy_lanes(connection: Connection, planned: Sequence[Delivery], now: float) -> set[int]:
+    """Return the lanes of those to be leased in which another one is sent or due, or may be."""
+    eager = {_lane(each) for each in planned if each.state == "sending"}
     if not eager:
         return set()
-    return set(connection.execute(_busy, {"lanes": eager, "now": now}).scalars())
+    ours = try_locks(connection, eager)
+    busy = connection.execute(_busy, {"lanes": sorted(ours), "now": now}).scalars()
+    return set(busy) | (eager - ours)
 
 
 def _lane(delivery: Delivery) -> int:

@@ -62,10 +62,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 class Settled(Struct, frozen=True, kw_only=True):
     """What became of plans: the deliveries now leased to the caller, and why plans were refused.
 
-    `refused` maps the notifications whose plans cannot be written to the reason.
+    `stale` are the notifications to be decided again, since another process got in between;
+    `refused` maps those whose plans cannot be written to the reason.
     """
 
     leased: frozenset[str] = frozenset()
+    stale: frozenset[str] = frozenset()
     refused: dict[str, str] = {}
 
 
@@ -87,8 +89,10 @@ class Journal(Protocol):
 
         A delivery planned as `sending` is leased to the caller, unless another one in the same
         lane is being sent or due: then it is written as `waiting`. A plan for a notification
-        that already has one, or is gone, is not written. Raises `JournalUnavailable` when
-        nothing of it may be durable.
+        that already has one, or is gone, is not written. One is stale, and not written, when a
+        once-key of it has been taken meanwhile, or while an earlier notification of the same
+        recipient has no plan, and is not planned here. Raises `JournalUnavailable` when nothing
+        of it may be durable.
         """
 
 

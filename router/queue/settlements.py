@@ -1,6 +1,7 @@
 """Settling: what became of deliveries is written, and what follows from it."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import assert_never
 
 from sqlalchemy import (
@@ -31,17 +32,14 @@ from router.store.tables import (
 )
 from router.store.writer import Operation, Rank
 
-_open = select(
-    deliveries.c.id,
-    deliveries.c.notification,
-    deliveries.c.channel,
-    deliveries.c.contact,
-    deliveries.c.address,
-    deliveries.c.lane_hash,
-    deliveries.c.state,
-    deliveries.c.due_at,
-    deliveries.c.attempts,
-).where(deliveries.c.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
+_row = deliveries.c
+_open = (
+    select(_row.id, _row.notification, _row.channel, _row.contact, _row.address, _row.lane_hash)
+    .add_columns(_row.state, _row.leased_to, _row.due_at, _row.attempts)
+    .where(_row.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
+    .order_by(_row.id)
+    .with_for_update()
+)
 
 _changed = ("state", "reason", "due_at", "attempts", "handle")
 _move_on = (
@@ -56,15 +54,17 @@ _move_on = (
 )
 
 
-def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bool]:
-    """Write what became of deliveries; return for each whether its lease still held."""
+def settle(connection: Connection, settlements: Sequence[Settlement], *, owner: str) -> list[bool]:
+    """Write what became of deliveries; return for each whether the owner's lease still held."""
     ids = [settlement.delivery for settlement in settlements]
     rows = {row.id: row for row in connection.execute(_open, {"ids": ids})}
     held: list[bool] = []
     settled: list[tuple[Settlement, AnyRow]] = []
     for settlement in settlements:
         row = rows.get(settlement.delivery)
-        is_ours = row is not None and (row.state == "sending" or isinstance(settlement.next, Done))
+        is_ours = row is not None and (
+            isinstance(settlement.next, Done) or (row.state, row.leased_to) == ("sending", owner)
+        )
         if row is not None and is_ours:
             settled.append((settlement, rows.pop(settlement.delivery)))
         held.append(is_ours)
@@ -73,7 +73,9 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[bo
     return held
 
 
-SETTLE: Operation[Settlement, bool] = Operation(name="settle", rank=Rank.SETTLE, apply=settle)
+def settling(owner: str) -> Operation[Settlement, bool]:
+    """Return the operation that settles what is leased to an owner."""
+    return Operation(name="settle", rank=Rank.SETTLE, apply=partial(settle, owner=owner))
 
 
 def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]]) -> None:
@@ -159,17 +161,19 @@ def _forget(connection: Connection, contact: str, address: str) -> None:
         cancel_waiting(connection, [contact], "contact_gone")
 
 
-def release(connection: Connection, ids: Iterable[str]) -> None:
+def release(connection: Connection, ids: Iterable[str], *, owner: str) -> None:
     """Hand leased deliveries back: they are due as before, and the hand-out does not count."""
     connection.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_(ids), is_sending)
+        .where(deliveries.c.id.in_(ids), is_sending, deliveries.c.leased_to == owner)
         .values(state="waiting", lease_until=0.0, handouts=deliveries.c.handouts - 1)
     )
 
 
-def extend(connection: Connection, ids: Iterable[str], until: float) -> None:
+def extend(connection: Connection, ids: Iterable[str], until: float, *, owner: str) -> None:
     """Let leases last until a time."""
     connection.execute(
-        update(deliveries).where(deliveries.c.id.in_(ids), is_sending).values(lease_until=until)
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids), is_sending, deliveries.c.leased_to == owner)
+        .values(lease_until=until)
     )

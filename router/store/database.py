@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 from sqlalchemy import (
     URL,
@@ -44,6 +45,8 @@ class Database:
 
     def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
         """Read over a pool, glance over a line and write over another; use `open`."""
+        self.owner = uuid4().hex
+        """Whom what is leased over this database is leased to: no other process has the name."""
         self._readers = readers
         self._glances = glances
         self.writer = Writer(line)

@@ -92,6 +92,7 @@ def write_delivery(delivery: Delivery) -> Values:
         "due_at": delivery.due_at,
         "expires_at": delivery.expires_at,
         "lease_until": delivery.lease_until,
+        "leased_to": "",
         "attempts": delivery.attempts,
         "handouts": delivery.handouts,
         "urgent": delivery.urgent,

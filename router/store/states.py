@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, Function, Update, bindparam, case, func, or_, select, update
 
 from router.store.bulk import execute_many
+from router.store.locks import is_shared
 from router.store.tables import deliveries, is_waiting, notifications
 
 CHUNK = 500
@@ -51,12 +52,21 @@ def _count(*states: str) -> Function[int]:
 
 
 _ROLL_UP = _roll_up()
+_LOCK = (
+    select(notifications.c.id)
+    .where(notifications.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(notifications.c.id)
+    .with_for_update()
+)
 
 
 def roll_up(connection: Connection, ids: Iterable[str]) -> None:
     """Bring the states of notifications up to date with their deliveries."""
+    whose = sorted(set(ids))
+    if whose and is_shared(connection):  # else one that waits for another sees what was before it
+        connection.execute(_LOCK, {"ids": whose}).close()
     values: list[dict[str, object]] = []
-    for id_ in sorted(set(ids)):
+    for id_ in whose:
         low, high = range_of(id_)
         values.append({"which": id_, "low": low, "high": high})
     execute_many(connection, _ROLL_UP, values)

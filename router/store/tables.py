@@ -107,6 +107,7 @@ deliveries = Table(
     Column("due_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("lease_until", Double, nullable=False),
+    Column("leased_to", Text, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False),
     Column("handouts", Integer, nullable=False),
     Column("urgent", Boolean, nullable=False),
@@ -122,6 +123,7 @@ deliveries = Table(
 `lane_hash` stands for channel and lane: no two deliveries of one are sent at once, which the
 unique index guarantees. A delivery that was met while its lane was busy is `parked`, so that a
 long line to one address is not walked again and again; it is let out when its turn comes.
+`leased_to` is the process that sends it, or sent it last.
 """
 
 is_waiting = _is(deliveries.c.state, "waiting")

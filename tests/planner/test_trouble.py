@@ -1,6 +1,7 @@
 """Planning goes on, whatever happens, and nothing is lost."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -71,7 +72,9 @@ async def test_a_plan_that_no_database_takes_is_undecidable(stage: Stage) -> Non
     stage.decide = absurd
     bad, good = await stage.scene.accept(uid="bad"), await stage.scene.accept(uid="good")
     await stage.plan()
-    assert await stage.state(bad) == ("undecidable", "cannot be written: OverflowError, 3 times")
+    state, reason = await stage.state(bad)
+    assert state == "undecidable"
+    assert re.fullmatch(r"cannot be written: \w+Error, 3 times", reason)
     assert (await stage.state(good))[0] == "pending"
     assert stage.worker.ids == [f"{good.id}-0"]
 

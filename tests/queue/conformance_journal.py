@@ -104,7 +104,7 @@ class JournalConformance:
 
     async def test_a_bad_plan_is_refused_alone(self, engine: Engine) -> None:
         scene = Scene(engine)
-        good, bad, other = [await scene.accept() for _ in range(3)]
+        good, bad, other = [await scene.accept(uid=uid) for uid in ("ann", "bob", "cat")]
         plans = [
             scene.plan(good.id, scene.delivery(good.id)),
             scene.plan(bad.id, scene.delivery(bad.id, step=10**26)),

@@ -1,4 +1,4 @@
-"""However long the log grows, no statement of the way of a payload walks a table."""
+"""However long the log grows, no statement of the way of a payload walks a table of SQLite."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,8 @@ def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
     return [(s, step) for s, step in scans if "deliveries_sending" not in step]
 
 
-async def test_nothing_on_the_way_walks_a_table(database: Database) -> None:
+async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> None:
+    database = sqlite_database
     line, glances = database.writer._line, database._glances
     assert isinstance(line, ThreadLine)
     assert isinstance(glances, ThreadLine)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -16,7 +15,6 @@ from router.store import writer
 from router.store.database import Database
 from router.store.rows import read_delivery
 from router.store.tables import attempts, deliveries, notifications, once
-from tests.conftest import url_of
 from tests.queue.conformance_holding import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
@@ -25,10 +23,10 @@ from tests.queue.scene import Scene
 
 
 class SqlEngine:
-    """The SQL engine on a file."""
+    """The SQL engine on a database."""
 
-    def __init__(self, path: Path | None, database: Database) -> None:
-        self.path = path
+    def __init__(self, url: str | None, database: Database) -> None:
+        self.url = url
         self.opened = [database]
         self.use(database)
 
@@ -43,8 +41,8 @@ class SqlEngine:
         self.queue = SqlQueue(database)
 
     async def crash(self) -> None:
-        assert self.path is not None
-        database = await Database.open(url_of(self.path))
+        assert self.url is not None
+        database = await Database.open(self.url)
         self.opened.append(database)
         self.use(database)
 
@@ -69,8 +67,8 @@ class SqlEngine:
 
 
 @pytest.fixture
-async def engine(database_file: Path) -> AsyncIterator[SqlEngine]:
-    engine = SqlEngine(database_file, await Database.open(url_of(database_file)))
+async def engine(database_url: str) -> AsyncIterator[SqlEngine]:
+    engine = SqlEngine(database_url, await Database.open(database_url))
     yield engine
     for database in engine.opened:
         await database.close()

@@ -148,8 +148,8 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
         await Database.open(url_of(path), migrate=True)
 
 
-async def test_commits_are_synced_to_disk(database: Database) -> None:
-    found = await database.write(
+async def test_commits_are_synced_to_disk(sqlite_database: Database) -> None:
+    found = await sqlite_database.write(
         lambda c: [
             c.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
         ]
@@ -174,7 +174,7 @@ async def test_many_queries_run_side_by_side(database: Database) -> None:
 
 
 async def test_a_query_that_fails_is_unavailable(database: Database) -> None:
-    with pytest.raises(StoreUnavailable, match="no such table"):
+    with pytest.raises(StoreUnavailable, match="nowhere"):
         await database.read(lambda c: c.execute(text("SELECT * FROM nowhere")).all())
 
 
@@ -193,9 +193,9 @@ assert "alembic" not in sys.modules
 
 
 async def test_a_file_that_is_elsewhere_is_neither_read_nor_written_until_it_is_back(
-    database: Database, database_file: Path
+    sqlite_database: Database, database_file: Path
 ) -> None:
-    await database.check()
+    await sqlite_database.check()
     elsewhere = database_file.with_name("elsewhere.db")
     shutil.move(database_file, elsewhere)
     for stand_in in (False, True):
@@ -203,19 +203,21 @@ async def test_a_file_that_is_elsewhere_is_neither_read_nor_written_until_it_is_
             shutil.copy(elsewhere, database_file)
         why = "is not the file that was opened" if stand_in else r"is gone \(No such file"
         with pytest.raises(StoreUnavailable, match=why):
-            await database.read(lambda c: c.execute(text("SELECT 1")))
+            await sqlite_database.read(lambda c: c.execute(text("SELECT 1")))
         with pytest.raises(StoreUnavailable, match=why):
-            await database.write(lambda _: None)
+            await sqlite_database.write(lambda _: None)
         made = [path.name for path in database_file.parent.glob("router.db")]
         assert bool(made) == stand_in, "it made a new one"
     shutil.move(elsewhere, database_file)
-    await database.check()
+    await sqlite_database.check()
 
 
-async def test_a_database_that_can_only_be_read_is_not_in_order(database: Database) -> None:
-    await database.write(lambda c: c.exec_driver_sql("PRAGMA query_only=ON").close())
+async def test_a_database_that_can_only_be_read_is_not_in_order(sqlite_database: Database) -> None:
+    await sqlite_database.write(lambda c: c.exec_driver_sql("PRAGMA query_only=ON").close())
     with pytest.raises(StoreUnavailable, match="readonly"):
-        await database.check()
-    await database.check()
-    (left,) = (await database.read(lambda c: c.execute(text("SELECT count(*) FROM seen")))).one()
+        await sqlite_database.check()
+    await sqlite_database.check()
+    (left,) = (
+        await sqlite_database.read(lambda c: c.execute(text("SELECT count(*) FROM seen")))
+    ).one()
     assert left == 0

@@ -12,7 +12,7 @@ from router.store.errors import DatabaseUnusable, StoreUnavailable
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
 
-HOLD = text("INSERT INTO holds VALUES (:channel, 'paused', 1)")
+HOLD = text("INSERT INTO holds VALUES (:channel, 'paused', '', 1)")
 
 
 async def hold(url: str, channel: str) -> None:

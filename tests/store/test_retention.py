@@ -24,7 +24,7 @@ def scene(waiting: Waiting) -> Scene:
 
 async def put(scene: Scene, minter: Minter, state: str) -> str:
     """Accept a notification now, and plan it into a state; return its id."""
-    entry = scene.entry()
+    entry = scene.entry(uid=state)
     id_ = minter.mint(scene.now)
     moved = replace(entry, notification=replace(entry.notification, id=id_))
     await scene.engine.journal.append(moved)

@@ -86,6 +86,7 @@ def _make_queue() -> None:
         _column("due_at", sa.Double),
         _column("expires_at", sa.Double),
         _column("lease_until", sa.Double),
+        _column("leased_to", server_default=""),
         _column("attempts", sa.Integer),
         _column("handouts", sa.Integer),
         _column("urgent", sa.Boolean),
