@@ -154,3 +154,8 @@ def test_an_alert_asks_for_metrics_and_labels_that_exist(alert: Alert) -> None:
     assert set(used) <= labels
     assert named or alert.expr.startswith("up")
     assert re.fullmatch(r"\d+m", alert.wait)
+
+
+def test_the_page_says_how_often_the_container_is_asked() -> None:
+    [seconds] = re.findall(r"--interval=(\d+)s", (ROOT / "docker/Dockerfile").read_text())
+    assert f"`/health/ready` every {seconds} s." in (ROOT / "docs/howto/deploy.md").read_text()
