@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router import app, intake, samples
 from router.channel import Settings
-from router.core import breaker, decision, notification, retry
+from router.core import breaker, decision, notification, retry, skew
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import Defaults
@@ -125,6 +125,12 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("everything else", span(notification.DAY)),
         ("a `sentAt` is believed, before the arrival, up to", span(_believed(-1))),
         ("a `sentAt` is believed, after the arrival, up to", span(_believed(1))),
+    ),
+    "clocks": _numbers(
+        ("a moment, of which the quickest payload counts", span(skew.SLOT)),
+        ("moments that must agree until the difference is believed", str(skew.WITNESSES)),
+        ("they agree within", span(skew.TOLERANCE)),
+        ("the log warns of a difference above", span(skew.REMARKABLE)),
     ),
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.GRACE)),
