@@ -4,6 +4,7 @@ import re
 from typing import get_args
 
 from router.core.delivery import DeliveryState, NotificationState
+from router.queue.ports import CAUSES
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/howto/find-a-message.md").read_text(encoding="utf-8")
@@ -22,6 +23,11 @@ REASONS = (
     r'\breturn "(no_\w+)"',
     r'\breason = "(\w+)"',
 )
+
+
+def test_every_cause_that_holds_a_channel_has_its_row() -> None:
+    page = (ROOT / "docs/howto/hold-a-channel.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(CAUSES)
 
 
 def test_every_state_has_its_row() -> None:
