@@ -1,6 +1,7 @@
 # `make run` and `make test` need CPython >= 3.11 and make, nothing else: each target sets up what it needs.
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 20
 
 # Settings of the caller's pip that would send the install elsewhere or refuse the project itself.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS
@@ -12,7 +13,7 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal -
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos check bench fmt docs lock
+.PHONY: help run test chaos soak check bench fmt docs lock
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +26,9 @@ test: .venv/development  ## all tests, with the coverage of router/core, which m
 
 chaos: .venv/development  ## break the router under load for half an hour, on both databases
 	@ROUTER_TEST_CHAOS=long $(BIN)/pytest tests/chaos -s $(ARGS)
+
+soak: .venv/development  ## keep the router under half load for MINUTES (20): nothing it takes may grow
+	@ROUTER_TEST_SOAK=$(MINUTES) $(BIN)/pytest tests/chaos/test_soak.py -s $(ARGS)
 
 check: .venv/development  ## lint, format, types, imports, length of files, references
 	@$(BIN)/ruff check

@@ -1,9 +1,19 @@
 """The router's metrics, as Prometheus reads them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client import disable_created_metrics as without_creation_times
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -55,11 +65,17 @@ class Bounded(Generic[M]):
 
 
 class Metrics:
-    """The router's metrics, in a registry of their own; times are seconds."""
+    """The router's metrics, in a registry of their own; times are seconds.
+
+    Beside them come those that every process in Python has: `process_…` and `python_…`.
+    """
 
     def __init__(self) -> None:
         without_creation_times()  # type: ignore[no-untyped-call]  # or every counter would come with a second name
         self.registry = CollectorRegistry()
+        self._process = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._process)
         self._notifications = Bounded(
             self._counter(
                 "router_notifications", "Payloads taken or refused.", "feed", "kind", "result"
@@ -101,6 +117,8 @@ class Metrics:
         self._skew = self._gauge(
             "router_clock_skew_seconds", "This machine's clock less CometChat's."
         )
+
+        self._gauge("router_tasks", "Asyncio tasks there are.").set_function(_count_tasks)
 
     def accepted(self, feed: str, kind: str, result: str, seconds: float) -> None:
         """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
@@ -156,4 +174,11 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Return all metrics as Prometheus reads them."""
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + generate_latest(self._process)
+
+
+def _count_tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # no loop runs here, so no task does
+        return 0

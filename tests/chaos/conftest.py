@@ -35,8 +35,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long ones to `make chaos`."""
-    left_out = [] if LONG else [item for item in items if item.get_closest_marker("long")]
+    """Leave the long ones to `make chaos`, and the longest to `make soak`."""
+    wanted = {"long": LONG, "soak": "ROUTER_TEST_SOAK" in os.environ}
+    left_out = [
+        item
+        for item in items
+        if any(item.get_closest_marker(mark) and not wanted[mark] for mark in wanted)
+    ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

@@ -20,6 +20,8 @@ class Load:
     clients: int = 12
     pause: float = 0.02
     """Seconds a client rests before each post."""
+    rate: float | None = None
+    """Posts per second of all clients together, instead of rests."""
     name: Callable[[int], str] = "uid-{}".format
     """What the recipients of each client are called; it has five."""
     accepted: dict[str, str] = field(default_factory=dict)
@@ -45,7 +47,11 @@ class Load:
 
     async def _post_all(self, session: aiohttp.ClientSession, client: int) -> None:
         number = 0
+        began = time.monotonic()
         while not self.over.is_set():
+            if self.rate is not None:
+                due = began + (number + client / self.clients) * self.clients / self.rate
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
             text = f"message {number} of {self.name(client)}"
             body = payload(text, uid=f"{self.name(client)}-{number % 5}", number=number)
             id_: str | None = None

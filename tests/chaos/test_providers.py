@@ -46,7 +46,7 @@ async def test_misfits_end_as_they_should_and_no_other_channel_feels_them(
             tmp_path,
             url_of(tmp_path / "router.db"),
             dice,
-            rules=_rules(urls),
+            rules=rules_with(urls),
             pause=0.3,
             more={"SSL_CERT_FILE": str(authority.file)},
         ) as trial:
@@ -84,7 +84,8 @@ async def test_misfits_end_as_they_should_and_no_other_channel_feels_them(
     assert took < STOPPED_WITHIN
 
 
-def _rules(urls: dict[str, str]) -> str:
+def rules_with(urls: dict[str, str]) -> str:
+    """Return rules with a channel for each provider; a recipient is called after theirs."""
     channels, rules = RULES.split("rules:\n")
     channels += "".join(CHANNEL.format(name=name, url=url) for name, url in urls.items())
     cases = "".join(RULE.format(name=name) for name in urls)
