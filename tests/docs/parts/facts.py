@@ -126,6 +126,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("a `sentAt` is believed, before the arrival, up to", span(_believed(-1))),
         ("a `sentAt` is believed, after the arrival, up to", span(_believed(1))),
     ),
+    "several": _numbers(
+        ("what a process was sending when it died goes to another after", span(ports.LEASE)),
+        ("what it accepted and had not decided, after up to", span(2 * planner.POLL)),
+    ),
     "clocks": _numbers(
         ("a moment, of which the quickest payload counts", span(skew.SLOT)),
         ("moments that must agree until the difference is believed", str(skew.WITNESSES)),
