@@ -139,15 +139,20 @@ class Server(Databases):
         self.kill(signal.SIGQUIT)
         self.start()
 
-    def pause(self) -> None:
-        """Let no new connection in: the server listens and does not answer. `resume` ends it."""
+    @contextmanager
+    def frozen(self, url: str) -> Iterator[None]:
+        """Let the server stand still for a while, and what serves a database: nothing answers."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let connections in again."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        serving = "SELECT pid FROM pg_stat_activity WHERE datname = $1"
+        found = self.execute(serving, make_url(url).database)
+        processes = [self._process.pid, *(row["pid"] for row in found)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def _make_cluster(self, folder: Path) -> None:
         secret = folder / "password"

@@ -15,16 +15,18 @@ from sqlalchemy import (
     delete,
     event,
     insert,
-    make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from router.store.errors import DatabaseUnusable, StoreUnavailable
 from router.store.file import DatabaseFile, prepare
 from router.store.line import AsyncLine, Line, ThreadLine
+from router.store.locks import lock
+from router.store.server import limited, open_server
 from router.store.tables import seen
+from router.store.url import is_sqlite, parse
 from router.store.writer import Writer
 
 T = TypeVar("T")
@@ -34,6 +36,12 @@ HEAD = "0001"
 
 READERS = 4
 """How many queries may run at the same time."""
+
+LONGEST_READ = 30.0
+"""Seconds a query may take on a server."""
+
+LONGEST_WRITE = 10.0
+"""Seconds a transaction may take on a server."""
 
 
 class Database:
@@ -72,12 +80,15 @@ class Database:
         file = DatabaseFile(Path(parsed.database or "")) if is_sqlite(parsed) else None
         if file is not None:
             file.guard(readers.sync_engine)
-        return cls(readers, _open_line(parsed, readers, file), _open_glances(parsed, file))
+        return cls(readers, _open_line(parsed, file), _open_glances(parsed, file))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
         try:
-            async with self._readers.connect() as connection:
+            async with (
+                self._readers.connect() as connection,
+                limited(connection, LONGEST_READ),
+            ):
                 return await connection.run_sync(query)
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
@@ -153,7 +164,7 @@ async def _bring_up(url: URL, readers: AsyncEngine) -> None:
         return
     if stamp is not None and stamp > HEAD:
         raise DatabaseUnusable(_remedy(stamp, url))
-    line = _open_line(url, readers)
+    line = _open_line(url, limit=0)
     try:
         await line.commit(_upgrade)
     except (SQLAlchemyError, OSError) as error:
@@ -162,46 +173,29 @@ async def _bring_up(url: URL, readers: AsyncEngine) -> None:
         await line.close()
 
 
-def parse(url: str) -> URL:
-    """Return a URL taken apart; raises `DatabaseUnusable` for one that cannot work."""
-    example = "as in sqlite+aiosqlite:///router.db"
-    try:
-        parsed = make_url(url)
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError, ImportError) as error:
-        raise DatabaseUnusable(f"ROUTER_DATABASE is no SQLAlchemy URL, {example}") from error
-    if not parsed.get_dialect().is_async:
-        raise DatabaseUnusable(f"ROUTER_DATABASE must name an asyncio driver, {example}")
-    if is_sqlite(parsed) and parsed.database in {None, "", ":memory:"}:
-        raise DatabaseUnusable(f"ROUTER_DATABASE must name a file, {example}")
-    return parsed
-
-
-def is_sqlite(url: URL) -> bool:
-    """Return whether the URL leads to an SQLite file."""
-    return url.get_backend_name() == "sqlite"
-
-
 def _open_readers(url: URL) -> AsyncEngine:
-    try:
-        engine = create_async_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=READERS,
-            max_overflow=0,
-            pool_timeout=30,
-            hide_parameters=True,  # an error is logged, tokens and texts are not
-        )
-    except ImportError as error:
-        raise DatabaseUnusable(f"{url.drivername}: {error}; install its extra") from error
-    if is_sqlite(url):
-        event.listen(engine.sync_engine, "connect", prepare)
+    if not is_sqlite(url):
+        try:
+            return open_server(url, connections=READERS, limit=LONGEST_READ, isolation="AUTOCOMMIT")
+        except ImportError as error:
+            remedy = "pip install 'notification-router[postgres]'"
+            raise DatabaseUnusable(f"{url.drivername}: {error}; {remedy}") from error
+    engine = create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=LONGEST_READ,
+        hide_parameters=True,  # an error is logged, tokens and texts are not
+    )
+    event.listen(engine.sync_engine, "connect", prepare)
     return engine
 
 
-def _open_line(url: URL, readers: AsyncEngine, file: DatabaseFile | None = None) -> Line:
+def _open_line(url: URL, file: DatabaseFile | None = None, *, limit: float = LONGEST_WRITE) -> Line:
     if not is_sqlite(url):
-        return AsyncLine(readers.execution_options(isolation_level="READ COMMITTED"))
+        server = open_server(url, connections=1, limit=limit, isolation="READ COMMITTED")
+        return AsyncLine(server, limit)
     engine = _open_file(url, file)
     event.listen(engine, "begin", _begin)
     return ThreadLine(engine)
@@ -261,7 +255,9 @@ def _read_stamp(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> None:
     from router.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
 
-    upgrade(connection, HEAD)
+    lock(connection, "migrate")
+    if _read_stamp(connection) != HEAD:  # else another process was first
+        upgrade(connection, HEAD)
 
 
 def _remedy(stamp: str | None, url: URL) -> str:

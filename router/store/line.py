@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from router.store.server import driver_of, limited
+
 T = TypeVar("T")
 
 
@@ -66,27 +68,38 @@ class ThreadLine:
 
 
 class AsyncLine:
-    """A line over an asyncio driver."""
+    """A line over an asyncio driver; a transaction of more than `limit` seconds is cut off."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, limit: float) -> None:
         """Connect when the first transaction comes."""
         self._engine = engine
+        self._limit = limit
         self._connection: AsyncConnection | None = None
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """Return what the work gives in a transaction of its own, once it is committed."""
-        if self._connection is None:
-            self._connection = await self._engine.connect()
+        connection = await self._connect()
         try:
-            async with self._connection.begin():
-                return await self._connection.run_sync(work)
+            async with limited(connection, self._limit), connection.begin():
+                return await connection.run_sync(work)
         except BaseException:
-            if self._connection.invalidated:
-                await self.close()
+            if connection.invalidated or (await driver_of(connection)).is_closed():
+                await self._drop()
             raise
 
     async def close(self) -> None:
         """Close the connection."""
+        await self._drop()
+        await self._engine.dispose()
+
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is not None and (await driver_of(self._connection)).is_closed():
+            await self._drop()
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def _drop(self) -> None:
         if self._connection is not None:
             with suppress(Exception):  # it is given up either way
                 await self._connection.close()

@@ -17,6 +17,7 @@ from router.store.change import (
 from router.store.contacts import log_out, register_device, remove_contact, set_contact
 from router.store.database import Database
 from router.store.erasure import erase
+from router.store.locks import lock
 from router.store.profiles import (
     change_profile,
     known_apps,
@@ -61,6 +62,7 @@ class Recipients:
 
         def write(connection: Connection) -> Recipient:
             app = resolve_app(connection, app_id)
+            lock(connection, "recipient", app, uid)
             known = _read(connection, app, uid) or Recipient(app_id=app, uid=uid)
             save(connection, change_profile(known, change))
             for kind, address in (change.contacts or {}).items():
@@ -86,6 +88,7 @@ class Recipients:
 
         def write(connection: Connection) -> Contact:
             app = resolve_app(connection, app_id)
+            lock(connection, "recipient", app, uid)
             known = _read(connection, app, uid)
             if known is None:
                 save(connection, Recipient(app_id=app, uid=uid))

@@ -22,6 +22,18 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
+TRIES = 3
+"""How often a commit is tried that the database undoes in favour of another."""
+
+_UNDONE = {"0A000", "40001", "40P01"}
+"""A statement prepared before the tables changed, a conflict, a deadlock: nothing was written.
+
+The codes of PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+_DOWN = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}
+"""Classes of codes with which it says that it cannot, whatever the rows."""
+
+
 class Rank(IntEnum):
     """In which order the operations of a commit are done."""
 
@@ -58,7 +70,8 @@ class Writer:
 
     It does not linger: a lone item is committed at once, and the busier it is the more items
     share a commit. A bad row fails alone. When a commit fails, everybody in it is told so and
-    nothing is tried again, because what became of it may be unknown.
+    nothing is tried again, because what became of it may be unknown; unless it was undone in
+    favour of another process.
     """
 
     def __init__(self, line: Line) -> None:
@@ -148,7 +161,7 @@ class Writer:
 
     async def _commit(self, batch: "_Batch") -> None:
         try:
-            results = await self._line.commit(lambda connection: _apply(connection, batch))
+            results = await self._perform(lambda connection: _apply(connection, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' to know
             if _blames_data(error):
                 _log.warning("a row of a commit is bad", fault=type(error).__name__)
@@ -163,11 +176,21 @@ class Writer:
     async def _commit_singly(self, batch: "_Batch") -> None:
         """Commit the batch again, each item in a savepoint, so that only the culprit fails."""
         try:
-            results = await self._line.commit(lambda connection: _apply_singly(connection, batch))
+            results = await self._perform(lambda connection: _apply_singly(connection, batch))
         except Exception as error:  # noqa: BLE001 - as above
             _fail(batch, error)
             return
         _answer(batch, results)
+
+    async def _perform(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
+        for _ in range(TRIES - 1):
+            try:
+                return await self._line.commit(work)
+            except DBAPIError as error:
+                if _sqlstate(error) not in _UNDONE:
+                    raise
+                _log.info("a commit was in the way of another", sqlstate=_sqlstate(error))
+        return await self._line.commit(work)
 
 
 _Batch = list[tuple[Operation[Any, Any], list[_Job]]]
@@ -211,7 +234,13 @@ def _blames_data(error: Exception) -> bool:
     """Return whether an item is to blame and not the database."""
     if isinstance(error, OperationalError | StoreUnavailable | OSError):
         return False
-    return not (isinstance(error, DBAPIError) and error.connection_invalidated)
+    if isinstance(error, DBAPIError):
+        return not error.connection_invalidated and _sqlstate(error)[:2] not in _DOWN
+    return True
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _answer(batch: _Batch, results: Sequence[Any]) -> None:

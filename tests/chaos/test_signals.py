@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from router.store.database import is_sqlite
+from router.store.url import is_sqlite
 from tests.chaos.conftest import KILLS
 from tests.chaos.torn import tear
 from tests.chaos.trial import SLOTS, STOPPED_WITHIN, on_trial

@@ -122,9 +122,12 @@ async def test_a_failed_migration_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("nonsense", "no SQLAlchemy URL"),
-        ("nosuchdb://x", "no SQLAlchemy URL"),
-        ("sqlite:///router.db", "asyncio driver"),
+        ("nonsense", "no URL as in sqlite"),
+        ("nosuchdb://x", "only SQLite and PostgreSQL"),
+        ("mysql+aiomysql://host/name", "only SQLite and PostgreSQL"),
+        ("sqlite:///router.db", r"write sqlite\+aiosqlite://"),
+        ("postgres://host/name", r"write postgresql\+asyncpg://"),
+        ("postgresql+psycopg://host/name", r"write postgresql\+asyncpg://"),
         ("sqlite+aiosqlite://", "name a file"),
         ("sqlite+aiosqlite:///:memory:", "name a file"),
         ("sqlite+aiosqlite:////nowhere/at/all/router.db", "cannot be made: No such file"),

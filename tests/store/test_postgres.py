@@ -1,14 +1,18 @@
 """The PostgreSQL of the tests can be killed, and its tests are never left out silently."""
 
+import asyncio
 import os
 import subprocess
 import sys
 
 import pytest
-from sqlalchemy import text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
 
-from router.store.database import HEAD, Database
-from router.store.errors import DatabaseUnusable, StoreUnavailable
+from router.store.database import HEAD, Database, migrate
+from router.store.errors import DatabaseUnusable
+from router.store.tables import metadata
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
 
@@ -34,14 +38,24 @@ async def test_a_killed_server_is_back_with_what_was_committed(own_postgres: Ser
     assert [row["channel"] for row in rows] == ["a", "b"]
 
 
-async def test_whoever_is_connected_can_be_cut_off(own_postgres: Server) -> None:
-    url = own_postgres.make_database()
-    database = await Database.open(url)
-    await database.check()
-    assert own_postgres.terminate(url) == 1
-    with pytest.raises(StoreUnavailable):
-        await database.check()
-    await database.check()
+async def test_without_tables_the_remedy_is_named_and_nothing_is_made(postgres: Databases) -> None:
+    url = postgres.make_database(migrated=False)
+    with pytest.raises(DatabaseUnusable, match="the database has no tables yet; run: router migr"):
+        await Database.open(url, migrate=True)
+    assert await asyncio.gather(*(migrate(url) for _ in range(3))) == [HEAD] * 3
+    await (await Database.open(url)).close()
+    postgres.drop_database(url)
+
+
+async def test_the_migrations_make_what_the_tables_say(postgres_url: str) -> None:
+    database = await Database.open(postgres_url)
+    options = {"compare_type": True, "compare_server_default": True}
+
+    def compare(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, metadata))
+
+    assert await database.read(compare) == []
     await database.close()
 
 
