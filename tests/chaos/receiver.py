@@ -13,11 +13,15 @@ from aiohttp import web
 
 @dataclass
 class Arrival:
-    """One request for a delivery; `answered` stays None if the answer never went out."""
+    """One request for a delivery; `answered` stays None if the answer never went out.
+
+    One that is `refused` was answered 503, and has to come again.
+    """
 
     text: str
     began: float
     answered: float | None = None
+    refused: bool = False
 
 
 @dataclass
@@ -26,21 +30,32 @@ class Receiver:
 
     dice: random.Random
     slowest: float = 0.05
+    refusing: float = 0.0
+    """Which share of the requests is refused."""
     port: int = 0
     arrivals: dict[str, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         content = await request.json()
-        arrival = Arrival(content["body"], time.monotonic())
+        refused = self.dice.random() < self.refusing
+        arrival = Arrival(content["body"], time.monotonic(), refused=refused)
         self.arrivals[request.headers["webhook-id"]].append(arrival)
         await asyncio.sleep(self.dice.uniform(0, self.slowest))
-        response = web.Response(status=204)
+        response = web.Response(status=503 if refused else 204)
         with suppress(ConnectionError):  # whoever asked is dead
             await response.prepare(request)
             await response.write_eof()
             arrival.answered = time.monotonic()
         return response
+
+    def taken(self) -> dict[str, list[Arrival]]:
+        """Return the requests that were not refused, by delivery."""
+        taken = {
+            delivery: [arrival for arrival in arrivals if not arrival.refused]
+            for delivery, arrivals in self.arrivals.items()
+        }
+        return {delivery: arrivals for delivery, arrivals in taken.items() if arrivals}
 
 
 @asynccontextmanager

@@ -57,6 +57,8 @@ class Trial:
     """For each time sends were broken off, the deliveries whose outcome was not on disk."""
     leased: Counter[str] = field(default_factory=Counter)
     """How often each delivery was leased when sends were broken off."""
+    may_expire: bool = False
+    """Whether to expire is an end that a delivery may have here."""
     began: float = field(default_factory=time.monotonic)
 
     async def break_off(self, since: float, at: float) -> None:
@@ -102,7 +104,7 @@ class Trial:
 
         Prints the figures.
         """
-        received = self.receiver.arrivals
+        received = self.receiver.taken()
         repeated = sum(len(arrivals) - 1 for arrivals in received.values())
         arrived = Counter(arrivals[0].text for arrivals in received.values())
         promised = {f"{id_}-0": text for text, id_ in self.load.accepted.items()}
@@ -116,7 +118,8 @@ class Trial:
             f"\n{self.name}: {self.kills} kills, {len(promised)} accepted,"
             f" {len(arrived)} delivered, {len(lost)} lost, {repeated} repeated,"
             f" {sum(in_flight)} in flight at kills (at most {max(in_flight, default=0)}),"
-            f" {sum(state == 'dead' for state, _ in ends.values())} dead,"
+            f" {Counter(state for state, _ in ends.values())['dead']} dead,"
+            f" {Counter(state for state, _ in ends.values())['expired']} expired,"
             f" {self.load.unavailable} posts answered 503, {self.load.unreachable} unanswered,"
             f" {time.monotonic() - self.began:.0f} s"
         )
@@ -134,6 +137,8 @@ class Trial:
         match end:
             case ("delivered", _):
                 return bool(arrived[text])
+            case ("expired", _):
+                return self.may_expire
             case ("dead", "crash_loop"):
                 return self.leased[delivery] >= HANDOUTS
             case _:
