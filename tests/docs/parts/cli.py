@@ -48,7 +48,9 @@ def _section(command: click.Command, context: click.Context) -> str:
 def _row(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     takes = "" if option.is_flag else _takes(option, context)
     default = option.get_default(context)
-    text = option.help or _PLAIN[option.opts[-1]]
+    name = option.opts[-1]
+    text = option.help or _PLAIN.get(name)
+    assert text, f"{context.command_path} {name} says nothing of itself; give it help="
     if option.show_default and default not in {None, ""}:
         text += f" Default: {code(default)}."
     return ", ".join(map(code, option.opts)), takes, text
