@@ -1,5 +1,7 @@
 """`python -m benchmarks`: measure, print, and with --keep write the results down."""
 
+import sys
+
 import click
 import uvloop
 
@@ -17,6 +19,8 @@ def command(names: tuple[str, ...], *, quick: bool, keeping: bool) -> None:
 
     Run nothing else meanwhile: ratios bear a busy machine, times do not.
     """
+    if sys.platform != "linux":
+        raise click.ClickException("benchmarks read what processes have used from Linux's /proc")
     if keeping and names:
         raise click.UsageError("--keep needs a run of all benchmarks")
 

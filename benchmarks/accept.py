@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+from collections import deque
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -47,10 +48,12 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         for subject in subjects.values():
             await _load(subject, min(WARM, effort.seconds))
         rounds: dict[str, list[Round]] = {name: [] for name in subjects}
+        names = deque(subjects)
         for number in range(effort.rounds):
             tell(f"accept: round {number + 1} of {effort.rounds}")
-            for name, subject in subjects.items():
-                rounds[name].append(await _load(subject, effort.seconds))
+            for name in names:
+                rounds[name].append(await _load(subjects[name], effort.seconds))
+            names.rotate()
     title = "Durable accept, 64 connections"
     return Report(name="accept", title=title, lines=_lines(rounds), rounds=rounds, notes=notes)
 
@@ -73,6 +76,11 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
                 at_most=1,
             ),
             Line(
+                what="CPU of durable accept, of Express's",
+                value=ratio(ours, express, "CPU µs"),
+                unit="×",
+            ),
+            Line(
                 what="requests/s while deciding and sending, of Express's",
                 value=ratio(rounds[SENDING], express, rate),
                 unit="×",
@@ -85,6 +93,11 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
             value=ratio(ours, rounds[LITESTAR], rate),
             unit="×",
             at_least=0.75,
+        ),
+        Line(
+            what="CPU of durable accept, of the Litestar handler's",
+            value=ratio(ours, rounds[LITESTAR], "CPU µs"),
+            unit="×",
         ),
         Line(
             what="requests/s of durable accept, of a skeleton's that only stores",

@@ -80,7 +80,7 @@ class Window:
 
 
 class Pace:
-    """So many a second, evenly, whatever the answers take."""
+    """So many a second, evenly; what was held up is not made up for."""
 
     def __init__(self, rate: float) -> None:
         """Begin now."""

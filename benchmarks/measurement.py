@@ -19,6 +19,8 @@ Tell = Callable[[str], None]
 class Effort(Struct, frozen=True, kw_only=True):
     """How much is measured."""
 
+    form: str
+    """What it is called."""
     rounds: int
     seconds: float
     """How long each load of the webhook lasts."""
@@ -36,17 +38,36 @@ class Effort(Struct, frozen=True, kw_only=True):
 
 
 FULL = Effort(
-    rounds=7, seconds=4, notifications=6000, stock=120, decisions=20_000, pending=100_000,
+    form="full",
+    rounds=9,
+    seconds=2,
+    notifications=3000,
+    stock=60,
+    decisions=20_000,
+    pending=100_000,
     rows=1_000_000,
-)  # fmt: skip
+)
 QUICK = Effort(
-    rounds=3, seconds=1.5, notifications=2000, stock=60, decisions=5000, pending=20_000,
+    form="quick",
+    rounds=3,
+    seconds=1.5,
+    notifications=1500,
+    stock=40,
+    decisions=5000,
+    pending=20_000,
     rows=100_000,
-)  # fmt: skip
+)
 LEAST = Effort(
-    rounds=1, seconds=0.2, notifications=50, stock=2, decisions=50, pending=100, rows=200,
+    form="least",
+    rounds=1,
+    seconds=0.2,
+    notifications=50,
+    stock=2,
+    decisions=50,
+    pending=100,
+    rows=200,
     may_install=False,
-)  # fmt: skip
+)
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -86,8 +107,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value that so large a share of the values does not exceed."""
-    ordered = sorted(values)
+    """Return the value that so large a share of the values does not exceed; 0 of none."""
+    ordered = sorted(values) or [0.0]
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 

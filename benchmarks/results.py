@@ -9,9 +9,7 @@ from msgspec import Struct
 from benchmarks.measurement import Line, Report, Round, middle
 
 HERE = Path(__file__).parent
-KEPT = HERE / "results" / "results.json"
-PLOT = HERE / "results" / "budgets.svg"
-README = HERE / "README.md"
+KEPT, PLOT, README = "results/results.json", "results/budgets.svg", "README.md"
 BEGIN, END = "<!-- results: made by `make bench` -->", "<!-- end of results -->"
 
 _BAR, _WIDTH, _TEXT, _MOST, _SCALE = 26, 960, 600, 3, 110
@@ -21,20 +19,25 @@ _DIGITS = 3
 class Results(Struct, frozen=True, kw_only=True):
     """Everything a run found, every round of it."""
 
+    form: str
+    """Whether it was the full form or the quick one."""
     machine: dict[str, str]
     reports: list[Report]
 
 
-def read() -> Results:
+def read(folder: Path = HERE) -> Results:
     """Return the results that are kept."""
-    return msgspec.json.decode(KEPT.read_bytes(), type=Results)
+    return msgspec.json.decode((folder / KEPT).read_bytes(), type=Results)
 
 
-def keep(results: Results) -> None:
+def keep(results: Results, folder: Path = HERE) -> None:
     """Write the results down, draw their plot, and put their tables into the README."""
-    KEPT.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-    PLOT.write_text(draw(results), encoding="utf-8")
-    README.write_text(insert(README.read_text(encoding="utf-8"), results), encoding="utf-8")
+    (folder / "results").mkdir(exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
+    (folder / KEPT).write_bytes(text)
+    (folder / PLOT).write_text(draw(results), encoding="utf-8")
+    page = (folder / README).read_text(encoding="utf-8")
+    (folder / README).write_text(insert(page, results), encoding="utf-8")
 
 
 def insert(page: str, results: Results) -> str:
@@ -45,7 +48,8 @@ def insert(page: str, results: Results) -> str:
 
 def show(results: Results) -> str:
     """Return the results as Markdown."""
-    parts = ["### Machine", _table(["", ""], [[*pair] for pair in results.machine.items()])]
+    about = {"form of the run": results.form, **results.machine}
+    parts = ["### Machine", _table(["", ""], [[*pair] for pair in about.items()])]
     for report in results.reports:
         parts += [show_report(report)]
     return "\n\n".join(parts) + "\n"

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from benchmarks import accept, delivery
+from benchmarks import accept, decision, delivery, history, memory, reload
 from benchmarks.machine import describe
 from benchmarks.measurement import Effort, Report, Tell
 from benchmarks.results import Results
@@ -14,6 +14,10 @@ Measure = Callable[[Effort, Path, Tell], Awaitable[Report]]
 BENCHMARKS: dict[str, Measure] = {
     "accept": accept.measure,
     "delivery": delivery.measure,
+    "decision": decision.measure,
+    "reload": reload.measure,
+    "memory": memory.measure,
+    "history": history.measure,
 }
 
 
@@ -30,4 +34,4 @@ async def run(
             report = await BENCHMARKS[name](effort, folder, tell)
             done(report)
             reports.append(report)
-    return Results(machine=machine, reports=reports)
+    return Results(form=effort.form, machine=machine, reports=reports)

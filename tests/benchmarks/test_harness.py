@@ -1,5 +1,6 @@
 """The benchmarks run, in their least form, and find what they look for; times do not matter."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ from benchmarks import accept
 from benchmarks.measurement import LEAST, Report
 from benchmarks.suite import BENCHMARKS
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
+
 
 async def measured(name: str, folder: Path) -> Report:
     report = await BENCHMARKS[name](LEAST, folder, lambda _: None)
     assert report.name == name
     assert report.lines
+    assert all(line.value > 0 for line in report.lines if line.at_most != 0 and line.budget)
     for subject, rounds in report.rounds.items():
         for figures in rounds:
             assert figures.get("refused", 0) == 0, subject
@@ -27,8 +31,19 @@ async def test_accept_measures_every_subject_and_says_which_is_missing(tmp_path:
     assert any("Express" in line.what for line in report.lines) == has_express
 
 
-@pytest.mark.parametrize("name", BENCHMARKS.keys() - {"accept"})
+@pytest.mark.parametrize("name", sorted(BENCHMARKS.keys() - {"accept"}))
 async def test_a_benchmark_finds_what_it_looks_for(name: str, tmp_path: Path) -> None:
     report = await measured(name, tmp_path)
     assert not report.notes
-    assert all(line.value > 0 for line in report.lines if line.at_most != 0)
+
+
+@pytest.mark.parametrize(("programs", "missing"), [((), "node"), (("node",), "npm")])
+def test_what_express_lacks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: tuple[str, ...], missing: str
+) -> None:
+    for program in programs:
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(accept, "EXPRESS", tmp_path)
+    [note] = accept._prepare_express(may_install=True)
+    assert f"{missing} is not there" in note
