@@ -64,24 +64,24 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
     if express := rounds.get(NODE):
         lines += [
             Line(
-                what="requests/s of durable accept, of Express's that stores nothing",
+                what="requests/s against an Express handler that stores nothing",
                 value=ratio(ours, express, rate),
                 unit="×",
                 at_least=1.5,
             ),
             Line(
-                what="p99 of durable accept, of Express's",
+                what="p99 against that Express handler",
                 value=ratio(ours, express, tail),
                 unit="×",
                 at_most=1,
             ),
             Line(
-                what="CPU of durable accept, of Express's",
+                what="CPU against that Express handler",
                 value=ratio(ours, express, "CPU µs"),
                 unit="×",
             ),
             Line(
-                what="requests/s while deciding and sending, of Express's",
+                what="requests/s against it while also deciding and sending",
                 value=ratio(rounds[SENDING], express, rate),
                 unit="×",
             ),
@@ -89,18 +89,18 @@ def _lines(rounds: dict[str, list[Round]]) -> list[Line]:
     return [
         *lines,
         Line(
-            what="requests/s of durable accept, of a Litestar handler's that stores nothing",
+            what="requests/s against a Litestar handler that stores nothing",
             value=ratio(ours, rounds[LITESTAR], rate),
             unit="×",
             at_least=0.75,
         ),
         Line(
-            what="CPU of durable accept, of the Litestar handler's",
+            what="CPU against that Litestar handler",
             value=ratio(ours, rounds[LITESTAR], "CPU µs"),
             unit="×",
         ),
         Line(
-            what="requests/s of durable accept, of a skeleton's that only stores",
+            what="requests/s against a skeleton that only stores",
             value=ratio(ours, rounds[SKELETON], rate),
             unit="×",
         ),

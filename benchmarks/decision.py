@@ -34,7 +34,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     most = rounds[f"{RULES[-1]} rules"]
     lines = [
         Line(
-            what="median of a decision by 500 rules",
+            what="a decision by 500 rules, median",
             value=percentile([each["decide p50 µs"] for each in most], 0.5),
             unit="µs",
             at_most=BUDGET,

@@ -85,13 +85,13 @@ def _lines(
     is_near = latency == LATENCIES[0]
     return [
         Line(
-            what=f"sends/s of stock Apprise's better way, provider of {latency * MILLI:g} ms",
+            what=f"sends/s against stock Apprise, provider of {latency * MILLI:g} ms",
             value=ratio(rounds[ours], rounds[best], figure),
             unit="×",
             at_least=25,
         ),
         Line(
-            what=f"CPU of the router for a notification, provider of {latency * MILLI:g} ms",
+            what=f"CPU for a notification, provider of {latency * MILLI:g} ms",
             value=median(each["CPU µs"] for each in rounds[ours]),
             unit="µs",
             at_most=650 if is_near else None,

@@ -63,13 +63,13 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     rows = f"{copies * seeds:,} notifications"
     lines = [
         Line(
-            what=f"deliveries/s with {rows} in the log, of those with none",
+            what=f"deliveries/s with {rows} in the log, against none",
             value=ratio(rounds[LONG], rounds[EMPTY], "deliveries/s"),
             unit="×",
             at_least=0.85,
         ),
         Line(
-            what=f"CPU for a notification with {rows} in the log, of that with none",
+            what=f"CPU for each with {rows} in the log, against none",
             value=ratio(rounds[LONG], rounds[EMPTY], "CPU µs"),
             unit="×",
         ),

@@ -55,7 +55,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
             at_most=300,
         ),
         Line(
-            what="longest stall of the event loop by it, at rest",
+            what="stall of the event loop by it, at rest",
             value=median(each["stall ms"] for each in quiet),
             unit="ms",
         ),
