@@ -26,6 +26,7 @@ from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.errors import DatabaseUnusable, StoreUnavailable
 from router.store.log import Log
+from router.store.presence import Presence, be_present
 from router.store.recipients import Recipients
 from router.store.retention import Retention
 from router.store.rulesets import Rulesets
@@ -204,14 +205,17 @@ async def serve(
     configure_logging(environment.log_level, environment.log_format, veil=veil)
     if problems := check_exposure(environment):
         raise Refused(*problems)
+    url = environment.database.reveal()
     async with AsyncExitStack() as stack:
         stack.enter_context(report_strays(asyncio.get_running_loop()))
         try:
             listener = stack.enter_context(listen(environment.host, environment.port))
-            database = await Database.open(environment.database.reveal(), migrate=True)
+            database = await Database.open(url, migrate=True)
         except (ListenError, DatabaseUnusable) as error:
             raise Refused(str(error)) from error
+        presence = stack.enter_context(be_present(url))
         stack.push_async_callback(database.close)
+        await _take_over(database, presence)
         if transport is None and not environment.sandbox:
             transport = live = AiohttpTransport()
             stack.push_async_callback(live.aclose)
@@ -244,6 +248,16 @@ def _secrets(environment: Environment) -> Iterator[str]:
     for webhook in (environment.webhook_password, environment.webhook_password_previous):
         if webhook is not None:
             yield f"{environment.webhook_user}:{webhook.reveal()}"  # as Basic Auth encodes them
+
+
+async def _take_over(database: Database, presence: Presence) -> None:
+    """Take up at once what a router that was killed had begun to send, if no other runs."""
+    if presence.alone:
+        try:
+            await SqlQueue(database).take_over()
+        except StoreUnavailable as error:
+            _log.warning("what was being sent waits until its leases run out", error=str(error))
+    await asyncio.to_thread(presence.admit)
 
 
 @contextmanager

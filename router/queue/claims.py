@@ -122,7 +122,7 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     """Lease what is due and can be sent now; None while another process claims."""
     if not try_lock(connection, "claim"):
         return None
-    _take_back(connection, now)
+    take_back(connection, now)
     _end_expired(connection, now)
     _let_out(connection, now)
     rooms = _rooms(connection, now, limit, room)
@@ -147,7 +147,7 @@ def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyR
     return [row for row in chosen if row.lane_hash in ours]
 
 
-def _take_back(connection: Connection, now: float) -> None:
+def take_back(connection: Connection, now: float) -> None:
     """Let those whose lease ran out wait again, or end them if that happens every time."""
     lost = select(_row.id, _row.notification, _row.handouts).where(
         is_sending, _row.lease_until <= now

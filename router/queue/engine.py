@@ -1,6 +1,7 @@
 """The two ports on the tables of the database."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -142,6 +143,13 @@ class SqlQueue:
                 raise result
         pairs = zip(settlements, results, strict=True)
         return [settlement.delivery for settlement, held in pairs if not held]
+
+    async def take_over(self) -> None:
+        """Make due what is leased to anybody, as when every lease had run out.
+
+        Only who knows that nobody else is at work may do that.
+        """
+        await self._database.write(lambda connection: claims.take_back(connection, math.inf))
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
