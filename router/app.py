@@ -122,6 +122,7 @@ class Router:
             self._worker,
             metrics=self.metrics,
         )
+        database.writer.unawaited = self._planner.wake
         self._retention = Retention(database)
         self.rulebook.on_change(self._rules_changed)
         intake = Intake(journal, accepted=self._planner.offer, metrics=self.metrics)

@@ -20,16 +20,16 @@ def address(environment: Environment) -> str:
 @asynccontextmanager
 async def webhook(environment: Environment, url: str) -> AsyncIterator[aiohttp.ClientSession]:
     """Give a session that posts to the webhook with the credentials CometChat would send."""
-    auth = None
+    headers = {}
     middlewares: Sequence[aiohttp.ClientMiddlewareType] = ()
     if environment.webhook_password is not None:
         password = environment.webhook_password.reveal()
-        auth = aiohttp.BasicAuth(environment.webhook_user, password, encoding="utf-8")
+        headers["Authorization"] = aiohttp.encode_basic_auth(environment.webhook_user, password)
     elif environment.webhook_secret is not None:
         middlewares = [_signing(environment.webhook_secret, environment.webhook_signature_header)]
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(
-        url, auth=auth, timeout=timeout, middlewares=middlewares
+        url, headers=headers, timeout=timeout, middlewares=middlewares
     ) as session:
         yield session
 

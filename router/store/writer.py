@@ -83,6 +83,8 @@ class Writer:
         self._closing = False
         self.accepted: Callable[[int], None] = lambda _: None
         """Told with how many notifications each commit of some accepted."""
+        self.unawaited: Callable[[], None] = lambda: None
+        """Told when a commit accepted some that had been given up: nobody else knows of them."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def put(self, operation: Operation[Item, R], item: Item) -> R:
@@ -169,9 +171,7 @@ class Writer:
                 return
             _fail(batch, error)
             return
-        _answer(batch, results)
-        if accepted := sum(len(jobs) for each, jobs in batch if each.rank is Rank.ACCEPT):
-            self.accepted(accepted)
+        self._answer(batch, results)
 
     async def _commit_singly(self, batch: "_Batch") -> None:
         """Commit the batch again, each item in a savepoint, so that only the culprit fails."""
@@ -180,7 +180,16 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - as above
             _fail(batch, error)
             return
+        self._answer(batch, results)
+
+    def _answer(self, batch: "_Batch", results: Sequence[Any]) -> None:
+        accepted = [job for each, jobs in batch if each.rank is Rank.ACCEPT for job in jobs]
+        is_late = any(job.future.done() for job in accepted)
         _answer(batch, results)
+        if accepted:
+            self.accepted(len(accepted))
+        if is_late:
+            self.unawaited()
 
     async def _perform(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
         for _ in range(TRIES - 1):

@@ -58,7 +58,8 @@ def refusal(error: Exception) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, JournalUnavailable | StoreUnavailable):
-        _log.warning("a request is told to come again", reason=str(error))
+        if isinstance(error, StoreUnavailable):
+            _log.warning("a request is told to come again", reason=str(error))
         return Refused(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "the database does not answer at the moment; come again later",

@@ -1,14 +1,27 @@
 """The HTTP server under the site: uvicorn, told when to stop and never by itself."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from litestar.types import ASGIApp
 
+from router.web.connection import Connection
+
 BACKLOG = 2048
+
+MOST = 10_000
+"""The most connections at the same time."""
+
+SPARE = 128
+"""Files that are left for the database, the providers and the log."""
+
+_LOOK = 10
+"""Look at the connections at every tenth tick, which is once a second."""
 
 
 class ListenError(Exception):
@@ -29,6 +42,16 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _make_room() -> int:
+    """Return how many connections may be open, after asking for as many files as are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST + SPARE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - SPARE))
+
+
 class Server(uvicorn.Server):
     """A server of one site on one socket; `listening` is set once it answers.
 
@@ -40,7 +63,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             site,
             loop="none",
-            http="httptools",
+            http=partial(Connection, most=_make_room()),  # type: ignore[arg-type]  # it makes one
             ws="none",
             lifespan="off",
             access_log=False,
@@ -51,6 +74,14 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.listening = asyncio.Event()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Give up on connections that keep the router waiting."""
+        if counter % _LOOK == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""

@@ -4,22 +4,32 @@ It is an ASGI application of its own, asked before the framework is: that serves
 times the requests of a handler inside it.
 """
 
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
+import structlog
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
 from router.core.payload import FEEDS
-from router.queue.ports import Receipt
+from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
 from router.web.problems import Refused, refusal
+
+_log = structlog.get_logger(__name__)
 
 PATH = "/webhook"
 MOST = 1024 * 1024
 """The most bytes a body may have."""
+
+ROOM = 64 * MOST
+"""The most bytes that bodies may have together, from the first byte read to the answer."""
+
+QUIET = 10.0
+"""Seconds between two lines of the log about payloads that are told to come again."""
 
 
 class PayloadBody(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -59,6 +69,9 @@ class Webhook:
         """Hand bodies to the intake whose headers pass the check, and what it leaves to prove."""
         self._intake = intake
         self._check = check
+        self._room = ROOM
+        self._unavailable = 0
+        self._quiet_until = 0.0
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Accept a payload of a custom provider: the answer comes when it is on disk.
@@ -69,6 +82,8 @@ class Webhook:
         try:
             receipt = await self._accept(scope, receive)
         except Exception as error:  # noqa: BLE001 - every error has its answer
+            if isinstance(error, JournalUnavailable):
+                self._complain(error)
             refused = refusal(error)
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
         else:
@@ -83,35 +98,60 @@ class Webhook:
         if scope["method"] != "POST":
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
         prove = self._check(scope["headers"])
-        body = await _read(scope["headers"], receive)
-        if body is None:
-            return None
-        if prove is not None:
-            prove(body)
-        return await self._intake.accept(body)
+        _check_size(scope["headers"])
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            is_whole = False
+            while not is_whole:
+                event = await receive()
+                if event["type"] != "http.request":
+                    return None
+                chunks.append(event.get("body", b""))
+                is_whole = not event.get("more_body", False)
+                size += len(chunks[-1])
+                self._room -= len(chunks[-1])
+                if size > MOST:
+                    raise _too_large()
+                if self._room < 0:
+                    raise JournalUnavailable(_CROWDED)
+            body = b"".join(chunks)
+            if prove is not None:
+                prove(body)
+            return await self._intake.accept(body)
+        finally:
+            self._room += size
+
+    def _complain(self, error: JournalUnavailable) -> None:
+        """Log that payloads are refused, now and then: in a flood each line would be one more."""
+        self._unavailable += 1
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            _log.warning(
+                "payloads are told to come again", reason=str(error), payloads=self._unavailable
+            )
+            self._unavailable = 0
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes | None:
-    """Return the body; None when the client left. Raises `Refused` when it is too large."""
+def _check_size(headers: Headers) -> None:
+    """Raise `Refused` for a body that is too large or packed, as its headers tell."""
     for name, text in headers:
         if name == b"content-length" and int(text) > MOST:
             raise _too_large()
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] != "http.request":
-            return None
-        chunks.append(event.get("body", b""))
-        size += len(chunks[-1])
-        if size > MOST:
-            raise _too_large()
-        if not event.get("more_body", False):
-            return b"".join(chunks)
+        if name == b"content-encoding" and text.lower() != b"identity":
+            raise Refused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "send the body as it is, without Content-Encoding",
+                headers={"Accept-Encoding": "identity"},
+            )
 
 
 def _too_large() -> Refused:
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+
+
+_CROWDED = "bodies of 64 MiB are being read or written, which is the most"
 
 
 async def _answer(send: Send, status: int, body: Struct, headers: dict[str, str]) -> None:

@@ -153,6 +153,25 @@ async def test_who_stops_waiting_too_late_withdraws_nothing(database: Database) 
     assert await channels(database) == ["late", "next"]
 
 
+async def test_what_is_committed_after_it_was_given_up_is_told(database: Database) -> None:
+    told: list[str] = []
+    database.writer.unawaited = lambda: told.append("late")
+    gate = Gate()
+
+    def wait(connection: Connection, items: Sequence[str]) -> list[str]:
+        gate.wait(connection)
+        return list(items)
+
+    accept = Operation[str, str](name="x", rank=Rank.ACCEPT, apply=wait, patience=0.05)
+    with pytest.raises(StoreUnavailable, match=r"not durable within 0\.05 s"):
+        await database.writer.put(accept, "given up")
+    gate.open()
+    await database.write(lambda _: None)
+    assert told == ["late"]
+    assert await database.writer.put(accept, "in time") == "in time"
+    assert told == ["late"]
+
+
 async def test_beyond_its_queue_an_operation_takes_no_more(database: Database) -> None:
     hold, _ = operation(queue=2)
     other, _ = operation("other")

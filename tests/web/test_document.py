@@ -73,7 +73,7 @@ async def test_lists_declare_their_filters(stage: Stage) -> None:
 
 async def test_the_webhook_is_in_it(stage: Stage) -> None:
     webhook = (await document(stage))["paths"]["/webhook"]["post"]
-    assert set(webhook["responses"]) == {"200", "400", "401", "413", "503"}
+    assert set(webhook["responses"]) == {"200", "400", "401", "408", "413", "415", "503"}
     assert webhook["security"] == [{"basic": []}, {"signature": []}]
 
 

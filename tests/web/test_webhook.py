@@ -184,6 +184,15 @@ async def test_a_wrong_password_is_told_before_the_size_and_the_size_before_the_
     assert (await post(stage, large)).status_code == 413
 
 
+async def test_a_packed_body_is_refused(memory: tuple[Stage, Memory]) -> None:
+    stage, _ = memory
+    body = json.dumps(payload()).encode()
+    for coding, status in (("gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200)):
+        headers = {**basic(), "Content-Encoding": coding}
+        answer = await stage.client().post("/webhook", content=body, headers=headers)
+        assert answer.status_code == status, coding
+
+
 async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Memory]) -> None:
     stage, intake = memory
     headers = [(name.lower().encode(), text.encode()) for name, text in basic().items()]

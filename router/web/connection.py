@@ -1,0 +1,131 @@
+"""A connection as the router bears it: whole requests in good time, and not too many at once.
+
+uvicorn bounds the time between two requests and nothing else: without this, whoever connects and
+sends a byte a minute, or a head without an end, is kept for ever.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from router.web.problems import RETRY_AFTER, ErrorBody
+
+WHOLE = 10.0
+"""Seconds in which a request must be there, and in which an answer must be taken."""
+
+HEAD = 64 * 1024
+"""The most bytes the head of a request may have, to the next read."""
+
+REQUEST = 16 * 1024 * 1024
+"""The most bytes of one request that are read, whatever becomes of them."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection within bounds; `look` at it every second or so.
+
+    What is refused here, what is no HTTP too, gets the body that every error has.
+    """
+
+    def __init__(self, *args: Any, most: int, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Be one of at most so many."""
+        super().__init__(*args, **options)
+        self._most = most
+        self._size = 0
+        self._is_head = True
+        self._waits_since: float | None = None
+        self._stuck_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request, if there is room for one more."""
+        super().connection_made(transport)
+        self._waits_since = self.loop.time()
+        if len(self.connections) > self._most:
+            self.refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "there are too many connections; come again later",
+                **{"retry-after": RETRY_AFTER},
+            )
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, up to the most that is read of a request."""
+        super().data_received(data)
+        self._size += len(data)
+        if self._is_head and self._size > HEAD:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head may hold 64 KiB")
+        elif self._size > REQUEST:
+            self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest of a request."""
+        super().on_message_begin()
+        self._waits_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Have the head."""
+        super().on_headers_complete()
+        self._is_head = False
+
+    def on_message_complete(self) -> None:
+        """Have the whole request."""
+        super().on_message_complete()
+        self._waits_since = None
+        self._is_head = True
+        self._size = 0
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self.refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Refuse to speak anything else: the body of such a request is not read."""
+        self._is_head = False  # the parser takes the request for whole, without its body
+        self.refuse(HTTPStatus.BAD_REQUEST, "speak HTTP/1.1, and send no `Upgrade`")
+
+    def refuse(self, status: HTTPStatus, detail: str, **headers: str) -> None:
+        """Answer an error in the application's stead, unless it has begun to, and hang up.
+
+        Who has not got the answer to an earlier request gets that one, and no other.
+        """
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._is_head and cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            self._waits_since = None
+            return
+        if cycle is None or not cycle.response_started or self._is_head:
+            content = msgspec.json.encode(ErrorBody(message=status.phrase.lower(), detail=detail))
+            told = {
+                "content-type": "application/json",
+                "content-length": str(len(content)),
+                "connection": "close",
+                **headers,
+            }
+            lines = "".join(f"{name}: {text}\r\n" for name, text in told.items())
+            head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n"
+            self.transport.write(head.encode() + content)
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def look(self) -> None:
+        """Give up on a request that is not there in time, and on a client that takes nothing."""
+        now = self.loop.time()
+        if self.transport.is_closing() or self.flow.write_paused:
+            if self._stuck_since is None:
+                self._stuck_since = now
+            elif now - self._stuck_since > WHOLE:
+                self.transport.abort()
+            return
+        self._stuck_since = None
+        if self._waits_since is None or self.pipeline or now - self._waits_since <= WHOLE:
+            return
+        if self._is_head and self._size == 0:
+            self.transport.close()
+        else:
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT, f"send the whole request within {WHOLE:g} s")
