@@ -81,6 +81,7 @@ def test_private_files_and_tests_are_no_plugins(tmp_path: Path) -> None:
         ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name'"),
         ("def broken(:\n", "broken.py:1: invalid syntax"),
         ("raise SystemExit(3)\n", "SystemExit"),
+        ("raise GeneratorExit\n", "GeneratorExit"),
         ("1 / 0\n", "broken.py:1: ZeroDivisionError: division by zero"),
         ("x = 1\n", "implements no hook"),
         (

@@ -43,7 +43,9 @@ def _load(candidate: Candidate) -> _Loaded:
         channels = _collect(candidate.load())
         for channel in channels:
             inspect(channel)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may fail in any way, and takes nobody down
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plugin may fail in any way, and takes nobody down
         return _Loaded(candidate=candidate, error=candidate.explain(error))
     return _Loaded(candidate=candidate, channels=channels)
 

@@ -44,9 +44,7 @@ async def attempt(
         return _raised(fault)
     except TimeoutError as fault:
         return Unknown(reason=f"no answer in {limit:g} s") if deadline.expired() else _raised(fault)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as fault:  # noqa: BLE001 - a plugin may raise SystemExit too
+    except BaseException as fault:  # noqa: BLE001 - SystemExit and KeyboardInterrupt would end the loop
         return _raised(fault)
     if not isinstance(outcome, Delivered | Retry | Rejected | Unknown | Suspend):
         return Retry(reason=f"answered {type(outcome).__name__}, which is no outcome")  # type: ignore[unreachable]  # a plugin may not be typed
@@ -79,10 +77,15 @@ def _storable(outcome: Outcome) -> Outcome:
         changes["handle"] = _text(outcome.handle)
     else:
         changes["reason"] = _text(outcome.reason)
-    if isinstance(outcome, Retry | Suspend) and outcome.after is not None:
-        is_number = math.isfinite(outcome.after)
-        changes["after"] = min(max(outcome.after, 0.0), LONGEST_WAIT) if is_number else None
+    if isinstance(outcome, Retry | Suspend):
+        changes["after"] = _seconds(outcome.after)
     return msgspec.structs.replace(outcome, **changes)
+
+
+def _seconds(after: object) -> float | None:
+    if not isinstance(after, int | float) or not math.isfinite(after):
+        return None
+    return min(max(after, 0.0), LONGEST_WAIT)
 
 
 def _text(words: str) -> str:

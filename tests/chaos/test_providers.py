@@ -62,7 +62,7 @@ async def test_misfits_end_as_they_should_and_no_other_channel_feels_them(
             await posting
             trial.load.over.set()
             await asyncio.sleep(3)
-            tries = await _tries(trial)
+            tries = await tries_of(trial)
             peak = _peak(trial.process.pid)
             took = await trial.end()
     print(  # noqa: T201 - the record of the run, shown by pytest -s
@@ -93,7 +93,8 @@ def rules_with(urls: dict[str, str]) -> str:
     return f"{channels}rules:\n{cases}{rules}"
 
 
-async def _tries(trial: Trial) -> dict[str, dict[tuple[str, int | None, str], int]]:
+async def tries_of(trial: Trial) -> dict[str, dict[tuple[str, int | None, str], int]]:
+    """Return how often each channel's tries had which outcome, status and reason."""
     found: dict[str, dict[tuple[str, int | None, str], int]] = {}
     for channel, outcome, status, reason, count in await read_rows(trial.database, TRIES):
         found.setdefault(channel, {})[outcome, status, reason] = count

@@ -38,7 +38,10 @@ rules:
     send: [gateway]
 """
 
-OPEN = "SELECT id FROM deliveries WHERE state = 'sending' OR state = 'waiting'"
+OPEN = (
+    "SELECT id FROM deliveries WHERE (state = 'sending' OR state = 'waiting')"
+    " AND channel = 'gateway'"
+)
 UNPLANNED = "SELECT id FROM notifications WHERE state = 'accepted'"
 LEASED = "SELECT id FROM deliveries WHERE state = 'sending'"
 
@@ -84,10 +87,10 @@ class Trial:
         self.kills += 1
         await self.break_off(since, time.monotonic())
 
-    async def settle(self, patience: float = PATIENCE) -> dict[str, tuple[str, str]]:
-        """Wait until everything accepted has ended; return state and reason of each delivery."""
+    async def settle(self) -> dict[str, tuple[str, str]]:
+        """Wait until all for the receiver has ended; return state and reason of each delivery."""
         self.load.over.set()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + PATIENCE
         while await read_rows(self.database, UNPLANNED) or await read_rows(self.database, OPEN):
             assert time.monotonic() < deadline, "something is stuck\n" + await self._stuck()
             await asyncio.sleep(0.5)

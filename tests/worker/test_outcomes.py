@@ -155,6 +155,7 @@ def test_an_unknown_end_is_sent_again_only_where_repeats_collapse() -> None:
         TimeoutError("hunter2"),
         asyncio.CancelledError("hunter2"),
         SystemExit("hunter2"),
+        KeyboardInterrupt("hunter2"),
         RecursionError(),
     ],
     ids=lambda fault: type(fault).__name__,
@@ -220,17 +221,19 @@ def test_hostile_texts_and_numbers_of_a_plugin_are_made_storable() -> None:
         stage.open(
             answering(
                 Retry(status=10**30, reason="\0" + "x" * 9999, after=float("nan")),
+                Retry(reason="later", after="soon"),  # type: ignore[arg-type]  # as a plugin without types might
                 Suspend(reason="later", after=float("inf")),
-                Delivered(handle=12345),  # type: ignore[arg-type]  # as a plugin without types might
+                Delivered(handle=12345),  # type: ignore[arg-type]  # the same
             )
         )
         delivery = stage.plan()
         await stage.run(120)
 
-        first, second, third = stage.tries(delivery)
+        first, second, held, third = stage.tries(delivery)
         assert first.status is None
         assert first.reason == "\ufffd" + "x" * 499
-        assert second.outcome == "suspend"
+        assert second.outcome == "retry"
+        assert held.outcome == "suspend"
         assert third.handle == "12345"
 
     play(scene())
