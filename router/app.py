@@ -31,7 +31,7 @@ from router.store.recipients import Recipients
 from router.store.retention import Retention
 from router.store.rulesets import Rulesets
 from router.store.world import World
-from router.telemetry import Metrics, configure_logging, report_strays
+from router.telemetry import Metrics, configure_logging, report_stalls, report_strays
 from router.web.server import ListenError, Server, listen
 from router.web.site import Site, build_site
 from router.worker import Worker
@@ -209,6 +209,7 @@ async def serve(
     url = environment.database.reveal()
     async with AsyncExitStack() as stack:
         stack.enter_context(report_strays(asyncio.get_running_loop()))
+        stack.enter_context(report_stalls(asyncio.get_running_loop()))
         try:
             listener = stack.enter_context(listen(environment.host, environment.port))
             database = await Database.open(url, migrate=True)

@@ -9,8 +9,7 @@ import structlog
 
 from router.channel import Channel
 from router.core.delivery import Attempt, Delivery
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.outcome import Delivered, Outcome, Retry, Unknown
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
@@ -18,6 +17,7 @@ from router.telemetry import Metrics, name_fault
 from router.worker.attempt import attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
+from router.worker.sending import Sending, find_host
 
 MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
@@ -71,7 +71,8 @@ class Outbox:
         self._dice = dice
         self._lanes = Lanes()
         self._gates: dict[str, Gate] = {}
-        self._sends: set[asyncio.Task[None]] = set()
+        self._sends: dict[asyncio.Task[None], Sending] = {}
+        self._lost: set[asyncio.Task[None]] = set()
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._redactors: WeakKeyDictionary[Channel[Any], Redactor] = WeakKeyDictionary()
         self._closed = False
@@ -125,15 +126,26 @@ class Outbox:
                 return
             if self._is_over(handout):
                 continue
-            host = _host(configured, handout)
+            host = find_host(configured, handout)
             if seconds := gate.rest(host):
                 self._settle(handout, Hold(self._clock() + seconds, "host_down"))
                 self._lanes.free(handout)
                 continue
             probed = gate.enter(urgent=handout.delivery.urgent, host=host)
-            task = asyncio.create_task(self._send(handout, configured, gate, host, probed))
-            self._sends.add(task)
-            task.add_done_callback(self._sends.discard)
+            sending = Sending(handout, configured, gate, host, probed, self._clock())
+            task = asyncio.create_task(self._send(sending), name=f"sending over {channel}")
+            self._sends[task] = sending
+
+    def give_up_lost(self) -> None:
+        """Let go of sends that neither end nor let themselves be cancelled: others wait."""
+        now = self._clock()
+        for task, sending in list(self._sends.items()):
+            if sending.is_lost(now):
+                self._lost.add(task)
+                task.add_done_callback(self._lost.discard)
+                del self._sends[task]
+                _log.error("a send ignores that it is cancelled", task=task.get_name())
+                self._end(sending, Unknown(reason="no answer, and it cannot be cancelled"))
 
     def clear(self, channel: str) -> list[str]:
         """Return the ids of what waits for a channel, and forget it."""
@@ -147,7 +159,7 @@ class Outbox:
         for seconds in (grace, 1.0):
             if self._sends:
                 await asyncio.wait(self._sends, timeout=seconds)
-            for task in self._sends:
+            for task in list(self._sends):
                 task.cancel()
 
     def _set_aside(self, channel: str) -> None:
@@ -181,24 +193,40 @@ class Outbox:
         self._lanes.free(handout)
         return True
 
-    async def _send(
-        self, handout: Handout, channel: Channel[Any], gate: Gate, host: str, probed: str
-    ) -> None:
-        delivery = handout.delivery
+    async def _send(self, sending: Sending) -> None:
+        delivery, channel = sending.handout.delivery, sending.channel
         structlog.contextvars.bind_contextvars(
             notification=delivery.notification, delivery=delivery.id, channel=delivery.channel
         )
+        outcome: Outcome | None = None
         try:
-            started_at = self._clock()
-            outcome = await attempt(channel, lambda: _message(handout), self._redactor(channel))
-            self._follow(handout, channel, outcome, started_at)
-            self._heed(handout.delivery.channel, gate, host, outcome, started_at)
+            outcome = await attempt(channel, sending.message, self._redactor(channel))
+        except asyncio.CancelledError as fault:
+            if self._closed:
+                raise
+            _log.error("a send cancelled itself", **name_fault(fault))
+            outcome = Retry(reason="cancelled itself")
+        except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
+            _log.error("could not be tried", **name_fault(fault))
+            self._owner.lose(delivery.id)
+        finally:
+            task = asyncio.current_task()
+            if task in self._sends:
+                del self._sends[task]
+                self._end(sending, outcome)
+
+    def _end(self, sending: Sending, outcome: Outcome | None) -> None:
+        """Settle a send that came to an outcome, and let the next one go."""
+        delivery, gate = sending.handout.delivery, sending.gate
+        try:
+            if outcome is not None:
+                self._follow(sending, outcome)
+                self._heed(sending, outcome)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
             _log.error("could not tell what follows", **name_fault(fault))
             self._owner.lose(delivery.id)
-        finally:
-            gate.leave(urgent=delivery.urgent, probed=probed)
-            self._lanes.free(handout)
+        gate.leave(urgent=delivery.urgent, probed=sending.probed)
+        self._lanes.free(sending.handout)
         self.send(delivery.channel)
         self._owner.free(delivery.channel)
 
@@ -209,15 +237,14 @@ class Outbox:
             redactor = self._redactors[channel] = Redactor(reveal(channel.settings))
         return redactor
 
-    def _follow(
-        self, handout: Handout, channel: Channel[Any], outcome: Outcome, started_at: float
-    ) -> None:
+    def _follow(self, sending: Sending, outcome: Outcome) -> None:
+        handout, started_at = sending.handout, sending.began
         delivery, now = handout.delivery, self._clock()
         number = delivery.attempts + 1
         step = follow(
             outcome,
             attempts=number,
-            idempotent=channel.idempotent,
+            idempotent=sending.channel.idempotent,
             now=now,
             expires_at=delivery.expires_at,
             age=now - handout.notification.accepted_at,
@@ -237,9 +264,10 @@ class Outbox:
             self.gate(delivery.channel).hold("suspended", step.until)
             self._owner.suspend(delivery.channel, step.until)
 
-    def _heed(self, channel: str, gate: Gate, host: str, outcome: Outcome, began: float) -> None:
+    def _heed(self, sending: Sending, outcome: Outcome) -> None:
         """Leave a provider alone that fails again and again."""
-        until = gate.learn(outcome, host, began=began, dice=self._dice())
+        channel, host = sending.handout.delivery.channel, sending.host
+        until = sending.gate.learn(outcome, host, began=sending.began, dice=self._dice())
         if until is not None:
             seconds = round(until - self._clock(), 1)
             _log.warning("provider is left alone", host=host or "all", seconds=seconds)
@@ -247,23 +275,6 @@ class Outbox:
 
     def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
         self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
-
-
-def _host(channel: Channel[Any], handout: Handout) -> str:
-    """Return the host that a delivery goes to, empty where the channel tells none apart."""
-    address = handout.contact.address if handout.contact else handout.delivery.address
-    try:
-        return str(channel.host(address))
-    except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
-        _log.error("channel raised", channel=handout.delivery.channel, **name_fault(fault))
-        return ""
-
-
-def _message(handout: Handout) -> Message:
-    delivery, notification, contact = handout
-    if contact is None:
-        return delivery.address_to(notification, delivery.address)
-    return delivery.address_to(notification, contact.address, contact.device)
 
 
 def _attempt(

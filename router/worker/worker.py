@@ -156,6 +156,7 @@ class Worker:
             self._promised.clear()
             for name in self._names():
                 self._outbox.gate(name)
+            self._outbox.give_up_lost()
             await self._guarded(self._extend)
             await self._guarded(self._learn_holds)
         await self._guarded(self._holds.tell)
