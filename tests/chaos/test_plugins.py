@@ -93,5 +93,7 @@ async def _is_blocked(trial: Trial) -> None:
     timeout = aiohttp.ClientTimeout(total=0.5)
     async with asyncio.timeout(30), aiohttp.ClientSession(timeout=timeout) as session:
         with suppress(TimeoutError):
-            while (await session.get(trial.process.url + "/health/live")).status == OK:
+            while True:
+                async with session.get(trial.process.url + "/health/live") as answer:
+                    assert answer.status == OK
                 await asyncio.sleep(0.05)
