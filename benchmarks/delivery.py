@@ -1,8 +1,10 @@
 """From the webhook to the record of a delivery over TLS, beside stock Apprise."""
 
 import asyncio
+import re
 import sys
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -10,7 +12,7 @@ from statistics import median
 import msgspec
 
 from benchmarks.deployment import Deployment
-from benchmarks.load import Window, generate
+from benchmarks.load import Pace, Window, generate
 from benchmarks.measurement import (
     MIB,
     MICRO,
@@ -34,6 +36,11 @@ LATENCIES = (0.001, 0.1)
 UNDERWAY = 512
 """How many notifications are between the webhook and the provider at most."""
 
+RATE = 200
+"""Notifications a second when they come evenly."""
+
+_NUMBER = re.compile(rb"Message \d+")
+
 RULES = """
 version: 1
 channels:
@@ -49,25 +56,24 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     """Send the same message to the same provider through the router and through Apprise."""
     lines: list[Line] = []
     rounds: dict[str, list[Round]] = {}
-    window = Window(UNDERWAY)
     environ = write_authorities(folder)
     async with providing() as provider:
         deployment = Deployment(folder / "router", RULES.format(port=provider.port))
         async with deployment.serving(environ) as subject:
             for latency in LATENCIES:
                 provider.latency = latency
-                await deliver(subject, deployment, provider, window, effort.notifications // 4)
+                await _deliver(subject, deployment, provider, effort.notifications // 4)
                 names = {way: f"{name}, {latency * MILLI:g} ms" for way, name in WAYS.items()}
                 ours = f"router, {latency * MILLI:g} ms"
-                rounds |= {name: [] for name in (ours, *names.values())}
+                paced = f"{ours}, {RATE} notifications a second"
+                rounds |= {name: [] for name in (ours, *names.values(), paced)}
                 for number in range(effort.rounds):
                     tell(f"delivery: {ours}, round {number + 1} of {effort.rounds}")
-                    figures = await deliver(
-                        subject, deployment, provider, window, effort.notifications
-                    )
+                    figures = await _deliver(subject, deployment, provider, effort.notifications)
                     rounds[ours].append(figures)
                     for way, name in names.items():
                         rounds[name].append(await _stock(provider, way, effort.stock, environ))
+                    rounds[paced].append(await _pace(subject, provider, effort.notifications // 3))
                 lines += _lines(rounds, ours, list(names.values()), latency)
     return Report(
         name="delivery",
@@ -99,12 +105,13 @@ def _lines(
     ]
 
 
-async def deliver(
-    subject: Subject, deployment: Deployment, provider: Provider, window: Window, count: int
+async def _deliver(
+    subject: Subject, deployment: Deployment, provider: Provider, count: int
 ) -> Round:
     """Return the figures of so many notifications, from the first request to the last record."""
     await subject.rest()
-    provider.arrived = window.arrived
+    window = Window(UNDERWAY)
+    provider.arrived = lambda _: window.arrived()
     last, cpu, began = deployment.last(), subject.cpu(), time.perf_counter()
     load = await generate(subject.port, islice(webhooks(), count), turn=window)
     async with asyncio.timeout(PATIENCE):
@@ -124,8 +131,44 @@ async def deliver(
     }
 
 
+async def _pace(subject: Subject, provider: Provider, count: int) -> Round:
+    """Return how long notifications take to the provider when they come evenly."""
+    await subject.rest()
+    sent: dict[bytes, float] = {}
+    taken: list[float] = []
+    all_arrived = asyncio.Event()
+
+    def noted(requests: Iterator[bytes]) -> Iterator[bytes]:
+        for request in requests:
+            sent[_number(request)] = time.perf_counter()
+            yield request
+
+    def arrived(body: bytes) -> None:
+        taken.append(time.perf_counter() - sent[_number(body)])
+        if len(taken) == count:
+            all_arrived.set()
+
+    provider.arrived = arrived
+    cpu = subject.cpu()
+    load = await generate(subject.port, noted(islice(webhooks(), count)), turn=Pace(RATE))
+    async with asyncio.timeout(PATIENCE):
+        await all_arrived.wait()
+    await subject.rest()
+    return {
+        "to the provider p50 ms": percentile(taken, 0.5) * MILLI,
+        "p99 ms": percentile(taken, 0.99) * MILLI,
+        "CPU µs": (subject.cpu() - cpu) / count * MICRO,
+        "refused": load.refused,
+    }
+
+
+def _number(text: bytes) -> bytes:
+    found = _NUMBER.search(text)
+    return found[0] if found else b""
+
+
 async def _stock(provider: Provider, way: str, count: int, environ: dict[str, str]) -> Round:
-    provider.arrived = lambda: None
+    provider.arrived = lambda _: None
     url = f"jsons://localhost:{provider.port}/notify"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.baselines.stock_apprise", url, way, str(count)),

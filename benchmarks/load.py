@@ -56,7 +56,10 @@ class AtOnce:
 
 
 class Window:
-    """So many on their way at once; whoever comes then waits until one has arrived."""
+    """So many on their way at once; whoever comes then waits until one has arrived.
+
+    For one load: a connection that has nothing left to send keeps its place.
+    """
 
     def __init__(self, size: int) -> None:
         """Let `size` pass before the first has arrived."""

@@ -18,7 +18,7 @@ PATIENCE = 120.0
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGESIZE")
-_LOOK = 0.4
+_LOOK = 0.2
 """Seconds of which a process at rest spends no more than one tick of the clock."""
 
 

@@ -15,24 +15,27 @@ from tests.bridge.certificate import make_authority
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
+Arrived = Callable[[bytes], None]
+
 
 class Provider:
-    """Answers each request after `latency` seconds, and tells `arrived` of it then."""
+    """Tells `arrived` of the body of each request, and answers after `latency` seconds."""
 
     def __init__(self) -> None:
         """Answer at once, and tell nobody."""
-        self.arrived: Callable[[], None] = lambda: None
+        self.arrived: Arrived = lambda _: None
         self.latency = 0.0
         self.port = 0
 
-    def take(self, transport: asyncio.Transport) -> None:
+    def take(self, transport: asyncio.Transport, body: bytes) -> None:
         """Answer one request."""
-        asyncio.get_running_loop().call_later(self.latency, self._answer, transport)
+        self.arrived(body)
+        asyncio.get_running_loop().call_later(self.latency, _answer, transport)
 
-    def _answer(self, transport: asyncio.Transport) -> None:
-        if not transport.is_closing():
-            transport.write(_ANSWER)
-        self.arrived()
+
+def _answer(transport: asyncio.Transport) -> None:
+    if not transport.is_closing():
+        transport.write(_ANSWER)
 
 
 class _Connection(asyncio.Protocol):
@@ -52,8 +55,8 @@ class _Connection(asyncio.Protocol):
         length = _LENGTH.search(self._buffer, 0, head)
         end = head + 4 + (int(length[1]) if length else 0)
         if len(self._buffer) >= end and self._transport is not None:
-            self._buffer = self._buffer[end:]
-            self._provider.take(self._transport)
+            body, self._buffer = self._buffer[head + 4 : end], self._buffer[end:]
+            self._provider.take(self._transport, body)
 
 
 @asynccontextmanager
