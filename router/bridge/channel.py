@@ -1,5 +1,6 @@
 """A channel whose requests Apprise makes."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -24,7 +25,7 @@ from router.redaction import Redactor, reveal
 S = TypeVar("S", bound=Settings)
 
 REASON = 200
-"""Characters of a reason, and of a handle, that are kept."""
+"""Characters of a reason that are kept."""
 
 
 class AppriseChannel(Channel[S], Generic[S]):
@@ -166,7 +167,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         if not hops:
             return Delivered() if done else judge(hops, answers={}, now=self.clock())
         hop = hops[-1]
-        code = "" if hop.error else self.error_code(hop)
+        code = "" if hop.error else _bound(self.error_code(hop))
         if done and not code and any(_taken(past) for past in hops):
             return Delivered(status=hop.status, handle=self.handle(hop))
         outcome = judge(hops, answers=self.answers, now=self.clock(), code=code)
@@ -188,12 +189,24 @@ class AppriseChannel(Channel[S], Generic[S]):
         """Return the outcome with neither a secret nor the address in its words, and not long."""
         told = self._redactor.outcome(outcome, address)
         if isinstance(told, Delivered):
-            return msgspec.structs.replace(told, handle=told.handle[:REASON])
+            handle = told.handle if _HANDLE.fullmatch(told.handle) else ""
+            return msgspec.structs.replace(told, handle=handle)
         return msgspec.structs.replace(told, reason=told.reason[:REASON])
 
 
 _MARKUP = 20
 """Characters that Apprise puts around a title it folds into HTML or Markdown."""
+
+
+_CODE = re.compile(r"(?:[\w.:/-]{1,40}(?: |$)){1,5}")
+
+_HANDLE = re.compile(r"\S{1,200}")
+"""What a provider may call a message: with a space in it, it is some other text."""
+
+
+def _bound(code: str) -> str:
+    """Return an error code; where the provider has put a text for one, say so without it."""
+    return code if not code or _CODE.fullmatch(code) else "no code"
 
 
 def _taken(hop: Hop) -> bool:

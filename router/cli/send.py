@@ -21,8 +21,11 @@ from router.core.notification import derive
 from router.core.outcome import Delivered, Outcome
 from router.core.payload import Json, Payload
 from router.core.ruleset import ChannelSpec
+from router.redaction import Redactor, Veil, reveal
 from router.registry import Registry, load_plugins
 from router.settings import Environment
+from router.telemetry import configure_logging, report_strays
+from router.worker.attempt import attempt
 
 
 @click.command(name="send")
@@ -72,13 +75,16 @@ async def _try(
     environment: Environment, registry: Registry, spec: ChannelSpec, message: Message
 ) -> bool:
     exchanges: list[Exchange] = []
+    veil = Veil()
+    configure_logging(environment.log_level, environment.log_format, veil=veil)
     live = None if environment.sandbox else AiohttpTransport()
     try:
-        channel = Outlet(live=live, record=exchanges.append).open(registry, spec)
-        try:
-            return await _check_and_send(channel, message)
-        finally:
-            await channel.aclose()
+        channel = Outlet(live=live, record=exchanges.append, veil=veil).open(registry, spec)
+        with report_strays(asyncio.get_running_loop()):
+            try:
+                return await _check_and_send(channel, message, Redactor(reveal(spec.settings)))
+            finally:
+                await channel.aclose()
     finally:
         if live is not None:
             await live.aclose()
@@ -86,17 +92,16 @@ async def _try(
             click.echo("\n".join(show_request(exchange)))
 
 
-async def _check_and_send(channel: Channel[Any], message: Message) -> bool:
-    checked = await channel.check()
+async def _check_and_send(channel: Channel[Any], message: Message, redactor: Redactor) -> bool:
+    try:
+        checked = await channel.check()
+    except Exception as fault:  # noqa: BLE001 - a plugin may raise anything, and say anything with it
+        fail(f"check raised {type(fault).__name__}")
     if checked is not None:
-        click.echo(f"check: {_describe(checked)}")
+        click.echo(f"check: {_describe(redactor.outcome(checked, message.address))}")
         if not isinstance(checked, Delivered):
             return False
-    try:
-        async with asyncio.timeout(channel.settings.timeout + 1):
-            outcome = await channel.send(message)
-    except TimeoutError:
-        fail("no answer in time: it may have arrived")
+    outcome = await attempt(channel, lambda: message, redactor)
     click.echo(f"send: {_describe(outcome)}")
     return isinstance(outcome, Delivered)
 
