@@ -198,7 +198,7 @@ _MARKUP = 20
 """Characters that Apprise puts around a title it folds into HTML or Markdown."""
 
 
-_CODE = re.compile(r"(?:[\w.:/-]{1,40}(?: |$)){1,5}")
+_CODE = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
 
 _HANDLE = re.compile(r"\S{1,200}")
 """What a provider may call a message: with a space in it, it is some other text."""

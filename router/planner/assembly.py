@@ -92,7 +92,12 @@ def _delivery(
         rendered = render(planned, notification, recipient, ruleset, now)
         content = rendered.content
         if rendered.faults:
-            _log.warning("templates failed", delivery=planned.id, faults=rendered.faults)
+            _log.warning(
+                "templates failed",
+                notification=notification.id,
+                delivery=planned.id,
+                faults=rendered.faults,
+            )
     return Delivery(
         id=planned.id,
         notification=notification.id,

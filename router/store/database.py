@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from router.store.errors import DatabaseUnusable, StoreUnavailable
-from router.store.file import DatabaseFile, prepare
+from router.store.file import DatabaseFile, empty_log, prepare
 from router.store.line import AsyncLine, Line, ThreadLine
 from router.store.locks import lock
 from router.store.server import limited, open_server
@@ -42,6 +42,9 @@ LONGEST_READ = 30.0
 
 LONGEST_WRITE = 10.0
 """Seconds a transaction may take on a server."""
+
+_TRIES, _PAUSE = 20, 0.05
+"""How often, and after how many seconds each, the log of writes is tried to be emptied."""
 
 
 class Database:
@@ -108,6 +111,13 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work gives, once it is committed; raises `StoreUnavailable`."""
         return await self.writer.run(work)
+
+    async def empty_log(self) -> None:
+        """Let nothing deleted be read in SQLite's log of writes, if that can be done now."""
+        for _ in range(_TRIES if self._readers.dialect.name == "sqlite" else 0):
+            if await self.read(empty_log):
+                return
+            await asyncio.sleep(_PAUSE)
 
     async def check(self) -> None:
         """Return when it was read and written; raises `StoreUnavailable` when it cannot be."""

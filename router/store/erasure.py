@@ -1,54 +1,137 @@
 """Forgetting: rows deleted in small steps, so that nobody who writes has to wait for long."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, select
+from msgspec import Struct
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, func, select
 
+from router.core.errors import PayloadError
 from router.store.bulk import execute_many
 from router.store.contacts import remove
 from router.store.database import Database
+from router.store.rows import read_notification, seen_key
 from router.store.states import range_of
 from router.store.tables import (
     attempts,
     contacts,
     deliveries,
     notifications,
+    once,
     payloads,
     recipients,
+    seen,
 )
+
+T = TypeVar("T")
 
 STEP = 200
 """How many notifications one transaction deletes."""
+
+LOOK = 5000
+"""How many entries of an index one query looks at."""
+
+LONGEST = 1.0
+"""Seconds that others get after a step at most."""
 
 _low: BindParameter[str] = bindparam("low")
 _high: BindParameter[str] = bindparam("high")
 _delete_attempts = delete(attempts).where(attempts.c.delivery > _low, attempts.c.delivery < _high)
 _delete_deliveries = delete(deliveries).where(deliveries.c.id > _low, deliveries.c.id < _high)
+_delete_once = delete(once).where(once.c.delivery > _low, once.c.delivery < _high)
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """Notifications to a recipient, their idempotency keys, and the last id that was looked at."""
+
+    ids: Sequence[str]
+    keys: Sequence[str]
+    last: str | None
 
 
 async def erase(database: Database, app_id: str, uid: str) -> bool:
-    """Delete a recipient and everything that was for it; return whether there was anything."""
-    found = await database.write(lambda connection: _delete_recipient(connection, app_id, uid))
-    of_it = select(notifications.c.id).where(
-        notifications.c.app_id == app_id, notifications.c.uid == uid
-    )
-    ids = await database.read(lambda connection: connection.execute(of_it).scalars().all())
-    for start in range(0, len(ids), STEP):
-        step = ids[start : start + STEP]
-        await database.write(partial(delete_notifications, ids=step))
-    return found or bool(ids)
+    """Delete a recipient and everything that was for it; return whether there was anything.
+
+    On SQLite nothing of it can be read in the file any more: freed pages are overwritten, and
+    the log of writes is emptied at the end.
+    """
+    gone = await take_step(database, partial(_delete_recipient, app_id=app_id, uid=uid))
+    after: str | None = ""
+    while after is not None:
+        found = await database.read(partial(_look, app_id=app_id, uid=uid, after=after))
+        for start in range(0, len(found.ids), STEP):
+            ids, keys = found.ids[start : start + STEP], found.keys[start : start + STEP]
+            await take_step(database, partial(_delete_whole, ids=ids, keys=keys))
+        gone, after = gone or bool(found.ids), found.last
+    if gone:
+        await database.empty_log()
+    return gone
+
+
+async def take_step(database: Database, work: Callable[[Connection], T]) -> T:
+    """Return what the work gives, once it is committed and others had as much time as it took."""
+    began = time.perf_counter()
+    result = await database.write(work)
+    await asyncio.sleep(min(LONGEST, time.perf_counter() - began))
+    return result
 
 
 def delete_notifications(connection: Connection, ids: Sequence[str]) -> None:
     """Delete notifications with their bodies, deliveries and attempts."""
     if not ids:
         return
-    ranges = [dict(zip(("low", "high"), range_of(id_), strict=True)) for id_ in ids]
+    ranges = _ranges(ids)
     execute_many(connection, _delete_attempts, ranges)
     execute_many(connection, _delete_deliveries, ranges)
     connection.execute(delete(payloads).where(payloads.c.notification.in_(ids)))
     connection.execute(delete(notifications).where(notifications.c.id.in_(ids)))
+
+
+def _delete_whole(connection: Connection, ids: Sequence[str], keys: Sequence[str]) -> None:
+    """Delete notifications with all that names them."""
+    connection.execute(delete(seen).where(seen.c.key.in_(keys), seen.c.notification.in_(ids)))
+    execute_many(connection, _delete_once, _ranges(ids))
+    delete_notifications(connection, ids)
+
+
+def _ranges(ids: Sequence[str]) -> list[dict[str, str]]:
+    return [dict(zip(("low", "high"), range_of(id_), strict=True)) for id_ in ids]
+
+
+def _look(connection: Connection, app_id: str, uid: str, after: str) -> _Found:
+    """Find a recipient's among the next notifications of an app."""
+    row = notifications.c
+    page = (
+        select(row.id, row.uid)
+        .where(row.app_id == app_id, row.id > after)
+        .order_by(row.id)
+        .limit(LOOK)
+        .subquery("page")
+    )
+    last = connection.execute(select(func.max(page.c.id))).scalar()
+    ids = connection.execute(select(page.c.id).where(page.c.uid == uid)).scalars().all()
+    return _Found(ids=ids, keys=_read_keys(connection, ids), last=last)
+
+
+def _read_keys(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Return the idempotency key of each notification; empty where the body tells none."""
+    about = notifications.c
+    query = (
+        select(about.id, about.accepted_at, payloads.c.body)
+        .join(payloads, payloads.c.notification == about.id)
+        .where(about.id.in_(bindparam("ids", expanding=True)))
+    )
+    keys: dict[str, str] = {}
+    for start in range(0, len(ids), STEP):
+        for row in connection.execute(query, {"ids": list(ids[start : start + STEP])}):
+            try:
+                keys[row.id] = seen_key(read_notification(row.id, row.accepted_at, row.body))
+            except PayloadError:
+                continue
+    return [keys.get(id_, "") for id_ in ids]
 
 
 def _delete_recipient(connection: Connection, app_id: str, uid: str) -> bool:

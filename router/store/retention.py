@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import Connection, delete, select
 
 from router.store.database import Database
-from router.store.erasure import STEP, delete_notifications
+from router.store.erasure import STEP, delete_notifications, take_step
 from router.store.ids import floor
 from router.store.tables import notifications, once, seen
 
@@ -31,13 +31,13 @@ class Retention:
         """
         now = self._clock()
         oldest = floor(now - keep)
-        while await self._database.write(partial(_forget_keys, now=now)) == STEP:
+        while await take_step(self._database, partial(_forget_keys, now=now)) == STEP:
             pass
-        while await self._database.write(partial(_forget_once_keys, oldest=oldest)) == STEP:
+        while await take_step(self._database, partial(_forget_once_keys, oldest=oldest)) == STEP:
             pass
         gone, after = 0, ""
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
-            await self._database.write(partial(delete_notifications, ids=ids))
+            await take_step(self._database, partial(delete_notifications, ids=ids))
             gone, after = gone + len(ids), ids[-1]
         return gone
 

@@ -60,7 +60,7 @@ notifications = Table(
     Column("decided_at", Double),
     Column("version", Text, nullable=False, server_default=""),
     Column("matched", LargeBinary, nullable=False, server_default=""),
-    Index("notifications_app", "app_id", "id"),
+    Index("notifications_app", "app_id", "id", "uid"),
 )
 """What was accepted; `matched` is a JSON list of rule names."""
 

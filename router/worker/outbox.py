@@ -182,7 +182,7 @@ class Outbox:
         """End a delivery whose turn comes too late; return whether it did."""
         delivery = handout.delivery
         if not self._owner.is_leased(delivery.id):
-            _log.warning("lease ran out before its turn", delivery=delivery.id)
+            _log.warning("lease ran out before its turn", **_names(delivery))
             self._owner.lose(delivery.id)
         elif delivery.expires_at <= self._clock():
             self._settle(handout, Expired("expired before it was sent"))
@@ -195,9 +195,7 @@ class Outbox:
 
     async def _send(self, sending: Sending) -> None:
         delivery, channel = sending.handout.delivery, sending.channel
-        structlog.contextvars.bind_contextvars(
-            notification=delivery.notification, delivery=delivery.id, channel=delivery.channel
-        )
+        structlog.contextvars.bind_contextvars(**_names(delivery))
         outcome: Outcome | None = None
         try:
             outcome = await attempt(channel, sending.message, self._redactor(channel))
@@ -275,6 +273,15 @@ class Outbox:
 
     def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
         self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
+
+
+def _names(delivery: Delivery) -> dict[str, str]:
+    """Return what every log line about a delivery carries."""
+    return {
+        "notification": delivery.notification,
+        "delivery": delivery.id,
+        "channel": delivery.channel,
+    }
 
 
 def _attempt(

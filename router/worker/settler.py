@@ -89,7 +89,11 @@ class Settler:
             _log.warning("settling failed", settlements=len(batch), **name_fault(fault))
             return False
         del self._unwritten[: len(batch)]
-        if lost:
-            _log.warning("lease lost before the outcome was written", deliveries=list(lost))
+        for delivery in lost:
+            _log.warning(
+                "lease lost before the outcome was written",
+                notification=delivery.rpartition("-")[0],
+                delivery=delivery,
+            )
         self._settled(batch)
         return True

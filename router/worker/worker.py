@@ -251,7 +251,8 @@ class Worker:
             try:
                 found += await self._read([delivery])
             except Exception as fault:  # noqa: BLE001 - see above
-                _log.warning("cannot be read", delivery=delivery, **name_fault(fault))
+                names = {"notification": delivery.rpartition("-")[0], "delivery": delivery}
+                _log.warning("cannot be read", **names, **name_fault(fault))
                 failed.append(delivery)
             if done + 1 == len(failed) == DOUBTS:
                 failed += claimed[done + 1 :]

@@ -7,17 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from router.core.facts import Effects, OnceKey
+from router.core.notification import DAY
 from router.core.retry import Done
 from router.queue.ports import Settlement
 from router.store.database import Database
 from router.store.line import ThreadLine
 from router.store.recipients import Recipients, Registration
+from router.store.retention import Retention
 from router.store.world import World
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
 
-SMALL = {"holds", "hops", "CONSTANT"}
-"""A row a channel, the rows a query makes itself, and an empty list of ids."""
+SMALL = {"holds", "hops", "page", "CONSTANT"}
+"""A row a channel, rows a query makes itself, a bounded page, and an empty list of ids."""
 
 
 @contextmanager
@@ -76,4 +79,29 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         await Recipients(database).logout("bob", "s", "app")
     assert len(written) > 20
     assert len(read) >= 3
+    assert walks(written) + walks(read) == []
+
+
+async def test_sweeping_and_erasing_walk_no_table(database: Database) -> None:
+    line, scene = database.writer._line, Scene(SqlEngine.over(database))
+    assert isinstance(line, ThreadLine)
+    with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
+        for uid in ("bob", "ann"):
+            await Recipients(database).register(uid, Registration(platform="p", address=uid), "app")
+            accepted = [await scene.accept(uid=uid) for _ in range(3)]
+            for each in accepted:
+                key = OnceKey(each.id, "r", 0, "c", "a")
+                await scene.settle(
+                    scene.plan(each.id, effects=Effects(once=((key, f"{each.id}-0"),)))
+                )
+            if uid == "bob":
+                assert await Recipients(database).erase("bob", "app")
+        assert await Retention(database, lambda: scene.now + 90 * DAY).sweep(30 * DAY) == 3
+    deleted = {
+        found[1] for statement in written if (found := re.match(r"DELETE FROM (\w+)", statement))
+    }
+    assert deleted == {
+        *("notifications", "payloads", "deliveries", "attempts"),
+        *("contacts", "recipients", "seen", "once"),
+    }
     assert walks(written) + walks(read) == []

@@ -1,16 +1,20 @@
 """What is old goes, and nothing else."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from router.core.facts import Effects, OnceKey
 from router.queue.ports import Plan
 from router.store import retention
 from router.store.database import Database
+from router.store.errors import StoreUnavailable
 from router.store.ids import Minter
 from router.store.retention import Retention
-from router.store.tables import once, seen
+from router.store.tables import notifications, once, payloads, seen
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting
 
@@ -70,3 +74,50 @@ async def test_idempotency_keys_go_when_their_window_has_passed(
     for seconds, left in ((9.0, 4), (10.0, 1), (20.0, 0)):
         await Retention(database, lambda s=seconds: scene.now + s).sweep(30 * DAY)  # type: ignore[misc]  # a default is how a loop binds
         assert await database.read(lambda c: c.execute(count).scalar()) == left
+
+
+async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_again(
+    database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    minter = Minter(lambda: 0.5)
+    for _ in range(7):
+        await put(scene, minter, "dropped")
+    scene.now += 30 * DAY
+    write, steps = database.write, 0
+
+    async def break_off(work: Callable[[Connection], object]) -> object:
+        nonlocal steps
+        steps += 1
+        if steps == 4 + 4 + 2:  # after the keys of both kinds and two notifications
+            raise StoreUnavailable("the disk is full")
+        return await write(work)
+
+    monkeypatch.setattr(database, "write", break_off)
+    with pytest.raises(StoreUnavailable):
+        await Retention(database, lambda: scene.now + 1).sweep(30 * DAY)
+    left = [
+        await database.read(
+            lambda c, t=table: c.execute(select(func.count()).select_from(t)).scalar()
+        )  # type: ignore[misc]  # a default is how a loop binds
+        for table in (notifications, payloads)
+    ]
+    assert left == [5, 5]
+    assert await Retention(database, lambda: scene.now + 1).sweep(30 * DAY) == 5
+
+
+async def test_others_get_their_turn_between_the_steps_of_a_sweep(
+    database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 1)
+    minter = Minter(lambda: 0.5)
+    for _ in range(20):
+        await put(scene, minter, "dropped")
+    scene.now += 30 * DAY
+    sweeping = asyncio.create_task(Retention(database, lambda: scene.now + 1).sweep(30 * DAY))
+    written = 0
+    while not sweeping.done():
+        await scene.append()
+        written += 1
+    assert await sweeping == 20
+    assert written >= 10

@@ -54,7 +54,7 @@ def _make_journal() -> None:
         _column("version", server_default=""),
         _column("matched", sa.LargeBinary, server_default=""),
     )
-    op.create_index("notifications_app", "notifications", ["app_id", "id"])
+    op.create_index("notifications_app", "notifications", ["app_id", "id", "uid"])
     _partial("notifications_unplanned", "notifications", "id", where="state = 'accepted'")
     _partial("notifications_undecidable", "notifications", "id", where="state = 'undecidable'")
     op.create_table("payloads", _key("notification"), _column("body", sa.LargeBinary))

@@ -1,0 +1,117 @@
+"""An erased recipient is nowhere: not in a table, not in the file, not in its log of writes."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from router.core.facts import Effects, OnceKey
+from router.core.retry import Done
+from router.queue.ports import Settlement
+from router.store import erasure
+from router.store.database import Database
+from router.store.recipients import Change, Recipients
+from router.store.tables import metadata
+from tests.queue.scene import Scene
+from tests.store.stage import Waiting, device
+
+SECRET = "bob-was-here"
+LONG = SECRET * 1000
+"""Longer than a page of the file, so that it overflows."""
+
+
+@pytest.fixture
+def scene(waiting: Waiting) -> Scene:
+    return waiting.scene
+
+
+async def fill(recipients: Recipients, scene: Scene, notifications: int) -> list[str]:
+    """Give bob contacts and notifications that were sent, once-keys and all; return their ids."""
+    await recipients.register("bob", device(f"{SECRET}-token", f"{SECRET}-session"), "app")
+    await recipients.put("bob", Change(contacts={"email": SECRET}, attributes={"a": SECRET}), "app")
+    ids: list[str] = []
+    for number in range(notifications):
+        receipt = await scene.append(uid="bob", text=f"{LONG}-{number}")
+        delivery = scene.delivery(receipt.id, address=SECRET, contact="")
+        key = OnceKey(receipt.id, "r", 0, "c", "a")
+        effects = Effects(once=((key, delivery.id),))
+        await scene.settle(scene.plan(receipt.id, delivery, effects=effects))
+        ids.append(receipt.id)
+    return ids
+
+
+async def counts(database: Database) -> dict[str, int]:
+    found = {}
+    for table in metadata.sorted_tables:
+        query = select(func.count()).select_from(table)
+        found[table.name] = await database.read(lambda c, q=query: c.execute(q).scalar_one())  # type: ignore[misc]  # a default is how a loop binds
+    return {name: count for name, count in found.items() if count}
+
+
+async def test_nothing_of_an_erased_recipient_can_be_read_in_any_file(
+    database: Database, database_file: Path, recipients: Recipients, scene: Scene
+) -> None:
+    await fill(recipients, scene, 5)
+    assert SECRET.encode() in files(database_file)
+    assert await recipients.erase("bob", "app")
+    assert await counts(database) == {}
+    assert SECRET.encode() not in files(database_file)
+
+
+def files(path: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+
+
+async def test_what_is_in_flight_is_erased_too_and_its_outcome_changes_nothing(
+    database: Database, recipients: Recipients, scene: Scene
+) -> None:
+    ids = await fill(recipients, scene, 3)
+    unplanned = await scene.accept(uid="bob")
+    assert len(await scene.claimed()) == 1
+    assert await recipients.erase("bob", "app")
+    done = Settlement(
+        delivery=f"{ids[0]}-0", attempt=scene.attempt(f"{ids[0]}-0"), next=Done("handle")
+    )
+    assert await scene.engine.queue.settle([done]) == [f"{ids[0]}-0"]
+    await scene.settle(scene.plan(unplanned.id, scene.delivery(unplanned.id, address=SECRET)))
+    assert await counts(database) == {}
+
+
+async def test_others_and_other_apps_are_left_alone(
+    database: Database, recipients: Recipients, scene: Scene
+) -> None:
+    await recipients.put("bob", Change(attributes={"a": 1}), "other")
+    await scene.accept(uid="ann")
+    before = await counts(database)
+    await fill(recipients, scene, 2)
+    assert await recipients.erase("bob", "app")
+    assert await counts(database) == before
+
+
+async def test_an_erasure_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_again(
+    database: Database,
+    recipients: Recipients,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(erasure, "STEP", 2)
+    monkeypatch.setattr(erasure, "LOOK", 3)
+    await fill(recipients, scene, 7)
+    write, steps = database.write, 0
+
+    async def break_off(work: object) -> object:
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            raise OSError("the power is gone")
+        return await write(work)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(database, "write", break_off)
+    with pytest.raises(OSError, match="the power"):
+        await recipients.erase("bob", "app")
+    left = await counts(database)
+    whole = ("notifications", "payloads", "deliveries", "once", "seen")
+    assert len({left[name] for name in whole}) == 1, left
+    assert 0 < left["notifications"] < 7
+    assert await recipients.erase("bob", "app")
+    assert await counts(database) == {}
