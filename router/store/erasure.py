@@ -13,7 +13,7 @@ from router.core.errors import PayloadError
 from router.store.bulk import execute_many
 from router.store.contacts import remove
 from router.store.database import Database
-from router.store.rows import read_notification, seen_key
+from router.store.rows import KEPT, read_notification, seen_key
 from router.store.states import range_of
 from router.store.tables import (
     attempts,
@@ -118,17 +118,12 @@ def _look(connection: Connection, app_id: str, uid: str, after: str) -> _Found:
 
 def _read_keys(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Return the idempotency key of each notification; empty where the body tells none."""
-    about = notifications.c
-    query = (
-        select(about.id, about.accepted_at, payloads.c.body)
-        .join(payloads, payloads.c.notification == about.id)
-        .where(about.id.in_(bindparam("ids", expanding=True)))
-    )
+    query = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
     keys: dict[str, str] = {}
     for start in range(0, len(ids), STEP):
         for row in connection.execute(query, {"ids": list(ids[start : start + STEP])}):
             try:
-                keys[row.id] = seen_key(read_notification(row.id, row.accepted_at, row.body))
+                keys[row.id] = seen_key(read_notification(row))
             except PayloadError:
                 continue
     return [keys.get(id_, "") for id_ in ids]

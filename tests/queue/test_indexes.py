@@ -82,7 +82,8 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
     assert walks(written) + walks(read) == []
 
 
-async def test_sweeping_and_erasing_walk_no_table(database: Database) -> None:
+async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> None:
+    database = sqlite_database
     line, scene = database.writer._line, Scene(SqlEngine.over(database))
     assert isinstance(line, ThreadLine)
     with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
