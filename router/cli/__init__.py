@@ -15,6 +15,7 @@ VERBS = {
     "channels": "List channels and what holds them; pause and resume them.",
     "dead": "List, retry or drop dead letters.",
     "migrate": "Bring the database to this version of the router.",
+    "backup": "Copy the database while the router runs.",
     "healthcheck": "Ask a running router whether it is well.",
 }
 
