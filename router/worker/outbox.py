@@ -17,7 +17,7 @@ from router.telemetry import Metrics, name_fault
 from router.worker.attempt import attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
-from router.worker.sending import Sending, find_host
+from router.worker.sending import Sending, find_host, names_of
 
 MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
@@ -144,7 +144,7 @@ class Outbox:
                 self._lost.add(task)
                 task.add_done_callback(self._lost.discard)
                 del self._sends[task]
-                _log.error("a send ignores that it is cancelled", task=task.get_name())
+                _log.error("a send ignores its cancellation", **names_of(sending.handout.delivery))
                 self._end(sending, Unknown(reason="no answer, and it cannot be cancelled"))
 
     def clear(self, channel: str) -> list[str]:
@@ -182,7 +182,7 @@ class Outbox:
         """End a delivery whose turn comes too late; return whether it did."""
         delivery = handout.delivery
         if not self._owner.is_leased(delivery.id):
-            _log.warning("lease ran out before its turn", **_names(delivery))
+            _log.warning("lease ran out before its turn", **names_of(delivery))
             self._owner.lose(delivery.id)
         elif delivery.expires_at <= self._clock():
             self._settle(handout, Expired("expired before it was sent"))
@@ -195,7 +195,7 @@ class Outbox:
 
     async def _send(self, sending: Sending) -> None:
         delivery, channel = sending.handout.delivery, sending.channel
-        structlog.contextvars.bind_contextvars(**_names(delivery))
+        structlog.contextvars.bind_contextvars(**names_of(delivery))
         outcome: Outcome | None = None
         try:
             outcome = await attempt(channel, sending.message, self._redactor(channel))
@@ -221,7 +221,7 @@ class Outbox:
                 self._follow(sending, outcome)
                 self._heed(sending, outcome)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
-            _log.error("could not tell what follows", **name_fault(fault))
+            _log.error("could not tell what follows", **names_of(delivery), **name_fault(fault))
             self._owner.lose(delivery.id)
         gate.leave(urgent=delivery.urgent, probed=sending.probed)
         self._lanes.free(sending.handout)
@@ -256,7 +256,8 @@ class Outbox:
             max(0.0, started_at - delivery.due_at),
         )
         write = _log.debug if isinstance(step, Done) else _log.info
-        write("tried", outcome=tried.outcome, status=tried.status, reason=tried.reason)
+        told = {"outcome": tried.outcome, "status": tried.status, "reason": tried.reason}
+        write("tried", **names_of(delivery), **told)
         self._settle(handout, step, tried)
         if isinstance(step, Hold):
             self.gate(delivery.channel).hold("suspended", step.until)
@@ -273,15 +274,6 @@ class Outbox:
 
     def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
         self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
-
-
-def _names(delivery: Delivery) -> dict[str, str]:
-    """Return what every log line about a delivery carries."""
-    return {
-        "notification": delivery.notification,
-        "delivery": delivery.id,
-        "channel": delivery.channel,
-    }
 
 
 def _attempt(

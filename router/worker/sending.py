@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from router.channel import Channel
+from router.core.delivery import Delivery
 from router.core.message import Message
 from router.telemetry import name_fault
 from router.worker.attempt import MARGIN
@@ -40,11 +41,20 @@ class Sending(NamedTuple):
         return delivery.address_to(notification, contact.address, contact.device)
 
 
+def names_of(delivery: Delivery) -> dict[str, str]:
+    """Return what every log line about a delivery carries."""
+    return {
+        "notification": delivery.notification,
+        "delivery": delivery.id,
+        "channel": delivery.channel,
+    }
+
+
 def find_host(channel: Channel[Any], handout: Handout) -> str:
     """Return the host that a delivery goes to, empty where the channel tells none apart."""
     address = handout.contact.address if handout.contact else handout.delivery.address
     try:
         return str(channel.host(address))
     except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
-        _log.error("channel raised", channel=handout.delivery.channel, **name_fault(fault))
+        _log.error("channel raised", **names_of(handout.delivery), **name_fault(fault))
         return ""
