@@ -17,6 +17,8 @@ class Load:
     """What clients of a router got for their posts; times are monotonic."""
 
     url: str
+    twin: str = ""
+    """Where every other client posts to, if there are two."""
     clients: int = 12
     pause: float = 0.02
     """Seconds a client rests before each post."""
@@ -57,14 +59,15 @@ class Load:
             id_: str | None = None
             while id_ is None:
                 await asyncio.sleep(self.pause)
-                id_ = await self._post(session, body)
+                url = self.twin if self.twin and client % 2 else self.url
+                id_ = await self._post(session, url, body)
             self.accepted[text] = id_
             self.accepted_at[text] = time.monotonic()
             number += 1
 
-    async def _post(self, session: aiohttp.ClientSession, body: object) -> str | None:
+    async def _post(self, session: aiohttp.ClientSession, url: str, body: object) -> str | None:
         try:
-            async with session.post(self.url + "/webhook", json=body) as answer:
+            async with session.post(url + "/webhook", json=body) as answer:
                 if answer.status == 200:
                     said = await answer.json()
                     return str(said["id"])

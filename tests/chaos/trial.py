@@ -52,6 +52,8 @@ class Trial:
 
     name: str
     process: RouterProcess
+    twin: RouterProcess
+    """Another one on the same database, which is started only where it is wanted."""
     database: str
     load: Load
     receiver: Receiver
@@ -81,9 +83,9 @@ class Trial:
             begun.add(delivery)
         self.in_flight.append(begun)
 
-    async def kill(self, since: float) -> None:
+    async def kill(self, since: float, process: RouterProcess | None = None) -> None:
         """Kill the process with everything it does, and note what that was."""
-        self.process.kill()
+        (process or self.process).kill()
         self.kills += 1
         await self.break_off(since, time.monotonic())
 
@@ -177,6 +179,7 @@ async def on_trial(
     *,
     rules: str = RULES,
     pause: float = 0.02,
+    with_twin: bool = False,
     more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Trial]:
     """Run a router on a database, with a receiver and clients; at the end all are gone."""
@@ -191,11 +194,17 @@ async def on_trial(
             "ROUTER_API_KEYS": f"test:operator:{KEY}",
             "ROUTER_LOG_FORMAT": "json",
         }
-        process = RouterProcess(folder, settings | dict(more or {}))
-        trial = Trial(name, process, database, Load(process.url, pause=pause), receiver)
+        (folder / "twin").mkdir()
+        process, twin = (
+            RouterProcess(place, settings | dict(more or {})) for place in (folder, folder / "twin")
+        )
+        load = Load(process.url, twin.url if with_twin else "", pause=pause)
+        trial = Trial(name, process, twin, database, load, receiver)
         posting: asyncio.Task[None] | None = None
         try:
             await asyncio.to_thread(process.start)
+            if with_twin:
+                await asyncio.to_thread(twin.start)
             posting = asyncio.create_task(trial.load.run())
             yield trial
             await posting
@@ -204,3 +213,4 @@ async def on_trial(
                 posting.cancel()
                 await asyncio.gather(posting, return_exceptions=True)
             process.kill()
+            twin.kill()
