@@ -4,6 +4,7 @@ It is an ASGI application of its own, asked before the framework is: that serves
 times the requests of a handler inside it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from router.core.payload import FEEDS
 from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
 from router.web.problems import Refused, refusal
+from router.web.turn import Turn
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ class Webhook:
         self._intake = intake
         self._check = check
         self._room = ROOM
+        self._turn = Turn()
         self._unavailable = 0
         self._quiet_until = 0.0
 
@@ -118,6 +121,8 @@ class Webhook:
             body = b"".join(chunks)
             if prove is not None:
                 prove(body)
+            while self._turn.is_over():  # noqa: ASYNC110 - the end of a turn is no event to wait for
+                await asyncio.sleep(0)
             return await self._intake.accept(body)
         finally:
             self._room += size

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 
 from router.queue.ports import Receipt
 from router.samples import read
-from router.web import webhook
+from router.web import turn, webhook
 from tests.web.stage import FullDisk, Memory, basic, open_stage
+from tests.web.test_webhook_law import post
 
 BODY = json.dumps(read("push_chat_one_on_one")).encode()
 
@@ -49,6 +50,25 @@ async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
         intake.go.set()
         assert await first == 200
         assert [await post() for _ in range(5)] == [200] * 5
+
+
+async def test_a_burst_leaves_a_turn_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "LENGTH", 0.0)
+    intake = Memory()
+    done: list[int] = []
+
+    async def stand_by() -> None:
+        for _ in range(3):
+            done.append(len(intake.bodies))
+            await asyncio.sleep(0)
+
+    async with open_stage(tmp_path, intake=intake) as stage:
+        posts = [asyncio.create_task(post(stage, BODY)) for _ in range(3)]
+        await asyncio.gather(asyncio.create_task(stand_by()), *posts)
+        assert [task.result() for task in posts] == [200] * 3
+    assert done == [1, 2, 3]
 
 
 async def test_a_flood_that_is_refused_does_not_flood_the_log(
