@@ -1,6 +1,7 @@
 """The router put together; the only module that knows every other."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -229,6 +230,7 @@ async def serve(
         try:
             await server.listening.wait()
             await router.start()
+            _spare_garbage_collector()
             _log.info("serving", host=environment.host, port=listener.getsockname()[1])
             if started is not None:
                 await started(Running(listener.getsockname()[1], server.stop))
@@ -260,6 +262,13 @@ async def _take_over(database: Database, presence: Presence) -> None:
         except StoreUnavailable as error:
             _log.warning("what was being sent waits until its leases run out", error=str(error))
     await asyncio.to_thread(presence.admit)
+
+
+def _spare_garbage_collector() -> None:
+    """Keep what was made at the start out of each collection: it took a tenth of all work."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -14,19 +15,21 @@ from router.core.facts import Contact, Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
+from router.planner.inbox import Inbox
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
 from router.store.world import World
 from router.telemetry import Metrics
-
-MEMORY = 2000
-"""How many accepted notifications wait in memory; more are read back from the journal."""
 
 BATCH = 64
 """How many notifications are decided with the same reading of the facts."""
 
 BREATH = 8
 """After so many decisions others get a turn."""
+
+WAY = 6.0
+"""While more is accepted, planning rests so many times as long as it took: whoever posts has two
+seconds, a plan has time. A call that rings ends the rest."""
 
 TRIES = 3
 """A notification whose decision failed so often is undecidable."""
@@ -86,8 +89,8 @@ class Planner:
         self._clock = clock
         self._metrics = metrics
         self._decide = decide
-        self._offered: deque[Notification] = deque()
-        self._is_behind = True
+        self._inbox = Inbox()
+        self._busy = 0.0
         self._looked_at = float("-inf")
         self._failures: Counter[str] = Counter()
         self._known: Ruleset | None = None
@@ -97,16 +100,13 @@ class Planner:
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was just accepted; what does not fit is read back later."""
-        if len(self._offered) >= MEMORY:
-            self._is_behind = True
-        if not self._is_behind:
-            self._offered.append(notification)
+        self._inbox.offer(notification)
         self._idle.clear()
         self._awake.set()
 
     def wake(self) -> None:
         """Look at the journal: the rules changed, or something was put back."""
-        self._is_behind = True
+        self._inbox.is_behind = True
         self._idle.clear()
         self._awake.set()
 
@@ -117,7 +117,7 @@ class Planner:
             ruleset = self._rules()
             batch = await self._next() if ruleset is not None else ()
             if ruleset is None or not batch:
-                if ruleset is None or not self._is_behind:
+                if ruleset is None or not self._inbox.is_behind:
                     await self._rest(is_idle=ruleset is not None)
                 continue
             step = asyncio.ensure_future(self._plan(batch, ruleset))
@@ -126,6 +126,7 @@ class Planner:
             except asyncio.CancelledError:
                 await step  # what it leased must be handed over
                 raise
+            await self._give_way(len(batch))
 
     async def drain(self) -> None:
         """Return when nothing that was offered is left to plan."""
@@ -135,25 +136,25 @@ class Planner:
         """Return what comes next: from memory, else from the journal if there may be more."""
         if found := await self._abandoned():
             return found
-        if self._offered:
-            return [self._offered.popleft() for _ in range(min(BATCH, len(self._offered)))]
-        if not self._is_behind:
+        if batch := self._inbox.take(BATCH):
+            return batch
+        if not self._inbox.is_behind:
             return ()
-        self._is_behind, self._looked_at = False, self._clock()
+        self._inbox.is_behind, self._looked_at = False, self._clock()
         try:
             found = await self._journal.unplanned(after="", limit=BATCH)
         except JournalUnavailable as fault:
             await self._step_back(fault)
             return ()
-        if self._is_behind or len(found) == BATCH:
-            self._forget()
-        self._withdraw(found)
+        if len(found) == BATCH:
+            self._inbox.fall_behind()
+        self._inbox.drop({notification.id for notification in found})
         return found
 
     async def _abandoned(self) -> Sequence[Notification]:
         """Return what was accepted long ago, looked for now and then: who took it is gone."""
         now = self._clock()
-        if self._is_behind or 0 <= now - self._looked_at < POLL:
+        if self._inbox.is_behind or 0 <= now - self._looked_at < POLL:
             return ()
         self._looked_at = now
         try:
@@ -162,13 +163,17 @@ class Planner:
             await self._step_back(fault)
             return ()
         found = [each for each in found if each.accepted_at <= now - POLL]
-        self._withdraw(found)
+        self._inbox.drop({notification.id for notification in found})
         return found
 
-    def _withdraw(self, found: Sequence[Notification]) -> None:
-        """Let nothing wait in memory that is planned otherwise."""
-        known = {notification.id for notification in found}
-        self._offered = deque(each for each in self._offered if each.id not in known)
+    async def _give_way(self, planned: int) -> None:
+        """Let those who post go first, if they are as fast as planning; until a call rings."""
+        rest, self._busy = self._busy * WAY, 0.0
+        if self._inbox.arrivals < planned:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(rest):
+                await self._inbox.rung.wait()
 
     async def _rest(self, *, is_idle: bool) -> None:
         if is_idle:
@@ -177,17 +182,12 @@ class Planner:
             async with asyncio.timeout(POLL):
                 await self._awake.wait()
         except TimeoutError:
-            self._is_behind = True
+            self._inbox.is_behind = True
 
     async def _step_back(self, fault: Exception) -> None:
         _log.warning("the database does not answer", fault=str(fault))
-        self._forget()
+        self._inbox.clear()
         await asyncio.sleep(PAUSE)
-
-    def _forget(self) -> None:
-        """Empty the memory: everything in it is read back from the journal."""
-        self._is_behind = True
-        self._offered.clear()
 
     async def _plan(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
         """Plan a batch; whatever goes wrong, it is on disk, and tried again or given up."""
@@ -223,7 +223,9 @@ class Planner:
         recipient = facts.recipient(notification.app_id, notification.uid)
         assembly = assemble(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)
-        return lease(assembly, now, self._worker.room)
+        leased = lease(assembly, now, self._worker.room)
+        self._busy += time.perf_counter() - began
+        return leased
 
     async def _settle(self, assemblies: Sequence[Assembly]) -> None:
         """Write the plans, and hand over what was leased with them."""
@@ -247,7 +249,7 @@ class Planner:
         if is_something_due:
             self._worker.wake()
         if settled.stale:
-            self._forget()
+            self._inbox.clear()
             await asyncio.sleep(YIELD)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:
@@ -255,7 +257,7 @@ class Planner:
         _log.error("cannot be planned", notification=notification.id, reason=reason)
         self._failures[notification.id] += 1
         if self._failures[notification.id] < TRIES:
-            self._forget()
+            self._inbox.clear()
             return
         plan = Plan(
             notification=notification.id,

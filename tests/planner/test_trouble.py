@@ -12,7 +12,7 @@ from router.core.decision import Decision, decide
 from router.core.facts import Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
-from router.planner import planner
+from router.planner import inbox, planner
 from router.planner.planner import Decide
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable, Plan, Settled
@@ -119,7 +119,7 @@ async def test_while_the_database_is_away_nothing_is_lost(stage: Stage, failures
 async def test_more_than_fits_in_memory_is_read_back_and_planned_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner, "MEMORY", 5)
+    monkeypatch.setattr(inbox, "MEMORY", 5)
     monkeypatch.setattr(planner, "BATCH", 3)
     uids = [f"u{number}" for number in range(40)]
     await stage.know(*uids)

@@ -1,0 +1,82 @@
+"""Which of the accepted notifications is planned first, and who goes before planning."""
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from router.core.decision import Decision, decide
+from router.core.facts import Facts
+from router.core.notification import Notification
+from router.core.ruleset import Ruleset
+from router.planner import inbox, planner
+from router.planner.inbox import Inbox
+from tests.planner.stage import Stage
+
+CALL = {"callAction": "initiated"}
+
+
+def ringing(notification: Notification) -> Notification:
+    return replace(notification, kind="call", details=CALL)
+
+
+async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(stage: Stage) -> None:
+    uids = ["ann", "bob", "cat"]
+    await stage.know(*uids)
+    accepted = [await stage.scene.accept(uid=uid) for uid in uids]
+    async with stage.planning() as running:
+        await running.drain()
+        stage.worker.taken.clear()
+    waiting = Inbox()
+    waiting.is_behind = False
+    for each in (accepted[0], accepted[1], ringing(accepted[2])):
+        waiting.offer(each)
+    assert waiting.rung.is_set()
+    assert [each.id for each in waiting.take(9)] == [accepted[2].id]
+    assert not waiting.rung.is_set()
+    assert [each.id for each in waiting.take(9)] == [accepted[0].id, accepted[1].id]
+
+
+async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MEMORY", 2)
+    chat = await stage.scene.accept(uid="ann")
+    call = ringing(await stage.scene.accept(uid="bob"))
+    waiting = Inbox()
+    waiting.offer(chat)
+    waiting.offer(call)
+    assert waiting.is_behind
+    assert waiting.take(9) == [call]
+    for _ in range(3):
+        waiting.offer(call)
+    assert len(waiting.take(9)) == 2
+
+
+async def test_planning_gives_way_to_those_who_post_until_a_call_rings(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "WAY", 1e6)
+    await stage.know("ann", "bob", "cat", "dan")
+    later: list[Notification] = []
+
+    def decide_while_others_post(
+        notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+    ) -> Decision:
+        while later:
+            running.offer(later.pop(0))
+        return decide(notification, ruleset, facts, now)
+
+    stage.decide = decide_while_others_post
+    async with stage.planning() as running:
+        await running.drain()
+        first, *others = [await stage.scene.accept(uid=uid) for uid in ("ann", "bob", "cat")]
+        call = ringing(await stage.scene.accept(uid="dan"))
+        later += others
+        running.offer(first)
+        await asyncio.wait_for(stage.worker.given.wait(), 5)
+        await asyncio.sleep(0.1)
+        assert stage.worker.ids == [f"{first.id}-0"], "it rests"
+        running.offer(call)
+        await asyncio.wait_for(running.drain(), 5)
+    assert stage.worker.ids == [f"{each.id}-0" for each in (first, call, *others)]
