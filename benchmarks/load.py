@@ -46,6 +46,9 @@ class Turn(Protocol):
     def ask(self, go: Callable[[], None]) -> None:
         """Call `go` when it may."""
 
+    def pass_on(self) -> None:
+        """Hear of a turn that was not used: there was nothing left to send."""
+
 
 class AtOnce:
     """As soon as the last request is answered."""
@@ -54,12 +57,12 @@ class AtOnce:
         """Call `go`."""
         go()
 
+    def pass_on(self) -> None:
+        """Nobody waits for it."""
+
 
 class Window:
-    """So many on their way at once; whoever comes then waits until one has arrived.
-
-    For one load: a connection that has nothing left to send keeps its place.
-    """
+    """So many on their way at once; whoever comes then waits until one has arrived."""
 
     def __init__(self, size: int) -> None:
         """Let `size` pass before the first has arrived."""
@@ -73,6 +76,10 @@ class Window:
             go()
         else:
             self._waiting.append(go)
+
+    def pass_on(self) -> None:
+        """Give the room to another."""
+        self.arrived()
 
     def arrived(self) -> None:
         """Make room for one."""
@@ -95,6 +102,9 @@ class Pace:
         loop = asyncio.get_running_loop()
         self._next = max(self._next + self._step, loop.time())
         loop.call_at(self._next, go)
+
+    def pass_on(self) -> None:
+        """Nobody waits for it."""
 
 
 class _Run:
@@ -148,6 +158,7 @@ class _Connection(asyncio.Protocol):
         if request is None:
             self._is_over = True
             self._transport.close()
+            self._run.turn.pass_on()
             return
         self._began = time.perf_counter()
         self._transport.write(request)

@@ -93,7 +93,7 @@ class Line(Struct, frozen=True, kw_only=True):
             return self.value / self.at_least
         if self.at_most is None:
             return None
-        return self.at_most / self.value if self.value else float(self.at_most >= 0) * 10
+        return self.at_most / self.value if self.value else float("inf")
 
 
 class Report(Struct, frozen=True, kw_only=True):
