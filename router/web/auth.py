@@ -58,7 +58,10 @@ def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]
             return None
         signatures = [text for key, text in headers if key == name] if signer is not None else []
         if signer is None or not signatures:
-            raise refused(wanted if presented is None else "the user name or the password is wrong")
+            if presented is not None:
+                raise refused("the user name or the password is wrong")
+            twice = sum(key == b"authorization" for key, _ in headers) > 1
+            raise refused("send `Authorization` once" if twice else wanted)
         digest = read_signature(signatures[0]) if len(signatures) == 1 else None
         if digest is None:
             raise refused(f"{header} must hold one SHA-256 digest, in hex or base64")

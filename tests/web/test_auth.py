@@ -210,6 +210,13 @@ async def test_a_wrong_webhook_credential_is_refused(tmp_path: Path) -> None:
             assert "orange" not in answer.text
 
 
+async def test_two_passwords_are_none(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, intake=Memory()) as stage:
+        lines = [*basic().items(), *basic(password="wrong").items()]
+        answer = await stage.client().post("/webhook", content=b"{}", headers=lines)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "send `Authorization` once")
+
+
 async def test_the_previous_password_still_opens_while_it_is_set(tmp_path: Path) -> None:
     environ = {**LIVE, "ROUTER_WEBHOOK_PASSWORD_PREVIOUS": "lemon"}
     async with open_stage(tmp_path, environ, intake=Memory()) as stage:

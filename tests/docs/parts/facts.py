@@ -15,7 +15,7 @@ from router.planner import planner
 from router.queue import entries, ports
 from router.registry import load_plugins
 from router.store import file
-from router.web import problems, webhook
+from router.web import connection, problems, server, webhook
 from router.worker import attempt, gate, outbox, worker
 from tests.docs.parts.table import code, table
 
@@ -91,6 +91,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("payloads that may wait to be written; beyond them 503", f"{entries.WAITING:,}"),
         ("`Retry-After` of a 503", span(float(problems.RETRY_AFTER))),
         ("the largest body; beyond it 413", f"{webhook.MOST // 1024 // 1024} MiB"),
+        ("all bodies in hand together; beyond it 503", f"{webhook.ROOM // 1024 // 1024} MiB"),
+        ("the longest a request may take to come in; then 408", span(connection.WHOLE)),
+        ("the largest head of a request; beyond it 431", f"{connection.HEAD // 1024} KiB"),
+        ("connections at the same time; beyond them 503", f"{server.MOST:,}"),
         ("how long the writer waits for another process's lock", span(file.BUSY)),
     ),
     "repeats": _numbers(
