@@ -42,7 +42,8 @@ def test_a_copy_made_under_load_delivers_what_was_pending(tmp_path: Path) -> Non
             assert held[0] == 200
             wait_for(lambda: 'cause="paused",channel="gateway"} 1.0' in metrics_of(router))
             assert {post(router, text) for text in before} == {200}
-            answers, over = [], Event()
+            answers: list[tuple[int, float]] = []
+            over = Event()
 
             def load() -> None:
                 while not over.is_set():
