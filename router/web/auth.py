@@ -58,10 +58,7 @@ def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]
             return None
         signatures = [text for key, text in headers if key == name] if signer is not None else []
         if signer is None or not signatures:
-            if presented is not None:
-                raise refused("the user name or the password is wrong")
-            twice = sum(key == b"authorization" for key, _ in headers) > 1
-            raise refused("send `Authorization` once" if twice else wanted)
+            raise refused(_WRONG if presented is not None else _ask_for(wanted, headers))
         digest = read_signature(signatures[0]) if len(signatures) == 1 else None
         if digest is None:
             raise refused(f"{header} must hold one SHA-256 digest, in hex or base64")
@@ -122,6 +119,11 @@ def _webhook_digests(environment: Environment) -> list[bytes]:
     ]
 
 
+def _ask_for(wanted: str, headers: Headers) -> str:
+    is_doubled = sum(name == b"authorization" for name, _ in headers) > 1
+    return "send `Authorization` once" if is_doubled else wanted
+
+
 def _is_among(digest: bytes, known: list[bytes]) -> bool:
     return sum(compare_digest(digest, each) for each in known) > 0
 
@@ -168,6 +170,7 @@ def _host_of(authority: str) -> str:
     return _PORT.sub("", authority).strip("[]")
 
 
+_WRONG = "the user name or the password is wrong"
 _NAMED = "a user name and a password (Basic)"
 _FORWARDED = re.compile(rb"forwarded$|x-forwarded-")
 _PORT = re.compile(r":\d*$")
