@@ -14,7 +14,7 @@ from router.core.ruleset import Defaults
 from router.planner import planner
 from router.queue import entries, ports
 from router.registry import load_plugins
-from router.store import file
+from router.store import dead_letters, file
 from router.web import connection, problems, server, webhook
 from router.worker import attempt, gate, outbox, worker
 from tests.docs.parts.table import code, table
@@ -143,11 +143,14 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.GRACE)),
         ("their outcomes may take to be written", span(worker.DRAIN)),
+    ),
+    "keeping": _numbers(
         (
-            "then ended notifications are kept, unless `defaults.retention` says otherwise",
+            "what has ended is kept, unless `defaults.retention` says otherwise",
             span(Defaults().retention),
         ),
-        ("a look for what is too old every", span(app.SWEEP)),
+        ("what is older is deleted, looked for every", span(app.SWEEP)),
+        ("what is retried lives for another", span(dead_letters.LIFE)),
     ),
 }
 """What writes each table, by its name."""
