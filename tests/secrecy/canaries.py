@@ -12,27 +12,30 @@ class Canaries:
     """Hands out canaries: 24 letters and digits, which no escaping or quoting changes."""
 
     def __init__(self) -> None:
+        self._forms: dict[str, tuple[bytes, ...]] = {}
         self._names: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         """Return the canary of a name, the same each time."""
         digest = blake2b(name.encode(), digest_size=16, key=b"canary").hexdigest()
         canary = f"q7{digest}"[:LENGTH]
-        self._names[canary] = name
+        self.adopt(canary, name)
         return canary
 
     def adopt(self, canary: str, name: str) -> None:
         """Know a part of a secret that had to be made otherwise."""
-        self._names[canary] = name
+        if canary not in self._names:
+            self._names[canary] = name
+            self._forms[canary] = tuple(spell(canary))
 
     def find(self, text: bytes, *, but: str = "") -> set[str]:
         """Return the names of the canaries in a text; those beginning with `but` may be there."""
-        found = {self._names[canary] for canary in self._names if _occurs(canary, text)}
+        found = {
+            self._names[canary]
+            for canary, forms in self._forms.items()
+            if any(form in text for form in forms)
+        }
         return {name for name in found if not but or not name.startswith(but)}
-
-
-def _occurs(canary: str, text: bytes) -> bool:
-    return any(form in text for form in spell(canary))
 
 
 def spell(canary: str) -> Iterator[bytes]:
