@@ -95,6 +95,19 @@ _line = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=deliveries)
 )
+_sent, _parked = deliveries.alias("sent"), deliveries.alias("parked")
+_too_early = select(_row.id).where(
+    _row.id.in_(bindparam("ids", expanding=True)),
+    or_(
+        exists().where(
+            _sent.c.state == literal_column("'sending'"), _sent.c.lane_hash == _row.lane_hash
+        ),
+        exists().where(
+            *(~_row.urgent, are_open(_parked)[1], _parked.c.lane_hash == _row.lane_hash),
+            tuple_(_parked.c.due_at, _parked.c.id) < tuple_(_row.due_at, _row.id),
+        ),
+    ),
+)
 _waiting_channels = select_distinct(_row.channel, is_in_line)
 _parked_lanes = select_distinct(_row.lane_hash, is_parked)
 _first_parked = (
@@ -140,11 +153,15 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
 
 
 def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyRow]:
-    """Return those in whose lane no other process leases, or has leased since it was read."""
+    """Return those whose turn it still is, whatever other processes did since they were read.
+
+    None is sent in its lane, and none has leased or will; a lane that only now came free has its
+    first still parked.
+    """
     ours = try_locks(connection, {row.lane_hash for row in chosen})
-    sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(ours))
-    ours.difference_update(connection.execute(sent).scalars())
-    return [row for row in chosen if row.lane_hash in ours]
+    ids = [row.id for row in chosen if row.lane_hash in ours]
+    too_early = set(connection.execute(_too_early, {"ids": ids}).scalars())
+    return [row for row in chosen if row.lane_hash in ours and row.id not in too_early]
 
 
 def take_back(connection: Connection, now: float) -> None:

@@ -52,7 +52,7 @@ class SqlJournal:
         self._database = database
         self._clock = clock
         self._accept = replace(ACCEPT, patience=patience)
-        self._plan = planning(database.owner)
+        self._plan = planning(database.owner, clock)
 
     async def append(self, entry: Entry) -> Receipt:
         """Return once the entry is on disk, or at once with the id of its first."""

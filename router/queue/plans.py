@@ -1,6 +1,6 @@
 """Planning: what was decided is written, and what is due now is leased at once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal_column,
     select,
@@ -59,10 +60,10 @@ _early = (
 _holders = select(once).where(once.c.event.in_(bindparam("events", expanding=True)))
 _in_lanes = deliveries.c.lane_hash.in_(bindparam("lanes", expanding=True))
 _is_due = deliveries.c.due_at <= bindparam("now")
+_last = select(deliveries.c.lane_hash, func.max(deliveries.c.due_at)).where(_in_lanes)
+_last = _last.group_by(deliveries.c.lane_hash)
 _busy = union_all(
-    select(deliveries.c.lane_hash).where(is_sending, _in_lanes),
-    select(deliveries.c.lane_hash).where(is_in_line, _in_lanes, _is_due),
-    select(deliveries.c.lane_hash).where(is_parked, _in_lanes, _is_due),
+    _last.where(is_sending), _last.where(is_in_line, _is_due), _last.where(is_parked, _is_due)
 )
 _add_delivery = insert(deliveries)
 _decision: dict[str, BindParameter[Any]] = {
@@ -73,7 +74,7 @@ _decide = update(notifications).where(notifications.c.id == bindparam("which")).
 
 
 def settle_plans(
-    connection: Connection, plans: Sequence[Plan], *, owner: str
+    connection: Connection, plans: Sequence[Plan], *, owner: str, clock: Callable[[], float]
 ) -> list[frozenset[str] | None]:
     """Write plans; return for each the deliveries leased to the owner, None where it is stale.
 
@@ -89,15 +90,15 @@ def settle_plans(
     stale = _take_once_keys(connection, fresh.values())
     stale |= _find_early(connection, fresh.keys() - stale)
     _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
-    late = _write_deliveries(connection, list(fresh.values()), owner)
+    late = _write_deliveries(connection, list(fresh.values()), owner, clock())
     execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
     leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
     return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
 
 
-def planning(owner: str) -> Operation[Plan, frozenset[str] | None]:
+def planning(owner: str, clock: Callable[[], float]) -> Operation[Plan, frozenset[str] | None]:
     """Return the operation that plans, and leases to an owner what is due."""
-    apply = partial(settle_plans, owner=owner)
+    apply = partial(settle_plans, owner=owner, clock=clock)
     return Operation(name="plan", rank=Rank.PLAN, apply=apply, batch=64)
 
 
@@ -134,39 +135,46 @@ def _find_early(connection: Connection, ids: Collection[str]) -> set[str]:
     return set(connection.execute(_early, {"ids": list(ids)}).scalars())
 
 
-def _write_deliveries(connection: Connection, plans: Sequence[Plan], owner: str) -> set[str]:
+def _write_deliveries(
+    connection: Connection, plans: Sequence[Plan], owner: str, now: float
+) -> set[str]:
     """Write the deliveries; return which must wait for another one in their lane."""
     planned = [delivery for plan in plans for delivery in plan.deliveries]
     if not planned:
         return set()
-    now = max(plan.decided_at for plan in plans)
+    now = max(now, *(plan.decided_at for plan in plans))
     busy = _busy_lanes(connection, planned, now)
     rows, late = [], set()
     for delivery in planned:
         row = write_delivery(delivery)
-        lane = _lane(delivery)
-        if delivery.state == "sending":
-            row["leased_to"] = owner
-        if delivery.state == "sending" and lane in busy:
-            row |= {"state": "waiting", "lease_until": 0.0, "handouts": 0}
-            late.add(delivery.id)
-        elif delivery.state == "sending" or (
-            delivery.state == "waiting" and delivery.due_at <= now
-        ):
-            busy.add(lane)
+        if delivery.state == "sending" or (delivery.state == "waiting" and delivery.due_at <= now):
+            lane = _lane(delivery)
+            if delivery.state == "sending" and lane not in busy:
+                row["leased_to"] = owner
+            elif delivery.state == "sending":
+                row |= {"state": "waiting", "lease_until": 0.0, "handouts": 0}
+                late.add(delivery.id)
+            busy[lane] = row["due_at"] = max(delivery.due_at, busy.get(lane, 0.0))
         rows.append(row)
     execute_many(connection, _add_delivery, rows)
     return late
 
 
-def _busy_lanes(connection: Connection, planned: Sequence[Delivery], now: float) -> set[int]:
-    """Return the lanes of those to be leased in which another one is sent or due, or may be."""
+def _busy_lanes(
+    connection: Connection, planned: Sequence[Delivery], now: float
+) -> dict[int, float]:
+    """Return the lanes where another one is sent or due, or may be, with the last due time.
+
+    Who comes later queues behind that: another process may have decided later what came earlier.
+    """
     eager = {_lane(each) for each in planned if each.state == "sending"}
-    if not eager:
-        return set()
     ours = try_locks(connection, eager)
-    busy = connection.execute(_busy, {"lanes": sorted(ours), "now": now}).scalars()
-    return set(busy) | (eager - ours)
+    busy = dict.fromkeys(eager - ours, 0.0)
+    lanes = {_lane(each) for each in planned} if is_shared(connection) else ours
+    if lanes:
+        for lane, due_at in connection.execute(_busy, {"lanes": sorted(lanes), "now": now}):
+            busy[lane] = max(due_at, busy.get(lane, 0.0))
+    return busy
 
 
 def _lane(delivery: Delivery) -> int:

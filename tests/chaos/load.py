@@ -5,6 +5,7 @@ import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -79,7 +80,7 @@ class Load:
         return None
 
 
-def payload(text: str, *, uid: str, number: int) -> object:
+def payload(text: str, *, uid: str, number: int) -> dict[str, Any]:
     """Return a custom-provider payload of a chat message, sent now."""
     return {
         "trigger": "push-notification-payload-generated",

@@ -1,0 +1,220 @@
+"""Several processes on one PostgreSQL: each is a database that is opened for itself."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from itertools import chain
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from router.core.facts import Effects, OnceKey
+from router.core.retry import Again, Done
+from router.queue.ports import Settlement
+from router.store.database import Database
+from router.store.recipients import Change, Recipients
+from tests.queue.scene import Scene
+from tests.queue.test_sql_engine import SqlEngine
+
+Fields = dict[str, Any]
+
+PROCESSES = 3
+
+
+@pytest.fixture
+async def scenes(postgres_url: str) -> AsyncIterator[list[Scene]]:
+    """A scene for each process; together they number what they make."""
+    opened = [await Database.open(postgres_url) for _ in range(PROCESSES)]
+    scenes = [Scene(SqlEngine.over(database)) for database in opened]
+    for scene in scenes:
+        scene.numbers = scenes[0].numbers
+    yield scenes
+    for database in opened:
+        await database.close()
+
+
+def database_of(scene: Scene) -> Database:
+    assert isinstance(scene.engine, SqlEngine)
+    return scene.engine.database
+
+
+async def test_of_one_payload_at_many_doors_exactly_one_is_accepted(scenes: list[Scene]) -> None:
+    for text in ("one", "two", "three"):
+        posts = (scene.append(text=text) for scene in scenes for _ in range(20))
+        receipts = await asyncio.gather(*posts)
+        assert len({receipt.id for receipt in receipts}) == 1
+        assert [receipt.duplicate for receipt in receipts].count(False) == 1
+    assert len(await scenes[0].engine.journal.unplanned(after="", limit=99)) == 3
+
+
+async def test_what_several_plan_at_once_is_planned_once_and_leased_to_one(
+    scenes: list[Scene],
+) -> None:
+    accepted = [await scenes[0].accept(uid=f"u{number}") for number in range(60)]
+    lease: Fields = {"state": "sending", "handouts": 1, "lease_until": scenes[0].now + 30}
+    plans = [scenes[0].plan(each.id, scenes[0].delivery(each.id, **lease)) for each in accepted]
+    settled = await asyncio.gather(*(scene.engine.journal.settle(plans) for scene in scenes))
+    leased = Counter(chain.from_iterable(each.leased for each in settled))
+    assert leased == Counter({f"{each.id}-0": 1 for each in accepted})
+    assert all(each.refused == {} for each in settled)
+    stats = await scenes[0].engine.queue.stats(now=scenes[0].now)
+    assert stats["app"].sending == 60
+
+
+async def test_a_plan_waits_for_what_the_recipient_was_sent_before(scenes: list[Scene]) -> None:
+    one, other = scenes[:2]
+    first, second, stranger = [await one.accept(uid=uid) for uid in ("bob", "bob", "ann")]
+    late = [other.plan(each.id, other.delivery(each.id)) for each in (second, stranger)]
+    assert (await other.engine.journal.settle(late)).stale == {second.id}
+    assert await one.engine.state(second.id) == "accepted"
+    await one.settle(one.plan(first.id, one.delivery(first.id)))
+    assert (await other.engine.journal.settle(late)).stale == frozenset()
+    assert await one.claimed() == [f"{each.id}-0" for each in (first, second, stranger)]
+
+
+async def test_a_once_key_that_another_took_makes_a_plan_stale(scenes: list[Scene]) -> None:
+    accepted = [await scenes[0].accept(uid=uid) for uid in ("ann", "bob", "cat")]
+    key, own = (OnceKey("e", "r", 0, "c", name) for name in ("shared", "own"))
+    plans = [
+        scenes[0].plan(
+            each.id,
+            scenes[0].delivery(each.id),
+            effects=Effects(
+                once=(
+                    (key, f"{each.id}-0"),
+                    (replace(own, event=each.id), f"{each.id}-0"),
+                )
+            ),
+        )
+        for each in accepted
+    ]
+    settled = await asyncio.gather(
+        *(scene.settle(plan) for scene, plan in zip(scenes, plans, strict=True))
+    )
+    stale = set().union(*(each.stale for each in settled))
+    (winner,) = {each.id for each in accepted} - stale
+    assert await scenes[0].engine.holder(key) == f"{winner}-0"
+    for id_ in stale:
+        assert await scenes[0].engine.state(id_) == "accepted"
+        assert await scenes[0].engine.holder(replace(own, event=id_)) is None
+    assert await scenes[0].claimed() == [f"{winner}-0"]
+
+
+async def test_what_several_claim_at_once_is_leased_once_and_of_a_lane_one_at_a_time(
+    scenes: list[Scene],
+) -> None:
+    lanes = {}
+    for number in range(90):
+        lane = f"lane {number % 30}"
+        lanes[await scenes[0].put(address=lane)] = lane
+    order: dict[str, list[str]] = {lane: [] for lane in lanes.values()}
+    done: set[str] = set()
+    while len(done) < 90:
+        claims = await asyncio.gather(*(scene.claimed(7) for scene in scenes))
+        claimed = list(chain.from_iterable(claims))
+        assert claimed, "nothing can be claimed"
+        assert len({lanes[id_] for id_ in claimed}) == len(claimed), "two of a lane at once"
+        assert done.isdisjoint(claimed)
+        for scene, ids in zip(scenes, claims, strict=True):
+            ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in ids]
+            assert await scene.engine.queue.settle(ends) == []
+        for id_ in claimed:
+            order[lanes[id_]].append(id_)
+        done.update(claimed)
+    assert all(ids == sorted(ids) for ids in order.values())
+
+
+async def test_planning_and_claiming_meet_in_a_lane_without_harm(scenes: list[Scene]) -> None:
+    one, other, third = scenes
+    for round_ in range(15):
+        retries = [await one.put(address=f"to {n}", due_at=one.now + 1) for n in range(5)]
+        accepted = [await one.accept(uid=f"{round_} {number}") for number in range(5)]
+        lease: Fields = {"state": "sending", "handouts": 1, "lease_until": one.now + 30}
+        plans = [
+            one.plan(each.id, one.delivery(each.id, address=f"to {number}", **lease))
+            for number, each in enumerate(accepted)
+        ]
+        third.now = one.now + 1  # its clock is ahead: what will be due is due
+        settled, claimed, _ = await asyncio.gather(
+            other.engine.journal.settle(plans), third.claimed(), asyncio.sleep(0)
+        )
+        assert settled.refused == {}
+        assert len(settled.leased) + len(claimed) >= 5
+        for scene, ids in ((other, settled.leased), (third, claimed)):
+            ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in ids]
+            assert await scene.engine.queue.settle(ends) == []
+        one.now += 2
+        left = [*retries, *(f"{each.id}-0" for each in accepted)]
+        while ids := await one.claimed():
+            ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in ids]
+            await one.engine.queue.settle(ends)
+        assert {(await one.engine.delivery(id_)).state for id_ in left} == {"delivered"}
+
+
+async def test_a_lease_is_its_owners_until_it_runs_out_and_then_anothers(
+    scenes: list[Scene],
+) -> None:
+    one, other = scenes[:2]
+    delivery = await one.put()
+    assert await one.claimed() == [delivery]
+    again = Settlement(delivery=delivery, attempt=one.attempt(delivery), next=Again(one.now))
+    assert await other.engine.queue.settle([again]) == [delivery]
+    await other.engine.queue.release([delivery])
+    await other.engine.queue.extend([delivery], until=one.now + 999)
+    assert (await one.engine.delivery(delivery)).lease_until == one.now + 30
+    other.now += 30
+    assert await other.claimed() == [delivery]
+    assert await one.engine.queue.settle([again]) == [delivery]
+    await one.engine.queue.release([delivery])
+    assert (await one.engine.delivery(delivery)).state == "sending"
+    done = Settlement(delivery=delivery, attempt=one.attempt(delivery), next=Done())
+    assert await one.engine.queue.settle([done]) == [], "what arrived has arrived"
+    assert (await one.engine.delivery(delivery)).state == "delivered"
+
+
+async def test_lost_leases_are_taken_back_by_one(scenes: list[Scene]) -> None:
+    for round_ in range(5):
+        ids = [await scenes[0].put(address=f"{round_} {number}") for number in range(20)]
+        assert await scenes[0].claimed() == ids
+        for scene in scenes:
+            scene.now += 30
+        claims = await asyncio.gather(*(scene.claimed() for scene in scenes[1:]))
+        assert sorted(chain.from_iterable(claims)) == ids
+        for scene, claimed in zip(scenes[1:], claims, strict=True):
+            ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in claimed]
+            assert await scene.engine.queue.settle(ends) == []
+
+
+async def test_a_notification_ends_when_the_last_of_its_deliveries_does_whoever_sent_it(
+    scenes: list[Scene],
+) -> None:
+    one = scenes[0]
+    accepted = [await one.accept(uid=f"u{number}") for number in range(30)]
+    for each in accepted:
+        parts = [one.delivery(each.id, number, address=str(number)) for number in range(PROCESSES)]
+        parts = [replace(part, lane=f"{each.id} {part.step}", channel="app") for part in parts]
+        await one.settle(one.plan(each.id, *parts))
+    shares = [await scene.claimed(30) for scene in scenes]
+    assert sum(map(len, shares)) == 30 * PROCESSES
+    ends = [[Settlement(delivery=id_, attempt=None, next=Done()) for id_ in ids] for ids in shares]
+    for start in range(0, 30, 3):
+        settling = (
+            scene.engine.queue.settle(share[start : start + 3])
+            for scene, share in zip(scenes, ends, strict=True)
+        )
+        assert await asyncio.gather(*settling) == [[]] * PROCESSES
+    assert Counter([await one.engine.state(each.id) for each in accepted]) == {"delivered": 30}
+
+
+async def test_two_changes_of_a_recipient_at_once_are_both_kept(scenes: list[Scene]) -> None:
+    registries = [Recipients(database_of(scene)) for scene in scenes]
+    for round_ in range(10):
+        changes = (
+            registry.put("bob", Change(attributes={f"{round_} {number}": number}), "app")
+            for number, registry in enumerate(registries)
+        )
+        await asyncio.gather(*changes)
+    bob = await registries[0].get("bob", "app")
+    assert bob is not None
+    assert len(bob.attributes) == 10 * PROCESSES
