@@ -19,9 +19,11 @@ from router.rulebook import read_rules
 from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, clean_environ, running
 from tests.docs.blocks import CHECKED, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in
+from tests.postgres import Databases
 
 BIN = Path(sys.executable).parent
 ADDRESS = "http://127.0.0.1:8000"
+POSTGRES = "postgresql+asyncpg://router:a-password@db.example.com/router"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RouterProcess]
         yield router
 
 
+@pytest.fixture
+def empty_postgres_url(postgres: Databases) -> Iterator[str]:
+    url = postgres.make_database(migrated=False)
+    yield url
+    postgres.drop_database(url)
+
+
 def test_every_block_says_what_it_is() -> None:
     languages = {str(block): block.language for block in blocks()}
     assert {
@@ -43,11 +52,15 @@ def test_every_block_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("block", blocks("sh"), ids=str)
-def test_shell_blocks_run(block: Block, sandbox: RouterProcess) -> None:
+def test_shell_blocks_run(
+    block: Block, sandbox: RouterProcess, request: pytest.FixtureRequest
+) -> None:
     if block.text.startswith("make "):
         check_target(block)
         return
     script = block.text.replace(ADDRESS, sandbox.url).replace(". .venv/bin/activate\n", "")
+    if POSTGRES in script:
+        script = script.replace(POSTGRES, request.getfixturevalue("empty_postgres_url"))
     environ = clean_environ() | {"PATH": f"{BIN}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

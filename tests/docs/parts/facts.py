@@ -14,7 +14,8 @@ from router.core.ruleset import Defaults
 from router.planner import planner
 from router.queue import entries, ports
 from router.registry import load_plugins
-from router.store import dead_letters, file
+from router.store import database, dead_letters, file
+from router.store import server as connections
 from router.web import connection, problems, server, webhook
 from router.worker import attempt, gate, outbox, worker
 from tests.docs.parts.table import code, table
@@ -133,6 +134,16 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "several": _numbers(
         ("what a process was sending when it died goes to another after", span(ports.LEASE)),
         ("what it accepted and had not decided, after up to", span(2 * planner.POLL)),
+    ),
+    "postgres": _numbers(
+        ("connections of a process, at most", str(database.READERS + 1)),
+        ("of those, to write", "1"),
+        ("a payload that is not durable is answered 503 after", span(entries.PATIENCE)),
+        ("the server must let the router in within", span(connections.CONNECT)),
+        ("a statement waits for what somebody else locked", span(connections.BUSY)),
+        ("a query ends after", span(database.LONGEST_READ)),
+        ("a transaction that writes, or stands still, ends after", span(database.LONGEST_WRITE)),
+        ("a server that says nothing at all is given up later by", span(connections.MARGIN)),
     ),
     "clocks": _numbers(
         ("a moment, of which the quickest payload counts", span(skew.SLOT)),
