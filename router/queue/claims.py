@@ -200,10 +200,10 @@ def _end(connection: Connection, rows: Collection[AnyRow], state: str, reason: s
 
 def _let_out(connection: Connection, now: float) -> None:
     """Put the first parked delivery of every free lane back in line."""
-    connection.execute(_end_lane_holds, {"now": now})
     lanes = set(connection.execute(_parked_lanes).scalars())
     if not lanes:
         return
+    connection.execute(_end_lane_holds, {"now": now})
     sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(lanes))
     kept = select(lane_holds.c.lane_hash).where(lane_holds.c.lane_hash.in_(lanes))
     busy = connection.execute(union_all(sent, kept)).scalars()
