@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -65,8 +65,14 @@ class Provider:
         return web.Response(status=204)
 
 
+class Taker(Protocol):
+    """Whatever answers requests."""
+
+    async def take(self, request: web.Request) -> web.Response: ...
+
+
 @asynccontextmanager
-async def listening(provider: Provider, port: int) -> AsyncIterator[None]:
+async def listening(provider: Taker, port: int) -> AsyncIterator[None]:
     application = web.Application()
     application.router.add_post("/notify", provider.take)
     runner = web.AppRunner(application, shutdown_timeout=0)
