@@ -11,6 +11,8 @@ import aiohttp
 
 PATIENCE = 3.0
 """Seconds after which a client takes a post for lost, and posts it again."""
+AGAIN = 0.15
+"""Seconds a client rests before it posts again what was not accepted."""
 
 
 @dataclass
@@ -58,8 +60,10 @@ class Load:
             text = f"message {number} of {self.name(client)}"
             body = payload(text, uid=f"{self.name(client)}-{number % 5}", number=number)
             id_: str | None = None
+            rest = self.pause
             while id_ is None:
-                await asyncio.sleep(self.pause)
+                await asyncio.sleep(rest)
+                rest = AGAIN
                 url = self.twin if self.twin and client % 2 else self.url
                 id_ = await self._post(session, url, body)
             self.accepted[text] = id_

@@ -32,6 +32,8 @@ class Receiver:
     slowest: float = 0.05
     refusing: float = 0.0
     """Which share of the requests is refused."""
+    in_hand: int = 0
+    """How many requests are being answered."""
     port: int = 0
     arrivals: dict[str, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
 
@@ -41,7 +43,9 @@ class Receiver:
         refused = self.dice.random() < self.refusing
         arrival = Arrival(content["body"], time.monotonic(), refused=refused)
         self.arrivals[request.headers["webhook-id"]].append(arrival)
+        self.in_hand += 1
         await asyncio.sleep(self.dice.uniform(0, self.slowest))
+        self.in_hand -= 1
         response = web.Response(status=503 if refused else 204)
         with suppress(ConnectionError):  # whoever asked is dead
             await response.prepare(request)

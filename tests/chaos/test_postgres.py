@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.conftest import KILLS
-from tests.chaos.outage import recovers, refuses, refuses_all
+from tests.chaos.outage import recovers, refuses, refuses_all, wait_until
 from tests.chaos.trial import on_trial
 from tests.postgres import Server
 
@@ -68,11 +68,14 @@ async def test_of_two_routers_either_may_be_killed_at_any_time(
     tmp_path: Path, dice: random.Random, postgres_url: str
 ) -> None:
     async with on_trial("SIGKILL of two", tmp_path, postgres_url, dice, with_twin=True) as trial:
+        started_at = dict.fromkeys((trial.process, trial.twin), 0.0)
         for _ in range(max(3, KILLS // 5)):
-            before, started_at = len(trial.load.accepted), time.monotonic()
+            before = len(trial.load.accepted)
             await asyncio.sleep(dice.uniform(0.2, 1.5))
+            await wait_until(lambda: trial.receiver.in_hand > 0, "nothing is sent")
             victim = dice.choice([trial.process, trial.twin])
-            await trial.kill(started_at, victim)
+            await trial.kill(started_at[victim], victim)
+            started_at[victim] = time.monotonic()
             await asyncio.to_thread(victim.start)
             assert len(trial.load.accepted) > before, "no load: this kill shows nothing"
         trial.judge(await trial.settle())
@@ -85,6 +88,7 @@ async def test_of_two_routers_one_may_stand_still_for_longer_than_its_leases(
 ) -> None:
     async with on_trial("SIGSTOP of two", tmp_path, postgres_url, dice, with_twin=True) as trial:
         await asyncio.sleep(2)
+        await wait_until(lambda: trial.receiver.in_hand > 0, "nothing is sent")
         trial.process.send(signal.SIGSTOP)
         await trial.break_off(0, time.monotonic())
         before = len(trial.receiver.arrivals)

@@ -14,11 +14,14 @@ from sqlalchemy import make_url
 
 from router.store.url import is_sqlite
 from tests.chaos.conftest import KILLS
+from tests.chaos.outage import wait_until
 from tests.chaos.torn import tear
 from tests.chaos.trial import SLOTS, STOPPED_WITHIN, on_trial
 
 STAGES = ("/health/live", "/health/ready")
 """A kill comes a random moment after the router answers here: while it starts, or at work."""
+AT_WORK = 0.5
+"""How many of the kills wait until something is being sent; the others come at any time."""
 TORN = 0.5
 """How many of the kills come in the middle of a commit."""
 PAUSES = (3.0, pytest.param(35.0, marks=pytest.mark.long))
@@ -32,6 +35,8 @@ async def test_a_killed_router_loses_nothing_and_repeats_only_what_was_in_flight
         for _ in range(KILLS):
             before, started_at = len(trial.load.accepted), time.monotonic()
             await asyncio.sleep(dice.uniform(0.2, 1.5))
+            if not trial.kills or dice.random() < AT_WORK:
+                await wait_until(lambda: trial.receiver.in_hand > 0, "nothing is sent")
             await trial.kill(started_at)
             if is_sqlite(make_url(database_url)) and dice.random() < TORN:
                 tear(Path(str(make_url(database_url).database)), dice)
@@ -66,6 +71,7 @@ async def test_a_router_that_stands_still_goes_on_where_it_was(
     async with on_trial(f"SIGSTOP {seconds:g} s", tmp_path, database_url, dice) as trial:
         started_at = time.monotonic()
         await asyncio.sleep(1)
+        await wait_until(lambda: trial.receiver.in_hand > 0, "nothing is sent")
         trial.process.send(signal.SIGSTOP)
         await trial.break_off(started_at, time.monotonic())
         await asyncio.sleep(seconds)
