@@ -64,9 +64,9 @@ class Handover(Protocol):
 class Planner:
     """Decides what was accepted, in batches and in order; `run` is its task.
 
-        With no ruleset it holds. A notification that cannot be decided three times is
-        `undecidable`, and the planner goes on. What it has in memory is on disk too: after any
-        trouble, and at the start, it reads the journal. There it also finds what another process
+    With no ruleset it holds. A notification that cannot be decided three times is
+    `undecidable`, and the planner goes on. What it has in memory is on disk too: after any
+    trouble, and at the start, it reads the journal. There it also finds what another process
     accepted and did not plan.
     """
 
@@ -249,7 +249,7 @@ class Planner:
         if is_something_due:
             self._worker.wake()
         if settled.stale:
-            self._inbox.clear()
+            self._inbox.fall_behind()
             await asyncio.sleep(YIELD)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:

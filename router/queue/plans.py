@@ -46,7 +46,7 @@ _unplanned = (
 _elder = notifications.alias("elder")
 _early = (
     select(notifications.c.id)
-    .where(_these)
+    .where(notifications.c.id.in_(bindparam("patient", expanding=True)))
     .where(
         exists().where(
             _elder.c.state == literal_column("'accepted'"),
@@ -88,7 +88,7 @@ def settle_plans(
         if plan.notification in unplanned:
             fresh.setdefault(plan.notification, plan)
     stale = _take_once_keys(connection, fresh.values())
-    stale |= _find_early(connection, fresh.keys() - stale)
+    stale |= _find_early(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
     _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
     late = _write_deliveries(connection, list(fresh.values()), owner, clock())
     execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
@@ -128,11 +128,20 @@ def _give_back_once_keys(connection: Connection, plans: Iterable[Plan]) -> None:
         connection.execute(delete(once).where(once.c.delivery.in_(taken)))
 
 
-def _find_early(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Return those whose recipient has an earlier notification without a plan, not of these."""
-    if not ids or not is_shared(connection):
+def _find_early(connection: Connection, plans: Collection[Plan]) -> set[str]:
+    """Return those whose recipient has an earlier notification without a plan, not of these.
+
+    A call that rings is never too early: it goes before what waits.
+    """
+    if not plans or not is_shared(connection):
         return set()
-    return set(connection.execute(_early, {"ids": list(ids)}).scalars())
+    patient = [
+        plan.notification
+        for plan in plans
+        if not any(delivery.urgent for delivery in plan.deliveries)
+    ]
+    ids = [plan.notification for plan in plans]
+    return set(connection.execute(_early, {"patient": patient, "ids": ids}).scalars())
 
 
 def _write_deliveries(

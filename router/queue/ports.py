@@ -91,8 +91,8 @@ class Journal(Protocol):
         lane is being sent or due: then it is written as `waiting`. A plan for a notification
         that already has one, or is gone, is not written. One is stale, and not written, when a
         once-key of it has been taken meanwhile, or while an earlier notification of the same
-        recipient has no plan, and is not planned here. Raises `JournalUnavailable` when nothing
-        of it may be durable.
+        recipient has no plan, and is not planned here; urgent ones do not wait for that. Raises
+        `JournalUnavailable` when nothing of it may be durable.
         """
 
 

@@ -73,6 +73,15 @@ async def test_a_plan_waits_for_what_the_recipient_was_sent_before(scenes: list[
     assert await one.claimed() == [f"{each.id}-0" for each in (first, second, stranger)]
 
 
+async def test_a_call_that_rings_is_planned_before_what_came_earlier(scenes: list[Scene]) -> None:
+    one, other = scenes[:2]
+    await one.accept(uid="bob")
+    call = await one.accept(uid="bob")
+    plan = other.plan(call.id, other.delivery(call.id, urgent=True))
+    assert (await other.settle(plan)).stale == frozenset()
+    assert await one.claimed() == [f"{call.id}-0"]
+
+
 async def test_a_once_key_that_another_took_makes_a_plan_stale(scenes: list[Scene]) -> None:
     accepted = [await scenes[0].accept(uid=uid) for uid in ("ann", "bob", "cat")]
     key, own = (OnceKey("e", "r", 0, "c", name) for name in ("shared", "own"))
