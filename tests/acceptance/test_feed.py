@@ -8,6 +8,7 @@ from pathlib import Path
 from router.samples import STORY
 from tests.acceptance.process import ROOT, clean_environ, free_port
 from tests.docs.blocks import blocks
+from tests.postgres import Databases
 
 SERVE = (sys.executable, "-m", "router.cli", "serve")
 
@@ -52,6 +53,35 @@ def test_the_feed_shows_what_each_provider_would_get_and_no_secret_as_the_readme
 def _whole(line: str) -> str:
     """Return a line as far as it is not cut short."""
     return line.removesuffix("…")
+
+
+def on_postgres(url: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "router.cli", *args],
+        cwd=ROOT,
+        env=clean_environ() | {"ROUTER_DATABASE": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
+    postgres: Databases,
+) -> None:
+    url = postgres.make_database(migrated=False)
+    serve = ("serve", "--sandbox", "--feed-samples", "--exit", "--port", str(free_port()))
+    refused = on_postgres(url, *serve)
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert "the database has no tables yet; run: router migrate" in refused.stderr
+    assert on_postgres(url, "migrate").returncode == 0
+    fed = on_postgres(url, *serve)
+    assert fed.returncode == 0, fed.stdout + fed.stderr
+    assert f"{len(STORY)} of {len(STORY)} payloads" in fed.stdout
+    (row,) = postgres.execute("SELECT count(*) FROM notifications", url=url)
+    assert row["count"] >= len(STORY)
+    postgres.drop_database(url)
 
 
 def test_samples_never_go_to_real_people(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Stage:
     """The providers, and how to run the router on them."""
 
     folder: Path
-    database: Path
+    database: str
     fcm: Fcm
     twilio: Twilio
     slack: Slack
@@ -92,7 +92,7 @@ class Stage:
         transport = AiohttpTransport(rewrite={h: fake.url for fake in fakes for h in fake.hosts})
         async with AsyncExitStack() as stack:
             stack.push_async_callback(transport.aclose)
-            database = await Database.open(url_of(self.database))
+            database = await Database.open(self.database)
             stack.push_async_callback(database.close)
             recipients = Recipients(database)
             device = Registration(platform="fcm_android", address="token-1", auth_token="session-1")
@@ -140,7 +140,7 @@ async def _tried(log: Log) -> DeliveryTrail:
 @pytest.fixture
 async def stage(tmp_path: Path, database_file: Path) -> AsyncIterator[Stage]:
     async with Fcm() as fcm, Twilio() as twilio, Slack() as slack, MailServer() as mail:
-        yield Stage(tmp_path, database_file, fcm, twilio, slack, mail)
+        yield Stage(tmp_path, url_of(database_file), fcm, twilio, slack, mail)
 
 
 @pytest.mark.parametrize(
@@ -187,3 +187,25 @@ async def test_each_answer_of_a_provider_ends_in_its_state(
     shown = msgspec.json.encode(trail).decode()
     for secret in (stage.twilio.token, stage.slack.bot_token, stage.mail.password, "token-1"):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("channel", "reply", "outcome", "state"),
+    [
+        ("sms", None, "delivered", "delivered"),
+        ("sms", LATER, "retry", "waiting"),
+        ("push", UNAUTHENTICATED, "suspend", "waiting"),
+        ("push", UNREGISTERED, "rejected", "dead"),
+    ],
+)
+async def test_on_postgresql_each_answer_ends_in_the_same_state(
+    stage: Stage,
+    postgres_url: str,
+    *,
+    channel: str,
+    reply: Reply | None,
+    outcome: str,
+    state: str,
+) -> None:
+    stage.database = postgres_url
+    await test_each_answer_of_a_provider_ends_in_its_state(stage, channel, reply, outcome, state)
