@@ -143,13 +143,18 @@ async def open_stage(
     *,
     intake: webhook.Intake | None = None,
     rules: str | None = None,
+    url: str | None = None,
     skew: Callable[[], float] = float,
 ) -> AsyncIterator[Stage]:
-    """Open a site; without `rules` there is no rules file, and none in force."""
+    """Open a site; without `rules` there is no rules file, and none in force.
+
+    Without a `url` its database is a file in the folder.
+    """
     file = folder / "rules.yaml"
     if rules is not None:
         file.write_text(rules)
-    database = await Database.open(f"sqlite+aiosqlite:///{folder}/router.db", migrate=True)
+    url = url or f"sqlite+aiosqlite:///{folder}/router.db"
+    database = await Database.open(url, migrate=True)
     rulebook = Rulebook(file, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
     site = Site(
         environment=read_environment(environ)[0],

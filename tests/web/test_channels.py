@@ -15,8 +15,8 @@ Node = dict[str, Any]
 
 
 @pytest.fixture
-async def ruled(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, rules=RULES) as stage:
+async def ruled(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
+    async with open_stage(tmp_path, rules=RULES, url=database_url) as stage:
         yield stage
 
 

@@ -2,7 +2,11 @@
 
 import json
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from router.core.delivery import Attempt, Delivery
 from router.core.message import Content
@@ -10,10 +14,16 @@ from router.core.retry import Dead, Done
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Plan, Settlement
 from router.samples import read
-from tests.web.stage import OPERATOR, Stage, basic
+from tests.web.stage import OPERATOR, Stage, basic, open_stage
 
 Node = dict[str, Any]
 ADDRESS = "bob@example.com"
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
+    async with open_stage(tmp_path, url=database_url) as stage:
+        yield stage
 
 
 async def accept(stage: Stage, number: int = 0) -> str:

@@ -1,12 +1,15 @@
 """`/v1/recipients` over a real database: what is set is shown, masked, and can be erased."""
 
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from router.core.payload import Json
-from tests.web.stage import APP, Stage
+from tests.web.stage import APP, Stage, open_stage
 
 Node = dict[str, Any]
 TOKEN = "token-of-bobs-phone-0123456789"
@@ -20,6 +23,12 @@ DEVICE: dict[str, Json] = {
     "timezone": "Europe/Paris",
     "locale": "fr",
 }
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
+    async with open_stage(tmp_path, url=database_url) as stage:
+        yield stage
 
 
 async def send(stage: Stage, method: str, path: str, body: object = None) -> httpx.Response:
