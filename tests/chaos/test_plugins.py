@@ -63,7 +63,7 @@ async def test_unruly_plugins_take_nobody_along(
         others = Load(trial.load.url, clients=len(names), pause=0.5, name=list(names).__getitem__)
         posting = asyncio.create_task(others.run())
         await _is_blocked(trial)
-        await trial.break_off(0, time.monotonic())
+        await trial.break_off()
         await asyncio.sleep(seconds)
         await wait_until(lambda: len(others.accepted) >= 2 * len(names), "it does not accept")
         others.over.set()

@@ -60,36 +60,38 @@ class Trial:
     kills: int = 0
     in_flight: list[set[str]] = field(default_factory=list)
     """For each time sends were broken off, the deliveries whose outcome was not on disk."""
-    broken_at: list[float] = field(default_factory=list)
+    excused_at: dict[str, float] = field(default_factory=dict)
+    """When each delivery was last in flight when sends were broken off."""
     leased: Counter[str] = field(default_factory=Counter)
     """How often each delivery was leased when sends were broken off."""
     may_expire: bool = False
     """Whether to expire is an end that a delivery may have here."""
     began: float = field(default_factory=time.monotonic)
 
-    async def break_off(self, since: float, at: float) -> None:
-        """Note what is in flight: begun after `since`, and of which nobody knows the outcome.
+    async def break_off(self) -> None:
+        """Note what is in flight: begun, and of which nobody knows the outcome.
 
-        One that was answered long before `at`, and is not on disk, was forgotten: that fails.
+        One that was answered long ago, and is not on disk, was forgotten: that fails.
         """
+        at = time.monotonic()
         await asyncio.sleep(DRAINED_WITHIN)
         begun: set[str] = set()
         for (delivery,) in await read_rows(self.database, LEASED):
             self.leased[delivery] += 1
             arrivals = self.receiver.arrivals.get(delivery, [])
-            if not arrivals or arrivals[-1].began < since:
+            if not arrivals or arrivals[-1].began < self.excused_at.get(delivery, 0.0):
                 continue  # not sent yet, or in flight at an earlier kill and still leased
             answered = arrivals[-1].answered
             assert answered is None or at - answered < SETTLED_WITHIN, delivery
             begun.add(delivery)
         self.in_flight.append(begun)
-        self.broken_at.append(at)
+        self.excused_at |= dict.fromkeys(begun, time.monotonic())
 
-    async def kill(self, since: float, process: RouterProcess | None = None) -> None:
+    async def kill(self, process: RouterProcess | None = None) -> None:
         """Kill the process with everything it does, and note what that was."""
         (process or self.process).kill()
         self.kills += 1
-        await self.break_off(since, time.monotonic())
+        await self.break_off()
 
     async def settle(self) -> dict[str, tuple[str, str]]:
         """Wait until all for the receiver has ended; return state and reason of each delivery."""
@@ -135,7 +137,7 @@ class Trial:
         assert max(arrived.values()) == 1, "some text was accepted twice"
         for delivery, arrivals in received.items():
             excuses = sum(delivery in at_kill for at_kill in self.in_flight)
-            assert len(arrivals) - 1 <= excuses, f"{delivery}: {arrivals}, broken {self.broken_at}"
+            assert len(arrivals) - 1 <= excuses, f"{delivery}: {arrivals}, {self.excused_at}"
         assert repeated <= sum(in_flight)
 
     def _is_kept(
