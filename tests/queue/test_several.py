@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import Connection, text
 
 from router.core.facts import Effects, OnceKey
 from router.core.retry import Again, Done
+from router.queue.claims import claim
 from router.queue.ports import Settlement
+from router.queue.settlements import settle
 from router.store.database import Database
 from router.store.recipients import Change, Recipients
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
+from tests.store.gate import Gate
 
 Fields = dict[str, Any]
 
@@ -40,8 +44,8 @@ def database_of(scene: Scene) -> Database:
 
 
 async def test_of_one_payload_at_many_doors_exactly_one_is_accepted(scenes: list[Scene]) -> None:
-    for text in ("one", "two", "three"):
-        posts = (scene.append(text=text) for scene in scenes for _ in range(20))
+    for said in ("one", "two", "three"):
+        posts = (scene.append(text=said) for scene in scenes for _ in range(20))
         receipts = await asyncio.gather(*posts)
         assert len({receipt.id for receipt in receipts}) == 1
         assert [receipt.duplicate for receipt in receipts].count(False) == 1
@@ -214,6 +218,59 @@ async def test_a_notification_ends_when_the_last_of_its_deliveries_does_whoever_
         )
         assert await asyncio.gather(*settling) == [[]] * PROCESSES
     assert Counter([await one.engine.state(each.id) for each in accepted]) == {"delivered": 30}
+
+
+async def test_of_two_ends_at_the_same_moment_the_second_sees_the_first(
+    scenes: list[Scene],
+) -> None:
+    one, other = scenes[:2]
+    about = await one.accept()
+    parts = [one.delivery(about.id, number, address=str(number)) for number in range(2)]
+    await one.settle(one.plan(about.id, *parts))
+    (first,), (second,) = await one.claimed(1), await other.claimed(1)
+    gate = Gate()
+    ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in (first, second)]
+
+    def settle_and_wait(connection: Connection) -> None:
+        settle(connection, ends[:1], owner=database_of(one).owner)
+        gate.wait(connection)
+
+    settling = asyncio.create_task(database_of(one).write(settle_and_wait))
+    await gate.entered.wait()
+    following = asyncio.create_task(other.engine.queue.settle(ends[1:]))
+    blocked = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+    for _ in range(500):
+        if await database_of(one).read(lambda c: c.execute(blocked).all()):
+            break
+        await asyncio.sleep(0.02)
+    gate.open()
+    await settling
+    assert await following == []
+    assert await one.engine.state(about.id) == "delivered"
+
+
+async def test_a_plan_does_not_wait_for_a_claim_in_its_lane(scenes: list[Scene]) -> None:
+    one, other = scenes[:2]
+    retry = await one.put(address="bob", due_at=one.now + 1)
+    accepted = await one.accept(uid="bob")
+    fields: Fields = {"state": "sending", "handouts": 1, "lease_until": one.now + 30}
+    plan = other.plan(accepted.id, other.delivery(accepted.id, address="bob", **fields))
+    gate = Gate()
+
+    def claim_and_wait(connection: Connection) -> None:
+        now = one.now + 1  # its clock is ahead
+        claim(connection, owner="one", now=now, until=now + 30, limit=9, room=None)
+        gate.wait(connection)
+
+    claiming = asyncio.create_task(database_of(one).write(claim_and_wait))
+    await gate.entered.wait()
+    async with asyncio.timeout(3):
+        settled = await other.settle(plan)
+    assert (settled.leased, settled.refused) == (frozenset(), {})
+    gate.open()
+    await claiming
+    assert (await one.engine.delivery(retry)).state == "sending"
+    assert (await one.engine.delivery(f"{accepted.id}-0")).state == "waiting"
 
 
 async def test_two_changes_of_a_recipient_at_once_are_both_kept(scenes: list[Scene]) -> None:
