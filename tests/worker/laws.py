@@ -74,13 +74,11 @@ class Fates:
         return result
 
 
-def check_sends(
-    channel: Scripted, plans: dict[str, Planned], slots: int, *, workers: int = 1
-) -> None:
+def check_sends(channel: Scripted, plans: dict[str, Planned], slots: int) -> None:
     """Check slots, lanes and the order of first tries; `plans` stand in order of acceptance."""
     assert channel.most_of_a_lane == 1
-    assert channel.most_in_flight <= slots * workers
-    assert channel.most_ordinary <= (slots - kept_for_urgent(slots)) * workers
+    assert channel.most_in_flight <= slots
+    assert channel.most_ordinary <= slots - kept_for_urgent(slots)
     tried = {name: place for place, name in enumerate(dict.fromkeys(channel.order))}
     lines: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
     for name, plan in plans.items():
