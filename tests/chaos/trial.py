@@ -198,7 +198,7 @@ async def on_trial(
             "ROUTER_API_KEYS": f"test:operator:{KEY}",
             "ROUTER_LOG_FORMAT": "json",
         }
-        (folder / "twin").mkdir()
+        (folder / "twin").mkdir(exist_ok=True)
         process, twin = (
             RouterProcess(place, settings | dict(more or {})) for place in (folder, folder / "twin")
         )
