@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
 from router.core.decision import Decision, decide
-from router.core.delivery import Delivery
+from router.core.delivery import OPEN, Delivery
 from router.core.facts import Contact, Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
@@ -56,6 +56,9 @@ class Handover(Protocol):
 
     def take(self, delivery: Delivery, notification: Notification, contact: Contact | None) -> None:
         """Send a delivery that is already leased to this process."""
+
+    def remember(self, delivery: Delivery, notification: Notification) -> None:
+        """Keep what was just written and waits for room, to be sent without reading it back."""
 
     def wake(self) -> None:
         """Look for due deliveries: some were just written."""
@@ -239,18 +242,27 @@ class Planner:
                 await self._give_up_on(assembly.notification, settled.refused[plan.notification])
                 continue
             self._failures.pop(plan.notification, None)
-            for handout in assembly.handouts():
-                if handout[0].id in settled.leased:
-                    self._worker.take(*handout)
-            is_something_due |= any(
-                delivery.state in {"waiting", "sending"} and delivery.id not in settled.leased
-                for delivery in plan.deliveries
-            )
+            is_something_due |= self._hand_over(assembly, settled.leased)
         if is_something_due:
             self._worker.wake()
         if settled.stale:
             self._inbox.fall_behind()
             await asyncio.sleep(YIELD)
+
+    def _hand_over(self, assembly: Assembly, leased: Collection[str]) -> bool:
+        """Give the worker what was leased; return whether something is left that waits."""
+        for handout in assembly.handouts():
+            if handout[0].id in leased:
+                self._worker.take(*handout)
+        waiting = [
+            delivery
+            for delivery in assembly.plan.deliveries
+            if delivery.state in OPEN and delivery.id not in leased
+        ]
+        for delivery in waiting:
+            if delivery.due_at <= assembly.plan.decided_at:
+                self._worker.remember(delivery, assembly.notification)
+        return bool(waiting)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:
         """Try a notification again later, or never again if it fails every time."""

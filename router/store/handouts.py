@@ -1,6 +1,6 @@
 """What it takes to send leased deliveries, read in one go."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
@@ -9,10 +9,11 @@ from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.store.profiles import CONTACT, read_contact
-from router.store.rows import KEPT, read_delivery, read_notification
+from router.store.rows import KEPT, AnyRow, read_delivery, read_notification
 from router.store.tables import contacts, deliveries, is_sending, notifications
 
 Handout = tuple[Delivery, Notification, Contact | None]
+Known = Mapping[str, tuple[Delivery, Notification]]
 
 _leased: Select[Any] = select(deliveries).where(
     is_sending, deliveries.c.id.in_(bindparam("ids", expanding=True))
@@ -21,23 +22,26 @@ _bodies = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
 _contacts: Select[Any] = select(*CONTACT).where(contacts.c.id.in_(bindparam("ids", expanding=True)))
 
 
-def read_handouts(connection: Connection, ids: Sequence[str]) -> list[Handout]:
+def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
     """Return the deliveries that are being sent, with notification and contact, in order."""
-    found = {row.id: read_delivery(row) for row in connection.execute(_leased, {"ids": list(ids)})}
+    unknown = [id_ for id_ in ids if id_ not in known]
+    found = {row.id: read_delivery(row) for row in _rows(connection, _leased, unknown)}
     about = {
         row.id: read_notification(row)
-        for row in connection.execute(
-            _bodies, {"ids": list({delivery.notification for delivery in found.values()})}
-        )
+        for row in _rows(connection, _bodies, {each.notification for each in found.values()})
     }
-    to = {
-        row.id: read_contact(row)
-        for row in connection.execute(
-            _contacts, {"ids": [each.contact for each in found.values() if each.contact]}
-        )
-    }
+    for id_ in ids:
+        if id_ in known:
+            found[id_], notification = known[id_]
+            about[notification.id] = notification
+    reached = {each.contact for each in found.values() if each.contact}
+    to = {row.id: read_contact(row) for row in _rows(connection, _contacts, reached)}
     return [
         (delivery, about[delivery.notification], to.get(delivery.contact))
         for delivery in (found[id_] for id_ in ids if id_ in found)
         if delivery.notification in about
     ]
+
+
+def _rows(connection: Connection, query: Select[Any], ids: Collection[str]) -> Iterable[AnyRow]:
+    return connection.execute(query, {"ids": list(ids)}) if ids else ()

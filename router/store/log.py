@@ -1,6 +1,7 @@
 """The delivery log: what was accepted, decided, sent, tried, and how it ended."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -17,7 +18,7 @@ from router.store.filters import (
     of_deliveries,
     of_notifications,
 )
-from router.store.handouts import read_handouts
+from router.store.handouts import Known, read_handouts
 from router.store.items import (
     Decided,
     DeliveryItem,
@@ -101,15 +102,18 @@ class Log:
         return tuple(map(read_attempt, rows))
 
     async def open_deliveries(
-        self, ids: Sequence[str]
+        self, ids: Sequence[str], known: Known = MappingProxyType({})
     ) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return leased deliveries with what it takes to send them, in the order of the ids.
 
         The contact reads as it is now; it is None for a fixed destination, for an address that
         came with the payload (the delivery's own `address` then holds), and when it is gone.
-        Deliveries that are no longer being sent are left out.
+        Deliveries that are no longer being sent are left out. Of those `known` nothing but the
+        contact is read.
         """
-        return await self._database.glance(lambda connection: read_handouts(connection, ids))
+        if all(id_ in known and not known[id_][0].contact for id_ in ids):
+            return [(*known[id_], None) for id_ in ids]
+        return await self._database.glance(lambda connection: read_handouts(connection, ids, known))
 
     async def _rows(self, query: Select[Any]) -> Sequence[AnyRow]:
         return await self._database.read(lambda connection: connection.execute(query).all())

@@ -19,7 +19,8 @@ from router.worker.holds import Holds
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
 from router.worker.outbox import MEMORY, Channels, Outbox, Owner
-from router.worker.settler import DOUBTS, Settler
+from router.worker.reading import Handed, Read, Reading
+from router.worker.settler import Settler
 
 POLL = 0.5
 """Seconds between two looks for due deliveries when nothing happens."""
@@ -30,10 +31,6 @@ EAGER = 2.0
 that waits for its lane can be claimed when the one before it is settled."""
 DRAIN = 5.0
 """Seconds that a stop waits for outcomes to be written."""
-
-Handed = tuple[Delivery, Notification, Contact | None]
-Read = Callable[[Sequence[str]], Awaitable[Sequence[Handed]]]
-"""Returns leased deliveries with what it takes to send them; those gone are left out."""
 
 _log = structlog.get_logger("router.worker")
 
@@ -59,7 +56,7 @@ class Worker:
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
-        self._read = read
+        self._reading = Reading(read, clock)
         self._metrics = metrics
         self._names = names
         self._clock = clock
@@ -103,6 +100,10 @@ class Worker:
         self._promised[delivery.channel] = max(0, self._promised[delivery.channel] - 1)
         if self._leases.put(delivery.id, delivery.lease_until):
             self._accept((delivery, notification, contact))
+
+    def remember(self, delivery: Delivery, notification: Notification) -> None:
+        """Keep what was just written and waits for room, to be sent without reading it back."""
+        self._reading.remember(delivery, notification)
 
     def wake(self) -> None:
         """Look for due deliveries: some were just written."""
@@ -234,31 +235,12 @@ class Worker:
         if not self._unread:
             return
         claimed, self._unread = self._unread, []
-        try:
-            found = await self._read(claimed)
-        except Exception:  # noqa: BLE001 - one that cannot be read must not hold the others up
-            found = await self._read_singly(claimed)
+        found, unreadable = await self._reading.take(claimed)
         for handed in found:
             self._accept(handed)
+        self._hand_back(unreadable)
         for delivery in set(claimed) - {handed[0].id for handed in found} - set(self._returned):
             self._leases.drop(delivery)
-
-    async def _read_singly(self, claimed: Sequence[str]) -> list[Handed]:
-        """Read what can be read and hand the rest back; it comes again until it expires."""
-        found: list[Handed] = []
-        failed: list[str] = []
-        for done, delivery in enumerate(claimed):
-            try:
-                found += await self._read([delivery])
-            except Exception as fault:  # noqa: BLE001 - see above
-                names = {"notification": delivery.rpartition("-")[0], "delivery": delivery}
-                _log.warning("cannot be read", **names, **name_fault(fault))
-                failed.append(delivery)
-            if done + 1 == len(failed) == DOUBTS:
-                failed += claimed[done + 1 :]
-                break
-        self._hand_back(failed)
-        return found
 
     def _accept(self, handed: Handed) -> None:
         self._leases.hold(handed[0].id, handed[0].channel)

@@ -32,6 +32,7 @@ class Worker:
 
     full: set[str] = field(default_factory=set)
     taken: list[tuple[Delivery, Notification, Contact | None]] = field(default_factory=list)
+    remembered: list[str] = field(default_factory=list)
     wakes: int = 0
     given: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -41,6 +42,9 @@ class Worker:
     def take(self, delivery: Delivery, notification: Notification, contact: Contact | None) -> None:
         self.taken.append((delivery, notification, contact))
         self.given.set()
+
+    def remember(self, delivery: Delivery, notification: Notification) -> None:
+        self.remembered.append(delivery.id)
 
     def wake(self) -> None:
         self.wakes += 1

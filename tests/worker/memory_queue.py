@@ -11,6 +11,7 @@ from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold
 from router.queue.ports import CAUSES, Cause, ChannelStats, Held, Lease, Room, Settlement
+from router.worker.reading import Known
 from tests.worker.virtual import now as clock
 
 
@@ -30,6 +31,7 @@ class MemoryQueue:
     unreadable: set[str] = field(default_factory=set)
     batches: list[int] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    read_back: list[str] = field(default_factory=list)
 
     async def claim(
         self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
@@ -121,8 +123,11 @@ class MemoryQueue:
             for c in {*due, *waiting, *sending}
         }
 
-    async def read(self, ids: Sequence[str]) -> list[tuple[Delivery, Notification, Contact | None]]:
+    async def read(
+        self, ids: Sequence[str], known: Known
+    ) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return what the log would return for leased deliveries."""
+        self.read_back += [id_ for id_ in ids if id_ not in known]
         self._check()
         if self.unreadable & set(ids):
             raise ValueError("a row of another version")

@@ -44,7 +44,7 @@ class SqlStage:
         self.log = Log(database)
         self.worker = Worker(
             PatientQueue(database),
-            lambda ids: threaded(self.log.open_deliveries(ids)),
+            lambda *which: threaded(self.log.open_deliveries(*which)),
             {"ops": channel}.get,
             Metrics(),
             names=lambda: ["ops"],
