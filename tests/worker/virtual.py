@@ -2,7 +2,9 @@
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -44,11 +46,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
-    def run_in_executor(  # type: ignore[override]  # whatever it takes
-        self, *args: *tuple[Any, ...]
-    ) -> asyncio.Future[Any]:
+    def run_in_executor(
+        self, executor: Executor | None, work: Callable[..., T], *args: object
+    ) -> asyncio.Future[T]:
+        def work_in_virtual_time() -> T:
+            _outside.loop = self
+            return work(*args)
+
         self.threads += 1
-        future = super().run_in_executor(*args)
+        future = super().run_in_executor(executor, work_in_virtual_time)
         future.add_done_callback(self._leave_thread)
         return future
 
@@ -59,9 +65,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now += seconds
 
 
+_outside = threading.local()
+"""The loop that a thread of an executor works for."""
+
+
 def now() -> float:
-    """Return the virtual time, as epoch seconds."""
-    return EPOCH + asyncio.get_running_loop().time()
+    """Return the virtual time, as epoch seconds, on the loop and in its threads."""
+    loop = asyncio._get_running_loop() or _outside.loop
+    return EPOCH + float(loop.time())
 
 
 async def threaded(work: Awaitable[T]) -> T:
