@@ -6,12 +6,11 @@ does, and a value of the wrong type matches nothing and is noted.
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, Protocol, TypeVar, cast
-
-import re2
+from typing import Literal, TypeVar
 
 from router.core.field import Field, FieldType, Subject
 from router.core.notification import read_time
+from router.core.pattern import compile_pattern, translate
 from router.core.payload import Json
 
 Operator = Literal[
@@ -38,18 +37,6 @@ OPERATORS: dict[FieldType, frozenset[Operator]] = {
 
 T = TypeVar("T")
 
-
-class Pattern(Protocol):
-    """What we use of a compiled regular expression, whose time is linear in the text."""
-
-    def search(self, text: str) -> object:
-        """Return something true if a part of the text matches."""
-
-    def fullmatch(self, text: str) -> object:
-        """Return something true if the whole text matches."""
-
-
-_WILD = re.compile(r"([*?])")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][-+]?[0-9]{1,2})?")
 
@@ -189,7 +176,7 @@ def _compare_text(operator: Operator, want: str) -> Callable[[str], bool]:
         case "glob":
             return _compare_glob(folded)
         case _:
-            pattern = _compile_pattern(want)
+            pattern = compile_pattern(want)
             return lambda text: pattern.search(text) is not None
 
 
@@ -211,18 +198,10 @@ def compare_numbers(
             return lambda value: value <= most
 
 
-def _compile_pattern(pattern: str) -> Pattern:
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    return cast(Pattern, re2.compile(pattern, options))
-
-
 def _compare_glob(glob: str) -> Callable[[str], bool]:
     """Return whether a text is like one in which `*` is any run, `?` any one character."""
     if "?" in glob or "*" not in glob:
-        parts = ({"*": ".*", "?": "."}.get(part, re2.escape(part)) for part in _WILD.split(glob))
-        pattern = _compile_pattern("(?s)" + "".join(parts))
+        pattern = compile_pattern(translate(glob))
         return lambda text: pattern.fullmatch(text.casefold()) is not None
     start, *between, end = glob.split("*")
 

@@ -1,49 +1,39 @@
 """Finds the few rules that can match a notification, among many.
 
 What a payload's situation rules out is left out, and so are tests whose outcome it settles. Of
-the rest, a rule that asks for a certain value of some field (`receiver: support`) is looked up
-by that value.
+the rest, a rule that cannot hold unless some field has a value (`receiver: support`), starts or
+ends so, matches a pattern, or is there at all is looked up by that field.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Generic, Literal, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from router.core.comparison import EQUALITY, Wanted, written
-from router.core.condition import ALWAYS, All, AnyOf, Condition, Subject, Test
-from router.core.field import Read
-from router.core.payload import Json
-from router.core.situation import Reasoner, locate, number_situations
+from router.core.condition import ALWAYS, All, AnyOf, Condition, Not, Subject, Test
+from router.core.lookup import Clue, Selection, Table, tabulate
+from router.core.situation import TOLD, Reasoner, locate, number_situations
 
 T = TypeVar("T")
-_Way = tuple[str, Literal["is", "starts_with"]]
-"""A field, and how it is looked up."""
 FEW = 8
 """So many are tried one by one; a look-up costs as much."""
 
 
-class _Table(Struct, frozen=True):
-    """The positions of those that ask for one of some texts, or starts, in one field.
+class _Variant(Struct, Generic[T], frozen=True):
+    """What is left of an item in some situations, which are the bits of `mask`."""
 
-    `lengths` are those of the starts; none where the whole text counts.
-    """
-
-    read: Read
-    all: list[int]
-    positions: dict[str, list[int]]
-    lengths: set[int]
+    item: T
+    condition: Condition
+    mask: int
 
 
-class _Bucket(Struct, Generic[T], frozen=True):
-    """What can match in one situation, by position; the `open` ones are always tried."""
+class _View(Struct, Generic[T], frozen=True):
+    """What can match in one situation: all items, or variants always tried and tables of others."""
 
-    items: dict[int, T]
-    open: list[T]
-    positions: list[int]
-    tables: tuple[_Table, ...] = ()
+    bit: int
+    items: Sequence[T]
+    open: Sequence[int]
+    tables: Sequence[Table]
 
 
 class Index(Generic[T]):
@@ -55,49 +45,79 @@ class Index(Generic[T]):
     def __init__(
         self, items: Sequence[tuple[Condition, T]], narrow: Callable[[T, Condition], T]
     ) -> None:
-        """Find out in which situations each can match; the rest is done when it is asked for."""
+        """Find out in which situations each can match, and by what it is found there."""
         self._items = [item for _, item in items]
-        self._conditions = [condition for condition, _ in items]
-        self._narrow = narrow
-        self._reasoner = Reasoner()
-        self._may = [self._reasoner.bound(condition).may for condition in self._conditions]
-        self._buckets: dict[int, _Bucket[T]] = {}
-        self._numbers = number_situations()
+        reasoner = Reasoner()
+        self._variants = [
+            _Variant(narrow(item, left), left, mask)
+            for condition, item in items
+            for left, mask in _vary(condition, reasoner)
+        ]
+        selection = Selection(variant.condition for variant in self._variants)
+        clues = [selection.choose(variant.condition) for variant in self._variants]
+        tables = tabulate(clues)
+        self._views = {
+            situation: self._view(1 << number, clues, tables)
+            for situation, number in number_situations().items()
+        }
+
+    def _view(
+        self, bit: int, clues: Sequence[Sequence[Clue] | None], tables: Sequence[Table]
+    ) -> _View[T]:
+        live = [n for n, variant in enumerate(self._variants) if variant.mask & bit]
+        items = [self._variants[n].item for n in live]
+        if len(live) <= FEW:
+            return _View(bit, items, (), ())
+        return _View(
+            bit,
+            items,
+            [n for n in live if clues[n] is None],
+            [table for table in tables if not table.every.isdisjoint(live)],
+        )
 
     def find(self, subject: Subject) -> Sequence[T]:
         """Return the items whose condition may hold, in order; the others' cannot."""
         try:
-            number = self._numbers.get(locate(subject))
+            view = self._views.get(locate(subject))
         except TypeError:  # a list or mapping where a word belongs
             return self._items
-        if number is None:
+        if view is None:
             return self._items
-        bucket = self._buckets.get(number)
-        if bucket is None:
-            bucket = self._buckets[number] = self._fill(number)
-        if not bucket.tables:
-            return bucket.open
-        positions = set(bucket.positions)
-        for table in bucket.tables:
-            positions.update(_look_up(table, table.read(subject)))
-        items = bucket.items
-        return [items[position] for position in sorted(positions)]
+        if not view.tables:
+            return view.items
+        found = set(view.open)
+        for table in view.tables:
+            value = table.read(subject)
+            if value is not None:
+                table.collect(value, found)
+        bit, variants = view.bit, self._variants
+        return [variants[n].item for n in sorted(found) if variants[n].mask & bit]
 
-    def _fill(self, number: int) -> _Bucket[T]:
-        bit = 1 << number
-        left = {
-            position: narrow(self._conditions[position], bit, self._reasoner)
-            for position, may in enumerate(self._may)
-            if may & bit
-        }
-        items = {
-            position: self._narrow(self._items[position], condition)
-            for position, condition in left.items()
-        }
-        if len(items) <= FEW:
-            return _Bucket(items, list(items.values()), list(items))
-        undemanding, tables = _sort(left)
-        return _Bucket(items, [items[position] for position in undemanding], undemanding, tables)
+
+def _vary(condition: Condition, reasoner: Reasoner) -> Iterator[tuple[Condition, int]]:
+    """Give what is left of a condition in the situations in which it can hold, and those."""
+    alike = [reasoner.bound(condition).may]
+    for test in _tests(condition):
+        mask = reasoner.bound(test).may
+        alike = [part for one in alike for part in (one & mask, one & ~mask)]
+    masks: dict[Condition, int] = {}
+    for mask in filter(None, alike):
+        left = narrow(condition, mask & -mask, reasoner)
+        masks[left] = masks.get(left, 0) | mask
+    yield from masks.items()
+
+
+def _tests(condition: Condition) -> Iterator[Test]:
+    """Give the tests of a condition that a situation settles."""
+    match condition:
+        case Test():
+            if condition.field in TOLD:
+                yield condition
+        case Not(part=part):
+            yield from _tests(part)
+        case _:
+            for part in condition.parts:
+                yield from _tests(part)
 
 
 def narrow(condition: Condition, bit: int, reasoner: Reasoner) -> Condition:
@@ -115,56 +135,3 @@ def narrow(condition: Condition, bit: int, reasoner: Reasoner) -> Condition:
     if len(left) == 1:
         return left[0]
     return All(left) if isinstance(condition, All) else AnyOf(left)
-
-
-def _sort(conditions: Mapping[int, Condition]) -> tuple[list[int], tuple[_Table, ...]]:
-    """Return the positions to try always, and tables to look the others up in.
-
-    Each goes where most values are told apart.
-    """
-    asked = {position: dict(_demands(condition)) for position, condition in conditions.items()}
-    told_apart: dict[_Way, set[Wanted]] = defaultdict(set)
-    for tests in asked.values():
-        for way, test in tests.items():
-            told_apart[way].update(test.values)
-    undemanding = []
-    tables: dict[_Way, _Table] = {}
-    for position, tests in asked.items():
-        if not tests:
-            undemanding.append(position)
-            continue
-        way = max(tests, key=lambda way: len(told_apart[way]))
-        table = tables.setdefault(way, _Table(tests[way].read, [], {}, set()))
-        table.all.append(position)
-        for value in tests[way].values:
-            text = str(value)
-            if way[1] == "starts_with":
-                text = text.casefold()
-                table.lengths.add(len(text))
-            table.positions.setdefault(text, []).append(position)
-    return undemanding, tuple(tables.values())
-
-
-def _demands(condition: Condition) -> Iterator[tuple[_Way, Test]]:
-    """Give the tests for certain texts without which the condition cannot hold."""
-    if isinstance(condition, All):
-        for part in condition.parts:
-            yield from _demands(part)
-    elif isinstance(condition, Test) and condition.type in {"text", "any"}:
-        if condition.operator in EQUALITY:
-            yield (condition.field, "is"), condition
-        elif condition.operator == "starts_with":
-            yield (condition.field, "starts_with"), condition
-
-
-def _look_up(table: _Table, value: Json) -> Iterable[int]:
-    """Return the positions to try, all of them where the value is no single one."""
-    if value is None:
-        return ()
-    text = value if isinstance(value, str) else written(value)
-    if text is None:
-        return table.all
-    if not table.lengths:
-        return table.positions.get(text, ())
-    folded = text.casefold()
-    return chain.from_iterable(table.positions.get(folded[:length], ()) for length in table.lengths)

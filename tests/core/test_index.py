@@ -7,6 +7,7 @@ from router.core.condition import Test as FieldTest
 from router.core.index import FEW, Index
 from router.core.payload import Json
 from router.core.ruleset import Defaults, Ruleset
+from tests.core.naive import matches
 from tests.core.schemas import load_text
 from tests.core.subjects import (
     ATOMS,
@@ -25,9 +26,10 @@ LOOKED_UP = st.one_of(
         {"sender": st.fixed_dictionaries({"starts_with": st.sampled_from(["a", "A", "", "b-SS"])})}
     ),
     st.fixed_dictionaries({"type": st.just("chat"), "tag": st.sampled_from(["a", "7"])}),
+    st.fixed_dictionaries({"any": st.lists(ATOMS, min_size=2, max_size=3)}),
 )
 MANY: st.SearchStrategy[list[Json]] = st.lists(
-    st.one_of(LOOKED_UP, LOOKED_UP, LOOKED_UP, ATOMS), min_size=FEW + 1, max_size=2 * FEW
+    st.one_of(LOOKED_UP, ATOMS, CLOSE_WHENS), min_size=FEW + 1, max_size=2 * FEW
 )
 
 
@@ -36,16 +38,22 @@ def build(whens: list[Json]) -> Index[int]:
     return Index(list(conditions), narrow=lambda number, _: number)
 
 
-@settings(max_examples=40)
+@settings(max_examples=150)
 @given(MANY, WHENS, st.one_of(payloads(), documented_payloads()))
-def test_what_is_left_out_does_not_match_and_the_order_stays(
+def test_the_index_finds_what_trying_every_condition_finds_and_in_order(
     many: list[Json], when: Json, subject: Subject
 ) -> None:
     whens = [*many, when]
-    found = build(whens).find(subject)
-    assert list(found) == sorted(set(found))
-    matching = [n for n, when in enumerate(whens) if read_when(when).holds(subject)]
-    assert set(matching) <= set(found)
+    conditions = [(read_when(when), number) for number, when in enumerate(whens)]
+    index = Index(
+        [(condition, (number, condition)) for condition, number in conditions],
+        narrow=lambda item, left: (item[0], left),
+    )
+    found = index.find(subject)
+    numbers = [number for number, _ in found]
+    assert numbers == sorted(set(numbers))
+    matching = [number for number, one in enumerate(whens) if matches(one, subject)]
+    assert [number for number, left in found if left.holds(subject)] == matching
 
 
 @settings(max_examples=60)
@@ -92,16 +100,17 @@ def test_among_many_a_value_asked_for_is_looked_up() -> None:
     whens.append({"receiver": "room-7", "sender": "a", "type": "chat"})
     whens.append({"unreadMessageCount": {"gt": 5}})
     index = build(whens)
-    assert index.find(make_subject({"type": "chat", "receiver": "room-7"})) == [
-        7,
-        500,
-        501,
-        502,
-        503,
-    ]
-    assert index.find(make_subject({"type": "chat"})) == [500, 503]
-    assert index.find(make_subject({"type": "chat", "receiver": 7})) == [500, 503]
-    assert len(index.find(make_subject({"type": "chat", "receiver": ["room-7"]}))) == len(whens)
+    asked: dict[str, Json] = {
+        "type": "chat",
+        "sender": "a",
+        "unreadMessageCount": 1,
+        "body": "Urgent!",
+    }
+    assert index.find(make_subject({**asked, "receiver": "room-7"})) == [7, 500, 501, 502, 503]
+    assert index.find(make_subject(asked)) == [500, 503]
+    assert index.find(make_subject({**asked, "receiver": 7})) == [500, 503]
+    assert index.find(make_subject({"type": "chat", "receiver": "room-7"})) == [7, 501, 502]
+    assert len(index.find(make_subject({"type": "chat", "receiver": ["room-7"]}))) == 502
 
 
 def test_among_many_a_start_asked_for_is_looked_up() -> None:
@@ -109,6 +118,54 @@ def test_among_many_a_start_asked_for_is_looked_up() -> None:
     index = build([*starts, {"sender": {"starts_with": ["bot-1", "x"]}}])
     assert index.find(make_subject({"sender": "BOT-12-a"})) == [1, 12, 100]
     assert index.find(make_subject({"sender": "zoe"})) == []
+
+
+def test_among_many_an_end_asked_for_is_looked_up() -> None:
+    ends: list[Json] = [{"to.email": {"ends_with": f"-{n}@X.example"}} for n in range(100)]
+    index = build([*ends, {"to.email": {"ends_with": ["12@x.example", "other"]}}])
+    assert index.find(make_subject(data={"to": {"email": "A-12@x.EXAMPLE"}})) == [12, 100]
+    assert index.find(make_subject(data={"to": {"email": "e"}})) == []
+
+
+def test_among_many_patterns_only_those_that_match_are_tried() -> None:
+    patterns: list[Json] = [{"body": {"matches": rf"(?i)\bticket #?{n}\b"}} for n in range(100)]
+    words: list[Json] = [{"body": {"contains": f"Word{n}."}} for n in range(100)]
+    globs: list[Json] = [{"body": {"glob": f"*x{n}?end"}} for n in range(100)]
+    index = build([*patterns, *words, *globs])
+    assert index.find(make_subject({"body": "my TICKET #7, please"})) == [7]
+    assert index.find(make_subject({"body": "a wORD12."})) == [112]
+    assert index.find(make_subject({"body": "ticket 3: Ax4-END"})) == [3, 204]
+    assert index.find(make_subject({"body": "x4-end."})) == []
+    assert index.find(make_subject({"body": 7})) == []
+
+
+def test_among_many_what_asks_for_a_value_is_left_out_where_there_is_none() -> None:
+    whens: list[Json] = [
+        {"any": [{"custom.topic": f"t{n}"}, {"custom.level": {"gte": n}}]} for n in range(20)
+    ]
+    whens += [
+        {"custom.level": {"exists": True}},
+        {"custom.level": {"exists": False}},
+        {"any": [{"custom.topic": "t1"}, {"not": {"custom.level": 1}}]},
+        {"all": [{"custom.topic": {"exists": [True, False]}}, {"none": [{"sender": "a"}]}]},
+        {"unreadMessageCount": 5},
+    ]
+    index = build(whens)
+    assert index.find(make_subject()) == [21, 22, 23]
+    assert index.find(make_subject({"custom": {"topic": "t7"}})) == [7, 21, 22, 23]
+    assert index.find(make_subject({"custom": {"level": 0}})) == [*range(20), 20, 21, 22, 23]
+    assert index.find(make_subject({"unreadMessageCount": "5"})) == [21, 22, 23, 24]
+
+
+def test_patterns_too_many_for_the_memory_of_their_set_are_all_tried() -> None:
+    patterns: list[Json] = [{"body": {"matches": f"{n}x[a-y]{{900}}z"}} for n in range(200)]
+    index = build([*patterns, {"body": "a"}])
+    assert index.find(make_subject({"body": "b"})) == list(range(200))
+
+
+def test_many_that_nothing_can_be_told_of_are_all_tried() -> None:
+    index = build([{"not": {"sender": f"uid-{n}"}} for n in range(20)])
+    assert index.find(make_subject({"sender": "uid-7"})) == list(range(20))
 
 
 @pytest.mark.parametrize("word", ["poke", 7, ["chat"], {"chat": 1}])
