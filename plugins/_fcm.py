@@ -8,7 +8,7 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 import base64
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Annotated, Literal
 from urllib.parse import urlencode
@@ -214,13 +214,24 @@ def _read_account(secret: Secret) -> ServiceAccount:
 
 
 def _load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
-    try:
-        key = serialization.load_pem_private_key(account.private_key.encode(), password=None)
-    except (TypeError, ValueError):
-        key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("service_account: private_key must be an RSA key in PEM")  # noqa: TRY004 - a wrong value
+    key = _parse_key(account.private_key)
+    if key is None:
+        raise ValueError("service_account: private_key must be an RSA key in PEM")
     return key
+
+
+@lru_cache(maxsize=8)
+def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
+    """Return an RSA key, None for what is none.
+
+    OpenSSL proves both primes, tens of milliseconds in which no other thread runs; so a text is
+    parsed once, however often its settings are checked, opened and loaded again.
+    """
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, ValueError):
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 
 def _pack(content: bytes) -> str:
