@@ -9,8 +9,8 @@ _TOPICS = ("outage", "refund", "invoice", "delivery", "appointment", "password",
 _ACTIONS = ("initiated", "cancelled", "rejected", "busy", "ended", "unanswered")
 _TIERS = ("free", "pro", "gold")
 _SHARES = (30, 15, 15, 4, 10, 10, 6, 10)
-"""Of a hundred rules, how many are of each kind: most name a room, a person or a team; ten
-(a regular expression, an `any` of custom fields) name nothing they could be found by."""
+"""Of a hundred rules, how many are of each kind: most name a room, a person or a team; ten have
+a regular expression, or an `any` of custom fields, and nothing else."""
 
 
 def write_rules(count: int, seed: int = 1) -> str:
