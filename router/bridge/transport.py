@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import aiohttp
 import certifi
@@ -37,6 +37,7 @@ class AiohttpTransport:
     def __init__(self, *, rewrite: Mapping[str, str] | None = None) -> None:
         """Open nothing yet; the session is made with the first request."""
         self._rewrite = dict(rewrite or {})
+        self._bind = lru_cache(256)(self._rewritten)
         self._session: aiohttp.ClientSession | None = None
 
     @cached_property
@@ -100,24 +101,30 @@ class AiohttpTransport:
         return self._session
 
     def _redirect(self, request: Request) -> Request:
-        url = URL(request.url, encoded=True)
-        base = self._rewrite.get(url.host or "") or self._rewrite.get("*")
-        if base is None:
+        bound = self._bind(request.url, mail=request.method == "SMTP")
+        if bound is None:
             return request
-        to = URL(base)
+        url, host = bound
         headers = request.headers
-        if request.method != "SMTP":
-            headers = {**headers, "Host": url.host_port_subcomponent or ""}
-        scheme = url.scheme if request.method == "SMTP" else to.scheme
-        bound = url.with_scheme(scheme) if url.scheme != scheme else url
-        there = str(bound.with_host(to.host or "").with_port(to.port))
         return Request(
             method=request.method,
-            url=there,
-            headers=headers,
+            url=url,
+            headers=headers if request.method == "SMTP" else {**headers, "Host": host},
             body=request.body,
             verify=request.verify,
         )
+
+    def _rewritten(self, url: str, *, mail: bool) -> tuple[str, str] | None:
+        """Return the URL at the fake and the host it was for; None when there is no fake."""
+        wanted = URL(url, encoded=True)
+        base = self._rewrite.get(wanted.host or "") or self._rewrite.get("*")
+        if base is None:
+            return None
+        to = URL(base)
+        scheme = wanted.scheme if mail else to.scheme
+        bound = wanted.with_scheme(scheme) if wanted.scheme != scheme else wanted
+        there = bound.with_host(to.host or "").with_port(to.port)
+        return str(there), wanted.host_port_subcomponent or ""
 
 
 @cache

@@ -27,7 +27,7 @@ BATCH = 64
 BREATH = 8
 """After so many decisions others get a turn."""
 
-WAY = 6.0
+WAY = 20.0
 """While more is accepted, planning rests so many times as long as it took: whoever posts has two
 seconds, a plan has time. A call that rings ends the rest."""
 
