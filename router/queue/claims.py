@@ -5,6 +5,10 @@ messages to one address do not stand in everybody's way; so is one whose lane is
 of them is let out again when its lane is free. Urgent ones are never parked. One that follows
 another (an edit, a call's end) stays in line, and is passed over, until what it follows has ended.
 
+One that has been handed out so often without an answer that the next is its last goes when no
+other such one is out: where one delivery ends the process each time, those that were in hand with
+it are not taken for it.
+
 Of several processes one claims at a time, since what another has locked cannot be told from what
 is not there. Planning leases too: whoever leases in a lane locks it first.
 """
@@ -79,6 +83,7 @@ _gone = and_(_row.contact != "", contacts.c.id.is_(None))
 _line = (
     select(
         *(_row.id, _row.notification, _row.channel, _row.urgent, _row.due_at, _row.lane_hash),
+        _row.handouts,
         _busy.label("busy"),
         _early.label("early"),
         _gone.label("gone"),
@@ -108,6 +113,7 @@ _too_early = select(_row.id).where(
         ),
     ),
 )
+_last_out = select(_row.id).where(is_sending, _row.handouts >= HANDOUTS).limit(1)
 _waiting_channels = select_distinct(_row.channel, is_in_line)
 _parked_lanes = select_distinct(_row.lane_hash, is_parked)
 _first_parked = (
@@ -139,7 +145,10 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     _end_expired(connection, now)
     _let_out(connection, now)
     rooms = _rooms(connection, now, limit, room)
-    found = chain.from_iterable(_pick(connection, *each, now) for each in rooms.items())
+    is_last_out = connection.execute(_last_out).scalar() is not None
+    found = chain.from_iterable(
+        _pick(connection, *each, now, is_last_out=is_last_out) for each in rooms.items()
+    )
     chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
     if is_shared(connection):
         chosen = _lock_lanes(connection, chosen)
@@ -223,7 +232,9 @@ def _rooms(
     return {channel: each for channel, each in room.items() if channel not in held}
 
 
-def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[AnyRow]:
+def _pick(
+    connection: Connection, channel: str, room: Room, now: float, *, is_last_out: bool
+) -> list[AnyRow]:
     """Return what a channel can send now, and park what must wait for its lane."""
     chosen: list[AnyRow] = []
     parked: list[str] = []
@@ -240,8 +251,11 @@ def _pick(connection: Connection, channel: str, room: Room, now: float) -> list[
                 break
             elif row.early:
                 continue
+            elif is_last_out and row.handouts == HANDOUTS - 1:
+                lanes.add(row.lane_hash)
             else:
                 chosen.append(row)
+                is_last_out |= row.handouts == HANDOUTS - 1
                 lanes.add(row.lane_hash)
                 left -= 1
     _end(connection, gone, "cancelled", "contact_gone")

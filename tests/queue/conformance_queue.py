@@ -152,6 +152,23 @@ class QueueConformance:
         assert (ended.state, ended.reason) == ("dead", "crash_loop")
         assert await engine.state(ended.notification) == "undelivered"
 
+    async def test_what_is_in_hand_with_a_delivery_that_ends_the_process_is_not_taken_for_it(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        deadly, *innocent = [await scene.put(address=name) for name in ("a", "b", "c", "d")]
+        for _ in range(2):
+            assert await scene.claimed() == [deadly, *innocent]
+            scene.now += 30
+        assert await scene.claimed() == [deadly]
+        assert await scene.claimed() == [], "it goes when no other such one is out"
+        scene.now += 30
+        for each in innocent:
+            assert await scene.claimed() == [each]
+            done = Settlement(delivery=each, attempt=scene.attempt(each), next=Done())
+            assert await engine.queue.settle([done]) == []
+        assert (await engine.delivery(deadly)).reason == "crash_loop"
+
     async def test_an_answer_clears_the_count_of_handouts(self, engine: Engine) -> None:
         scene = Scene(engine)
         delivery = await scene.put()
