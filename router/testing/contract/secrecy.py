@@ -20,7 +20,7 @@ class Secrecy(Stage):
     ) -> None:
         caplog.set_level(logging.DEBUG)
         for name in list(logging.root.manager.loggerDict):
-            logging.getLogger(name).setLevel(logging.DEBUG)
+            caplog.set_level(logging.DEBUG, name)  # and back again afterwards
         for outcome in self._provoke():
             self._search(repr(outcome))
         for record in caplog.records:
