@@ -23,6 +23,8 @@ AT_WORK = 0.5
 """How many of the kills wait until something is being sent; the others come at any time."""
 TORN = 0.5
 """How many of the kills come in the middle of a commit."""
+SLOWLY = 0.08
+"""Seconds a client rests before each post, so that hundreds of kills leave no mountain of work."""
 PAUSES = (3.0, pytest.param(35.0, marks=pytest.mark.long))
 """Seconds for which a process stands still: a moment, and longer than its leases last."""
 
@@ -30,7 +32,7 @@ PAUSES = (3.0, pytest.param(35.0, marks=pytest.mark.long))
 async def test_a_killed_router_loses_nothing_and_repeats_only_what_was_in_flight(
     tmp_path: Path, database_url: str, dice: random.Random
 ) -> None:
-    async with on_trial("SIGKILL", tmp_path, database_url, dice) as trial:
+    async with on_trial("SIGKILL", tmp_path, database_url, dice, pause=SLOWLY) as trial:
         for _ in range(KILLS):
             before = len(trial.load.accepted)
             await asyncio.sleep(dice.uniform(0.2, 1.5))

@@ -1,6 +1,7 @@
 """A router under load that something is done to, and the ledger of promises and arrivals."""
 
 import asyncio
+import math
 import random
 import signal
 import time
@@ -96,8 +97,13 @@ class Trial:
     async def settle(self) -> dict[str, tuple[str, str]]:
         """Wait until all for the receiver has ended; return state and reason of each delivery."""
         self.load.over.set()
-        deadline = time.monotonic() + PATIENCE
-        while await read_rows(self.database, UNPLANNED) or await read_rows(self.database, OPEN):
+        fewest, deadline = math.inf, time.monotonic() + PATIENCE
+        while left := [
+            *await read_rows(self.database, UNPLANNED),
+            *await read_rows(self.database, OPEN),
+        ]:
+            if len(left) < fewest:
+                fewest, deadline = len(left), time.monotonic() + PATIENCE
             assert time.monotonic() < deadline, "something is stuck\n" + await self._stuck()
             await asyncio.sleep(0.5)
         return await self._ends()
