@@ -1,6 +1,5 @@
 """What was just accepted and waits in memory to be planned."""
 
-import asyncio
 from collections import deque
 from collections.abc import Collection
 
@@ -25,8 +24,11 @@ class Inbox:
         self.is_behind = True
         self.arrivals = 0
         """How many were offered since `take` was called last."""
-        self.rung = asyncio.Event()
-        """Set while a call waits."""
+
+    @property
+    def rings(self) -> bool:
+        """Whether a call waits."""
+        return bool(self._calls)
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was just accepted; what does not fit is read back later."""
@@ -36,13 +38,10 @@ class Inbox:
             self.is_behind = True
         elif waiting is self._calls or not self.is_behind:
             waiting.append(notification)
-        if self._calls:
-            self.rung.set()
 
     def take(self, most: int) -> list[Notification]:
         """Return what comes first, and forget it."""
         self.arrivals = 0
-        self.rung.clear()
         waiting = self._calls or self._others
         return [waiting.popleft() for _ in range(min(most, len(waiting)))]
 
