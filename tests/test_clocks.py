@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from router.core.decision import RING
 from router.core.notification import Notification
 from router.core.skew import SLOT, WITNESSES
+from router.core.timing import RING
 from router.intake import Intake
 from router.queue.engine import SqlJournal
 from router.store.database import Database

@@ -1,33 +1,22 @@
 """What the rules make of a notification: the one pure function behind everything."""
 
-from typing import Literal
-
 from msgspec import Struct, structs
 
 from router.core.collapse import collapse_key
 from router.core.errors import Place
 from router.core.facts import Contact, Effects, Facts, OnceKey
 from router.core.message import Priority, Privacy
-from router.core.notification import DAY, MINUTE, Notification
+from router.core.notification import Notification, is_ring, is_sequel
 from router.core.outlook import Outlook, survey
 from router.core.ruleset import Enrichment, Ruleset, Step
 from router.core.target import targets
+from router.core.timing import PlannedState, schedule
 
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
 
-RING = 45.0
-"""Seconds for which an incoming call rings."""
-
-REACTION = 10 * MINUTE
-"""Seconds for which a reaction is worth hearing of."""
-
 _NOTHING = Enrichment()
 _NOWHERE = Place("", 0, 0)
-
-
-PlannedState = Literal["waiting", "suppressed", "expired"]
-TOO_OLD = "it was too old when it was planned"
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -164,23 +153,20 @@ class _Walk:
         self, rule: str, ordinal: int, step: Step, enrichment: Enrichment, suppression: str
     ) -> Planned:
         """Return what all deliveries of a step have in common."""
-        notification, now = self._notification, self._subject.now
-        lasts = lifetime(notification) if step.expires is None else step.expires
-        expires_at = notification.occurred_at + lasts
-        state: PlannedState = "waiting"
+        notification = self._notification
+        timing = schedule(step, self._subject)
+        state, reason = timing.state, timing.reason
         if suppression:
-            state = "suppressed"
-        elif expires_at <= now:
-            state = "expired"
+            state, reason = "suppressed", suppression
         return Planned(
             id="",
             rule=rule,
             step=ordinal,
             channel=step.channel,
             state=state,
-            reason=TOO_OLD if state == "expired" else suppression,
-            due_at=now,
-            expires_at=expires_at,
+            reason=reason,
+            due_at=timing.due_at,
+            expires_at=timing.expires_at,
             urgent=is_ring(notification),
             follows=is_sequel(notification),
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
@@ -206,22 +192,3 @@ class _Walk:
             return structs.replace(planned, state="suppressed", reason=f"once: {holder}")
         self.once.append((key, planned.id))
         return structs.replace(planned, once=key)
-
-
-def lifetime(notification: Notification) -> float:
-    """Return for how many seconds after it happened a notification is worth sending."""
-    if is_ring(notification):
-        return RING
-    return REACTION if notification.kind == "reaction" else DAY
-
-
-def is_sequel(notification: Notification) -> bool:
-    """Return whether it changes what was sent before: an edit, a delete, a call's later state."""
-    if notification.kind == "call":
-        return not is_ring(notification)
-    return notification.kind in {"edit", "delete"}
-
-
-def is_ring(notification: Notification) -> bool:
-    """Return whether a call is coming in now."""
-    return notification.kind == "call" and notification.details.get("callAction") == "initiated"

@@ -152,3 +152,15 @@ def _mentions(uid: str, message: dict[str, Json]) -> bool:
         return True
     text = scalar(data.get("text"))
     return "<@all:" in text or "@all" in text.split()
+
+
+def is_sequel(notification: Notification) -> bool:
+    """Return whether it changes what was sent before: an edit, a delete, a call's later state."""
+    if notification.kind == "call":
+        return not is_ring(notification)
+    return notification.kind in {"edit", "delete"}
+
+
+def is_ring(notification: Notification) -> bool:
+    """Return whether a call is coming in now."""
+    return notification.kind == "call" and notification.details.get("callAction") == "initiated"

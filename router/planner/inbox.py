@@ -3,8 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 
-from router.core.decision import is_ring
-from router.core.notification import Notification
+from router.core.notification import Notification, is_ring
 
 MEMORY = 2000
 """How many accepted notifications wait in memory; more are read back from the journal."""

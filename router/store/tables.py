@@ -60,9 +60,13 @@ notifications = Table(
     Column("decided_at", Double),
     Column("version", Text, nullable=False, server_default=""),
     Column("matched", LargeBinary, nullable=False, server_default=""),
+    Column("classified", LargeBinary, nullable=False, server_default=""),
     Index("notifications_app", "app_id", "id", "uid"),
 )
-"""What was accepted; `matched` is a JSON list of rule names."""
+"""What was accepted; `matched` is a JSON list of rule names.
+
+`classified` is what a `classify` entry said of it, as JSON; empty where none matched.
+"""
 
 is_unplanned = _is(notifications.c.state, "accepted")
 is_undecidable = _is(notifications.c.state, "undecidable")
@@ -117,13 +121,15 @@ deliveries = Table(
     Column("collapse", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("handle", Text, nullable=False),
+    Column("unless", LargeBinary, nullable=False, server_default=""),
 )
 """Messages to contacts over channels.
 
 `lane_hash` stands for channel and lane: no two deliveries of one are sent at once, which the
 unique index guarantees. A delivery that was met while its lane was busy is `parked`, so that a
 long line to one address is not walked again and again; it is let out when its turn comes.
-`leased_to` is the process that sends it, or sent it last.
+`leased_to` is the process that sends it, or sent it last. `unless` is what makes it needless, as
+JSON; empty where nothing does.
 """
 
 is_waiting = _is(deliveries.c.state, "waiting")
@@ -235,9 +241,10 @@ rulesets = Table(
     Column("version", Text, primary_key=True),
     Column("file", Text, nullable=False),
     Column("text", LargeBinary, nullable=False),
+    Column("included", LargeBinary, nullable=False, server_default=""),
     Column("loaded_at", Double, nullable=False),
 )
-"""Rules texts that loaded without an error."""
+"""Rules texts that loaded without an error; `included` are those of included files, as JSON."""
 
 holds = Table(
     "holds",

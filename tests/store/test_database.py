@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 import router.store.migrations
 from router.store.database import HEAD, Database, migrate
 from router.store.errors import DatabaseUnusable, StoreUnavailable
-from router.store.tables import metadata
+from router.store.schema import metadata
 from tests.conftest import url_of
 
 SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"

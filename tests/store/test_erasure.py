@@ -12,7 +12,7 @@ from router.queue.ports import Settlement
 from router.store import erasure
 from router.store.database import Database
 from router.store.recipients import Change, Recipients
-from router.store.tables import metadata
+from router.store.schema import metadata
 from tests.conftest import url_of
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting, device

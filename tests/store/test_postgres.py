@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from router.store.database import HEAD, Database, migrate
 from router.store.errors import DatabaseUnusable
-from router.store.tables import metadata
+from router.store.schema import metadata
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router import app, intake, samples
 from router.channel import Settings
-from router.core import breaker, decision, notification, retry, skew
+from router.core import breaker, notification, retry, skew, timing
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import Defaults
@@ -125,8 +125,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("any rest the provider asks for at most", span(breaker.LONGEST_ASKED)),
     ),
     "expiry": _numbers(
-        ("a call that rings", span(decision.RING)),
-        ("a reaction", span(decision.REACTION)),
+        ("a call that rings", span(timing.RING)),
+        ("a reaction", span(timing.REACTION)),
         ("everything else", span(notification.DAY)),
         ("a `sentAt` is believed, before the arrival, up to", span(_believed(-1))),
         ("a `sentAt` is believed, after the arrival, up to", span(_believed(1))),

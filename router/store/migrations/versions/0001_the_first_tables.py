@@ -33,6 +33,7 @@ def upgrade() -> None:
     _make_journal()
     _make_queue()
     _make_registry()
+    _make_marks()
 
 
 def _make_journal() -> None:
@@ -53,6 +54,7 @@ def _make_journal() -> None:
         _column("decided_at", sa.Double, nullable=True),
         _column("version", server_default=""),
         _column("matched", sa.LargeBinary, server_default=""),
+        _column("classified", sa.LargeBinary, server_default=""),
     )
     op.create_index("notifications_app", "notifications", ["app_id", "id", "uid"])
     _partial("notifications_unplanned", "notifications", "id", where="state = 'accepted'")
@@ -96,6 +98,7 @@ def _make_queue() -> None:
         _column("collapse"),
         _column("content", sa.LargeBinary),
         _column("handle"),
+        _column("unless", sa.LargeBinary, server_default=""),
     )
     waiting = "state = 'waiting'"
     in_line, parked = f"{waiting} AND parked = 0", f"{waiting} AND parked = 1"
@@ -185,13 +188,62 @@ def _make_registry() -> None:
         _key("version", sa.Text),
         _column("file"),
         _column("text", sa.LargeBinary),
+        _column("included", sa.LargeBinary, server_default=""),
         _column("loaded_at", sa.Double),
+    )
+
+
+def _make_marks() -> None:
+    op.create_table(
+        "calls",
+        *(_key(name, sa.Text) for name in ("app_id", "session", "uid", "action")),
+        _column("heard_at", sa.Double),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("calls_heard_at", "calls", ["heard_at"])
+    op.create_table(
+        "reads",
+        *(_key(name, sa.Text) for name in ("app_id", "uid", "conversation")),
+        _column("message", sa.BigInteger),
+        _column("read_at", sa.Double),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("reads_read_at", "reads", ["read_at"])
+    op.create_table("watches", _key("key"), _key("delivery"), sqlite_with_rowid=False)
+    op.create_index("watches_delivery", "watches", ["delivery"])
+    op.create_table(
+        "throttles",
+        _key("key"),
+        _column("closes_at", sa.Double),
+        _column("count", sa.Integer),
+        _column("summaries", sa.LargeBinary, server_default=""),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("throttles_closes_at", "throttles", ["closes_at"])
+    op.create_table(
+        "shown",
+        _key("collapse"),
+        _key("channel", sa.Text),
+        _key("address", sa.Text),
+        _column("delivery", ID),
+        _column("handle"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("shown_delivery", "shown", ["delivery"])
+    op.create_table(
+        "rule_days",
+        *(_key(name, sa.Text) for name in ("rule", "day")),
+        _column("matches", sa.BigInteger),
+        _column("near_misses", sa.BigInteger),
+        _column("last_at", sa.Double),
+        sqlite_with_rowid=False,
     )
 
 
 def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
+        *("rule_days", "shown", "throttles", "watches", "reads", "calls"),
         *("rulesets", "contacts", "recipients", "lane_holds", "holds", "once"),
         *("attempts", "deliveries"),
         *("seen", "payloads", "notifications"),

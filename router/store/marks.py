@@ -1,0 +1,78 @@
+"""The tables of what one notification leaves for later ones; times are epoch seconds."""
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, Table, Text
+
+from router.store.tables import Id, metadata
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("session", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("action", Text, primary_key=True),
+    Column("heard_at", Double, nullable=False),
+    Index("calls_heard_at", "heard_at"),
+    sqlite_with_rowid=False,
+)
+"""What was heard of call sessions; an empty `uid` means everybody in the call."""
+
+reads = Table(
+    "reads",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("uid", Text, primary_key=True),
+    Column("conversation", Text, primary_key=True),
+    Column("message", BigInteger, nullable=False),
+    Column("read_at", Double, nullable=False),
+    Index("reads_read_at", "read_at"),
+    sqlite_with_rowid=False,
+)
+"""How far a recipient has read a conversation: the last message's id (0: not told), and when."""
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("key", Id, primary_key=True),
+    Column("delivery", Id, primary_key=True),
+    Index("watches_delivery", "delivery"),
+    sqlite_with_rowid=False,
+)
+"""Which waiting deliveries want to hear of what: a call, a conversation's reading, an end."""
+
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("key", Id, primary_key=True),
+    Column("closes_at", Double, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("summaries", LargeBinary, nullable=False, server_default=""),
+    Index("throttles_closes_at", "closes_at"),
+    sqlite_with_rowid=False,
+)
+"""Open windows of throttles: how many notifications fell in, and the summaries that wait."""
+
+shown = Table(
+    "shown",
+    metadata,
+    Column("collapse", Id, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("delivery", Id, nullable=False),
+    Column("handle", Text, nullable=False),
+    Index("shown_delivery", "delivery"),
+    sqlite_with_rowid=False,
+)
+"""What a provider shows and can change or take away again, by its own id for it."""
+
+rule_days = Table(
+    "rule_days",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("matches", BigInteger, nullable=False),
+    Column("near_misses", BigInteger, nullable=False),
+    Column("last_at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How often rules matched, or nearly, on each day (UTC, as 2026-03-29), and when last."""

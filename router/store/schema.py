@@ -1,0 +1,5 @@
+"""The whole schema: whoever has this has every table."""
+
+from router.store.marks import calls
+
+metadata = calls.metadata
