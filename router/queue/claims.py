@@ -240,7 +240,8 @@ def _pick(
     parked: list[str] = []
     gone: list[AnyRow] = []
     lanes: set[int] = set()
-    for urgent, slots in ((True, room.slots), (False, room.ordinary)):
+    lines = [(True, room.slots), (False, room.ordinary)]
+    for urgent, slots in reversed(lines) if room.probes else lines:
         left = min(slots, room.slots - len(chosen))
         for row in _read_line(connection, channel, now, left, urgent=urgent):
             if row.gone:

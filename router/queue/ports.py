@@ -97,10 +97,15 @@ class Journal(Protocol):
 
 
 class Room(Struct, frozen=True, kw_only=True):
-    """How many deliveries of a channel can be taken: `slots` in all, `ordinary` not urgent."""
+    """How many deliveries of a channel can be taken: `slots` in all, `ordinary` not urgent.
+
+    Urgent ones are taken first, unless the room is for a probe: that may well fail, and a call
+    rings for too short a time to be tried again, so that one is taken only if nothing else waits.
+    """
 
     slots: int
     ordinary: int
+    probes: bool = False
 
 
 class Lease(Struct, frozen=True, kw_only=True):

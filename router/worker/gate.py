@@ -72,9 +72,9 @@ class Gate:
 
     A quarter of its slots is kept for urgent deliveries. Every cause to hold it has an end and
     the latest counts. After a suspension, or when failures in a row have opened the breaker, one
-    delivery goes ahead as a probe, and the others follow when the provider has taken it or
-    refused it for its own sake. Hosts that recipients' addresses lead to have breakers of their
-    own.
+    delivery goes ahead as a probe, an ordinary one if one waits, and the others follow when the
+    provider has taken it or refused it for its own sake. Hosts that recipients' addresses lead
+    to have breakers of their own.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -131,7 +131,7 @@ class Gate:
         if self._bucket:
             slots = min(slots, self._bucket.soon(self._clock()) - waiting)
         left = most - kept_for_urgent(most) - self._ordinary - ordinary
-        return Room(slots=max(0, slots), ordinary=max(0, min(slots, left)))
+        return Room(slots=max(0, slots), ordinary=max(0, min(slots, left)), probes=self.probing)
 
     def wait(self) -> float:
         """Return the seconds until the rate allows another send."""

@@ -122,6 +122,19 @@ class QueueConformance:
         assert await scene.claimed(room=room) == urgent[:2]
         assert await scene.claimed(room={"app": Room(slots=2, ordinary=0)}) == urgent[2:]
 
+    async def test_a_probe_is_urgent_only_if_nothing_else_can_be_sent(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        bob = await scene.put(address="bob")
+        assert await scene.claimed() == [bob]
+        calls = [await scene.put(urgent=True) for _ in range(2)]
+        behind, ann = await scene.put(address="bob"), await scene.put(address="ann")
+        room = {"app": Room(slots=1, ordinary=1, probes=True)}
+        assert await scene.claimed(room=room) == [ann]
+        assert await scene.claimed(room=room) == calls[:1]
+        await self.deliver(scene, bob)
+        assert await scene.claimed(room=room) == [behind]
+        assert await scene.claimed(room=room) == calls[1:]
+
     async def test_a_lost_lease_is_handed_out_again_and_counted(self, engine: Engine) -> None:
         scene = Scene(engine)
         delivery = await scene.put()

@@ -47,7 +47,10 @@ class MemoryQueue:
             if d.state == "sending" and d.lease_until > now
         }
         held = {held.channel for held in await self.holds(now=now) if not held.host}
-        for due in sorted(self._due(now), key=lambda d: (not d.urgent, d.due_at, d.id)):
+        probed = {channel for channel, each in (room or {}).items() if each.probes}
+        for due in sorted(
+            self._due(now), key=lambda d: (d.urgent == (d.channel in probed), d.due_at, d.id)
+        ):
             lane = (due.channel, due.lane)
             space = Room(slots=limit, ordinary=limit)
             if room is not None:

@@ -76,27 +76,6 @@ def test_a_provider_that_hangs_costs_what_was_in_flight_and_its_probes_alone() -
     play(scene())
 
 
-def test_the_call_goes_first_when_the_provider_is_back() -> None:
-    async def scene() -> None:
-        stage = Stage(dice=lambda: 0.0)
-        back = now() + 31
-        channel = stage.open(down(back, Retry(reason="refused")), concurrency=8)
-        for number in range(200):
-            stage.plan(f"a{number}")
-        run = asyncio.create_task(stage.worker.run())
-        await asyncio.sleep(30.9)
-        sent = len(channel.sent)
-        call = stage.plan("callee", urgent=True)
-        await asyncio.sleep(60)
-
-        assert channel.order[sent] == call
-        assert stage.state(call)[0] == "delivered"
-        await stage.worker.stop(0)
-        await run
-
-    play(scene())
-
-
 class Metered:
     """A provider that takes so many messages a second and answers 429 to the others."""
 
