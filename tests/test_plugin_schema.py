@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from router import Channel, Secret, Settings
 from router.core.errors import SettingsError
+from router.core.payload import Json
 from router.registry import PluginSchema
 
 
@@ -52,22 +53,22 @@ class Pager(Channel[PagerSettings]):
 SCHEMA = PluginSchema(Pager)
 
 
-def faults(settings: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
+def faults(settings: Mapping[str, Json]) -> list[tuple[str, str, str, str]]:
     """Return every fault of some settings: path, message, hint, and which part is wrong."""
     with pytest.raises(SettingsError) as caught:
-        SCHEMA.convert(settings)  # type: ignore[arg-type]
+        SCHEMA.convert(settings)
     return [(".".join(f.path), f.message, f.hint, f.at) for f in caught.value.faults]
 
 
 def test_sound_settings_become_the_plugins_own() -> None:
-    given = {
+    given: dict[str, Json] = {
         "token": "x",
         "server": {"host": "a", "port": "26"},
         "tags": ["a"],
         "timeout": 3,
         "concurrency": "4",
     }
-    assert SCHEMA.convert(given) == PagerSettings(  # type: ignore[arg-type]
+    assert SCHEMA.convert(given) == PagerSettings(
         token=Secret("x"),
         server=Server(host="a", port=26),
         tags=("a",),
@@ -77,7 +78,7 @@ def test_sound_settings_become_the_plugins_own() -> None:
 
 
 def test_every_fault_is_told_at_once() -> None:
-    given = {
+    given: dict[str, Json] = {
         "mode": "laud",
         "sever": {},
         "server": {"prt": 1, "port": 70000},
@@ -129,9 +130,7 @@ def test_every_fault_is_told_at_once() -> None:
         ),
     ],
 )
-def test_a_fault_has_its_place(
-    given: dict[str, object], expected: tuple[str, str, str, str]
-) -> None:
+def test_a_fault_has_its_place(given: dict[str, Json], expected: tuple[str, str, str, str]) -> None:
     assert faults(given) == [expected]
 
 

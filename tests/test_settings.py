@@ -35,7 +35,7 @@ def test_every_variable_is_read_by_its_type() -> None:
             **GUARDED,
             "ROUTER_RULES": "/etc/router/rules.yaml",
             "ROUTER_DATABASE": "postgresql+asyncpg://u:p@db/router",
-            "ROUTER_HOST": "0.0.0.0",  # noqa: S104 - only read here
+            "ROUTER_HOST": "192.0.2.7",
             "ROUTER_PORT": "9000",
             "ROUTER_WEBHOOK_PASSWORD_PREVIOUS": "lemon",
             "ROUTER_WEBHOOK_SECRET": KEY,
@@ -50,7 +50,7 @@ def test_every_variable_is_read_by_its_type() -> None:
     assert warnings == ()
     assert environment.rules == Path("/etc/router/rules.yaml")
     assert environment.database.reveal() == "postgresql+asyncpg://u:p@db/router"
-    assert (environment.host, environment.port) == ("0.0.0.0", 9000)  # noqa: S104
+    assert (environment.host, environment.port) == ("192.0.2.7", 9000)
     assert environment.webhook_user == "cometchat"
     assert environment.webhook_password == Secret("orange")
     assert environment.webhook_password_previous == Secret("lemon")

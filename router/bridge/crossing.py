@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
-from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]  # it ships no types
+from greenlet import getcurrent, greenlet
 
 T = TypeVar("T")
 
 
-class _Crossing(greenlet):  # type: ignore[misc]  # so its class is untyped too
+class _Crossing(greenlet):  # type: ignore[misc]  # greenlet ships no types
     """Plain code on its way; `called_off` once it was told to stop."""
 
     called_off = False

@@ -56,5 +56,11 @@ def test_the_characters_of_a_text_make_it_up(text: str) -> None:
 
 def test_characters_are_what_a_reader_sees() -> None:
     assert list(split(f"ae\u0301{FAMILY}🇳🇿🇩🇪👍🏽\r\n")) == [
-        "a", "e\u0301", FAMILY, "🇳🇿", "🇩🇪", "👍🏽", "\r\n",
-    ]  # fmt: skip
+        "a",
+        "e\u0301",
+        FAMILY,
+        "🇳🇿",
+        "🇩🇪",
+        "👍🏽",
+        "\r\n",
+    ]

@@ -62,9 +62,9 @@ def test_every_module_that_knows_requests_was_rebound() -> None:
         (NotifyBase, "own"),
     ],
 )
-def test_a_plugin_is_run_as_it_speaks(plugin: type[NotifyBase], speech: str) -> None:
+def test_a_plugin_is_run_as_it_speaks(plugin: type, speech: str) -> None:
     install()
-    assert tell_speech(plugin) == speech  # type: ignore[arg-type]
+    assert tell_speech(plugin) == speech
 
 
 def test_a_plugin_made_elsewhere_is_run_on_the_loop_when_it_uses_the_bridge() -> None:

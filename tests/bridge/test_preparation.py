@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests._internal_utils import to_native_string
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
-from requests_oauthlib import OAuth1  # type: ignore[import-untyped]
+from requests_oauthlib import OAuth1
 
 from router.bridge.preparation import prepare
 from router.channel import Request

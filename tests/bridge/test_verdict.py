@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.bridge import Hop, Request, Response, TransportError, conclude, judge
+from router.bridge import Answers, Hop, Request, Response, TransportError, conclude, judge
 from router.bridge.verdict import LONGEST, read_enhanced_code, read_retry_after
 
 NOW = 1_760_000_000.0
@@ -90,10 +90,10 @@ def test_the_last_hop_decides() -> None:
 
 
 def test_a_code_in_the_table_goes_before_the_status_in_it() -> None:
-    table = {404: "suspend", "gone_user": "gone"}
-    named = judge([hop(404)], answers=table, now=NOW, code="gone_user")  # type: ignore[arg-type]
+    table: Answers = {404: "suspend", "gone_user": "gone"}
+    named = judge([hop(404)], answers=table, now=NOW, code="gone_user")
     assert named == Rejected(status=404, reason="404 not found (gone_user)", forget_contact=True)
-    bare = judge([hop(404)], answers=table, now=NOW)  # type: ignore[arg-type]
+    bare = judge([hop(404)], answers=table, now=NOW)
     assert isinstance(bare, Suspend)
 
 

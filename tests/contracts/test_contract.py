@@ -145,8 +145,8 @@ class Leaving(Pager):
         return await super().post(message)
 
 
-class Bare(Settings, frozen=True):
-    """Settings."""
+class Bare(PagerSettings, frozen=True):
+    """Settings without a description."""
 
     token: Secret
 
@@ -154,7 +154,7 @@ class Bare(Settings, frozen=True):
 class Undescribed(Pager):
     """Says nothing of its settings."""
 
-    Settings = Bare  # type: ignore[assignment]
+    Settings = Bare
 
 
 def contract(kind: type[Channel[Any]]) -> ChannelContract:

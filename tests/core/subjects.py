@@ -183,8 +183,7 @@ CLOSE_WHENS: st.SearchStrategy[Json] = st.recursive(_FEW, _nest, max_leaves=4)
 def place(field: str, value: Json) -> Subject:
     """Return a subject in which a field has a value."""
     if field == "attributes.a":
-        kept = isinstance(value, str | int | float)
-        return make_subject(attributes={"a": value} if kept else {})  # type: ignore[dict-item]
+        return make_subject(attributes={"a": value} if isinstance(value, str | int | float) else {})
     if field == "to.email":
         return make_subject(data={"to": {"email": value}})
     details: dict[str, dict[str, Json]] = {

@@ -72,8 +72,16 @@ def test_the_service_may_do_no_more_than_it_must() -> None:
     assert settings["User"] == "router"
     assert settings["ProtectSystem"] == "strict"
     assert settings["CapabilityBoundingSet"] == ""
-    wanted = ("NoNewPrivileges", "ProtectHome", "PrivateTmp", "PrivateDevices", "LockPersonality",
-              "MemoryDenyWriteExecute", "RestrictNamespaces", "RestrictSUIDSGID")  # fmt: skip
+    wanted = (
+        "NoNewPrivileges",
+        "ProtectHome",
+        "PrivateTmp",
+        "PrivateDevices",
+        "LockPersonality",
+        "MemoryDenyWriteExecute",
+        "RestrictNamespaces",
+        "RestrictSUIDSGID",
+    )
     assert [name for name in wanted if settings.get(name) != "yes"] == []
 
 

@@ -251,6 +251,7 @@ def test_the_laws_hold_on_every_database(make_url: Callable[[], str]) -> None:
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
+            # Each example has a database of its own, which takes its time.
             suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
         ),
     )

@@ -57,7 +57,7 @@ def test_no_request_makes_the_api_fail(tmp_path: Path) -> None:
             deadline=None,
             database=None,
             phases=[Phase.generate],  # the database remembers what shrinking would repeat
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # each example asks a whole router
         )
         @given(requests())
         def check(request: tuple[str, str, Json]) -> None:

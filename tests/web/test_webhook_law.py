@@ -85,7 +85,7 @@ def test_no_body_of_ten_thousand_makes_the_router_fail(tmp_path: Path) -> None:
             deadline=None,
             database=None,
             phases=[Phase.generate],  # thirty bodies at once are not worth shrinking
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # each example asks a whole router
         )
         @given(
             st.lists(values, min_size=1, max_size=3), st.binary(max_size=60), st.integers(0, 2**32)

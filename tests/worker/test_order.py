@@ -35,7 +35,11 @@ async def act(plans: list[Planned], slots: int, kind: type[Scripted]) -> None:
         check_end(name, stage.queue.deliveries[name].state, stage.tries(name), channel)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # a plan is many draws
+)
 @given(plans=PLANS, slots=st.integers(1, 6), kind=st.sampled_from([Scripted, Collapsing]))
 def test_slots_lanes_and_order_are_kept_and_everything_ends(
     plans: list[Planned], slots: int, kind: type[Scripted]

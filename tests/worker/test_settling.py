@@ -1,27 +1,30 @@
 """Outcomes are written once, in batches, whatever the database does."""
 
 import asyncio
+from collections.abc import Sequence
 
 from structlog.testing import capture_logs
 
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome
+from router.queue.ports import Settlement
+from tests.worker.memory_queue import MemoryQueue
 from tests.worker.stage import Stage
 from tests.worker.virtual import play
 
 
+class SlowQueue(MemoryQueue):
+    """Takes a while to write."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
+        await asyncio.sleep(0.01)
+        return await super().settle(settlements)
+
+
 def test_outcomes_that_gather_while_one_write_runs_are_written_together() -> None:
     async def scene() -> None:
-        stage = Stage()
+        stage = Stage(queue=SlowQueue())
         channel = stage.open(concurrency=200)
-        settle = stage.queue.settle
-
-        async def slow_settle(settlements):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - the queue's own
-            await asyncio.sleep(0.01)
-            return await settle(settlements)
-
-        stage.queue.settle = slow_settle  # type: ignore[method-assign]
-        stage.worker = stage.new_worker()
         for number in range(200):
             stage.plan(f"a{number}")
         await stage.run(1)

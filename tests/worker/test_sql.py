@@ -137,6 +137,7 @@ async def act_on(
 @settings(
     max_examples=10,
     deadline=None,
+    # An example plays on a database file of its own; only the migrated one is shared, and read.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(plans=PLANS, slots=st.integers(1, 6), kind=st.sampled_from([Scripted, Collapsing]))

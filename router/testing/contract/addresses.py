@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router.channel import Request
 from router.core.outcome import Delivered, Rejected
-from router.testing.contract.stage import Stage
+from router.testing.contract.stage import THOROUGH, Stage
 from router.testing.script import hosts
 
 HOSTILE = (
@@ -52,13 +52,13 @@ class Addresses(Stage):
     def test_a_hostile_address_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(THOROUGH, max_examples=80)
     @example(tail="/../x")
     @given(tail=st.text(st.sampled_from("aZ09@.,;:/?&=#%+-_{}[]|\\ \n\r\0é"), max_size=30))
     def test_what_follows_a_sound_address_adds_nobody(self, tail: str) -> None:
         self._prove(self.address + tail)
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(THOROUGH, max_examples=50)
     @given(address=st.text(max_size=60))
     def test_any_text_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)

@@ -6,12 +6,12 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.channel import Channel, Response, TransportError
 from router.core.outcome import Delivered, Rejected, Retry, Suspend, Unknown
-from router.testing.contract.stage import Means, Stage
+from router.testing.contract.stage import THOROUGH, Means, Stage
 from router.testing.script import ScriptedTransport
 
 HTTP: dict[int, Means] = {
@@ -106,7 +106,7 @@ class Outcomes(Stage):
 
         assert all(isinstance(one, Delivered) for one in self.run(self.ok.spoken(), scene))
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(THOROUGH, max_examples=40)
     @given(
         status=st.integers(200, 599),
         body=st.binary(max_size=200) | st.sampled_from([b"[]", b"null", b"3", b'{"a":', b'"x"']),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
+from hypothesis import HealthCheck, settings
 from msgspec import Struct, field
 
 from router.channel import Channel, Request, Response
@@ -15,6 +16,9 @@ from router.testing.sample import make_message
 from router.testing.script import Line, ScriptedTransport
 
 T = TypeVar("T")
+
+THOROUGH = settings(deadline=None, suppress_health_check=list(HealthCheck))
+"""A channel is judged by what it does: not by its pace, nor by where its test is inherited."""
 
 Means = type[Delivered | Rejected | Retry | Suspend | Unknown]
 
