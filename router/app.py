@@ -2,9 +2,8 @@
 
 import asyncio
 import gc
-import signal
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +22,7 @@ from router.redaction import Veil, reveal
 from router.registry import Registry, load_plugins
 from router.rulebook import Rulebook
 from router.settings import Environment, check_exposure
+from router.signals import heed_signals
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.errors import DatabaseUnusable, StoreUnavailable
@@ -195,12 +195,14 @@ async def serve(
     transport: Transport | None = None,
     record: Record | None = None,
     started: Callable[[Running], Awaitable[None]] | None = None,
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `Running.stop`; SIGHUP reloads the rules.
 
     `transport` replaces the live way out, `record` hears of every request that a sandbox
-    answers, and `started` runs beside the server once everything is up. Raises `Refused` when
-    the router cannot or must not start.
+    answers, `started` runs beside the server once everything is up, and `stopping` is called as
+    soon as a signal comes, whatever holds the loop up. Raises `Refused` when the router cannot
+    or must not start.
     """
     veil = Veil()
     veil.hide(_secrets(environment))
@@ -225,7 +227,9 @@ async def serve(
         router = Router(environment, database, Outlet(live=transport, record=record, veil=veil))
         stack.push_async_callback(router.aclose)
         server = Server(router.site, grace=GRACE)
-        stack.enter_context(_signals(stop=server.stop, reload=router.rulebook.reload))
+        stack.enter_context(
+            heed_signals(stop=server.stop, stopping=stopping, reload=router.rulebook.reload)
+        )
         serving = asyncio.create_task(server.serve([listener]))
         try:
             await server.listening.wait()
@@ -269,26 +273,3 @@ def _spare_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-@contextmanager
-def _signals(
-    *, stop: Callable[[], None], reload: Callable[[], Coroutine[Any, Any, object]]
-) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the router, and SIGHUP reload its rules."""
-    loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[object]] = set()
-
-    def begin_reload() -> None:
-        task = asyncio.create_task(reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: begin_reload}
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    try:
-        yield
-    finally:
-        for number in handlers:
-            loop.remove_signal_handler(number)

@@ -22,6 +22,9 @@ from router.telemetry import Metrics
 
 OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 
+CLOSING = 2.0
+"""Seconds that channels may take to close when the router stops."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -201,7 +204,7 @@ class Rulebook:
                 self._refuse(spec, error)
                 return False
         leaving = [
-            channel
+            (name, channel)
             for name, (_, channel) in self._channels.items()
             if name not in opened or opened[name][1] is not channel
         ]
@@ -213,8 +216,8 @@ class Rulebook:
         self._channels = opened
         self.ruleset = ruleset
         self._changed(reopened)
-        for channel in leaving:
-            task = asyncio.create_task(_retire(channel))
+        for name, channel in leaving:
+            task = asyncio.create_task(_retire(channel), name=f"closing {name}")
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
         return True
@@ -231,12 +234,18 @@ class Rulebook:
         self.problems = (*self.problems, problem)
 
     async def aclose(self) -> None:
-        """Close every channel."""
+        """Close every channel; one that does not close in time is left as it is."""
         for task in self._retiring:
             task.cancel()
-        for _, channel in self._channels.values():
-            await _close(channel)
+        closing = set(self._retiring)
+        for name, (_, channel) in self._channels.items():
+            closing.add(asyncio.create_task(_close(channel), name=f"closing {name}"))
         self._channels = {}
+        if closing:
+            _, open_still = await asyncio.wait(closing, timeout=CLOSING)
+            for task in open_still:
+                _log.error("a channel does not close", task=task.get_name())
+                task.cancel()
 
 
 def _open_none(spec: ChannelSpec) -> Channel[Any]:
@@ -258,5 +267,7 @@ async def _retire(channel: Channel[Any]) -> None:
 async def _close(channel: Channel[Any]) -> None:
     try:
         await channel.aclose()
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
         _log.warning("a channel did not close", channel=channel.name, error=type(error).__name__)

@@ -1,5 +1,6 @@
 """`router serve`: the server, and the demonstration that goes with sandbox mode."""
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from router.cli.feed import feed
 from router.cli.offline import fail, load_environment
 from router.cli.online import address, webhook
 from router.settings import Environment
+from router.signals import LAST, LEFT, Deadline
 
 _log = structlog.get_logger("router.cli")
 
@@ -44,7 +46,8 @@ def command(
             url = f"sqlite+aiosqlite:///{Path(scratch) / 'router.db'}"
             environment = msgspec.structs.replace(environment, database=Secret(url))
         try:
-            went_well = uvloop.run(_serve(environment, feeding=feeding, exiting=exiting))
+            deadline = Deadline()
+            went_well = uvloop.run(_serve(environment, deadline, feeding=feeding, exiting=exiting))
         except Refused as error:
             fail(*error.problems)
         except Exception as error:  # noqa: BLE001 - its words may hold anything, so a log line tells it
@@ -64,7 +67,10 @@ def _names_database() -> bool:
     return bool(os.environ.get("ROUTER_DATABASE") or os.environ.get("ROUTER_DATABASE_FILE"))
 
 
-async def _serve(environment: Environment, *, feeding: bool, exiting: bool) -> bool:
+async def _serve(
+    environment: Environment, deadline: Deadline, *, feeding: bool, exiting: bool
+) -> bool:
+    deadline.watch(asyncio.get_running_loop())
     exchanges: list[Exchange] = []
     went_well = True
 
@@ -78,9 +84,15 @@ async def _serve(environment: Environment, *, feeding: bool, exiting: bool) -> b
         else:
             click.echo(f"listening on {address(at)}; press Ctrl-C to stop")
 
-    await serve(
-        environment,
-        record=exchanges.append if feeding else None,
-        started=demonstrate if feeding else None,
-    )
+    status = 1
+    try:
+        await serve(
+            environment,
+            record=exchanges.append if feeding else None,
+            started=demonstrate if feeding else None,
+            stopping=lambda: deadline.set(LAST, status=1),
+        )
+        status = 0 if went_well else 1
+    finally:
+        deadline.set(LEFT, status=status)
     return went_well

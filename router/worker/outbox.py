@@ -161,6 +161,9 @@ class Outbox:
                 await asyncio.wait(self._sends, timeout=seconds)
             for task in list(self._sends):
                 task.cancel()
+        for sending in self._sends.values():
+            names = names_of(sending.handout.delivery)
+            _log.error("a send ignores its cancellation, and is left behind", **names)
 
     def _set_aside(self, channel: str) -> None:
         handouts = self._lanes.clear(channel)

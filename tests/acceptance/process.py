@@ -66,9 +66,12 @@ class RouterProcess:
         self._process.send_signal(number)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        assert self._process is not None
         self.send(number)
-        return self._process.wait(timeout=PATIENCE)
+        return self.wait_for(PATIENCE)
+
+    def wait_for(self, seconds: float) -> int:
+        assert self._process is not None
+        return self._process.wait(timeout=seconds)
 
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:

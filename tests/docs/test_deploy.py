@@ -13,6 +13,7 @@ import uvicorn
 
 from router.app import GRACE
 from router.settings import check_exposure, read_environment
+from router.signals import LAST
 from router.web.webhook import MOST
 from router.worker.worker import DRAIN
 from tests.docs.blocks import ROOT
@@ -64,7 +65,7 @@ def test_the_service_runs_with_what_the_unit_sets(tmp_path: Path) -> None:
     settings = {name: value for _, name, value in unit_lines()}
     folder = f"/var/lib/{settings['StateDirectory']}"
     assert environment.database.reveal() == f"sqlite+aiosqlite:///{folder}/router.db"
-    assert float(settings["TimeoutStopSec"]) > 2 * GRACE + DRAIN
+    assert float(settings["TimeoutStopSec"]) > LAST > 2 * GRACE + DRAIN
 
 
 def test_the_service_may_do_no_more_than_it_must() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from router import app, intake, samples
+from router import app, intake, rulebook, samples, signals
 from router.channel import Settings
 from router.core import breaker, notification, retry, skew, timing
 from router.core.notification import derive
@@ -154,6 +154,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.GRACE)),
         ("their outcomes may take to be written", span(worker.DRAIN)),
+        ("channels may take to close", span(rulebook.CLOSING)),
+        ("the process has ended, whatever still runs in it", span(signals.LAST)),
     ),
     "keeping": _numbers(
         (
