@@ -138,6 +138,7 @@ class Router:
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,
                 exposition=self.metrics.exposition,
+                refused=self.metrics.refused,
                 skew=intake.skew,
             )
         )

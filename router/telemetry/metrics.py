@@ -82,6 +82,12 @@ class Metrics:
             ),
             3,
         )
+        self._refused = Bounded(
+            self._counter(
+                "router_webhook_refused", "Requests to the webhook without a 200.", "reason"
+            ),
+            1,
+        )
         self._accept = self._histogram(
             "router_accept_seconds", "From the request to its durable answer.", _FAST
         )
@@ -124,6 +130,10 @@ class Metrics:
         """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
         self._notifications.at(feed, kind, result).inc()
         self._accept.observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """Count a request to the webhook that was not answered 200."""
+        self._refused.at(reason).inc()
 
     def decided(self, matched: Iterable[str], seconds: float) -> None:
         """Count the rules that matched a notification, and how long deciding took."""

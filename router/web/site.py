@@ -26,14 +26,14 @@ from router.web.operations import operations_router
 from router.web.problems import HEADERS, answer_error
 from router.web.recipients import recipients_router
 from router.web.rules import Rulebook, rules_router
-from router.web.webhook import MOST, PATH, Intake, Webhook
+from router.web.webhook import MOST, PATH, Intake, Reason, Webhook
 
 
 class Site(Struct, frozen=True, kw_only=True):
     """What the site needs of the rest of the router.
 
-    `exposition` gives the metrics as Prometheus reads them, `skew` the seconds between
-    CometChat's clock and this one.
+    `exposition` gives the metrics as Prometheus reads them, `refused` hears why a payload was not
+    taken, and `skew` gives the seconds between CometChat's clock and this one.
     """
 
     environment: Environment
@@ -45,13 +45,14 @@ class Site(Struct, frozen=True, kw_only=True):
     dead_letters: DeadLetters
     rulebook: Rulebook
     exposition: Callable[[], bytes]
+    refused: Callable[[Reason], None]
     skew: Callable[[], float]
 
 
 def build_site(site: Site) -> ASGIApp:
     """Return the ASGI application."""
     pages = _build_pages(site)
-    webhook = Webhook(site.intake, guard_webhook(site.environment))
+    webhook = Webhook(site.intake, guard_webhook(site.environment), site.refused)
 
     async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") == PATH:

@@ -34,6 +34,20 @@ QUIET = 10.0
 """Seconds between two lines of the log about payloads that are told to come again."""
 
 
+Reason = Literal[
+    "invalid",
+    "unauthorized",
+    "forbidden",
+    "method",
+    "too_large",
+    "packed",
+    "incomplete",
+    "unavailable",
+    "fault",
+]
+"""Why a request was not answered 200; one that never came whole is `incomplete`."""
+
+
 class PayloadBody(Struct, frozen=True, kw_only=True, rename="camel"):
     """A body as CometChat's custom providers send it; fields not named here pass."""
 
@@ -67,10 +81,19 @@ class Intake(Protocol):
 class Webhook:
     """The application behind `/webhook`."""
 
-    def __init__(self, intake: Intake, check: Callable[[Headers], Proof | None]) -> None:
-        """Hand bodies to the intake whose headers pass the check, and what it leaves to prove."""
+    def __init__(
+        self,
+        intake: Intake,
+        check: Callable[[Headers], Proof | None],
+        refused: Callable[[Reason], None],
+    ) -> None:
+        """Hand bodies to the intake whose headers pass the check, and what it leaves to prove.
+
+        `refused` hears why each of the others was not answered 200.
+        """
         self._intake = intake
         self._check = check
+        self._refused = refused
         self._room = ROOM
         self._turn = Turn()
         self._unavailable = 0
@@ -88,9 +111,12 @@ class Webhook:
             if isinstance(error, JournalUnavailable):
                 self._complain(error)
             refused = refusal(error)
+            self._refused(_REASONS.get(refused.status_code, "fault"))
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
         else:
-            if receipt is not None:
+            if receipt is None:
+                self._refused("incomplete")
+            else:
                 accepted = Accepted(
                     message="duplicate" if receipt.duplicate else "accepted", id=receipt.id
                 )
@@ -137,6 +163,17 @@ class Webhook:
                 "payloads are told to come again", reason=str(error), payloads=self._unavailable
             )
             self._unavailable = 0
+
+
+_REASONS: dict[int, Reason] = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "packed",
+    HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
+}
 
 
 def _check_size(headers: Headers) -> None:

@@ -58,8 +58,8 @@ def post(router: RouterProcess, text: str, *, ahead: float = 0.0) -> int:
     return send(router, json.dumps(body).encode())
 
 
-def send(router: RouterProcess, body: bytes) -> int:
-    basic = base64.b64encode(b"cometchat:a-password-for-tests").decode()
+def send(router: RouterProcess, body: bytes, password: str = "a-password-for-tests") -> int:
+    basic = base64.b64encode(f"cometchat:{password}".encode()).decode()
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{router.url}/webhook", body, {"Authorization": f"Basic {basic}"}
     )
@@ -104,6 +104,9 @@ def test_every_metric_moves_when_it_should(
     assert send(router, again) == 200
     shows(f'router_notifications_total{{{LABELS},result="duplicate"}}', 1)
     assert send(router, b"{}") == 400
+    shows('router_webhook_refused_total{reason="invalid"}', 1)
+    assert send(router, again, password="another") == 401
+    shows('router_webhook_refused_total{reason="unauthorized"}', 1)
     shows('router_notifications_total{feed="",kind="",result="invalid"}', 1)
     with closing(hold_the_database(tmp_path)):
         assert post(router, "late") == 503

@@ -129,6 +129,8 @@ class Stage(Struct, kw_only=True):
     site: Site
     rulebook: Rulebook
     file: Path
+    refused: list[str]
+    """Why each request to the webhook was refused that was."""
 
     def client(self, key: str = "", **headers: str) -> httpx.AsyncClient:
         if key:
@@ -155,6 +157,7 @@ async def open_stage(
         file.write_text(rules)
     url = url or f"sqlite+aiosqlite:///{folder}/router.db"
     database = await Database.open(url, migrate=True)
+    refused: list[str] = []
     rulebook = Rulebook(file, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
     site = Site(
         environment=read_environment(environ)[0],
@@ -166,11 +169,13 @@ async def open_stage(
         dead_letters=DeadLetters(database),
         rulebook=rulebook,
         exposition=lambda: b"router_example 1.0\n",
+        refused=refused.append,
         skew=skew,
     )
     try:
         await rulebook.start(SCHEMAS, open_channel)
-        yield Stage(app=build_site(site), site=site, rulebook=rulebook, file=file)
+        app = build_site(site)
+        yield Stage(app=app, site=site, rulebook=rulebook, file=file, refused=refused)
     finally:
         await rulebook.aclose()
         await database.close()

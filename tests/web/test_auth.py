@@ -172,6 +172,7 @@ async def test_a_sandbox_without_keys_answers_nobody_else(tmp_path: Path) -> Non
             answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
             assert answer.status_code == 403, headers
             assert "ROUTER_WEBHOOK_USER" in answer.json()["detail"]
+        assert stage.refused == ["forbidden"] * len(FROM_AWAY)
 
 
 async def test_a_sandbox_with_keys_wants_them_and_answers_everyone(tmp_path: Path) -> None:

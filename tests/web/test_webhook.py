@@ -63,6 +63,7 @@ async def test_a_general_webhook_is_no_payload(memory: tuple[Stage, Memory]) -> 
         answer = await post(stage, body)
         assert fault(answer)[0] in {"$.trigger", "$.webhook"}, name
     assert intake.bodies == []
+    assert stage.refused == ["invalid"] * len(GENERAL)
 
 
 def test_there_are_general_webhooks_to_refuse() -> None:
@@ -143,6 +144,7 @@ async def test_any_other_method_is_refused(memory: tuple[Stage, Memory]) -> None
         answer = await stage.client().request(method, "/webhook", headers=basic())
         assert answer.status_code == 405, method
         assert answer.headers["Allow"] == "POST"
+    assert stage.refused == ["method"] * 6
 
 
 async def test_a_full_disk_asks_to_come_again(tmp_path: Path) -> None:
@@ -151,6 +153,7 @@ async def test_a_full_disk_asks_to_come_again(tmp_path: Path) -> None:
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json()["message"] == "service unavailable"
+    assert stage.refused == ["unavailable"]
 
 
 async def test_a_defect_tells_nothing_of_itself(tmp_path: Path) -> None:
@@ -162,6 +165,7 @@ async def test_a_defect_tells_nothing_of_itself(tmp_path: Path) -> None:
         "detail": "the router failed, and its log says how",
         "problems": [],
     }
+    assert stage.refused == ["fault"]
 
 
 async def test_one_mebibyte_passes_and_a_byte_more_does_not(
@@ -170,7 +174,9 @@ async def test_one_mebibyte_passes_and_a_byte_more_does_not(
     stage, intake = memory
     body = json.dumps(payload()).encode()
     assert (await post(stage, body.ljust(MOST))).status_code == 200
+    assert stage.refused == []
     assert (await post(stage, body.ljust(MOST + 1))).status_code == 413
+    assert stage.refused == ["too_large"]
     assert len(intake.bodies) == 1
 
 
@@ -182,6 +188,7 @@ async def test_a_wrong_password_is_told_before_the_size_and_the_size_before_the_
     wrong = await stage.client().post("/webhook", content=large, headers=basic(password="x"))
     assert wrong.status_code == 401
     assert (await post(stage, large)).status_code == 413
+    assert stage.refused == ["unauthorized", "too_large"]
 
 
 async def test_a_packed_body_is_refused(memory: tuple[Stage, Memory]) -> None:
@@ -191,6 +198,7 @@ async def test_a_packed_body_is_refused(memory: tuple[Stage, Memory]) -> None:
         headers = {**basic(), "Content-Encoding": coding}
         answer = await stage.client().post("/webhook", content=body, headers=headers)
         assert answer.status_code == status, coding
+    assert stage.refused == ["packed"] * 2
 
 
 async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Memory]) -> None:
@@ -214,6 +222,7 @@ async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Mem
     await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     assert sent == []
     assert intake.bodies == []
+    assert stage.refused == ["incomplete"]
 
 
 class TestOverTheWire:

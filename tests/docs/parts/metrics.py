@@ -13,6 +13,7 @@ from router.core.outcome import Outcome
 from router.core.payload import Feed
 from router.queue.ports import Cause, ChannelStats
 from router.telemetry.metrics import OTHER, Metrics
+from router.web.webhook import Reason
 from tests.docs.parts.table import code, table
 
 _RESULTS = ("accepted", "duplicate", "invalid", "unavailable")
@@ -54,6 +55,7 @@ def write_label_values() -> str:
         "feed": get_args(Feed),
         "kind": get_args(Kind),
         "result": _RESULTS,
+        "reason": get_args(Reason),
         "outcome": outcomes,
         "cause": get_args(Cause),
         "state": counted,
