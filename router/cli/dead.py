@@ -21,7 +21,15 @@ filtered = with_options(
     click.option("--reason", help="Why it died, as the list shows it."),
     click.option("--uid", "recipient", help="The uid of a recipient."),
 )
-"""Gives a command the options that pick dead letters."""
+"""Gives a command the options that dead letters are filtered by."""
+picked = with_options(
+    click.argument("ids", nargs=-1),
+    click.option(
+        "--all", "everything", is_flag=True, help="Take all that the other options let pass."
+    ),
+    filtered,
+)
+"""Gives a command the dead letters to work on: `ids`, or `everything` that the filter lets pass."""
 
 
 @click.group(name="dead")
@@ -42,9 +50,7 @@ def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # 
 
 
 @command.command(name="retry")
-@click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Take all that the other options let pass.")
-@filtered
+@picked
 def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """Make dead letters due now: those named IDS, or all that the options let pass."""
     count = _work(ids, everything, fields, "retrying", DeadLetters.retry)
@@ -52,9 +58,7 @@ def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # 
 
 
 @command.command(name="drop")
-@click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Take all that the other options let pass.")
-@filtered
+@picked
 def drop(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """Close dead letters for good: those named IDS, or all that the options let pass."""
     count = _work(ids, everything, fields, "dropping", DeadLetters.drop)
@@ -73,17 +77,17 @@ def _work(
     title: str,
     work: _Work,
 ) -> int:
-    picked = DeadLetterFilter(**fields)
-    if bool(ids) == (everything or picked != DeadLetterFilter()):
+    which = DeadLetterFilter(**fields)
+    if bool(ids) == (everything or which != DeadLetterFilter()):
         raise click.UsageError("name IDS, or filter by options, or say --all")
 
     async def run(database: Database) -> int:
         letters = DeadLetters(database)
-        total = len(ids) or await letters.count(picked)
+        total = len(ids) or await letters.count(which)
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(title, total=total)
-            return await work(letters, ids or picked, lambda done: bar.update(task, completed=done))
+            return await work(letters, ids or which, lambda done: bar.update(task, completed=done))
 
     return with_database(run)
 
