@@ -5,6 +5,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.accept import SEND
 from benchmarks.deployment import Deployment
 from benchmarks.load import generate
 from benchmarks.measurement import MIB, Effort, Line, Report, Round, Tell
@@ -14,14 +15,6 @@ from router.queue.engine import SqlQueue
 from router.store.database import Database
 from tests.acceptance.process import ROOT
 
-RULES = """
-version: 1
-channels:
-  gateway: {plugin: apprise, url: "jsons://gateway.example/notify"}
-rules:
-  - name: everything
-    send: [gateway]
-"""
 DAY = 86_400
 
 
@@ -35,7 +28,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     async with Deployment(folder / "idle", own).serving({"ROUTER_SANDBOX": "true"}) as subject:
         idle = subject.resident()
     tell(f"memory: {effort.pending:,} deliveries that wait")
-    deployment = Deployment(folder / "full", RULES)
+    deployment = Deployment(folder / "full", SEND)
     await _pause(deployment, "gateway")
     async with deployment.serving() as subject:
         load = await generate(subject.port, islice(webhooks(), effort.pending))

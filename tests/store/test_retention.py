@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from router.core.facts import Effects, OnceKey
 from router.queue.ports import Plan
@@ -24,6 +24,11 @@ DAY = 86400.0
 @pytest.fixture
 def scene(waiting: Waiting) -> Scene:
     return waiting.scene
+
+
+async def count_rows(database: Database, table: Table) -> int:
+    query = select(func.count()).select_from(table)
+    return await database.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def put(scene: Scene, minter: Minter, state: str) -> str:
@@ -59,8 +64,7 @@ async def test_what_has_ended_goes_when_it_is_old(
         assert {await waiting.engine.state(id_) for id_ in old[state]} == {state}
     assert await waiting.engine.state(young) == "dropped"
     assert (await waiting.engine.delivery(f"{old['pending'][0]}-0")).state == "waiting"
-    left = select(func.count()).select_from(once)
-    assert await database.read(lambda c: c.execute(left).scalar()) == 1
+    assert await count_rows(database, once) == 1
     assert await Retention(database, lambda: scene.now + 1).sweep(30 * DAY) == 0
 
 
@@ -70,10 +74,11 @@ async def test_idempotency_keys_go_when_their_window_has_passed(
     monkeypatch.setattr(retention, "STEP", 2)
     for window in (10.0, 10.0, 10.0, 20.0):
         await scene.append(window=window)
-    count = select(func.count()).select_from(seen)
+    begun = scene.now
     for seconds, left in ((9.0, 4), (10.0, 1), (20.0, 0)):
-        await Retention(database, lambda s=seconds: scene.now + s).sweep(30 * DAY)  # type: ignore[misc]  # a default is how a loop binds
-        assert await database.read(lambda c: c.execute(count).scalar()) == left
+        scene.now = begun + seconds
+        await Retention(database, lambda: scene.now).sweep(30 * DAY)
+        assert await count_rows(database, seen) == left
 
 
 async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_again(
@@ -97,8 +102,7 @@ async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_
     with pytest.raises(StoreUnavailable):
         await Retention(database, lambda: scene.now + 1).sweep(30 * DAY)
     for table in (notifications, payloads):
-        query = select(func.count()).select_from(table)
-        assert await database.read(lambda c, q=query: c.execute(q).scalar()) == 5  # type: ignore[misc]  # a default is how a loop binds
+        assert await count_rows(database, table) == 5
     assert await Retention(database, lambda: scene.now + 1).sweep(30 * DAY) == 5
 
 

@@ -12,7 +12,7 @@ from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.retry import THROTTLED
 from router.worker.gate import kept_for_urgent
-from tests.worker.stage import Scripted
+from tests.worker.stage import Collapsing, Scripted, Stage
 
 ENDS = {"delivered", "dead", "expired", "cancelled"}
 HANG, RAISE = "hang", "raise"
@@ -98,3 +98,26 @@ def check_end(name: str, state: DeliveryState, tries: Sequence[Attempt], channel
         if attempt.outcome != "suspend" and attempt.status != THROTTLED
     ]
     assert counted == list(range(1, len(counted) + 1))
+
+
+async def act(plans: list[Planned], slots: int, kind: type[Scripted] = Collapsing) -> None:
+    """Run the plans until all is over, and check the laws."""
+    stage, fates = Stage(dice=lambda: 0.5), Fates()
+    channel = stage.open(fates.play, kind=kind, concurrency=slots)
+    run = asyncio.create_task(stage.worker.run())
+    await asyncio.sleep(0.01)
+    for plan in plans:
+        name = stage.plan(plan.address, urgent=plan.urgent, handed=plan.handed)
+        fates.plans[name] = plan
+        await asyncio.sleep(plan.pause)
+    for _ in range(4000):
+        if all(row.state in ENDS for row in stage.queue.deliveries.values()):
+            break
+        await asyncio.sleep(1)
+    assert not run.done()
+    await stage.worker.stop(0)
+    await run
+
+    check_sends(channel, fates.plans, slots)
+    for name in fates.plans:
+        check_end(name, stage.queue.deliveries[name].state, stage.tries(name), channel)

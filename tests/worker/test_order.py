@@ -7,32 +7,9 @@ from hypothesis import strategies as st
 
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome
-from tests.worker.laws import ENDS, PLANS, Fates, Planned, check_end, check_sends
+from tests.worker.laws import PLANS, Planned, act
 from tests.worker.stage import Collapsing, Scripted, Stage
 from tests.worker.virtual import play
-
-
-async def act(plans: list[Planned], slots: int, kind: type[Scripted]) -> None:
-    """Run the plans until all is over, and check the laws."""
-    stage, fates = Stage(dice=lambda: 0.5), Fates()
-    channel = stage.open(fates.play, kind=kind, concurrency=slots)
-    run = asyncio.create_task(stage.worker.run())
-    await asyncio.sleep(0.01)
-    for plan in plans:
-        name = stage.plan(plan.address, urgent=plan.urgent, handed=plan.handed)
-        fates.plans[name] = plan
-        await asyncio.sleep(plan.pause)
-    for _ in range(4000):
-        if all(row.state in ENDS for row in stage.queue.deliveries.values()):
-            break
-        await asyncio.sleep(1)
-    assert not run.done()
-    await stage.worker.stop(0)
-    await run
-
-    check_sends(channel, fates.plans, slots)
-    for name in fates.plans:
-        check_end(name, stage.queue.deliveries[name].state, stage.tries(name), channel)
 
 
 @settings(
