@@ -1,11 +1,13 @@
-"""A team's own gateway on loopback, in a thread: what a live router hands over is kept."""
+"""A team's own gateway on loopback: in a thread, keeping what it gets, or on the loop."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+
+from aiohttp import web
 
 
 class Gateway:
@@ -46,3 +48,25 @@ def listening() -> Iterator[Gateway]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@asynccontextmanager
+async def answering(
+    take: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    port: int = 0,
+    *,
+    until_gone: bool = False,
+) -> AsyncIterator[str]:
+    """Answer what is posted to a URL on the loop, and give the URL; any port unless one is named.
+
+    `until_gone` calls an answer off when whoever asked for it is gone.
+    """
+    application = web.Application()
+    application.router.add_post("/notify", take)
+    runner = web.AppRunner(application, shutdown_timeout=0, handler_cancellation=until_gone)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
+    finally:
+        await runner.cleanup()

@@ -1,5 +1,6 @@
 """The real router as a process of its own."""
 
+import base64
 import os
 import signal
 import socket
@@ -8,12 +9,30 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
+ROUTER = (sys.executable, "-m", "router.cli")
+PASSWORD = "a-password-for-tests"
+KEY = "an-operator-key-for-tests"
+COMETCHAT = {
+    "Authorization": "Basic " + base64.b64encode(f"cometchat:{PASSWORD}".encode()).decode()
+}
+OPERATOR = {"Authorization": f"Bearer {KEY}"}
+
+
+def live(folder: Path, database: str = "") -> dict[str, str]:
+    """Return the settings of a live router with its rules, and unless named its database, there."""
+    return {
+        "ROUTER_RULES": str(folder / "rules.yaml"),
+        "ROUTER_DATABASE": database or f"sqlite+aiosqlite:///{folder}/router.db",
+        "ROUTER_WEBHOOK_USER": "cometchat",
+        "ROUTER_WEBHOOK_PASSWORD": PASSWORD,
+        "ROUTER_API_KEYS": f"test:operator:{KEY}",
+    }
 
 
 def free_port() -> int:
@@ -37,7 +56,7 @@ class RouterProcess:
     def start(self, path: str = "/health/ready") -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "router.cli", "serve", *self._args],
+                [*ROUTER, "serve", *self._args],
                 env=self._environ,
                 stdout=log,
                 stderr=log,
@@ -77,6 +96,21 @@ class RouterProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(timeout=PATIENCE)
+
+
+def run(
+    command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that nothing but `environ` configures a router for, and keep what it says."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environ() | dict(environ or {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def clean_environ() -> dict[str, str]:

@@ -1,29 +1,18 @@
 """A broken rules file or plugin, at start and on reload: the server lives, nothing is lost."""
 
-import base64
-import json
 import signal
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.gateway import Gateway, listening
-from tests.acceptance.process import PATIENCE, RouterProcess
+from tests.acceptance.client import call, chat, post, wait_for
+from tests.acceptance.gateway import Gateway
+from tests.acceptance.process import RouterProcess, live
 from tests.conftest import url_of
 
-KEY = "an-operator-key-for-tests"
 BROKEN = "version: 1\nrules:\n  - name: all\n    sned: [gateway]\n"
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with listening() as gateway:
-        yield gateway
 
 
 @pytest.fixture
@@ -44,58 +33,18 @@ def rules(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def process(tmp_path: Path, rules: Path) -> Iterator[RouterProcess]:
+def process(tmp_path: Path) -> Iterator[RouterProcess]:
     plugins = tmp_path / "plugins"
     plugins.mkdir()
-    process = RouterProcess(
-        tmp_path,
-        {
-            "ROUTER_RULES": str(rules),
-            "ROUTER_DATABASE": url_of(tmp_path / "router.db"),
-            "ROUTER_PLUGINS_DIR": str(plugins),
-            "ROUTER_WEBHOOK_USER": "cometchat",
-            "ROUTER_WEBHOOK_PASSWORD": "a-password-for-tests",
-            "ROUTER_API_KEYS": f"test:operator:{KEY}",
-        },
-    )
+    process = RouterProcess(tmp_path, live(tmp_path) | {"ROUTER_PLUGINS_DIR": str(plugins)})
     yield process
     process.kill()
 
 
-def call(url: str, body: object = None, *, auth: str) -> tuple[int, Any]:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Authorization": auth})  # noqa: S310 - loopback
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-
-
-def post(process: RouterProcess, text: str) -> int:
-    basic = base64.b64encode(b"cometchat:a-password-for-tests").decode()
-    details = {"type": "chat", "title": "Ana", "body": text, "sender": "ana", "sentAt": text}
-    payload = {
-        "trigger": "push-notification-payload-generated",
-        "webhook": "custom",
-        "appId": "app",
-        "data": {"to": {"uid": "ben"}, "notificationDetails": details},
-    }
-    return call(f"{process.url}/webhook", payload, auth=f"Basic {basic}")[0]
-
-
 def rules_of(process: RouterProcess) -> dict[str, Any]:
-    status, view = call(f"{process.url}/v1/rules", auth=f"Bearer {KEY}")
+    status, view = call(f"{process.url}/v1/rules")
     assert status == 200
-    assert isinstance(view, dict)
     return view
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_without_good_rules_it_accepts_and_holds_until_they_come(
@@ -104,14 +53,14 @@ def test_without_good_rules_it_accepts_and_holds_until_they_come(
     rules.write_text(BROKEN)
     process.start("/health/live")
     wait_for(lambda: bool(rules_of(process)["problems"]))
-    assert post(process, "held") == 200
-    assert call(f"{process.url}/health/ready", auth="")[0] == 503
+    assert post(process, chat("held")) == 200
+    assert call(f"{process.url}/health/ready", headers={})[0] == 503
     assert gateway.taken == []
 
     rules.write_text(good)
     process.send(signal.SIGHUP)
     wait_for(lambda: gateway.texts == ["held"])
-    assert call(f"{process.url}/health/ready", auth="")[0] == 200
+    assert call(f"{process.url}/health/ready", headers={})[0] == 200
 
 
 def test_a_bad_reload_changes_nothing_and_says_why(
@@ -122,14 +71,14 @@ def test_a_bad_reload_changes_nothing_and_says_why(
     version = rules_of(process)["version"]
 
     rules.write_text(BROKEN)
-    status, answer = call(f"{process.url}/v1/rules/reload", {}, auth=f"Bearer {KEY}")
+    status, answer = call(f"{process.url}/v1/rules/reload", {})
     assert status == 422
     reasons = {problem["path"]: problem["reason"] for problem in answer["problems"]}
     assert 'did you mean "send"?' in reasons[f"{rules}:4:5"]
 
     view = rules_of(process)
     assert (view["version"], view["current"]) == (version, False)
-    assert post(process, "by the good ones") == 200
+    assert post(process, chat("by the good ones")) == 200
     wait_for(lambda: gateway.texts == ["by the good ones"])
 
 
@@ -145,7 +94,7 @@ def test_the_last_good_rules_serve_after_a_restart_with_a_broken_file(
     process.start()
     view = rules_of(process)
     assert (view["version"], view["current"]) == (version, False)
-    assert post(process, "after the restart") == 200
+    assert post(process, chat("after the restart")) == 200
     wait_for(lambda: gateway.texts == ["after the restart"])
 
 
@@ -155,7 +104,7 @@ def test_a_broken_plugin_is_named_and_takes_nothing_down(
     (tmp_path / "plugins" / "pager.py").write_text("raise RuntimeError('no pager today')\n")
     rules.write_text(good)
     process.start()
-    assert post(process, "all the same") == 200
+    assert post(process, chat("all the same")) == 200
     wait_for(lambda: gateway.texts == ["all the same"])
     log = process.log.read_text()
     assert "a plugin is broken and left out" in log
@@ -167,7 +116,8 @@ def test_a_repeat_is_answered_with_the_first_ones_id_and_sent_once(
 ) -> None:
     rules.write_text(good)
     process.start()
-    assert [post(process, "twice"), post(process, "twice"), post(process, "once")] == [200] * 3
+    twice = chat("twice")
+    assert [post(process, body) for body in (twice, twice, chat("once"))] == [200] * 3
     wait_for(lambda: len(gateway.taken) >= 2)
     assert sorted(gateway.texts) == ["once", "twice"]
 

@@ -2,27 +2,18 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from router.samples import STORY
-from tests.acceptance.process import ROOT, clean_environ, free_port
+from tests.acceptance.process import ROUTER, free_port, run
 from tests.docs.blocks import blocks
 from tests.postgres import Databases
 
-SERVE = (sys.executable, "-m", "router.cli", "serve")
+FEED = (*ROUTER, "serve", "--sandbox", "--feed-samples", "--exit")
 
 
 def feed() -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SERVE, "--sandbox", "--feed-samples", "--exit", "--port", str(free_port())],
-        cwd=ROOT,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run([*FEED, "--port", str(free_port())])
 
 
 def without_what_time_changes(text: str) -> str:
@@ -55,27 +46,19 @@ def _whole(line: str) -> str:
     return line.removesuffix("…")
 
 
-def on_postgres(url: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "router.cli", *args],
-        cwd=ROOT,
-        env=clean_environ() | {"ROUTER_DATABASE": url},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def on_postgres(url: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return run(command, {"ROUTER_DATABASE": url})
 
 
 def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
     postgres: Databases,
 ) -> None:
     url = postgres.make_database(migrated=False)
-    serve = ("serve", "--sandbox", "--feed-samples", "--exit", "--port", str(free_port()))
+    serve = (*FEED, "--port", str(free_port()))
     refused = on_postgres(url, *serve)
     assert refused.returncode == 1, refused.stdout + refused.stderr
     assert "the database has no tables yet; run: router migrate" in refused.stderr
-    assert on_postgres(url, "migrate").returncode == 0
+    assert on_postgres(url, *ROUTER, "migrate").returncode == 0
     fed = on_postgres(url, *serve)
     assert fed.returncode == 0, fed.stdout + fed.stderr
     assert f"{len(STORY)} of {len(STORY)} payloads" in fed.stdout
@@ -85,15 +68,7 @@ def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
 
 
 def test_samples_never_go_to_real_people(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [*SERVE, "--feed-samples"],
-        cwd=tmp_path,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    result = run([*ROUTER, "serve", "--feed-samples"], cwd=tmp_path)
     assert result.returncode == 2
     assert "--feed-samples needs --sandbox" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -12,11 +12,11 @@ import aiohttp
 
 from router.core.payload import Json
 from router.queue.entries import PATIENCE
-from tests.acceptance.gateway import Gateway, listening
-from tests.acceptance.process import RouterProcess, running
+from tests.acceptance.client import payload
+from tests.acceptance.gateway import Gateway
+from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live, running
 
 CLIENTS, ROUNDS = 50, 4
-PASSWORD = "0123456789abcdef"
 LOCKED = 2 * PATIENCE
 """Seconds; longer than a payload waits, shorter than the writer does."""
 SMALL = 2.5
@@ -31,13 +31,7 @@ def settings(folder: Path, gateway: Gateway) -> dict[str, str]:
         f"channels: {{out: {{plugin: webhook, url: '{gateway.url}'}}}}\n"
         "rules: [{name: all, send: [out]}]\n"
     )
-    return {
-        "ROUTER_WEBHOOK_USER": "cometchat",
-        "ROUTER_WEBHOOK_PASSWORD": PASSWORD,
-        "ROUTER_API_KEYS": f"ops:operator:{PASSWORD}",
-        "ROUTER_RULES": str(rules),
-        "ROUTER_DATABASE": f"sqlite+aiosqlite:///{folder}/router.db",
-    }
+    return live(folder)
 
 
 @contextmanager
@@ -49,27 +43,19 @@ def locked(folder: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def payload(text: str) -> Json:
-    details: dict[str, Json] = {"title": "Ann", "body": text, "type": "chat", "tag": text}
-    return {
-        "trigger": "push-notification-payload-generated",
-        "webhook": "custom",
-        "appId": "app",
-        "data": {"to": {"uid": f"u-{text}"}, "notificationDetails": details},
-    }
-
-
 class Sender:
     """Posts payloads, and remembers what each was answered and how late."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
+        self.payloads: dict[str, Json] = {}
         self.answers: dict[str, int] = {}
         self.slowest = 0.0
 
     async def post(self, text: str) -> str:
+        body = self.payloads.setdefault(text, payload(text, uid=f"u-{text}"))
         began = time.monotonic()
-        async with self.session.post("/webhook", json=payload(text)) as answer:
+        async with self.session.post("/webhook", json=body) as answer:
             said = await answer.json()
         self.slowest = max(self.slowest, time.monotonic() - began)
         self.answers.setdefault(text, answer.status)
@@ -108,12 +94,10 @@ async def settle(folder: Path) -> dict[str, str]:
 
 
 async def trial(folder: Path, router: RouterProcess, gateway: Gateway) -> None:
-    basic = {"Authorization": aiohttp.encode_basic_auth("cometchat", PASSWORD)}
-    bearer = {"Authorization": f"Bearer {PASSWORD}"}
     connector = aiohttp.TCPConnector(limit=CLIENTS + 1)
     async with (
-        aiohttp.ClientSession(router.url, headers=basic, connector=connector) as posting,
-        aiohttp.ClientSession(router.url, headers=bearer) as asking,
+        aiohttp.ClientSession(router.url, headers=COMETCHAT, connector=connector) as posting,
+        aiohttp.ClientSession(router.url, headers=OPERATOR) as asking,
     ):
         sender = Sender(posting)
         with locked(folder):
@@ -151,8 +135,10 @@ async def trial(folder: Path, router: RouterProcess, gateway: Gateway) -> None:
         assert sorted(gateway.texts) == sorted(sender.answers)
 
 
-def test_what_is_answered_while_the_file_is_locked_is_true(tmp_path: Path) -> None:
-    with listening() as gateway, running(tmp_path, settings(tmp_path, gateway)) as router:
+def test_what_is_answered_while_the_file_is_locked_is_true(
+    tmp_path: Path, gateway: Gateway
+) -> None:
+    with running(tmp_path, settings(tmp_path, gateway)) as router:
         asyncio.run(trial(tmp_path, router, gateway))
         lines = router.log.read_text().splitlines()
     assert sum("told to come again" in line for line in lines) <= 1 + LOCKED

@@ -1,11 +1,8 @@
 """Every metric moves when what it measures happens, seen from outside."""
 
-import base64
 import json
 import sqlite3
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,18 +10,12 @@ from pathlib import Path
 import pytest
 
 from router.telemetry import Metrics
-from tests.acceptance.gateway import Gateway, listening
-from tests.acceptance.process import RouterProcess, running
-from tests.acceptance.test_broken_files import BROKEN, KEY, call, wait_for
-from tests.conftest import url_of
+from tests.acceptance.client import call, chat, post, read_metrics, wait_for
+from tests.acceptance.gateway import Gateway
+from tests.acceptance.process import OPERATOR, RouterProcess, live, running
+from tests.acceptance.test_broken_files import BROKEN
 
 LABELS = 'feed="push",kind="message"'
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    with listening() as gateway:
-        yield gateway
 
 
 @pytest.fixture
@@ -35,60 +26,21 @@ def router(tmp_path: Path, gateway: Gateway) -> Iterator[RouterProcess]:
         f"version: 1\nchannels:\n  gateway: {channel}\n  held: {channel}\n"
         "rules:\n  - {name: all, send: [gateway, held]}\n"
     )
-    settings = {
-        "ROUTER_RULES": str(rules),
-        "ROUTER_DATABASE": url_of(tmp_path / "router.db"),
-        "ROUTER_WEBHOOK_USER": "cometchat",
-        "ROUTER_WEBHOOK_PASSWORD": "a-password-for-tests",
-        "ROUTER_API_KEYS": f"test:operator:{KEY}",
-    }
-    with running(tmp_path, settings) as process:
+    with running(tmp_path, live(tmp_path)) as process:
         yield process
-
-
-def post(router: RouterProcess, text: str, *, ahead: float = 0.0) -> int:
-    details = {"type": "chat", "title": "Ana", "body": text, "sender": "ana"}
-    details["sentAt"] = str(round((time.time() + ahead) * 1000))
-    body = {
-        "trigger": "push-notification-payload-generated",
-        "webhook": "custom",
-        "appId": "app",
-        "data": {"to": {"uid": "ben"}, "notificationDetails": details},
-    }
-    return send(router, json.dumps(body).encode())
-
-
-def send(router: RouterProcess, body: bytes, password: str = "a-password-for-tests") -> int:
-    basic = base64.b64encode(f"cometchat:{password}".encode()).decode()
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{router.url}/webhook", body, {"Authorization": f"Basic {basic}"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-
-
-def read(router: RouterProcess) -> dict[str, float]:
-    """Return every sample by its name and labels, as it is written."""
-    with urllib.request.urlopen(f"{router.url}/metrics", timeout=5) as answer:  # noqa: S310 - loopback
-        text = answer.read().decode()
-    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in lines}
 
 
 def test_every_metric_moves_when_it_should(
     router: RouterProcess, gateway: Gateway, tmp_path: Path
 ) -> None:
     def shows(name: str, value: float) -> None:
-        wait_for(lambda: read(router).get(name) == value)
+        wait_for(lambda: read_metrics(router).get(name) == value)
 
     shows("router_rules_reload_ok", 1)
-    call(f"{router.url}/v1/channels/held/pause", {"seconds": 600}, auth=f"Bearer {KEY}")
+    call(f"{router.url}/v1/channels/held/pause", {"seconds": 600})
     shows('router_channel_held{cause="paused",channel="held"}', 1)
 
-    assert post(router, "first") == 200
+    assert post(router, chat("first")) == 200
     shows(f'router_notifications_total{{{LABELS},result="accepted"}}', 1)
     shows("router_decide_seconds_count", 1)
     shows('router_rule_matches_total{rule="all"}', 1)
@@ -98,42 +50,42 @@ def test_every_metric_moves_when_it_should(
     shows('router_deliveries{channel="held",state="due"}', 1)
     shows("router_batch_size_count", 1)
     shows("router_batch_size_sum", 1)
-    assert read(router)["router_accept_seconds_count"] == 1
+    assert read_metrics(router)["router_accept_seconds_count"] == 1
 
     again = payload_of(gateway)
-    assert send(router, again) == 200
+    assert post(router, again) == 200
     shows(f'router_notifications_total{{{LABELS},result="duplicate"}}', 1)
-    assert send(router, b"{}") == 400
+    assert post(router, b"{}") == 400
     shows('router_webhook_refused_total{reason="invalid"}', 1)
-    assert send(router, again, password="another") == 401
+    assert call(f"{router.url}/webhook", again, OPERATOR)[0] == 401
     shows('router_webhook_refused_total{reason="unauthorized"}', 1)
     shows('router_notifications_total{feed="",kind="",result="invalid"}', 1)
     with closing(hold_the_database(tmp_path)):
-        assert post(router, "late") == 503
+        assert post(router, chat("late")) == 503
     shows(f'router_notifications_total{{{LABELS},result="unavailable"}}', 1)
-    assert read(router)["router_accept_seconds_count"] == 4
+    assert read_metrics(router)["router_accept_seconds_count"] == 4
 
-    call(f"{router.url}/v1/channels/held/resume", {}, auth=f"Bearer {KEY}")
+    call(f"{router.url}/v1/channels/held/resume", {})
     shows('router_channel_held{cause="paused",channel="held"}', 0)
     shows('router_deliveries{channel="held",state="due"}', 0)
     rules = tmp_path / "rules.yaml"
     good = rules.read_text()
     for text, ok in ((BROKEN, 0), (good, 1)):
         rules.write_text(text)
-        call(f"{router.url}/v1/rules/reload", {}, auth=f"Bearer {KEY}")
+        call(f"{router.url}/v1/rules/reload", {})
         shows("router_rules_reload_ok", ok)
 
     wait_for(lambda: runs_behind(router))
     families = {family.name for family in Metrics().registry.collect()}
-    seen = {sample.partition("{")[0] for sample in read(router)}
+    seen = {sample.partition("{")[0] for sample in read_metrics(router)}
     assert {name for name in families if not any(one.startswith(name) for one in seen)} == set()
 
 
 def runs_behind(router: RouterProcess) -> bool:
     """Post from a clock that is ahead; return whether the router has found that out."""
     time.sleep(1)
-    assert post(router, f"at {time.time()}", ahead=3.0) == 200
-    return -3.1 <= read(router)["router_clock_skew_seconds"] < -1.0
+    assert post(router, chat(f"at {time.time()}", ahead=3.0)) == 200
+    return -3.1 <= read_metrics(router)["router_clock_skew_seconds"] < -1.0
 
 
 def hold_the_database(folder: Path) -> sqlite3.Connection:

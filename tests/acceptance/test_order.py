@@ -11,9 +11,9 @@ import aiohttp
 from aiohttp import web
 
 from router.samples import read, restamp
-from tests.acceptance.process import RouterProcess, free_port
-from tests.acceptance.test_starvation import Client, listening
-from tests.conftest import url_of
+from tests.acceptance.gateway import answering
+from tests.acceptance.process import RouterProcess, free_port, live
+from tests.acceptance.test_starvation import Client
 
 RECIPIENTS, MESSAGES = 100, 10
 RULES = """
@@ -65,16 +65,10 @@ def chat(uid: str, number: int) -> dict[str, Any]:
 async def test_first_tries_go_out_in_the_order_of_acceptance(tmp_path: Path) -> None:
     provider, port = Moody(), free_port()
     (tmp_path / "rules.yaml").write_text(RULES.format(port=port))
-    settings = {
-        "ROUTER_RULES": str(tmp_path / "rules.yaml"),
-        "ROUTER_DATABASE": url_of(tmp_path / "router.db"),
-        "ROUTER_WEBHOOK_USER": "cometchat",
-        "ROUTER_WEBHOOK_PASSWORD": "pass",
-    }
-    process = RouterProcess(tmp_path, settings)
+    process = RouterProcess(tmp_path, live(tmp_path))
     try:
         await asyncio.to_thread(process.start)
-        async with listening(provider, port), aiohttp.ClientSession() as session:
+        async with answering(provider.take, port), aiohttp.ClientSession() as session:
             client = Client(session, process.url)
 
             async def talk(uid: str) -> None:

@@ -4,7 +4,6 @@ Every client posts to all of them in turn, each message once the one before it g
 """
 
 import asyncio
-import base64
 import random
 import time
 from collections import Counter
@@ -16,9 +15,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.acceptance.process import RouterProcess
+from tests.acceptance.client import payload
+from tests.acceptance.process import COMETCHAT, RouterProcess, live
 from tests.chaos.load import PATIENCE as ANSWERED_WITHIN
-from tests.chaos.load import payload
 from tests.chaos.receiver import Receiver, receiving
 from tests.chaos.rows import read_rows
 
@@ -33,8 +32,8 @@ GROUP = 6
 RULES = """
 version: 1
 channels:
-  gateway: {{plugin: webhook, url: "http://127.0.0.1:{port}/notify", concurrency: {slots}}}
-  board: {{plugin: webhook, url: "http://127.0.0.1:{port}/notify?board", concurrency: {slots}}}
+  gateway: {{plugin: webhook, url: "{url}", concurrency: {slots}}}
+  board: {{plugin: webhook, url: "{url}?board", concurrency: {slots}}}
 rules:
   - name: announcements
     when: {{sender: board}}
@@ -150,10 +149,8 @@ class Fleet:
 @asynccontextmanager
 async def posting() -> AsyncIterator[aiohttp.ClientSession]:
     """Give a session of CometChat."""
-    basic = base64.b64encode(b"cometchat:pass").decode()
-    headers = {"authorization": f"Basic {basic}"}
     timeout = aiohttp.ClientTimeout(total=ANSWERED_WITHIN)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(headers=COMETCHAT, timeout=timeout) as session:
         yield session
 
 
@@ -161,16 +158,8 @@ async def posting() -> AsyncIterator[aiohttp.ClientSession]:
 async def fleet(folder: Path, database: str, size: int) -> AsyncIterator[Fleet]:
     """Run so many routers on a database."""
     async with receiving(random.Random(size)) as receiver:  # noqa: S311 - no secret
-        rules = folder / "rules.yaml"
-        rules.write_text(RULES.format(port=receiver.port, slots=SLOTS))
-        settings = {
-            "ROUTER_RULES": str(rules),
-            "ROUTER_DATABASE": database,
-            "ROUTER_WEBHOOK_USER": "cometchat",
-            "ROUTER_WEBHOOK_PASSWORD": "pass",
-            "ROUTER_API_KEYS": "test:operator:operator-key-of-several",
-            "ROUTER_LOG_FORMAT": "json",
-        }
+        (folder / "rules.yaml").write_text(RULES.format(url=receiver.url, slots=SLOTS))
+        settings = live(folder, database) | {"ROUTER_LOG_FORMAT": "json"}
         routers = []
         for number in range(size):
             (folder / str(number)).mkdir()

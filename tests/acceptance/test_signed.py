@@ -1,27 +1,17 @@
 """A live router that knows its sender by a signature alone."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.acceptance.process import ROOT, RouterProcess, clean_environ, running
+from tests.acceptance.process import ROUTER, RouterProcess, run, running
 
 SECRET = "0123456789abcdef0123456789abcdef"
 RULES = "version: 1\nchannels: {}\nrules: []\n"
 
 
 def simulate(router: RouterProcess, secret: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "router.cli", "simulate", "push_chat_one_on_one", "sms_group"]
-    environ = clean_environ() | {"ROUTER_WEBHOOK_SECRET": secret}
-    return subprocess.run(
-        [*words, "--url", router.url],
-        env=environ,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [*ROUTER, "simulate", "push_chat_one_on_one", "sms_group", "--url", router.url]
+    return run(command, {"ROUTER_WEBHOOK_SECRET": secret})
 
 
 def test_a_secret_is_enough_to_go_live_and_simulate_signs_with_it(tmp_path: Path) -> None:

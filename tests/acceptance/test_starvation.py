@@ -4,22 +4,20 @@ A backlog of 2,000; `ROUTER_TEST_BACKLOG=10000` makes it ten thousand.
 """
 
 import asyncio
-import base64
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from router.samples import read, restamp
-from tests.acceptance.process import RouterProcess, free_port
-from tests.conftest import url_of
+from tests.acceptance.gateway import answering
+from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, free_port, live
 
 BACKLOG = int(os.environ.get("ROUTER_TEST_BACKLOG", "2000"))
 CALLS = 20
@@ -31,7 +29,6 @@ SOON = 1.0
 """Seconds in which a call goes out on a busy machine; the aim is 0.2, and what was measured is
 printed."""
 PATIENCE = 60.0
-KEY = "operator-key-of-the-starvation-test"
 RULES = """
 version: 1
 channels:
@@ -67,25 +64,6 @@ class Provider:
         return web.Response(status=204)
 
 
-class Taker(Protocol):
-    """Whatever answers requests."""
-
-    async def take(self, request: web.Request) -> web.Response: ...
-
-
-@asynccontextmanager
-async def listening(provider: Taker, port: int) -> AsyncIterator[None]:
-    application = web.Application()
-    application.router.add_post("/notify", provider.take)
-    runner = web.AppRunner(application, shutdown_timeout=0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
 def chat(number: int) -> dict[str, Any]:
     payload: dict[str, Any] = restamp(
         read("push_chat_one_on_one"), now=time.time(), story=f"{number}"
@@ -112,10 +90,8 @@ class Client:
 
     async def post(self, payload: dict[str, Any]) -> float:
         """Post a payload; return when it was accepted."""
-        basic = base64.b64encode(b"cometchat:pass").decode()
-        headers = {"authorization": f"Basic {basic}"}
         async with self.session.post(
-            f"{self.url}/webhook", json=payload, headers=headers
+            f"{self.url}/webhook", json=payload, headers=COMETCHAT
         ) as answer:
             assert answer.status == 200, await answer.text()
             return time.monotonic()
@@ -133,10 +109,9 @@ class Client:
 
     async def channel(self, path: str = "") -> dict[str, Any]:
         """Return how the bad channel is, after an operator's POST if a path is given."""
-        headers = {"authorization": f"Bearer {KEY}"}
         method = "POST" if path else "GET"
         url = f"{self.url}/v1/channels{path}"
-        async with self.session.request(method, url, headers=headers) as answer:
+        async with self.session.request(method, url, headers=OPERATOR) as answer:
             assert answer.status == 200, await answer.text()
             told = await answer.json()
         items = told.get("items", [told])
@@ -167,26 +142,19 @@ async def test_a_call_goes_out_at_once_though_thousands_wait_for_a_provider_that
     good, bad = Provider(), Provider(hangs=trouble == "hangs")
     ports = {"good": free_port(), "bad": free_port()}
     (tmp_path / "rules.yaml").write_text(RULES.format(**ports, timeout=TIMEOUT))
-    settings = {
-        "ROUTER_RULES": str(tmp_path / "rules.yaml"),
-        "ROUTER_DATABASE": url_of(tmp_path / "router.db"),
-        "ROUTER_WEBHOOK_USER": "cometchat",
-        "ROUTER_WEBHOOK_PASSWORD": "pass",
-        "ROUTER_API_KEYS": f"test:operator:{KEY}",
-    }
-    process = RouterProcess(tmp_path, settings)
+    process = RouterProcess(tmp_path, live(tmp_path))
     try:
         await asyncio.to_thread(process.start)
-        async with listening(good, ports["good"]), aiohttp.ClientSession() as session:
+        async with answering(good.take, ports["good"]), aiohttp.ClientSession() as session:
             client = Client(session, process.url)
             if trouble == "hangs":
-                async with listening(bad, ports["bad"]):
+                async with answering(bad.take, ports["bad"]):
                     waits = await starve(client, good)
                     bad.hangs = False
                     await recover(client, bad)
             else:
                 waits = await starve(client, good)
-                async with listening(bad, ports["bad"]):
+                async with answering(bad.take, ports["bad"]):
                     await recover(client, bad)
     finally:
         process.kill()

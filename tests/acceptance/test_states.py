@@ -1,26 +1,24 @@
 """From the webhook to the log: what a provider answers, and the state it ends in."""
 
 import asyncio
-import base64
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import pytest
 
 from router.app import Outlet, Router
 from router.bridge import AiohttpTransport
-from router.samples import read, restamp
 from router.settings import read_environment
 from router.store.database import Database
 from router.store.log import DeliveryTrail, Log
 from router.store.recipients import Change, Recipients, Registration
 from router.testing import Reply
 from router.web.server import Server, listen
+from tests.acceptance.client import post_sample
+from tests.acceptance.process import live
 from tests.conftest import url_of
 from tests.fakes.fcm import QUOTA, UNAUTHENTICATED, UNREGISTERED, Fcm
 from tests.fakes.mail import MailServer
@@ -68,26 +66,19 @@ class Stage:
         else:
             {"sms": self.twilio, "slack": self.slack}[channel].say([reply] * 3)
 
-    def write_rules(self, channel: str) -> Path:
+    def write_rules(self, channel: str) -> None:
         account = self.folder / "account.json"
         account.write_text(self.fcm.service_account)
-        rules = self.folder / "rules.yaml"
         twilio, mail = self.twilio.apprise_url, self.mail.apprise_url
         text = RULES.format(
             account=account, twilio=twilio, bot=self.slack.bot_token, mail=mail, channel=channel
         )
-        rules.write_text(text)
-        return rules
+        (self.folder / "rules.yaml").write_text(text)
 
     async def deliver(self, channel: str) -> tuple[DeliveryTrail, int]:
         """Post one payload to a live router; return its delivery and how many devices are left."""
-        environment, _ = read_environment(
-            {
-                "ROUTER_RULES": str(self.write_rules(channel)),
-                "ROUTER_WEBHOOK_USER": "cometchat",
-                "ROUTER_WEBHOOK_PASSWORD": "a-password",
-            }
-        )
+        self.write_rules(channel)
+        environment, _ = read_environment(live(self.folder, self.database))
         fakes = (self.fcm, self.twilio, self.slack)
         transport = AiohttpTransport(rewrite={h: fake.url for fake in fakes for h in fake.hosts})
         async with AsyncExitStack() as stack:
@@ -106,23 +97,13 @@ class Stage:
             serving = asyncio.create_task(server.serve([listener]))
             await server.listening.wait()
             await router.start()
-            await _post(listener.getsockname()[1])
+            await post_sample(f"http://127.0.0.1:{listener.getsockname()[1]}")
             trail = await _tried(Log(database))
             server.stop()
             await serving
             known = await recipients.get(UID, APP)
             assert known is not None
             return trail, sum(contact.kind == "push" for contact in known.contacts)
-
-
-async def _post(port: int) -> None:
-    basic = base64.b64encode(b"cometchat:a-password").decode()
-    payload = restamp(read("push_chat_one_on_one"), now=time.time(), story="states")
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Basic {basic}"}) as session,
-        session.post(f"http://127.0.0.1:{port}/webhook", json=payload) as answer,
-    ):
-        assert answer.status == 200
 
 
 async def _tried(log: Log) -> DeliveryTrail:

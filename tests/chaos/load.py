@@ -1,13 +1,14 @@
 """Clients that post one notification after the other, each until it gets its 200."""
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
+
+from tests.acceptance.client import payload
+from tests.acceptance.process import COMETCHAT
 
 PATIENCE = 3.0
 """Seconds after which a client takes a post for lost, and posts it again."""
@@ -40,11 +41,9 @@ class Load:
 
     async def run(self) -> None:
         """Post until it is over."""
-        basic = base64.b64encode(b"cometchat:pass").decode()
-        headers = {"authorization": f"Basic {basic}"}
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
         async with (
-            aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
+            aiohttp.ClientSession(headers=COMETCHAT, timeout=timeout) as session,
             asyncio.TaskGroup() as clients,
         ):
             for client in range(self.clients):
@@ -82,27 +81,3 @@ class Load:
         except (aiohttp.ClientError, TimeoutError):
             self.unreachable += 1
         return None
-
-
-def payload(text: str, *, uid: str, number: int) -> dict[str, Any]:
-    """Return a custom-provider payload of a chat message, sent now."""
-    return {
-        "trigger": "push-notification-payload-generated",
-        "webhook": "custom",
-        "appId": "app",
-        "region": "eu",
-        "data": {
-            "to": {"uid": uid},
-            "notificationDetails": {
-                "title": "Ann",
-                "body": text,
-                "sender": "ann",
-                "receiver": uid,
-                "receiverType": "user",
-                "type": "chat",
-                "tag": f"{number}",
-                "conversationId": f"ann_user_{uid}",
-                "sentAt": str(int(time.time() * 1000)),
-            },
-        },
-    }

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.acceptance.gateway import answering
+
 
 @dataclass
 class Arrival:
@@ -34,7 +36,7 @@ class Receiver:
     """Which share of the requests is refused."""
     in_hand: int = 0
     """How many requests are being answered."""
-    port: int = 0
+    url: str = ""
     arrivals: dict[str, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -66,14 +68,6 @@ class Receiver:
 async def receiving(dice: random.Random) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port."""
     receiver = Receiver(dice)
-    application = web.Application()
-    application.router.add_post("/notify", receiver.take)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.port = runner.addresses[0][1]
-    try:
+    async with answering(receiver.take) as url:
+        receiver.url = url
         yield receiver
-    finally:
-        await runner.cleanup()

@@ -17,12 +17,13 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.acceptance.process import OPERATOR
 from tests.chaos.load import Load
 from tests.chaos.misfits import Misfit, fall_over, hang, reset, serving
 from tests.chaos.rows import read_rows
 from tests.chaos.test_providers import rules_with
 from tests.chaos.trend import is_flat, quarters
-from tests.chaos.trial import KEY, Trial, on_trial
+from tests.chaos.trial import Trial, on_trial
 from tests.conftest import url_of
 
 MINUTES = float(os.environ.get("ROUTER_TEST_SOAK", "20"))
@@ -120,8 +121,7 @@ async def _sample(trial: Trial, database: Path, loads: list[Load]) -> list[Sampl
     began = time.monotonic()
     rules = database.with_name("rules.yaml")
     text = rules.read_text()
-    headers = {"authorization": f"Bearer {KEY}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with aiohttp.ClientSession(headers=OPERATOR) as session:
         for number in range(SAMPLES):
             due = began + number * MINUTES * 60 / SAMPLES
             await asyncio.sleep(max(0.0, due - time.monotonic()))

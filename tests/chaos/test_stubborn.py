@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from router.signals import LAST
-from tests.acceptance.process import ROOT, RouterProcess
-from tests.acceptance.test_takeover import post
-from tests.conftest import url_of
+from tests.acceptance.client import post_sample
+from tests.acceptance.process import KEY, ROOT, RouterProcess, live
 
-SECRET = "hunter2-of-the-stubborn"
 SOON = 25.0
 """Seconds: ten for the sends in flight, and the rest for what plugins leave and a busy machine."""
 LATE = LAST + 5
@@ -24,18 +22,8 @@ def router(folder: Path, deeds: Sequence[str]) -> RouterProcess:
     lines = [f"  {deed}: {{plugin: stubborn, does: {deed}}}" for deed in deeds]
     rules = ["version: 1", "channels:", *lines, "rules:", "  - name: everything"]
     (folder / "rules.yaml").write_text("\n".join([*rules, f"    send: [{', '.join(deeds)}]\n"]))
-    return RouterProcess(
-        folder,
-        {
-            "ROUTER_RULES": str(folder / "rules.yaml"),
-            "ROUTER_DATABASE": url_of(folder / "router.db"),
-            "ROUTER_WEBHOOK_USER": "cometchat",
-            "ROUTER_WEBHOOK_PASSWORD": "pass",
-            "ROUTER_API_KEYS": f"test:operator:{SECRET}",
-            "ROUTER_PLUGINS_DIR": str(ROOT / "tests/testdata/stubborn"),
-            "ROUTER_LOG_LEVEL": "debug",
-        },
-    )
+    plugins = {"ROUTER_PLUGINS_DIR": str(ROOT / "tests/testdata/stubborn")}
+    return RouterProcess(folder, live(folder) | plugins | {"ROUTER_LOG_LEVEL": "debug"})
 
 
 async def end(process: RouterProcess) -> tuple[int, float]:
@@ -57,7 +45,7 @@ async def test_what_plugins_leave_behind_does_not_keep_the_process(tmp_path: Pat
     process = router(tmp_path, ["swallow", "wait", "leak", "thread", "close"])
     try:
         await asyncio.to_thread(process.start)
-        await post(process.url)
+        await post_sample(process.url)
         await logged(process, "outcome=delivered", 3)
         status, seconds = await end(process)
     finally:
@@ -75,7 +63,7 @@ async def test_what_plugins_leave_behind_does_not_keep_the_process(tmp_path: Pat
         "a thread of its own",
     ):
         assert name in last
-    assert SECRET not in "".join(lines)
+    assert KEY not in "".join(lines)
     assert status == 0
     assert seconds < SOON
 
@@ -85,7 +73,7 @@ async def test_a_plugin_that_holds_the_loop_up_does_not_keep_the_process(tmp_pat
     process = router(tmp_path, ["block"])
     try:
         await asyncio.to_thread(process.start)
-        await post(process.url)
+        await post_sample(process.url)
         await logged(process, "everything stands still")
         status, seconds = await end(process)
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.acceptance.process import RouterProcess
+from tests.acceptance.process import OPERATOR, RouterProcess, live
 from tests.chaos.load import Load
 from tests.chaos.receiver import Receiver, receiving
 from tests.chaos.rows import read_rows
@@ -28,12 +28,11 @@ STOPPED_WITHIN = 25.0
 PATIENCE = 120.0
 HANDOUTS = 3
 """So many hand-outs without an answer are a crash loop."""
-KEY = "operator-key-of-the-chaos-tests"
 
 RULES = """
 version: 1
 channels:
-  gateway: {{plugin: webhook, url: "http://127.0.0.1:{port}/notify", concurrency: {slots}}}
+  gateway: {{plugin: webhook, url: "{url}", concurrency: {slots}}}
 rules:
   - name: everything
     send: [gateway]
@@ -167,8 +166,7 @@ class Trial:
     async def _ends(self) -> dict[str, tuple[str, str]]:
         """Return the end of every delivery, as the API lists it."""
         ends: dict[str, tuple[str, str]] = {}
-        headers = {"authorization": f"Bearer {KEY}"}
-        async with aiohttp.ClientSession(headers=headers) as session:
+        async with aiohttp.ClientSession(headers=OPERATOR) as session:
             cursor: str | None = ""
             while cursor is not None:
                 query = {"limit": "200"} | ({"cursor": cursor} if cursor else {})
@@ -194,20 +192,10 @@ async def on_trial(
 ) -> AsyncIterator[Trial]:
     """Run a router on a database, with a receiver and clients; at the end all are gone."""
     async with receiving(dice) as receiver:
-        file = folder / "rules.yaml"
-        file.write_text(rules.format(port=receiver.port, slots=SLOTS))
-        settings = {
-            "ROUTER_RULES": str(file),
-            "ROUTER_DATABASE": database,
-            "ROUTER_WEBHOOK_USER": "cometchat",
-            "ROUTER_WEBHOOK_PASSWORD": "pass",
-            "ROUTER_API_KEYS": f"test:operator:{KEY}",
-            "ROUTER_LOG_FORMAT": "json",
-        }
+        (folder / "rules.yaml").write_text(rules.format(url=receiver.url, slots=SLOTS))
+        settings = live(folder, database) | {"ROUTER_LOG_FORMAT": "json"} | dict(more or {})
         (folder / "twin").mkdir(exist_ok=True)
-        process, twin = (
-            RouterProcess(place, settings | dict(more or {})) for place in (folder, folder / "twin")
-        )
+        process, twin = (RouterProcess(place, settings) for place in (folder, folder / "twin"))
         load = Load(process.url, twin.url if with_twin else "", pause=pause)
         trial = Trial(name, process, twin, database, load, receiver)
         posting: asyncio.Task[None] | None = None

@@ -16,7 +16,7 @@ import pytest
 from router.cli import VERBS, Verbs, main
 from router.registry import load_plugins
 from router.rulebook import read_rules
-from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, clean_environ, running
+from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, run, running
 from tests.docs.blocks import CHECKED, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in
 from tests.postgres import Databases
@@ -61,16 +61,8 @@ def test_shell_blocks_run(
     script = block.text.replace(ADDRESS, sandbox.url).replace(". .venv/bin/activate\n", "")
     if POSTGRES in script:
         script = script.replace(POSTGRES, request.getfixturevalue("empty_postgres_url"))
-    environ = clean_environ() | {"PATH": f"{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = {"PATH": f"{BIN}:{os.environ['PATH']}"}
+    done = run(["bash", "-euo", "pipefail", "-c", script], environ)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -125,15 +117,8 @@ def test_plugins_in_the_docs_keep_the_contract_by_the_proof_shown(
     [plugin] = [b for b in PLUGINS if b.page == proof.page and f"class {channel}(" in b.text]
     (tmp_path / f"{name}.py").write_text(plugin.text, encoding="utf-8")
     (tmp_path / f"test_{name}.py").write_text(proof.text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"test_{name}.py"],
-        cwd=tmp_path,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    pytest_here = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = run([*pytest_here, f"test_{name}.py"], cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {found.name for found in load_plugins(tmp_path).plugins} >= {name}
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from router.cli import main
 from router.registry import load_plugins
 from router.samples import STORY, read, restamp
-from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, clean_environ
+from tests.acceptance.process import PATIENCE, ROOT, ROUTER, RouterProcess, clean_environ, run
 from tests.conftest import url_of
 from tests.secrecy.canaries import Canaries
 from tests.secrecy.places import Settings, make_channels
@@ -122,15 +122,7 @@ class Stage:
 
     def run_apart(self, *args: str, **more: str) -> str:
         """Return everything that a verb prints in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "router.cli", *args],
-            env=clean_environ() | self.settings | more,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run([*ROUTER, *args], self.settings | more)
         return done.stdout + done.stderr
 
     def texts(self) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,12 @@
 import json
 import signal
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import PATIENCE
+from tests.acceptance.client import wait_for
 from tests.secrecy.echo import echoing
 from tests.secrecy.stage import APP, ROUNDS, UID, Stage, make_payload
 
@@ -219,10 +218,3 @@ def assert_that_things_went_wrong(stage: Stage, log: str) -> None:
         *("a request is told to come again", "Fatal Python error: Aborted", "refused: "),
     ):
         assert sign in log, f"the log does not say {sign}"
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 2 * PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
