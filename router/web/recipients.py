@@ -45,7 +45,7 @@ class RecipientChange(
     attributes: (
         Annotated[
             dict[str, Scalar | None],
-            Meta(description="What rules may ask as `recipient.attributes`; merged by name."),
+            Meta(description="What rules may ask as `attributes.NAME`; merged by name."),
         ]
         | UnsetType
     ) = UNSET

@@ -53,3 +53,13 @@ def test_every_page_is_reached_from_the_readme() -> None:
             if file.suffix == ".md" and file.exists() and file not in seen:
                 seen.append(file)
     assert {str(p.relative_to(ROOT)) for p in MARKDOWN} <= {str(p.relative_to(ROOT)) for p in seen}
+
+
+def test_decisions_are_listed_by_their_titles() -> None:
+    folder = ROOT / "docs/decisions"
+    titles = {
+        page.name: page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        for page in folder.glob("0*.md")
+    }
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert {name: title for title, name in listed} == titles
