@@ -19,7 +19,7 @@ MOST = 200
 
 
 class Page(Struct, Generic[Item], frozen=True, kw_only=True):
-    """Some items, newest first; `next` is the cursor of the following page, None at the end."""
+    """Some items of a list; `next` is the cursor of the following page, None at the end."""
 
     items: tuple[Item, ...]
     next: str | None = None

@@ -1,5 +1,6 @@
 """`/docs/openapi.json`: the site described by its own routes and by the structs they read."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
@@ -169,10 +170,11 @@ def _present(schema: Node) -> Node:
 
 
 def _tidied(components: Node) -> Node:
-    """Return the components with their descriptions as docstrings are meant to be read."""
+    """Return the components with their docstrings as descriptions of JSON: None is null there."""
     for component in components.values():
         if "description" in component:
-            component["description"] = cleandoc(component["description"])
+            text = cleandoc(component["description"])
+            component["description"] = re.sub(r"\bNone\b", "null", text)
     return components
 
 

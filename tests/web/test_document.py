@@ -53,6 +53,13 @@ async def test_every_operation_is_named_once_and_described(stage: Stage) -> None
         )
 
 
+async def test_schemas_speak_of_null_and_not_of_none(stage: Stage) -> None:
+    schemas = (await document(stage))["components"]["schemas"]
+    said = {name: schema.get("description", "") for name, schema in schemas.items()}
+    assert [name for name, text in said.items() if "None" in text] == []
+    assert "`next` is the cursor of the following page, null at the end" in said["Page_DeadLetter_"]
+
+
 async def test_every_parameter_of_a_path_is_declared(stage: Stage) -> None:
     for _, path, operation in operations(await document(stage)):
         in_path = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
