@@ -2,49 +2,23 @@
 
 from msgspec import Struct, structs
 
+from router.core.call import hear, is_too_late
 from router.core.collapse import collapse_key
 from router.core.errors import Place
 from router.core.facts import Contact, Effects, Facts, OnceKey
-from router.core.message import Priority, Privacy
 from router.core.notification import Notification, is_ring, is_sequel
 from router.core.outlook import Outlook, survey
+from router.core.planned import ONCE, Planned, arrange
 from router.core.ruleset import Enrichment, Ruleset, Step
 from router.core.target import targets
-from router.core.timing import PlannedState, schedule
+from router.core.timing import schedule
+from router.core.watch import CALL_OVER, watch
 
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
 
 _NOTHING = Enrichment()
 _NOWHERE = Place("", 0, 0)
-
-
-class Planned(Struct, frozen=True, kw_only=True):
-    """A delivery as decided, its words not yet rendered; times are epoch seconds.
-
-    `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
-    they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
-    `opted_out`, `muted`, `once: ID OF THE ONE THAT STANDS`) and is kept to be seen; an
-    expired one came too late to be sent, and is a dead letter.
-    """
-
-    id: str
-    rule: str
-    step: int
-    channel: str
-    contact: str = ""
-    address: str = ""
-    state: PlannedState = "waiting"
-    reason: str = ""
-    due_at: float
-    expires_at: float
-    urgent: bool = False
-    follows: bool = False
-    priority: Priority = "normal"
-    privacy: Privacy = "none"
-    collapse: str = ""
-    once: OnceKey | None = None
-    enrichments: tuple[Enrichment, ...] = ()
 
 
 class Duplicate(Struct, frozen=True, kw_only=True):
@@ -61,8 +35,9 @@ class Decision(Struct, frozen=True, kw_only=True):
     """What becomes of one notification, and why.
 
     `matched` names the rules that matched, in file order. `reason` says why there is no
-    delivery: `own_act`, `no_match`, `no_step`, `dropped: RULE`, or empty. `duplicates` are for
-    explain, not for the log. `mismatches` counts tests that met a value of the wrong type.
+    delivery: `own_act`, `call_over`, `no_match`, `no_step`, `dropped: RULE`, or empty.
+    `duplicates` are for explain, not for the log. `mismatches` counts tests that met a value of
+    the wrong type.
     """
 
     version: str
@@ -82,15 +57,19 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     """
     outlook = survey(notification, ruleset, facts, now)
     if outlook.is_own_act:
-        return Decision(version=ruleset.version, reason="own_act")
+        return Decision(
+            version=ruleset.version, effects=Effects(calls=hear(notification)), reason="own_act"
+        )
+    if is_too_late(notification, facts):
+        return Decision(version=ruleset.version, reason=CALL_OVER)
     walk = _Walk(outlook, ruleset, facts)
     reason = walk.rules()
     return Decision(
         version=ruleset.version,
         matched=tuple(walk.matched),
-        deliveries=tuple(walk.planned),
+        deliveries=arrange(walk.planned, facts),
         duplicates=tuple(walk.duplicates),
-        effects=Effects(once=tuple(walk.once)),
+        effects=Effects(once=tuple(walk.once), calls=hear(notification)),
         reason="" if walk.planned else reason,
         mismatches=len(outlook.subject.mismatches),
     )
@@ -172,6 +151,7 @@ class _Walk:
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             collapse=collapse_key(notification),
+            watch=watch(step.unless, notification, is_late=step.after is not None),
             enrichments=(*self._enrichments, enrichment, step.enrich),
         )
 
@@ -189,6 +169,6 @@ class _Walk:
         key = OnceKey(event, planned.rule, planned.step, planned.channel, address)
         holder = self._taken.get(key, planned.id)
         if holder != planned.id:
-            return structs.replace(planned, state="suppressed", reason=f"once: {holder}")
+            return structs.replace(planned, state="suppressed", reason=f"{ONCE}{holder}")
         self.once.append((key, planned.id))
         return structs.replace(planned, once=key)

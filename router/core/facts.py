@@ -47,22 +47,53 @@ class OnceKey(Struct, frozen=True):
     address: str
 
 
+class Heard(Struct, frozen=True):
+    """Something that happened to a call; an empty `uid` means everybody in it."""
+
+    app_id: str
+    session: str
+    uid: str
+    action: str
+
+
+class Reading(Struct, frozen=True):
+    """How far somebody has read: the number of the last message (0: not told), and when."""
+
+    message: int
+    read_at: float
+
+
 class Effects(Struct, frozen=True, kw_only=True):
-    """What a decision takes from the world: once-keys and the deliveries that hold them."""
+    """What a decision changes: once-keys with the deliveries that hold them, calls heard of."""
 
     once: tuple[tuple[OnceKey, str], ...] = ()
+    calls: tuple[Heard, ...] = ()
 
 
 class Facts(Struct, kw_only=True):
-    """The world as one batch of decisions sees it, read in bulk before the first of them."""
+    """The world as one batch of decisions sees it, read in bulk before the first of them.
+
+    `calls` maps an app and a session to what was heard, as pairs of uid and action; `reads` an
+    app, a uid and a conversation to how far that has been read.
+    """
 
     recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)
     once: dict[OnceKey, str] = field(default_factory=dict)
+    calls: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
+    reads: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
         """Return what is known of a recipient; one never heard of has no contacts."""
         return self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
 
+    def heard(self, app_id: str, session: str, uid: str) -> set[str]:
+        """Return the actions heard of a call that concern somebody."""
+        found = self.calls.get((app_id, session), ())
+        return {action for whose, action in found if whose in {"", uid}}
+
     def fold(self, effects: Effects) -> None:
         """Let the next decision of the batch see what this one changed."""
         self.once.update(effects.once)
+        for heard in effects.calls:
+            of_call = self.calls.setdefault((heard.app_id, heard.session), set())
+            of_call.add((heard.uid, heard.action))

@@ -2,7 +2,6 @@
 
 from msgspec import Struct
 
-from router.core.decision import Planned
 from router.core.facts import Recipient
 from router.core.filters import number
 from router.core.message import Content, Privacy
@@ -10,6 +9,7 @@ from router.core.names import visible
 from router.core.notification import Notification
 from router.core.outlook import set_variables
 from router.core.payload import Json
+from router.core.planned import Planned
 from router.core.privacy import withhold
 from router.core.ruleset import Defaults, Enrichment, Ruleset
 from router.core.template import Template, TemplateFault

@@ -12,6 +12,7 @@ from router.core.index import Index
 from router.core.message import Priority, Privacy
 from router.core.payload import Json
 from router.core.template import Template
+from router.core.watch import Clause
 
 
 class ChannelSchema(Protocol):
@@ -67,12 +68,17 @@ class Enrichment(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One way out of a rule; `expires` in seconds; `to` empty means the recipient."""
+    """One way out of a rule; `after` and `expires` in seconds; `to` empty means the recipient.
+
+    Any clause of `unless` makes its deliveries needless.
+    """
 
     channel: str
     place: Place
     when: Condition | None = None
     to: tuple[str, ...] = ()
+    after: float | None = None
+    unless: tuple[Clause, ...] = ()
     priority: Priority | None = None
     expires: float | None = None
     once_per: Literal["message"] | None = None

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from router.core.condition import All, Condition, Subject, verdicts
-from router.core.decision import Planned, decide
+from router.core.decision import decide
 from router.core.facts import Facts
 from router.core.message import Content
 from router.core.notification import Notification
 from router.core.outlook import Outlook, survey
 from router.core.payload import Json, scalar
+from router.core.planned import Planned
 from router.core.rendering import render
 from router.core.ruleset import Rule, Ruleset
 

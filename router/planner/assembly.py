@@ -6,11 +6,12 @@ from typing import Literal, NamedTuple
 import structlog
 from msgspec.structs import replace
 
-from router.core.decision import Decision, Planned
+from router.core.decision import Decision
 from router.core.delivery import Delivery
 from router.core.facts import Contact, Recipient
 from router.core.message import Content
 from router.core.notification import Notification
+from router.core.planned import Planned
 from router.core.rendering import render
 from router.core.ruleset import Ruleset
 from router.queue.ports import LEASE, Plan

@@ -1,8 +1,9 @@
 """Rulesets, recipients and facts to decide with."""
 
-from router.core.decision import Decision, Planned, decide
+from router.core.decision import Decision, decide
 from router.core.facts import Contact, Device, Facts, Recipient
 from router.core.notification import Notification
+from router.core.planned import Planned
 from router.core.ruleset import Ruleset
 from tests.core.events import NOON
 from tests.core.schemas import load_text

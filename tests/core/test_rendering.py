@@ -1,11 +1,12 @@
 import msgspec
 import pytest
 
-from router.core.decision import Planned, decide
+from router.core.decision import decide
 from router.core.facts import Recipient
 from router.core.message import Content
 from router.core.notification import Notification
 from router.core.payload import Json
+from router.core.planned import Planned
 from router.core.rendering import Rendered, render
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import ANN, rulebook, world

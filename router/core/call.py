@@ -1,0 +1,39 @@
+"""Call sessions: what is heard of them, and when their ring is over."""
+
+from router.core.facts import Facts, Heard
+from router.core.notification import CONVERSATION, Notification, is_ring
+from router.core.payload import scalar
+
+OVER = ("ongoing", "unanswered", "cancelled", "rejected", "busy", "ended")
+"""The actions after which nobody's phone need ring: all that are documented but `initiated`."""
+
+_PERSONAL = frozenset({"ongoing", "rejected", "busy"})
+"""Those that in a group concern the one who did it and the recipient alone."""
+
+
+def session_of(notification: Notification) -> str:
+    """Return the id of the call a notification is about; empty where there is none."""
+    if notification.kind != "call":
+        return ""
+    return scalar(notification.details.get("sessionId"))[:CONVERSATION]
+
+
+def hear(notification: Notification) -> tuple[Heard, ...]:
+    """Return what a notification says of a call; an unknown action says nothing."""
+    session, details = session_of(notification), notification.details
+    action = scalar(details.get("callAction"))
+    if not session or action not in OVER:
+        return ()
+    whose = [""]
+    if details.get("receiverType") == "group" and action in _PERSONAL:
+        sender = scalar(details.get("sender"))
+        whose = [uid for uid in dict.fromkeys((sender, notification.uid)) if uid]
+    return tuple(Heard(notification.app_id, session, uid, action) for uid in whose)
+
+
+def is_too_late(notification: Notification, facts: Facts) -> bool:
+    """Return whether a call comes in that is over for the recipient."""
+    if not is_ring(notification):
+        return False
+    session = session_of(notification)
+    return bool(facts.heard(notification.app_id, session, notification.uid))
