@@ -22,6 +22,8 @@ Node = dict[str, Any]
 """A JSON object of the document."""
 
 JSON = "application/json"
+METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
+"""Source: the Path Item Object of OpenAPI 3.1, which lists them in this order."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -79,9 +81,10 @@ def read_operations(routes: Iterable[BaseRoute]) -> Iterator[Operation]:
     """Yield what the routes serve."""
     for route in routes:
         if isinstance(route, HTTPRoute):
-            for handler in route.route_handlers:
-                if handler.resolve_include_in_schema():
-                    yield _operation(route, handler)
+            shown = [h for h in route.route_handlers if h.resolve_include_in_schema()]
+            operations = [_operation(route, handler) for handler in shown]
+            # The framework keeps them in a set: their order would change from start to start.
+            yield from sorted(operations, key=lambda operation: METHODS.index(operation.method))
 
 
 def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> Operation:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from router.web.document import METHODS
 from tests.web.stage import OPERATOR, Stage
 
 Node = dict[str, Any]
@@ -58,6 +59,13 @@ async def test_schemas_speak_of_null_and_not_of_none(stage: Stage) -> None:
     said = {name: schema.get("description", "") for name, schema in schemas.items()}
     assert [name for name, text in said.items() if "None" in text] == []
     assert "`next` is the cursor of the following page, null at the end" in said["Page_DeadLetter_"]
+
+
+async def test_the_methods_of_a_path_come_in_one_order_at_every_start(stage: Stage) -> None:
+    paths = (await document(stage))["paths"]
+    assert list(paths["/v1/recipients/{uid}"]) == ["get", "put", "delete"]
+    for methods in paths.values():
+        assert list(methods) == [name for name in map(str.lower, METHODS) if name in methods]
 
 
 async def test_every_parameter_of_a_path_is_declared(stage: Stage) -> None:
