@@ -21,7 +21,7 @@ from router.core.node import MappingNode, ScalarNode
 from router.core.ruleset import ChannelSchema, Ruleset
 
 VERSION = 1
-_KEYS = ("version", "timezone", "channels", "lists", "enrich", "rules", "defaults")
+_KEYS = ("version", "timezone", "channels", "lists", "enrich", "rules", "defaults", "tests")
 
 
 class Loaded(Struct, frozen=True, kw_only=True):

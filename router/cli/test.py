@@ -1,0 +1,71 @@
+"""`router test`: whether the rules do what their tests say."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from router.cli.junit import Result, write_report
+from router.cli.offline import fail, load_environment, read_ruleset
+from router.cli.suites import BESIDE, find_suites, open_suite, read_suite
+from router.core.expectation import judge
+from router.core.story import play
+from router.registry import load_plugins
+
+
+@click.command(name="test")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report there."
+)
+@click.option("--coverage", is_flag=True, help="List the rules that no test matched.")
+def command(files: tuple[Path, ...], junit: Path | None, *, coverage: bool) -> None:
+    """Run the tests in FILES (default: rules.test.yaml beside the rules, and those within).
+
+    Nothing is sent and no database is opened. Exit status: 0 when all pass, 1 when one fails or
+    cannot be read, 2 for wrong usage.
+    """
+    # Nothing is sent, so what the file takes from the environment need not be there.
+    environment = replace(load_environment(), sandbox=True)
+    registry = load_plugins(environment.plugins_dir)
+    suites = [open_suite(path) for path in files] or find_suites(environment.rules)
+    if not suites:
+        fail(f"there are no tests: write {environment.rules.parent / BESIDE}")
+    results: list[Result] = []
+    unmatched: dict[Path, dict[str, str]] = {}
+    for suite in suites:
+        ruleset = read_ruleset(suite.rules, environment, registry)
+        left = unmatched.setdefault(
+            suite.rules, {rule.name: str(rule.place) for rule in ruleset.rules}
+        )
+        for case in read_suite(suite, ruleset):
+            played = play(case, ruleset)
+            for name in played.matched:
+                left.pop(name, None)
+            failures = tuple(judge(case, played.sent))
+            results.append(Result(file=str(suite.path), case=case, failures=failures))
+    for result in results:
+        _show(result)
+    if coverage:
+        _show_coverage(unmatched)
+    if junit is not None:
+        junit.write_bytes(write_report(results))
+    failed = sum(bool(result.failures) for result in results)
+    click.echo(f"{len(results) - failed} passed, {failed} failed")
+    sys.exit(1 if failed or not results else 0)
+
+
+def _show(result: Result) -> None:
+    click.echo(f"{'✗' if result.failures else '✓'} {result.case.name}")
+    for failure in result.failures:
+        click.echo(f"    {failure.place}: {failure.message}")
+
+
+def _show_coverage(unmatched: Mapping[Path, Mapping[str, str]]) -> None:
+    for path, rules in unmatched.items():
+        count = f"{len(rules) or 'no'} rule{'' if len(rules) == 1 else 's'}"
+        click.echo(f"{path}: {count} matched by no test")
+        for name, place in rules.items():
+            click.echo(f"    {name}   {place}")

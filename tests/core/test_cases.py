@@ -1,0 +1,122 @@
+"""Tests of the rules: read, played on a virtual clock, and judged."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from router import samples
+from router.core.case import Case
+from router.core.expectation import judge
+from router.core.loading import find_rules, has_tests, read_cases
+from router.core.payload import Json
+from router.core.ruleset import Ruleset
+from router.core.story import play
+from tests.core.schemas import load_text
+
+FOLDER = Path(__file__).parents[1] / "testdata" / "cases"
+NAME = "rules.test.yaml"
+
+
+class Beside:
+    """Samples, and the files beside a case."""
+
+    samples = samples.STORY
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sample(self, name: str, now: float, story: str) -> dict[str, Json]:
+        return samples.restamp(samples.read(name), now=now, story=story)
+
+    def payload(self, path: str) -> bytes | None:
+        file = self._folder / path
+        return file.read_bytes() if file.exists() else None
+
+
+def find(folder: str) -> list[Path]:
+    return sorted((FOLDER / folder).glob("*.yaml"))
+
+
+def told(text: str) -> list[str]:
+    lines = (line.removeprefix("# ") for line in text.splitlines())
+    return [line for line in lines if line.startswith(NAME)]
+
+
+@pytest.fixture(scope="module")
+def ruleset() -> Ruleset:
+    found = load_text((FOLDER / "rules.yaml").read_text("utf-8")).ruleset
+    assert found is not None
+    return found
+
+
+def read(path: Path, ruleset: Ruleset) -> tuple[list[Case], list[str]]:
+    cases, problems = read_cases(path.read_text("utf-8"), NAME, ruleset, Beside(path.parent))
+    return cases, [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize("path", find("bad"), ids=lambda path: path.stem)
+def test_a_bad_test_file_is_refused_with_every_problem(path: Path, ruleset: Ruleset) -> None:
+    _, problems = read(path, ruleset)
+    assert problems == told(path.read_text("utf-8"))
+    assert problems
+
+
+@pytest.mark.parametrize("path", find("pass"), ids=lambda path: path.stem)
+def test_what_is_as_expected_passes(path: Path, ruleset: Ruleset) -> None:
+    cases, problems = read(path, ruleset)
+    assert problems == []
+    assert cases
+    for case in cases:
+        assert judge(case, play(case, ruleset).sent) == [], case.name
+
+
+@pytest.mark.parametrize("path", find("fail"), ids=lambda path: path.stem)
+def test_what_is_not_as_expected_is_told_with_its_place(path: Path, ruleset: Ruleset) -> None:
+    text = path.read_text("utf-8")
+    cases, problems = read(path, ruleset)
+    assert problems == []
+    found = [each for case in cases for each in judge(case, play(case, ruleset).sent)]
+    assert [f"{each.place}: {each.message}" for each in found] == told(text)
+
+
+def test_every_expected_message_needs_one_of_its_own_whatever_their_order(ruleset: Ruleset) -> None:
+    text = """
+tests:
+  - name: one fits all
+    events: [{sample: push_chat_one_on_one}, {after: 10s, sample: push_chat_one_on_one}]
+    expect: [{channel: app}, {channel: app, at: 0s}]
+"""
+    cases, _ = read_cases(text, NAME, ruleset, Beside(FOLDER))
+    sent = play(cases[0], ruleset).sent
+    assert judge(cases[0], sent) == []
+    assert len(judge(cases[0], sent[:1])) == 1
+    assert len(judge(cases[0], sent[1:])) == 1
+
+
+def test_it_says_which_rules_matched(ruleset: Ruleset) -> None:
+    cases, _ = read(FOLDER / "pass" / "gold.yaml", ruleset)
+    assert play(cases[0], ruleset).matched == {"incoming-call"}
+
+
+def test_where_the_rules_of_a_test_file_stand() -> None:
+    assert find_rules("tests: []", NAME) is None
+    assert find_rules("rules: ../rules.yaml", NAME) == "../rules.yaml"
+    assert find_rules("rules: [{name: a}]", NAME) == "", "within"
+    assert find_rules("- a", NAME) is None
+    assert has_tests("tests: []", NAME)
+    assert not has_tests("- a", NAME)
+
+
+def test_of_a_rules_file_only_its_tests_are_looked_at(ruleset: Ruleset) -> None:
+    text = "rules: [{nonsense: 1}]\nother: 2\n"
+    cases, problems = read_cases(text, "rules.yaml", ruleset, Beside(FOLDER), inline=True)
+    assert (cases, problems) == ([], [])
+
+
+def test_a_payload_that_comes_without_a_time_comes_now(ruleset: Ruleset) -> None:
+    cases, _ = read(FOLDER / "pass" / "overruled.yaml", ruleset)
+    event = cases[0].events[-1]
+    body = msgspec.json.decode((FOLDER / "pass" / "body.json").read_bytes())
+    assert "sentAt" not in body["data"]["notificationDetails"]
+    assert event.notification.occurred_at == event.at
