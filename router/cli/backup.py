@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import URL
 
-from router.cli.offline import fail, load_environment
+from router.cli.environment import fail, load_environment
 from router.store.backup import BackupFailed, back_up
 from router.store.errors import DatabaseUnusable
 from router.store.url import is_sqlite, parse

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import click
 
+from router.cli.environment import fail, warn
 from router.cli.listing import show_page
-from router.cli.offline import fail, warn
 from router.cli.storage import clock_time, with_database
 from router.core.errors import suggest
 from router.core.loading import parse_duration

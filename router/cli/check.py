@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from router.cli.offline import load_environment, show_problem, warn
+from router.cli.environment import load_environment, warn
+from router.cli.offline import show_problem
 from router.core.errors import Problem
 from router.registry import load_plugins
 from router.rulebook import read_rules

@@ -9,7 +9,8 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from router.cli.offline import fail, load_environment, read_ruleset
+from router.cli.environment import fail, load_environment
+from router.cli.offline import read_ruleset
 from router.core.errors import PayloadError
 from router.core.facts import Contact, Facts, Recipient
 from router.core.notification import Notification, derive

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from router.cli.offline import fail, load_environment
+from router.cli.environment import fail, load_environment
 from router.store.database import migrate
 from router.store.errors import DatabaseUnusable
 

@@ -1,41 +1,17 @@
-"""What a verb needs that works without a server: the environment, the plugins, the rules."""
+"""What a verb needs that works without a server: the rules, and their problems as shown."""
 
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from router.cli.environment import warn
 from router.core.errors import Problem
 from router.core.loading import picture
 from router.core.ruleset import Ruleset
 from router.registry import Registry
 from router.rulebook import read_rules
-from router.settings import Environment, EnvironmentInvalid, read_environment
-
-
-def fail(*lines: str) -> NoReturn:
-    """Print errors to stderr, one a line, and end with exit status 1."""
-    for line in lines:
-        click.echo(f"error: {line}", err=True)
-    sys.exit(1)
-
-
-def warn(line: str) -> None:
-    """Print a warning to stderr."""
-    click.echo(f"warning: {line}", err=True)
-
-
-def load_environment() -> Environment:
-    """Return the settings, or end the process with every problem of the environment."""
-    try:
-        environment, warnings = read_environment(os.environ)
-    except EnvironmentInvalid as error:
-        fail(*error.problems)
-    for line in warnings:
-        warn(line)
-    return environment
+from router.settings import Environment
 
 
 def show_problem(problem: Problem, text: str) -> str:

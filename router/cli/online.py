@@ -1,4 +1,4 @@
-"""What a verb needs that talks to a running router: its address, its credentials, a session."""
+"""What a verb needs that talks to a running router: its credentials, a session."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -8,13 +8,6 @@ import aiohttp
 from router.channel import Secret
 from router.settings import Environment
 from router.web.signature import Signer
-
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where to listen, not where to call
-
-
-def address(environment: Environment) -> str:
-    """Return the base URL at which a router with these settings is reached from its machine."""
-    return f"http://{_ANY.get(environment.host, environment.host)}:{environment.port}"
 
 
 @asynccontextmanager

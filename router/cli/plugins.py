@@ -4,8 +4,8 @@ import sys
 
 import click
 
+from router.cli.environment import load_environment, warn
 from router.cli.listing import show_list
-from router.cli.offline import load_environment, warn
 from router.registry import load_plugins
 
 

@@ -12,8 +12,9 @@ from router.app import Outlet
 from router.bridge.sandbox import Exchange
 from router.bridge.transport import AiohttpTransport
 from router.channel import Channel
+from router.cli.environment import fail, load_environment
 from router.cli.feed import show_request
-from router.cli.offline import fail, load_environment, read_ruleset
+from router.cli.offline import read_ruleset
 from router.core.errors import suggest
 from router.core.facts import Device
 from router.core.message import Message

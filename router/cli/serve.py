@@ -14,9 +14,9 @@ import uvloop
 from router.app import Refused, Running, serve
 from router.bridge.sandbox import Exchange
 from router.channel import Secret
+from router.cli.environment import address, fail, load_environment
 from router.cli.feed import feed
-from router.cli.offline import fail, load_environment
-from router.cli.online import address, webhook
+from router.cli.online import webhook
 from router.settings import Environment
 from router.signals import LAST, LEFT, Deadline
 

@@ -8,8 +8,8 @@ import time
 import aiohttp
 import click
 
-from router.cli.offline import fail, load_environment
-from router.cli.online import address, webhook
+from router.cli.environment import address, fail, load_environment
+from router.cli.online import webhook
 from router.core.payload import Json
 from router.samples import STORY, SampleUnknown, read, restamp
 from router.settings import Environment

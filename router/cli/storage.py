@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from router.cli.offline import fail, load_environment
+from router.cli.environment import fail, load_environment
 from router.store.database import Database
 from router.store.errors import CursorInvalid, DatabaseUnusable, StoreUnavailable
 
