@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 EPOCH = 1_800_000_000.0
 PATIENCE = 20.0
+"""Seconds of real time that something outside of virtual time may take."""
 
 
 class _Skipping(selectors.DefaultSelector):
@@ -23,11 +24,9 @@ class _Skipping(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             return super().select(0)
-        if self._threads():
-            return super().select(1.0)
-        if timeout is None:
+        if timeout is None or self._threads():
             events = super().select(PATIENCE)  # a thread that ends, as of the loop's executor
-            assert events, "nothing is left to wait for"
+            assert events, "nothing is left to wait for, or what is waited for does not come"
             return events
         events = super().select(0)
         if not events:
@@ -76,7 +75,7 @@ def now() -> float:
 
 
 async def threaded(work: Awaitable[T]) -> T:
-    """Await something that a thread of its own does: no time passes meanwhile."""
+    """Await what is done outside, by a thread or over a socket: no time passes meanwhile."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.threads += 1

@@ -1,0 +1,145 @@
+"""The stage on a database: a worker, and a planner that decides what it is told."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from router.core.delivery import Delivery
+from router.core.message import Content
+from router.core.notification import Notification, derive
+from router.core.payload import decode
+from router.queue.engine import SqlJournal, SqlQueue
+from router.queue.ports import LEASE, Entry, Plan
+from router.store.database import Database
+from router.store.line import Line
+from router.store.log import Log
+from router.store.tables import are_open, attempts, deliveries
+from router.telemetry import Metrics
+from router.worker import Worker
+from tests.worker.laws import Planned
+from tests.worker.stage import HOUR, Scripted
+from tests.worker.virtual import now, threaded
+
+T = TypeVar("T")
+
+
+class TimelessLine:
+    """A line over which a transaction takes no time."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        return await threaded(self._line.commit(work))
+
+    async def close(self) -> None:
+        await threaded(self._line.close())
+
+
+class TimelessDatabase(Database):
+    """A database in virtual time: nothing that it does takes any, over threads or sockets."""
+
+    def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
+        super().__init__(readers, TimelessLine(line), glances and TimelessLine(glances))
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        return await threaded(super().read(query))
+
+
+class SqlStage:
+    """A worker on a database, and a planner that decides what it is told."""
+
+    def __init__(
+        self, database: Database, channel: Scripted, queue: SqlQueue | None = None
+    ) -> None:
+        self.database = database
+        self.journal = SqlJournal(database, clock=now)
+        self.log = Log(database)
+        self.worker = Worker(
+            queue or SqlQueue(database),
+            self.log.open_deliveries,
+            {"ops": channel}.get,
+            Metrics(),
+            names=lambda: ["ops"],
+            clock=now,
+            dice=lambda: 0.5,
+        )
+
+    async def accept(self, number: int, plan: Planned) -> Notification:
+        """Accept a notification."""
+        details = {"title": f"title {number}", "type": "call" if plan.urgent else "chat"}
+        data = {"to": {"uid": plan.address}, "notificationDetails": details}
+        trigger = "push-notification-payload-generated"
+        body = msgspec.json.encode({"trigger": trigger, "webhook": "custom", "data": data})
+        about = derive(decode(body), id=f"{number:028x}", accepted_at=now())
+        await self.journal.append(Entry(notification=about, body=body, window=HOUR))
+        return about
+
+    async def plan(
+        self, accepted: Sequence[tuple[Notification, Planned]]
+    ) -> list[tuple[Notification, Planned]]:
+        """Write plans, and hand over what is wished and possible; return what came too early."""
+        parts = {about.id: self._delivery(about, plan) for about, plan in accepted}
+        plans = [
+            Plan(
+                notification=about.id,
+                decided_at=now(),
+                state="pending",
+                version="v",
+                deliveries=(parts[about.id],),
+            )
+            for about, _ in accepted
+        ]
+        settled = await self.journal.settle(plans)
+        assert not settled.refused
+        for about, _ in accepted:
+            if parts[about.id].id in settled.leased:
+                self.take(parts[about.id], about)
+        if len(settled.leased) < len(plans):
+            self.worker.wake()
+        return [each for each in accepted if each[0].id in settled.stale]
+
+    def take(self, delivery: Delivery, about: Notification) -> None:
+        """Hand a delivery over that is leased already."""
+        self.worker.take(delivery, about, None)
+
+    async def is_over(self) -> bool:
+        """Return whether every delivery has ended."""
+        left = [select(func.count()).where(is_open) for is_open in are_open(deliveries)]
+        return not await self.database.read(
+            lambda connection: sum(connection.execute(each).scalar_one() for each in left)
+        )
+
+    async def tally(self) -> tuple[dict[str, str], Counter[str]]:
+        """Return the state of every delivery, and how many attempts of each were written."""
+        ends = select(deliveries.c.id, deliveries.c.state)
+        made = select(attempts.c.delivery, func.count().label("made")).group_by(attempts.c.delivery)
+        return await self.database.read(
+            lambda connection: (
+                {row.id: row.state for row in connection.execute(ends)},
+                Counter({row.delivery: row.made for row in connection.execute(made)}),
+            )
+        )
+
+    def _delivery(self, about: Notification, plan: Planned) -> Delivery:
+        is_handed = plan.handed and self.worker.room("ops")
+        return Delivery(
+            id=f"{about.id}-0",
+            notification=about.id,
+            rule="rule",
+            step=0,
+            channel="ops",
+            address=plan.address,
+            lane=plan.address,
+            due_at=now(),
+            expires_at=now() + HOUR,
+            state="sending" if is_handed else "waiting",
+            lease_until=now() + LEASE if is_handed else 0.0,
+            handouts=int(is_handed),
+            urgent=plan.urgent,
+            content=Content(title="title", body="body"),
+        )
