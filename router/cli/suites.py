@@ -7,7 +7,8 @@ import click
 from msgspec import Struct
 
 from router import samples
-from router.cli.offline import fail, show_problem
+from router.cli.environment import fail
+from router.cli.offline import show_problem
 from router.core.case import Case
 from router.core.loading import find_rules, has_tests, read_cases
 from router.core.payload import Json

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from router.cli.environment import fail, load_environment
 from router.cli.junit import Result, write_report
-from router.cli.offline import fail, load_environment, read_ruleset
+from router.cli.offline import read_ruleset
 from router.cli.suites import BESIDE, find_suites, open_suite, read_suite
 from router.core.expectation import judge
 from router.core.story import play

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from router.core.case import Case, Event, Sent
-from router.core.decision import Planned, decide
+from router.core.decision import decide
 from router.core.facts import Facts
 from router.core.notification import Notification
+from router.core.planned import Planned
 from router.core.rendering import render
 from router.core.ruleset import Ruleset
 
