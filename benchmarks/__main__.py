@@ -1,12 +1,15 @@
 """`python -m benchmarks`: measure, print, and with --keep write the results down."""
 
+import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
 
 import click
 import uvloop
 
 from benchmarks.measurement import FULL, QUICK, Report
-from benchmarks.results import keep, show_report
+from benchmarks.results import Results, keep, show_report
 from benchmarks.suite import BENCHMARKS, run
 
 
@@ -30,9 +33,20 @@ def command(names: tuple[str, ...], *, quick: bool, keeping: bool) -> None:
     def done(report: Report) -> None:
         click.echo(f"{show_report(report)}\n")
 
-    results = uvloop.run(run(names or tuple(BENCHMARKS), QUICK if quick else FULL, tell, done))
+    measuring = run(names or tuple(BENCHMARKS), QUICK if quick else FULL, tell, done)
+    try:
+        results = uvloop.run(_until_told(measuring))
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
     if keeping:
         keep(results)
+
+
+async def _until_told(measuring: Coroutine[None, None, Results]) -> Results:
+    """Return the results; SIGTERM cuts the measuring off, and ends the processes it has started."""
+    task = asyncio.create_task(measuring)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 if __name__ == "__main__":

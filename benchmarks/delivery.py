@@ -176,7 +176,11 @@ async def _stock(provider: Provider, way: str, count: int, environ: dict[str, st
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )
-    output, _ = await process.communicate()
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     found = msgspec.json.decode(output, type=dict[str, float])
     if found["sent"] != count:
         raise RuntimeError(f"stock Apprise sent {found['sent']:g} of {count}")

@@ -1,6 +1,9 @@
 """The benchmarks run, in their least form, and find what they look for; times do not matter."""
 
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from benchmarks import accept
 from benchmarks.measurement import LEAST, Report
 from benchmarks.suite import BENCHMARKS
+from tests.acceptance.process import PATIENCE, ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
 
@@ -47,3 +51,25 @@ def test_what_express_lacks_is_named(
     monkeypatch.setattr(accept, "EXPRESS", tmp_path)
     [note] = accept._prepare_express(may_install=True)
     assert f"{missing} is not there" in note
+
+
+def test_benchmarks_that_are_told_to_end_leave_no_router_running() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", "reload", "--quick"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (children := listed.read_text().split()):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+    assert [child for child in children if Path(f"/proc/{child}").exists()] == []
