@@ -66,7 +66,7 @@ def _show(result: Result) -> None:
 
 def _show_coverage(unmatched: Mapping[Path, Mapping[str, str]]) -> None:
     for path, rules in unmatched.items():
-        count = f"{len(rules) or 'no'} rule{'' if len(rules) == 1 else 's'}"
-        click.echo(f"{path}: {count} matched by no test")
+        count = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
+        click.echo(f"{path}: {count} that no test matched" if rules else f"{path}: all tested")
         for name, place in rules.items():
             click.echo(f"    {name}   {place}")

@@ -3,18 +3,19 @@
 It decides as the router does, and takes the providers to answer at once.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router.core.case import Case, Event, Sent
 from router.core.decision import decide
-from router.core.facts import Facts
+from router.core.facts import Facts, Reading
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.rendering import render
 from router.core.ruleset import Ruleset
+from router.core.watch import is_ripe, makes_needless, needless
 
 
 class Played(Struct, frozen=True, kw_only=True):
@@ -50,6 +51,8 @@ class _Stage:
         self._kinds = frozenset(spec.address_kind for spec in ruleset.channels.values()) - {""}
         self._facts = Facts()
         self._waiting: dict[str, _Waiting] = {}
+        self._ends: dict[str, bool] = {}
+        self._now = case.at
 
     def advance(self, until: float) -> None:
         """Let happen what is due until a time."""
@@ -59,20 +62,48 @@ class _Stage:
 
     def hear(self, event: Event) -> None:
         """Decide on a payload that comes, or remember that it was read."""
-        if not event.is_read:
-            self._decide(event.notification, event.at)
+        self._now = event.at
+        if event.is_read:
+            self._read(event.notification)
+        else:
+            self._decide(event.notification)
+        self._reconsider()
+        self.advance(event.at)
 
     def _next(self, until: float) -> _Waiting | None:
         due = (each for each in self._waiting.values() if each.planned.due_at <= until)
         return min(due, key=lambda each: (each.planned.due_at, each.planned.id), default=None)
 
-    def _decide(self, notification: Notification, now: float) -> None:
+    def _read(self, notification: Notification) -> None:
+        whose = (notification.app_id, notification.uid, notification.conversation)
+        self._facts.reads[whose] = Reading(message=0, read_at=self._now)
+
+    def _decide(self, notification: Notification) -> None:
         self._introduce(notification)
-        decision = decide(notification, self._ruleset, self._facts, now)
+        decision = decide(notification, self._ruleset, self._facts, self._now)
         self._facts.fold(decision.effects)
         self.matched.update(decision.matched)
-        self._keep(decision.deliveries, notification)
-        self.advance(now)
+        for planned in decision.deliveries:
+            if planned.state == "waiting":
+                self._waiting[planned.id] = _Waiting(planned, notification)
+
+    def _reconsider(self) -> None:
+        """Drop what became needless, and let go what waited for others, until nothing changes."""
+        for each in list(self._waiting.values()):
+            planned, watch = each.planned, each.planned.watch
+            if watch is None or planned.id not in self._waiting:
+                continue
+            if reason := needless(watch, self._facts, self._ends):
+                del self._waiting[planned.id]
+                self._end(planned, "cancelled", reason)
+            elif is_ripe(watch, self._ends):
+                due_at = max(self._now, watch.earliest)
+                free = replace(planned, due_at=due_at, watch=replace(watch, stands_by=False))
+                self._waiting[planned.id] = each._replace(planned=free)
+
+    def _end(self, planned: Planned, state: str, reason: str = "") -> None:
+        self._ends[planned.id] = makes_needless(state, reason)
+        self._reconsider()
 
     def _introduce(self, notification: Notification) -> None:
         who = (notification.app_id, notification.uid)
@@ -80,21 +111,17 @@ class _Stage:
             person = self._case.people.get(notification.uid, self._case.person)
             self._facts.recipients[who] = person.appear(*who, self._kinds)
 
-    def _keep(self, planned: Iterable[Planned], notification: Notification) -> None:
-        for each in planned:
-            if each.state == "waiting":
-                self._waiting[each.id] = _Waiting(each, notification)
-
     def _send(self, due: _Waiting) -> None:
         planned, notification = due
+        self._now = max(self._now, planned.due_at)
         if planned.channel in self._case.refused:
+            self._end(planned, "dead")
             return
         recipient = self._facts.recipient(notification.app_id, notification.uid)
-        now = max(planned.due_at, notification.accepted_at)
-        rendered = render(planned, notification, recipient, self._ruleset, now)
+        rendered = render(planned, notification, recipient, self._ruleset, notification.accepted_at)
         self.sent.append(
             Sent(
-                at=now,
+                at=self._now,
                 uid=notification.uid,
                 rule=planned.rule,
                 channel=planned.channel,
@@ -103,3 +130,4 @@ class _Stage:
                 content=rendered.content,
             )
         )
+        self._end(planned, "delivered")

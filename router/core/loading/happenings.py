@@ -12,13 +12,13 @@ from router.core.field import ROOTS, find_field, suggest_field
 from router.core.loading.report import Report
 from router.core.loading.section import Section, name_known
 from router.core.node import MappingNode, Node, ScalarNode
-from router.core.notification import Notification, derive
+from router.core.notification import derive
 from router.core.payload import Json, decode
 
 MOST = 1000
 """How often one payload of a test may come."""
 
-_EVENT = ("sample", "payload", "with", "after", "times", "every", "read")
+_EVENT = ("sample", "payload", "with", "after", "times", "every", "for", "read")
 _SESSION = "test"
 
 
@@ -79,12 +79,27 @@ class _Reader:
 
     def _repeat(self, section: Section, way: str) -> None:
         times, every = self._times(section), section.duration("every") or 0.0
+        recipients = [node.text for node in section.texts("for") or ()] or [""]
         for number in range(times):
             self._now += every if number else 0.0
-            notification = self._notification(section, way)
-            if notification is None:
+            body = self._body(section, way)
+            if body is None:
                 return
-            self.events.append(Event(at=self._now, notification=notification))
+            for uid in recipients:
+                if uid:
+                    _inner(_inner(body, "data"), "to")["uid"] = uid
+                self._add(body, section.node.entries[way].value)
+
+    def _add(self, body: dict[str, Json], node: Node) -> None:
+        """Add the coming of a payload, unless it is none."""
+        try:
+            payload = decode(msgspec.json.encode(body))
+        except PayloadError as error:
+            self._report.error(node, f"{error.path} {error.reason}")
+            return
+        id_ = f"event-{len(self.events):04}"
+        notification = derive(payload, id=id_, accepted_at=self._now)
+        self.events.append(Event(at=self._now, notification=notification))
 
     def _times(self, section: Section) -> int:
         node = section.get("times")
@@ -96,25 +111,17 @@ class _Reader:
         self._report.error(node, f'"times" must be a whole number from 1 to {MOST}')
         return 1
 
-    def _notification(self, section: Section, way: str) -> Notification | None:
+    def _body(self, section: Section, way: str) -> dict[str, Json] | None:
         name = section.text(way)
         if name is None:
             return None
         node = section.node.entries[way].value
-        body = self._body(name, node, way)
-        if body is None:
-            return None
-        self._overrule(body, section.get("with"))
-        try:
-            payload = decode(msgspec.json.encode(body))
-        except PayloadError as error:
-            self._report.error(node, f"{error.path} {error.reason}")
-            return None
-        return derive(payload, id=f"event-{len(self.events):04}", accepted_at=self._now)
+        body = self._read_file(name, node) if way == "payload" else self._sample(name, node)
+        if body is not None:
+            self._overrule(body, section.get("with"))
+        return body
 
-    def _body(self, name: str, node: Node, way: str) -> dict[str, Json] | None:
-        if way == "payload":
-            return self._read_file(name, node)
+    def _sample(self, name: str, node: Node) -> dict[str, Json] | None:
         if name not in self._sources.samples:
             hint = suggest(name, self._sources.samples) or name_known(self._sources.samples)
             self._report.error(node, f'unknown sample "{name}"', hint)
