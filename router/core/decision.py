@@ -93,19 +93,19 @@ class _Walk:
 
     def rules(self) -> str:
         """Follow the rules that match; return why nothing was planned, for when nothing was."""
-        subject = self._subject
+        subject, ended, reason = self._subject, None, "no_step"
         for rule in self._ruleset.candidates(subject):
-            if not rule.when.holds(subject):
+            if rule.owner == ended or not rule.when.holds(subject):
                 continue
             self.matched.append(rule.name)
-            if rule.drop:
-                return f"dropped: {rule.name}"
             for ordinal, step in enumerate(rule.send):
                 self._step(rule.name, ordinal, step, rule.enrich)
-            if rule.stop:
-                break
+            if rule.stop or rule.drop:
+                ended = rule.owner
+            if rule.drop:
+                reason = f"dropped: {rule.name}"
         if self.matched:
-            return "no_step"
+            return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING)
         return "no_match"

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, groupby
 
 from msgspec import Struct
 
@@ -46,8 +46,8 @@ def lint(ruleset: Ruleset) -> list[Problem]:
     return [
         *(_warn_of_dead_rule(judged.rule, *found) for judged, found in dead if found),
         *_find_dead_steps(ways, reasoner),
-        *_find_shadowed(live, reasoner),
-        *_find_late_drops(live),
+        *(problem for file in _part(live) for problem in _find_shadowed(file, reasoner)),
+        *(problem for file in _part(live) for problem in _find_late_drops(file)),
         *_find_guesses(ruleset.rules),
         *_find_duplicates(ways),
         *_find_unused(ruleset),
@@ -106,6 +106,11 @@ def _say(condition: Condition) -> str:
             return " or ".join(_say(part) for part in condition.parts)
 
 
+def _part(rules: list[_Judged]) -> list[list[_Judged]]:
+    """Return the rules of each file apart: what ends a walk ends that over one file."""
+    return [list(file) for _, file in groupby(rules, lambda judged: judged.rule.owner)]
+
+
 def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
     ending: Shelf[Rule] = Shelf()
     for judged in rules:
@@ -156,14 +161,21 @@ def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
     shelves: dict[tuple[str, tuple[str, ...]], Shelf[Rule]] = defaultdict(Shelf)
     for way in steps:
         shelf = shelves[way.step.channel, way.step.to]
-        others = (rule for rule in shelf.meet(way.claim) if rule is not way.rule)
+        others = (rule for rule in shelf.meet(way.claim) if _may_precede(rule, way.rule))
         if above := next(others, None):
-            line, channel = above.place.line, way.step.channel
-            message = f'rule "{above.name}" in line {line} sends to {channel} as well'
+            place, channel = above.place, way.step.channel
+            where = f"line {place.line}"
+            if above.owner != way.rule.owner:
+                where += f" of {place.file}"
+            message = f'rule "{above.name}" in {where} sends to {channel} as well'
             hint = "where both match, its step counts and this one does not"
             yield _warn(way.step.place, message, hint)
-        if not way.rule.stop:
-            shelf.put(way.claim, way.rule)
+        shelf.put(way.claim, way.rule)
+
+
+def _may_precede(above: Rule, rule: Rule) -> bool:
+    """Return whether a walk that met one rule may meet the other."""
+    return above is not rule and not (above.stop and above.owner == rule.owner)
 
 
 def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:

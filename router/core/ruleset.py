@@ -87,9 +87,14 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """When this, enrich so, send there."""
+    """When this, enrich so, send there.
+
+    `owner` is that of the included file it stands in, whose name begins with it; empty in the
+    main file. `stop` and `drop` end the walk over the rules of one owner.
+    """
 
     name: str
+    owner: str = ""
     place: Place
     when: Condition
     enrich: Enrichment = Enrichment()

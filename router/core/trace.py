@@ -115,9 +115,10 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
 
 def _retell(outlook: Outlook, ruleset: Ruleset) -> Iterator[TracedRule]:
     """Yield every rule of the file, by its own condition and without the index."""
-    subject, reached = outlook.subject, not outlook.is_own_act
+    subject, ended = outlook.subject, None
     for rule in ruleset.rules:
         held = rule.when.holds(subject)
+        reached = rule.owner != ended and not outlook.is_own_act
         yield TracedRule(
             name=rule.name,
             matched=held and reached,
@@ -126,7 +127,8 @@ def _retell(outlook: Outlook, ruleset: Ruleset) -> Iterator[TracedRule]:
             near_miss="" if held else _near_miss(rule, subject),
             steps=list(_steps(rule, subject)) if held else [],
         )
-        reached = reached and not (held and (rule.stop or rule.drop))
+        if held and reached and (rule.stop or rule.drop):
+            ended = rule.owner
 
 
 def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:

@@ -67,6 +67,16 @@ def test_drop_ends_the_walk_and_what_rules_above_sent_stays() -> None:
     assert decision.reason == ""
 
 
+@pytest.mark.parametrize("end", ["stop", "drop"])
+def test_a_rule_that_ends_the_walk_ends_it_for_the_rules_of_its_file_alone(end: str) -> None:
+    first = rulebook(f"rules: [{{name: end, {end}: true}}, {{name: never, send: [mail]}}]")
+    others = rulebook("rules: [{name: one, send: [room]}, {name: two, send: [mail]}]")
+    owned = tuple(msgspec.structs.replace(rule, owner="support") for rule in others.rules)
+    decision = decided(push(), msgspec.structs.replace(first, rules=(*first.rules, *owned)))
+    assert decision.matched == ("end", "one", "two")
+    assert [planned.channel for planned in decision.deliveries] == ["room", "mail"]
+
+
 def test_a_drop_with_nothing_above_it_is_the_reason() -> None:
     decision = decided(push(), "rules: [{name: noise, drop: true}, {name: all, send: [mail]}]")
     assert (decision.deliveries, decision.reason) == ((), "dropped: noise")
