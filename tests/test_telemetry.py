@@ -28,6 +28,8 @@ NAMES = {
     "router_attempt_seconds": {"channel"},
     "router_delivery_lag_seconds": set(),
     "router_rule_matches": {"rule"},
+    "router_rule_mismatches": {"field"},
+    "router_classify_faults": set(),
     "router_rules_reload_ok": set(),
     "router_channel_held": {"channel", "cause"},
     "router_batch_size": set(),
@@ -213,7 +215,8 @@ def test_what_the_veil_knows_is_masked_wherever_it_turns_up(stream: io.StringIO)
 def test_the_metrics_are_those_documented_and_no_others() -> None:
     metrics = Metrics()
     metrics.accepted("push", "message", "accepted", 0.002)
-    metrics.decided(["calls", "chat"], 2e-5)
+    metrics.decided(["calls", "chat"], ["sentAt"], 2e-5)
+    metrics.classified(["sentAt"], faulty=True)
     metrics.attempted("fcm", "delivered", 0.1, 0.02)
     metrics.open_deliveries({"fcm": {"due": 3, "waiting": 1}})
     metrics.held("fcm", "suspended", held=True)
@@ -231,6 +234,8 @@ def test_the_metrics_are_those_documented_and_no_others() -> None:
     text = metrics.exposition().decode()
     assert 'router_notifications_total{feed="push",kind="message",result="accepted"} 1.0' in text
     assert 'router_rule_matches_total{rule="chat"} 1.0' in text
+    assert 'router_rule_mismatches_total{field="sentAt"} 2.0' in text
+    assert "router_classify_faults_total 1.0" in text
     assert 'router_deliveries{channel="fcm",state="due"} 3.0' in text
     assert 'router_channel_held{cause="suspended",channel="fcm"} 1.0' in text
     assert "router_clock_skew_seconds -0.25" in text

@@ -11,6 +11,7 @@ import msgspec
 
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
+from router.core.classification import classify
 from router.core.errors import PayloadError
 from router.core.facts import Contact, Facts, Recipient
 from router.core.notification import Notification, derive
@@ -47,7 +48,7 @@ def command(payload: BinaryIO, rules: Path | None, at: str | None, form: str) ->
     moment = _moment(at)
     first = derive(decoded, id="explained", accepted_at=moment or 0.0)
     now = moment or first.sent_at or time.time()
-    notification = msgspec.structs.replace(first, accepted_at=now)
+    notification = classify(msgspec.structs.replace(first, accepted_at=now), ruleset)
     trace = explain(notification, ruleset, _assume(notification, ruleset), now)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))

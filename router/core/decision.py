@@ -36,7 +36,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     `matched` names the rules that matched, in file order. `reason` says why there is no
     delivery: `own_act`, `call_over`, `no_match`, `no_step`, `dropped: RULE`, or empty.
-    `duplicates` are for explain, not for the log. `mismatches` counts tests that met a value of
+    `duplicates` are for explain, not for the log. `mismatches` names the fields whose value was of
     the wrong type.
     """
 
@@ -46,7 +46,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     duplicates: tuple[Duplicate, ...] = ()
     effects: Effects = Effects()
     reason: str = ""
-    mismatches: int = 0
+    mismatches: tuple[str, ...] = ()
 
 
 def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Decision:
@@ -71,7 +71,7 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
         duplicates=tuple(walk.duplicates),
         effects=Effects(once=tuple(walk.once), calls=hear(notification)),
         reason="" if walk.planned else reason,
-        mismatches=len(outlook.subject.mismatches),
+        mismatches=tuple(outlook.subject.mismatches),
     )
 
 

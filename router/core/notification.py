@@ -1,14 +1,16 @@
 """One thing one recipient should hear of, derived from a payload."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, cast
 
-from msgspec import Struct
+from msgspec import Struct, field, structs
 
 from router.core.identity import identify
 from router.core.payload import Feed, Json, Payload, scalar
 
 Kind = Literal["message", "edit", "delete", "reaction", "group_action", "call", "digest"]
 
+_OF_CALLS = frozenset({"callAction", "callType", "sessionId"})
 _ACTIONS: dict[str, Kind] = {"edited": "edit", "deleted": "delete"}
 
 CONVERSATION = 600
@@ -25,8 +27,10 @@ class Notification(Struct, frozen=True, kw_only=True):
     `notificationDetails` (empty for digests). With `feed`, `app_id` and `region` they make the
     payload again. `key` is the idempotency key, `event` the same without the recipient, so
     that the notifications of one event share it. `guessed` says that `kind` was told from the
-    texts, for want of a message object. `skew` is what to add to the payload's own times to
-    hold them against this machine's: seconds, as far as they were known when it was accepted.
+    texts, for want of a message object; `classified` is what a `classify` entry said, by the
+    names of the fields, which then holds in `kind` and `details`. `skew` is what to add to the
+    payload's own times to hold them against this machine's: seconds, as far as they were known
+    when it was accepted.
     """
 
     id: str
@@ -46,6 +50,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     skew: float = 0.0
     data: dict[str, Json]
     details: dict[str, Json]
+    classified: dict[str, str] = field(default_factory=dict)
 
     @property
     def occurred_at(self) -> float:
@@ -89,6 +94,33 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
         data=data,
         details=details,
     )
+
+
+def overrule(notification: Notification, said: Mapping[str, str]) -> Notification:
+    """Return the notification of a payload with what is said of it: `kind`, and any details.
+
+    `type` follows from the kind unless it is said, and only a call keeps the words of one.
+    """
+    kind = cast(Kind, said["kind"])
+    details = notification.details | {name: part for name, part in said.items() if name != "kind"}
+    if kind == "call":
+        details["type"] = "call"
+    else:
+        details = {name: part for name, part in details.items() if name not in _OF_CALLS}
+        if details.get("type") == "call":
+            details["type"] = "chat"
+    return structs.replace(
+        notification, kind=kind, guessed=False, details=details, classified=dict(said)
+    )
+
+
+def restore(notification: Notification) -> Notification:
+    """Return the notification as its payload tells, whatever was said of it."""
+    if not notification.classified:
+        return notification
+    details = _mapping(notification.data.get("notificationDetails"))
+    kind, guessed = tell_kind(notification.feed, details)
+    return structs.replace(notification, kind=kind, guessed=guessed, details=details, classified={})
 
 
 def tell_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:

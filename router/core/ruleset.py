@@ -53,6 +53,14 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     place: Place
 
 
+class Classifier(Struct, frozen=True, kw_only=True):
+    """What a payload is, when a condition holds of it: templates by the names of fields."""
+
+    when: Condition
+    says: dict[str, Template]
+    place: Place
+
+
 class Enrichment(Struct, frozen=True, kw_only=True):
     """Templates for a message's words; None and absent keys leave what earlier ones said."""
 
@@ -127,6 +135,7 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     enrich: tuple[Enrichment, ...]
     rules: tuple[Rule, ...]
     defaults: Defaults
+    classify: tuple[Classifier, ...] = ()
 
     index: Index[Rule] | None = None
     """Finds candidates; made from `rules`."""

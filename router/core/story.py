@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.case import Case, Event, Sent
+from router.core.classification import classify
 from router.core.decision import decide
 from router.core.facts import Facts, Reading
 from router.core.notification import Notification
@@ -66,7 +67,7 @@ class _Stage:
         if event.is_read:
             self._read(event.notification)
         else:
-            self._decide(event.notification)
+            self._decide(classify(event.notification, self._ruleset))
         self._reconsider()
         self.advance(event.at)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from router.core.classification import Classified, examine
 from router.core.condition import All, Condition, Subject, verdicts
 from router.core.decision import decide
 from router.core.facts import Facts
@@ -101,7 +102,7 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
         for planned in decision.deliveries
     ]
     return Trace(
-        notification=_introduce(notification),
+        notification=_introduce(notification, examine(notification, ruleset)),
         rules=list(_retell(outlook, ruleset)),
         deliveries=[_show(planned, words.content) for planned, words in rendered],
         duplicates=[
@@ -159,10 +160,10 @@ def _near_miss(rule: Rule, subject: Subject) -> str:
     return f"`{rule.name}` failed only on {'; '.join(whys)}" if whys else ""
 
 
-def _introduce(notification: Notification) -> dict[str, Json]:
+def _introduce(notification: Notification, found: Classified) -> dict[str, Json]:
     return {
         "kind": notification.kind,
-        "why": _why(notification),
+        "why": _why(notification, found),
         "guessed": notification.guessed,
         "feed": notification.feed,
         "recipient": notification.uid,
@@ -175,8 +176,16 @@ def _introduce(notification: Notification) -> dict[str, Json]:
     }
 
 
-def _why(notification: Notification) -> str:
+def _why(notification: Notification, found: Classified) -> str:
     """Return what made the kind what it is."""
+    if found.fault:
+        return f"{_why_told(notification)}; classify failed at {found.fault}"
+    if found.by is not None:
+        return f"classify says so at {found.by.place}"
+    return _why_told(notification)
+
+
+def _why_told(notification: Notification) -> str:
     if notification.feed != "push":
         return f"it came by the {notification.feed} feed"
     if notification.kind == "call":

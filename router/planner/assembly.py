@@ -59,6 +59,7 @@ def assemble(
         matched=decision.matched,
         deliveries=deliveries,
         effects=decision.effects,
+        classified=notification.classified,
     )
     return Assembly(plan, notification, recipient)
 

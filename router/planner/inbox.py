@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 
-from router.core.notification import Notification, is_ring
+from router.core.notification import Notification
 
 MEMORY = 2000
 """How many accepted notifications wait in memory; more are read back from the journal."""
@@ -29,10 +29,10 @@ class Inbox:
         """Whether a call waits."""
         return bool(self._calls)
 
-    def offer(self, notification: Notification) -> None:
+    def offer(self, notification: Notification, *, rings: bool) -> None:
         """Take a notification that was just accepted; what does not fit is read back later."""
         self.arrivals += 1
-        waiting = self._calls if is_ring(notification) else self._others
+        waiting = self._calls if rings else self._others
         if len(self._calls) + len(self._others) >= MEMORY:
             self.is_behind = True
         elif waiting is self._calls or not self.is_behind:

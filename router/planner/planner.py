@@ -14,6 +14,7 @@ from router.core.facts import Contact, Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
+from router.planner.classification import classify_all, rings
 from router.planner.inbox import Inbox
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
@@ -105,7 +106,7 @@ class Planner:
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was just accepted; what does not fit is read back later."""
-        self._inbox.offer(notification)
+        self._inbox.offer(notification, rings=rings(notification, self._rules()))
         self._idle.clear()
         self._awake.set()
 
@@ -212,6 +213,7 @@ class Planner:
                 await self._give_up_on(batch[0], f"deciding raised {type(fault).__name__}")
 
     async def _plan_together(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
+        batch = classify_all(batch, ruleset, self._metrics)
         facts = await self._world.facts(batch, once=self._uses_once(ruleset))
         assemblies: list[Assembly] = []
         for number, notification in enumerate(batch, 1):
@@ -228,7 +230,9 @@ class Planner:
         now = self._clock()
         decision = self._decide(notification, ruleset, facts, now)
         if self._metrics is not None:
-            self._metrics.decided(decision.matched, time.perf_counter() - began)
+            self._metrics.decided(
+                decision.matched, decision.mismatches, time.perf_counter() - began
+            )
         recipient = facts.recipient(notification.app_id, notification.uid)
         assembly = assemble(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)

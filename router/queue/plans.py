@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Text,
     bindparam,
     delete,
     exists,
@@ -68,9 +69,14 @@ _busy = union_all(
 _add_delivery = insert(deliveries)
 _decision: dict[str, BindParameter[Any]] = {
     name: bindparam(f"new_{name}")
-    for name in ("state", "reason", "decided_at", "version", "matched")
+    for name in ("state", "reason", "decided_at", "version", "matched", "classified")
 }
-_decide = update(notifications).where(notifications.c.id == bindparam("which")).values(_decision)
+_kind = func.coalesce(bindparam("new_kind", type_=Text), notifications.c.kind)
+_decide = (
+    update(notifications)
+    .where(notifications.c.id == bindparam("which"))
+    .values({**_decision, "kind": _kind})
+)
 
 
 def settle_plans(
@@ -210,4 +216,6 @@ def _decision_row(plan: Plan) -> Values:
         "new_decided_at": plan.decided_at,
         "new_version": plan.version,
         "new_matched": msgspec.json.encode(plan.matched),
+        "new_classified": msgspec.json.encode(plan.classified) if plan.classified else b"",
+        "new_kind": plan.classified.get("kind"),
     }

@@ -46,7 +46,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     `decided_at` is an epoch second. `state` is `pending` when a delivery is open, `dropped` when
     there is none to send, `undelivered` when all were suppressed, `undecidable` when deciding
-    failed for good.
+    failed for good. `classified` is the notification's.
     """
 
     notification: str
@@ -57,6 +57,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     matched: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     effects: Effects = Effects()
+    classified: dict[str, str] = {}
 
 
 class Settled(Struct, frozen=True, kw_only=True):

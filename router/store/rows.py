@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, select
 
 from router.core.delivery import Attempt, Delivery
 from router.core.message import Content
-from router.core.notification import Notification, derive
+from router.core.notification import Notification, derive, overrule
 from router.core.payload import decode
 from router.store.tables import notifications, payloads
 
@@ -22,10 +22,15 @@ LONGEST = 1000
 """How many characters of a reason or a provider's id are kept."""
 
 KEPT: Select[Any] = select(
-    notifications.c.id, notifications.c.accepted_at, notifications.c.skew, payloads.c.body
+    notifications.c.id,
+    notifications.c.accepted_at,
+    notifications.c.skew,
+    notifications.c.classified,
+    payloads.c.body,
 ).join(payloads, payloads.c.notification == notifications.c.id)
 """What notifications are made from again."""
 
+_said = msgspec.json.Decoder(dict[str, str])
 _content = msgspec.json.Decoder(Content)
 _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
 
@@ -70,8 +75,9 @@ def write_notification(notification: Notification) -> Values:
 
 
 def read_notification(row: AnyRow) -> Notification:
-    """Return the notification in a row of `KEPT`: the same as when it was accepted."""
-    return derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
+    """Return the notification in a row of `KEPT`: the same as when it was accepted, or planned."""
+    told = derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
+    return overrule(told, _said.decode(row.classified)) if row.classified else told
 
 
 def write_delivery(delivery: Delivery) -> Values:

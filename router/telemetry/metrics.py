@@ -111,6 +111,15 @@ class Metrics:
             1,
             most=1000,
         )
+        self._mismatches = Bounded(
+            self._counter(
+                "router_rule_mismatches", "Tests that met a value of the wrong type.", "field"
+            ),
+            1,
+        )
+        self._faults = self._counter(
+            "router_classify_faults", "Payloads whose classify entry could not be used."
+        )
         self._reload = self._gauge(
             "router_rules_reload_ok", "1 if the rules on disk are in force, 0 if they are broken."
         )
@@ -135,8 +144,16 @@ class Metrics:
         """Count a request to the webhook that was not answered 200."""
         self._refused.at(reason).inc()
 
-    def decided(self, matched: Iterable[str], seconds: float) -> None:
-        """Count the rules that matched a notification, and how long deciding took."""
+    def classified(self, mismatches: Iterable[str], *, faulty: bool) -> None:
+        """Count fields that were of the wrong type for a test, and whether an entry failed."""
+        for name in mismatches:
+            self._mismatches.at(name).inc()
+        self._faults.inc(faulty)
+
+    def decided(self, matched: Iterable[str], mismatches: Iterable[str], seconds: float) -> None:
+        """Count the rules that matched, the fields of the wrong type, and how long it took."""
+        for name in mismatches:
+            self._mismatches.at(name).inc()
         for rule in matched:
             self._rules.at(rule).inc()
         self._decide.observe(seconds)

@@ -12,6 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
+from router.core.classification import classify
 from router.core.delivery import mask
 from router.core.errors import Problem
 from router.core.facts import Facts
@@ -120,7 +121,8 @@ async def explain_payload(
     if rulebook.ruleset is None:
         raise Refused(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
     now = time.time() if at is None else at
-    notification = derive(decode(body), id="explained", accepted_at=now, skew=skew())
+    told = derive(decode(body), id="explained", accepted_at=now, skew=skew())
+    notification = classify(told, rulebook.ruleset)
     facts = await _facts(recipients, notification.app_id, notification.uid)
     return _masked(explain(notification, rulebook.ruleset, facts, now))
 

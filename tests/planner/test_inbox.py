@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router.core.decision import Decision, decide
 from router.core.facts import Facts
-from router.core.notification import Notification
+from router.core.notification import Notification, is_ring
 from router.core.ruleset import Ruleset
 from router.planner import inbox, planner
 from router.planner.inbox import Inbox
@@ -30,7 +30,7 @@ async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(sta
     waiting = Inbox()
     waiting.is_behind = False
     for each in (accepted[0], accepted[1], ringing(accepted[2])):
-        waiting.offer(each)
+        waiting.offer(each, rings=is_ring(each))
     assert [each.id for each in waiting.take(9)] == [accepted[2].id]
     assert [each.id for each in waiting.take(9)] == [accepted[0].id, accepted[1].id]
 
@@ -42,12 +42,12 @@ async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
     chat = await stage.scene.accept(uid="ann")
     call = ringing(await stage.scene.accept(uid="bob"))
     waiting = Inbox()
-    waiting.offer(chat)
-    waiting.offer(call)
+    waiting.offer(chat, rings=False)
+    waiting.offer(call, rings=True)
     assert waiting.is_behind
     assert waiting.take(9) == [call]
     for _ in range(3):
-        waiting.offer(call)
+        waiting.offer(call, rings=True)
     assert len(waiting.take(9)) == 2
 
 

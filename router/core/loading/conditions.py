@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from router.core.comparison import OPERATORS, Operator
 from router.core.condition import ALWAYS, All, AnyOf, Condition, Not
 from router.core.errors import suggest
-from router.core.field import Field, find_field, suggest_field
+from router.core.field import Field
+from router.core.loading.naming import find_name, suggest_name
 from router.core.loading.operands import make_test
 from router.core.loading.scope import Scope
 from router.core.loading.section import LATER, name_known
@@ -62,7 +63,7 @@ def _read_entry(key: ScalarNode, value: Node, scope: Scope) -> Condition:
             return Not(read_condition(value, scope, "not"))
         scope.report.error(value, '"not" takes one test', "write not: {field: value}")
         return ALWAYS
-    field = find_field(key.text, scope.variables)
+    field = find_name(key.text, scope, scope.variables)
     if field is None:
         _refuse_field(key, scope)
         return ALWAYS
@@ -91,7 +92,9 @@ def _refuse_field(key: ScalarNode, scope: Scope) -> None:
         hint = f"write it below a field, as in {{sender: {{{key.text}: …}}}}"
         scope.report.error(key, f'"{key.text}" stands where a field must', hint)
     else:
-        hint = suggest_field(key.text, scope.variables) or "fields are named as in the payload"
+        hint = (
+            suggest_name(key.text, scope, scope.variables) or "fields are named as in the payload"
+        )
         scope.report.error(key, f'unknown field "{key.text}"', hint)
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from router.core.condition import Condition
-from router.core.field import ROOTS, find_field, suggest_field
 from router.core.loading.conditions import read_condition
+from router.core.loading.naming import is_known, suggest_name
 from router.core.loading.scope import Scope
 from router.core.loading.section import Section
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
@@ -47,7 +47,7 @@ def read_enrichment(
 
     def read(key: str) -> Template | None:
         node = section.get(key)
-        return None if node is None else _read_template(node, scope, variables, key)
+        return None if node is None else read_template(node, scope, variables, key)
 
     def read_all(key: str) -> dict[str, Template]:
         return _read_templates(section.entries(key), scope, variables)
@@ -73,14 +73,15 @@ def _read_templates(
     entries: Mapping[str, Entry], scope: Scope, variables: Collection[str]
 ) -> dict[str, Template]:
     read = {
-        key: _read_template(entry.value, scope, variables, key) for key, entry in entries.items()
+        key: read_template(entry.value, scope, variables, key) for key, entry in entries.items()
     }
     return {key: template for key, template in read.items() if template is not None}
 
 
-def _read_template(
+def read_template(
     node: Node, scope: Scope, variables: Collection[str], key: str
 ) -> Template | None:
+    """Return the template in a node; what is wrong with it is reported."""
     if not isinstance(node, ScalarNode) or node.value is None:
         scope.report.error(node, f'"{key}" must be a text', 'for none write ""')
         return None
@@ -91,13 +92,13 @@ def _read_template(
         scope.report.error(node, error.message, span=(error.offset, 1))
         return None
     for name in sorted(template.names):
-        if name not in ROOTS and find_field(name, variables) is None:
+        if not is_known(name, scope, variables):
             _refuse_name(name, node, scope, variables)
     return template
 
 
 def _refuse_name(name: str, node: ScalarNode, scope: Scope, variables: Collection[str]) -> None:
-    hint = suggest_field(name, variables) or "names are those of the payload"
+    hint = suggest_name(name, scope, variables) or "names are those of the payload"
     found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", node.text)
     span = (found.start(), len(name)) if found else None
     scope.report.error(node, f'unknown name "{name}" in a template', hint, span=span)

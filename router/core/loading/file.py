@@ -10,6 +10,7 @@ from router.core.document import read_document
 from router.core.errors import Problem, suggest
 from router.core.lint import lint
 from router.core.loading.channels import read_channels
+from router.core.loading.classifiers import read_classifiers
 from router.core.loading.enrichments import name_variables, read_enrichments
 from router.core.loading.picture import blur, hide
 from router.core.loading.references import References, Resolver
@@ -21,7 +22,10 @@ from router.core.node import MappingNode, ScalarNode
 from router.core.ruleset import ChannelSchema, Ruleset
 
 VERSION = 1
-_KEYS = ("version", "timezone", "channels", "lists", "enrich", "rules", "defaults", "tests")
+_KEYS = (
+    *("version", "timezone", "channels", "lists", "classify", "enrich", "rules", "defaults"),
+    "tests",
+)
 
 
 class Loaded(Struct, frozen=True, kw_only=True):
@@ -104,6 +108,7 @@ def _read(
         enrich=read_enrichments(section, scope),
         rules=read_rules(section, scope),
         defaults=read_defaults(section, scope),
+        classify=read_classifiers(section, scope),
     )
     if not any(problem.severity == "error" for problem in report.problems):
         _warn_of_idle_parts(section, scope)

@@ -13,10 +13,12 @@ class Scope(Struct, kw_only=True):
     """The names a file defines; `channels` has None for one whose settings are wrong.
 
     `variables` are the names in top-level `vars`; `used` collects the lists some test names.
+    Where it `is_early`, the recipient is not known.
     """
 
     report: Report
     channels: Mapping[str, ChannelSpec | None]
     lists: Mapping[str, tuple[ScalarNode, ...]]
     variables: frozenset[str]
+    is_early: bool = False
     used: set[str] = field(default_factory=set)

@@ -1,0 +1,38 @@
+"""What was accepted, as the rules say it is to be taken."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from router.core.classification import examine
+from router.core.notification import Notification, is_ring
+from router.core.ruleset import Ruleset
+from router.telemetry import Metrics
+
+_log = structlog.get_logger("router.planner")
+
+
+def rings(notification: Notification, ruleset: Ruleset | None) -> bool:
+    """Return whether a call is coming in now, by the rules in force if there are any."""
+    taken = notification if ruleset is None else examine(notification, ruleset).notification
+    return is_ring(taken)
+
+
+def classify_all(
+    notifications: Sequence[Notification], ruleset: Ruleset, metrics: Metrics | None
+) -> Sequence[Notification]:
+    """Return the notifications as `classify` says; an entry that fails is logged and counted."""
+    if not ruleset.classify:
+        return notifications
+    return [_classify(notification, ruleset, metrics) for notification in notifications]
+
+
+def _classify(
+    notification: Notification, ruleset: Ruleset, metrics: Metrics | None
+) -> Notification:
+    found = examine(notification, ruleset)
+    if found.fault:
+        _log.warning("cannot be classified", notification=notification.id, fault=found.fault)
+    if metrics is not None:
+        metrics.classified(found.mismatches, faulty=bool(found.fault))
+    return found.notification
