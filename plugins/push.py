@@ -66,6 +66,7 @@ class Push(AppriseChannel[PushSettings]):
     name = "push"
     Settings = PushSettings
     limits = Limits(payload=ROOM)
+    replaces = True  # the app gets the payload's keys, and shows an edit in its message's place
     answers = ANSWERS
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "fcm.service_account": make_placeholder

@@ -55,6 +55,7 @@ class Webhook(Channel[WebhookSettings]):
     name = "webhook"
     Settings = WebhookSettings
     idempotent = True
+    replaces = True  # the gateway gets the payload itself, and knows an edit when it sees one
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "https://gateway.example/notify",
         "secret": PREFIX + base64.b64encode(bytes(24)).decode(),

@@ -137,6 +137,9 @@ class Channel(Generic[S]):
     """The most its provider takes."""
     idempotent: ClassVar[bool] = False
     """Whether the provider collapses repeats, so that a doubtful send may be repeated."""
+    replaces: ClassVar[bool] = False
+    """Whether a later message with the same `collapse` or about the same, as an edit is, replaces
+    what is shown; where it does not, an edit of what was sent is not sent."""
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {}
     """What stands in for settings that sandbox mode does not find, by dotted path."""
 

@@ -1,15 +1,16 @@
-"""The key under which a later message replaces an earlier one."""
+"""What a notification is about, and the key under which a later message replaces an earlier one."""
 
 from hashlib import blake2b
 
 from router.core.notification import Notification
 from router.core.payload import Json, scalar
+from router.core.ruleset import Collapse
 
 LONGEST = 64
 """Bytes of the longest key: what the strictest providers take."""
 
 
-def collapse_key(notification: Notification) -> str:
+def tell_subject(notification: Notification) -> str:
     """Return the key that a message, its edits and its deletion share; at most 64 bytes.
 
     A call's events share its session's, a conversation's digests the conversation's. A reaction
@@ -17,7 +18,25 @@ def collapse_key(notification: Notification) -> str:
     """
     subject = _subject(notification)
     kind = "message" if notification.kind in {"edit", "delete"} else notification.kind
-    key = f"{kind}:{notification.app_id}:{subject or notification.event}"
+    return _shorten(kind, f"{kind}:{notification.app_id}:{subject or notification.event}")
+
+
+def collapse_key(how: Collapse, notification: Notification, subject: str) -> str:
+    """Return the key under which a step's message is replaced by later ones, or an empty text.
+
+    `subject` is what `tell_subject` says of the notification.
+    """
+    match how:
+        case "message":
+            return subject
+        case "none":
+            return ""
+        case _:
+            whole = f"conversation:{notification.app_id}:{notification.conversation}"
+            return _shorten("conversation", whole) if notification.conversation else subject
+
+
+def _shorten(kind: str, key: str) -> str:
     if len(key.encode()) <= LONGEST:
         return key
     return f"{kind}:{blake2b(key.encode(), digest_size=16).hexdigest()}"

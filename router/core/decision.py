@@ -1,16 +1,20 @@
 """What the rules make of a notification: the one pure function behind everything."""
 
+from typing import NamedTuple
+
 from msgspec import Struct, structs
 
 from router.core.call import hear, is_too_late
-from router.core.collapse import collapse_key
+from router.core.collapse import collapse_key, tell_subject
 from router.core.errors import Place
-from router.core.facts import Contact, Effects, Facts, OnceKey
+from router.core.facts import Contact, Effects, Ending, Facts, OnceKey, Waiting
 from router.core.notification import Notification, is_ring, is_sequel
 from router.core.outlook import Outlook, survey
 from router.core.planned import ONCE, Planned, arrange
+from router.core.retraction import find_place, find_waiting, is_change, withdraw
 from router.core.ruleset import Enrichment, Ruleset, Step
 from router.core.target import targets
+from router.core.throttle import Overflow, Windows, schedule_summary, summary_key
 from router.core.timing import schedule
 from router.core.watch import CALL_OVER, watch
 
@@ -56,40 +60,59 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     before the next decision of a batch.
     """
     outlook = survey(notification, ruleset, facts, now)
-    if outlook.is_own_act:
-        return Decision(
-            version=ruleset.version, effects=Effects(calls=hear(notification)), reason="own_act"
-        )
-    if is_too_late(notification, facts):
+    if not outlook.is_own_act and is_too_late(notification, facts):
         return Decision(version=ruleset.version, reason=CALL_OVER)
     walk = _Walk(outlook, ruleset, facts)
-    reason = walk.rules()
+    reason = "own_act" if outlook.is_own_act else walk.rules()
     return Decision(
         version=ruleset.version,
         matched=tuple(walk.matched),
         deliveries=arrange(walk.planned, facts),
         duplicates=tuple(walk.duplicates),
-        effects=Effects(once=tuple(walk.once), calls=hear(notification)),
+        effects=walk.effects(),
         reason="" if walk.planned else reason,
         mismatches=tuple(outlook.subject.mismatches),
     )
 
 
+class _Way(NamedTuple):
+    """What the deliveries of a step have in common, `draft` being one without an address."""
+
+    step: Step
+    draft: Planned
+    is_shared: bool
+    overflow: Overflow | None
+
+
 class _Walk:
-    """One walk over the rules: what it met, what it plans, and the once-keys it takes."""
+    """One walk over the rules: what it met, what it plans, and what it changes."""
 
     def __init__(self, outlook: Outlook, ruleset: Ruleset, facts: Facts) -> None:
         notification = outlook.subject.notification
         self.matched: list[str] = []
         self.planned: list[Planned] = []
         self.duplicates: list[Duplicate] = []
-        self.once: list[tuple[OnceKey, str]] = []
+        self._once: list[tuple[OnceKey, str]] = []
+        self._windows = Windows(outlook.subject, facts.counters)
         self._subject = outlook.subject
         self._notification = notification
+        self._about = tell_subject(notification)
+        self._facts = facts
+        self._withdrawn = withdraw(notification, self._about, ruleset, facts)
+        self._endings = [ending for _, ending in self._withdrawn]
         self._enrichments = outlook.enrichments
         self._ruleset = ruleset
         self._taken = facts.once
         self._standing: dict[tuple[str, str], Planned] = {}
+
+    def effects(self) -> Effects:
+        """Return what the walk changes."""
+        return Effects(
+            once=tuple(self._once),
+            calls=hear(self._notification),
+            counters=self._windows.moves,
+            endings=tuple(self._endings),
+        )
 
     def rules(self) -> str:
         """Follow the rules that match; return why nothing was planned, for when nothing was."""
@@ -98,8 +121,11 @@ class _Walk:
             if rule.owner == ended or not rule.when.holds(subject):
                 continue
             self.matched.append(rule.name)
+            overflow = None
+            if rule.throttle is not None:
+                overflow = self._windows.admit(rule, rule.throttle)
             for ordinal, step in enumerate(rule.send):
-                self._step(rule.name, ordinal, step, rule.enrich)
+                self._step(rule.name, ordinal, step, rule.enrich, overflow)
             if rule.stop or rule.drop:
                 ended = rule.owner
             if rule.drop:
@@ -107,10 +133,17 @@ class _Walk:
         if self.matched:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
-            self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING)
+            self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING, None)
         return "no_match"
 
-    def _step(self, rule: str, ordinal: int, step: Step, enrichment: Enrichment) -> None:
+    def _step(
+        self,
+        rule: str,
+        ordinal: int,
+        step: Step,
+        enrichment: Enrichment,
+        overflow: Overflow | None,
+    ) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
         if step.when is not None and not step.when.holds(self._subject):
             return
@@ -118,10 +151,11 @@ class _Walk:
         found = targets(step, kind, self._subject)
         draft = self._draft(rule, ordinal, step, enrichment, found.suppression)
         is_shared = found.is_fixed and step.once_per is not None
+        way = _Way(step, draft, is_shared, overflow)
         for contact in found.contacts:
             standing = self._standing.setdefault((step.channel, contact.address), draft)
             if standing.rule == rule:
-                self.planned.append(self._address(draft, contact, is_shared=is_shared))
+                self.planned.append(self._address(way, contact))
             else:
                 duplicate = Duplicate(
                     rule=rule, step=ordinal, channel=step.channel, stands=standing.rule
@@ -150,25 +184,104 @@ class _Walk:
             follows=is_sequel(notification),
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
-            collapse=collapse_key(notification),
+            about=self._about,
+            collapse=collapse_key(step.collapse, notification, self._about),
             watch=watch(step.unless, notification, is_late=step.after is not None),
             enrichments=(*self._enrichments, enrichment, step.enrich),
         )
 
-    def _address(self, draft: Planned, contact: Contact, *, is_shared: bool) -> Planned:
-        """Return the delivery to a contact; a shared one is suppressed if another holds its key."""
+    def _address(self, way: _Way, contact: Contact) -> Planned:
+        """Return the delivery to a contact, which others may stand for or come before."""
         planned = structs.replace(
-            draft,
+            way.draft,
             id=f"{self._notification.id}-{len(self.planned)}",
             contact=contact.id,
             address=contact.address,
         )
-        if not is_shared:
+        if planned.state == "suppressed":
             return planned
-        event, address = self._notification.event, contact.address
-        key = OnceKey(event, planned.rule, planned.step, planned.channel, address)
-        holder = self._taken.get(key, planned.id)
+        if way.step.retract and is_change(self._notification):
+            return self._change(way, planned, contact)
+        return self._hold_back(way, planned)
+
+    def _change(self, way: _Way, planned: Planned, contact: Contact) -> Planned:
+        """Return what a step makes of an edit or a deletion."""
+        names = (planned.rule, planned.step, planned.channel, contact)
+        if self._notification.kind == "delete":
+            gone = find_place(*names, [waiting for waiting, _ in self._withdrawn])
+            if gone is not None:
+                return structs.replace(planned, state="suppressed", reason=f"deleted: {gone.id}")
+        else:
+            ended = {ending.delivery for ending in self._endings}
+            waiting = find_waiting(self._notification, self._about, self._facts, way.is_shared)
+            found = find_place(*names, [each for each in waiting if each.id not in ended])
+            if found is not None:
+                return self._rewrite(found, self._share(way, planned))
+        if not self._ruleset.channels[planned.channel].replaces:
+            return structs.replace(planned, state="suppressed", reason="cannot_change")
+        return self._hold_back(way, planned)
+
+    def _rewrite(self, waiting: Waiting, planned: Planned) -> Planned:
+        """Return the delivery in the place of one that waits, which it ends."""
+        if planned.state == "suppressed":
+            return planned
+        reason = f"replaced: {planned.id}"
+        self._endings.append(Ending(delivery=waiting.id, state="cancelled", reason=reason))
+        return structs.replace(
+            planned,
+            state="waiting",
+            reason="",
+            due_at=waiting.due_at,
+            expires_at=waiting.expires_at,
+        )
+
+    def _hold_back(self, way: _Way, planned: Planned) -> Planned:
+        """Return the delivery as the rule's throttle has it."""
+        overflow = way.overflow
+        if overflow is None or planned.state == "expired":
+            return self._share(way, planned)
+        if overflow.throttle.summary is None or is_change(self._notification):
+            return structs.replace(planned, state="suppressed", reason="throttled")
+        shared = self._share(way, planned)
+        if shared.state == "suppressed":
+            return shared
+        return self._sum_up(way, shared, overflow, overflow.throttle.summary)
+
+    def _sum_up(
+        self, way: _Way, planned: Planned, overflow: Overflow, words: Enrichment
+    ) -> Planned:
+        """Return the summary that a delivery becomes."""
+        place = (planned.step, planned.channel, planned.contact, planned.address)
+        timing = schedule_summary(way.step, self._subject, overflow)
+        if timing.state != "waiting":
+            return structs.replace(planned, state=timing.state, reason=timing.reason)
+        tally = self._windows.sum_up(overflow, place, planned.id, timing.due_at)
+        if tally.ending is not None:
+            self._endings.append(tally.ending)
+        key = summary_key(overflow.key)
+        return structs.replace(
+            planned,
+            due_at=tally.due_at,
+            expires_at=timing.expires_at,
+            about=key,
+            collapse="" if way.step.collapse == "none" else key,
+            count=tally.count,
+            enrichments=(*planned.enrichments, words),
+        )
+
+    def _share(self, way: _Way, planned: Planned) -> Planned:
+        """Return the delivery; one for all recipients is suppressed if another holds its key."""
+        if not way.is_shared:
+            return planned
+        key = OnceKey(
+            self._notification.event,
+            planned.rule,
+            planned.step,
+            planned.channel,
+            planned.address,
+        )
+        holder = self._facts.once.get(key, planned.id)
         if holder != planned.id:
             return structs.replace(planned, state="suppressed", reason=f"{ONCE}{holder}")
-        self.once.append((key, planned.id))
+        self._once.append((key, planned.id))
         return structs.replace(planned, once=key)

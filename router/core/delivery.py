@@ -51,9 +51,11 @@ class Delivery(Struct, frozen=True, kw_only=True):
     urgent: bool = False
     """A call that rings now: a share of the channel's slots is kept for these."""
     follows: bool = False
-    """It must not overtake an earlier one of its lane with the same collapse key."""
+    """It must not overtake an earlier one of its lane about the same."""
     priority: Priority = "normal"
     privacy: Privacy = "none"
+    about: str = ""
+    """What it is about, as `collapse.tell_subject` says: a message with its edits, a call."""
     collapse: str = ""
     content: Content
     handle: str = ""

@@ -1,5 +1,7 @@
 """What a decision needs to know of the world, and what it changes there."""
 
+from typing import Literal
+
 from msgspec import Struct, field
 
 Scalar = str | int | float | bool
@@ -63,11 +65,71 @@ class Reading(Struct, frozen=True):
     read_at: float
 
 
+class Summary(Struct, frozen=True, kw_only=True):
+    """A summary that waits for a throttle's window to close, and how many it stands for.
+
+    `slot` names the step and where it goes to, so that nobody can read an address in it.
+    """
+
+    slot: str
+    delivery: str
+    count: int
+    due_at: float
+
+
+class Counter(Struct, frozen=True, kw_only=True):
+    """A window of a throttle: when it closes, and how many notifications fell in so far.
+
+    `events` are those that were let through, where many recipients share the window.
+    """
+
+    closes_at: float
+    count: int = 0
+    events: tuple[str, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+
+
+class CounterMove(Struct, frozen=True, kw_only=True):
+    """How a decision moves a counter; `before` is None where there was none."""
+
+    key: str
+    before: Counter | None
+    after: Counter
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """A delivery that waits, as an edit or the deletion of its message finds it."""
+
+    id: str
+    app_id: str
+    uid: str
+    rule: str
+    step: int
+    channel: str
+    contact: str
+    address: str
+    due_at: float
+    expires_at: float
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """A delivery that waits, and does so no longer because of a decision."""
+
+    delivery: str
+    state: Literal["cancelled", "suppressed"]
+    reason: str
+
+
 class Effects(Struct, frozen=True, kw_only=True):
-    """What a decision changes: once-keys with the deliveries that hold them, calls heard of."""
+    """What a decision changes: once-keys taken, calls heard of, counters moved, what waits ended.
+
+    `once` has each key with the delivery that holds it.
+    """
 
     once: tuple[tuple[OnceKey, str], ...] = ()
     calls: tuple[Heard, ...] = ()
+    counters: tuple[CounterMove, ...] = ()
+    endings: tuple[Ending, ...] = ()
 
 
 class Facts(Struct, kw_only=True):
@@ -75,12 +137,16 @@ class Facts(Struct, kw_only=True):
 
     `calls` maps an app and a session to what was heard, as pairs of uid and action; `reads` an
     app, a uid and a conversation to how far that has been read.
+    `counters` are by key (`throttle.find_keys`), those of closed windows too. `waiting` has, for
+    what a batch edits or deletes (`collapse.tell_subject`), the deliveries that wait, by id.
     """
 
     recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)
     once: dict[OnceKey, str] = field(default_factory=dict)
     calls: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
     reads: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
+    counters: dict[str, Counter] = field(default_factory=dict)
+    waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
         """Return what is known of a recipient; one never heard of has no contacts."""
@@ -97,3 +163,8 @@ class Facts(Struct, kw_only=True):
         for heard in effects.calls:
             of_call = self.calls.setdefault((heard.app_id, heard.session), set())
             of_call.add((heard.uid, heard.action))
+        for move in effects.counters:
+            self.counters[move.key] = move.after
+        for ending in effects.endings:
+            for waiting in self.waiting.values():
+                waiting.pop(ending.delivery, None)

@@ -11,7 +11,7 @@ from router.core.comparison import EQUALITY
 from router.core.condition import All, Condition, Not, Test
 from router.core.errors import Place, Problem
 from router.core.ruleset import Rule, Ruleset, Step
-from router.core.situation import Reasoner
+from router.core.situation import Reasoner, is_ringing, number_situations
 
 PAIRED = 50
 """So many parts of one condition are held against each other."""
@@ -49,6 +49,7 @@ def lint(ruleset: Ruleset) -> list[Problem]:
         *(problem for file in _part(live) for problem in _find_shadowed(file, reasoner)),
         *(problem for file in _part(live) for problem in _find_late_drops(file)),
         *_find_guesses(ruleset.rules),
+        *_find_throttled(live),
         *_find_duplicates(ways),
         *_find_unused(ruleset),
     ]
@@ -144,6 +145,21 @@ def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
                 message = 'a reaction is told by its text, "Reacted to …"'
                 hint = "a message that starts so is dropped too, unless message objects are on"
                 yield _warn(test.place, message, hint)
+
+
+def _find_throttled(rules: list[_Judged]) -> Iterator[Problem]:
+    """Warn where a throttle would hold back what cannot wait, or counts what is sent once."""
+    rings = sum(1 << number for place, number in number_situations().items() if is_ringing(place))
+    for judged in rules:
+        rule = judged.rule
+        if rule.throttle is None or not rule.send:
+            continue
+        if judged.claim.may & rings:
+            hint = "give calls a rule of their own, or write not: {callAction: initiated}"
+            yield _warn_of(rule, f'the throttle of rule "{rule.name}" holds calls back', hint)
+        if rule.throttle.by_recipient and any(step.once_per for step in rule.send):
+            message = f'rule "{rule.name}" counts for each recipient what is sent once for all'
+            yield _warn_of(rule, message, "write by: [conversation]")
 
 
 def _tests(condition: Condition) -> Iterator[Test]:

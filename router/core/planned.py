@@ -20,10 +20,12 @@ class Planned(Struct, frozen=True, kw_only=True):
 
     `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
     they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
-    `opted_out`, `muted`, `once: ID OF THE ONE THAT STANDS`) and is kept to be seen; a cancelled
-    one is needless already (`unless: …`); an expired one came too late to be sent, and is a dead
-    letter. `watch` says what makes a waiting one needless, `awaited` that another one wants to
-    hear of its end.
+    `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`, `cannot_change`,
+    `deleted: ID OF WHAT WAITED`) and is kept to be seen; a cancelled one is needless already
+    (`unless: …`); an expired one came too late to be sent, and is a dead letter. `about` is what
+    `tell_subject` says, `collapse` what a provider may replace it by. `watch` says what makes a
+    waiting one needless, `awaited` that another one wants to hear of its end. One with a `count`
+    is a summary of so many notifications.
     """
 
     id: str
@@ -40,8 +42,10 @@ class Planned(Struct, frozen=True, kw_only=True):
     follows: bool = False
     priority: Priority = "normal"
     privacy: Privacy = "none"
+    about: str = ""
     collapse: str = ""
     once: OnceKey | None = None
+    count: int = 0
     watch: Watch | None = None
     awaited: bool = False
     enrichments: tuple[Enrichment, ...] = ()

@@ -46,6 +46,8 @@ def render(
         names["body"] = defaults.private_body
     if privacy == "no_content":
         names["title"] = defaults.private_title
+    if planned.count:
+        names["count"] = planned.count
     draft = _Draft(names, variables)
     for enrichment in planned.enrichments:
         draft.enrich(enrichment)

@@ -8,6 +8,7 @@ from msgspec.structs import force_setattr, replace
 
 from router.core.condition import Condition, Subject
 from router.core.errors import Place
+from router.core.field import Field
 from router.core.index import Index
 from router.core.message import Priority, Privacy
 from router.core.payload import Json
@@ -25,6 +26,10 @@ class ChannelSchema(Protocol):
     @property
     def address_kind(self) -> str:
         """The kind of contact it sends to."""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a later message about the same replaces what is shown."""
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""
@@ -51,6 +56,8 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     settings: Any
     address_kind: str
     place: Place
+    replaces: bool = False
+    """Whether a later message about the same replaces what is shown."""
 
 
 class Classifier(Struct, frozen=True, kw_only=True):
@@ -75,10 +82,15 @@ class Enrichment(Struct, frozen=True, kw_only=True):
     vars: dict[str, Template] = field(default_factory=dict)
 
 
+Collapse = Literal["message", "conversation", "none"]
+"""What of a step's messages a later one replaces."""
+
+
 class Step(Struct, frozen=True, kw_only=True):
     """One way out of a rule; `after` and `expires` in seconds; `to` empty means the recipient.
 
-    Any clause of `unless` makes its deliveries needless.
+    Any clause of `unless` makes its deliveries needless. With `retract` an edit or a deletion
+    changes what its message left, and is no message itself.
     """
 
     channel: str
@@ -91,7 +103,23 @@ class Step(Struct, frozen=True, kw_only=True):
     expires: float | None = None
     once_per: Literal["message"] | None = None
     privacy: Privacy = "none"
+    collapse: Collapse = "message"
+    retract: bool = True
     enrich: Enrichment = Enrichment()
+
+
+class Throttle(Struct, frozen=True, kw_only=True):
+    """At most `max` notifications in `per` seconds for each value of the fields `by`.
+
+    `by_recipient` tells recipients apart as well. `summary` are the words of the message that
+    stands for the others; without it they are dropped.
+    """
+
+    max: int
+    per: float
+    by: tuple[Field, ...] = ()
+    by_recipient: bool = True
+    summary: Enrichment | None = None
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -106,6 +134,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     place: Place
     when: Condition
     enrich: Enrichment = Enrichment()
+    throttle: Throttle | None = None
     send: tuple[Step, ...] = ()
     stop: bool = False
     drop: bool = False

@@ -65,6 +65,12 @@ def _enumerate() -> Iterator[Situation]:
         yield "push", kind, type_, receiver, None, None
 
 
+def is_ringing(situation: Situation) -> bool:
+    """Return whether a call is coming in."""
+    _, kind, _, _, action, _ = situation
+    return kind == "call" and action == "initiated"
+
+
 class Reasoner:
     """Tells the bounds of conditions; it remembers what it found out about tests."""
 

@@ -117,6 +117,7 @@ def _delivery(
         follows=planned.follows,
         priority=planned.priority,
         privacy=planned.privacy,
+        about=planned.about,
         collapse=planned.collapse,
         content=content,
     )

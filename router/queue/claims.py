@@ -70,7 +70,7 @@ _busy = or_(
 )
 _earlier = and_(
     _rival.c.lane_hash == _row.lane_hash,
-    _rival.c.collapse == _row.collapse,
+    _rival.c.about == _row.about,
     _rival.c.id < _row.id,
 )
 _early = and_(

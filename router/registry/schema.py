@@ -40,6 +40,7 @@ class PluginSchema:
         self.channel = channel
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
+        self.replaces = channel.replaces
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""

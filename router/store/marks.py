@@ -46,16 +46,20 @@ throttles = Table(
     Column("key", Id, primary_key=True),
     Column("closes_at", Double, nullable=False),
     Column("count", Integer, nullable=False),
+    Column("events", LargeBinary, nullable=False, server_default=""),
     Column("summaries", LargeBinary, nullable=False, server_default=""),
     Index("throttles_closes_at", "closes_at"),
     sqlite_with_rowid=False,
 )
-"""Open windows of throttles: how many notifications fell in, and the summaries that wait."""
+"""Open windows of throttles: how many notifications fell in, and the summaries that wait.
+
+Keys and slots are hashes, so that nobody can read in them; `events` and `summaries` are JSON.
+"""
 
 shown = Table(
     "shown",
     metadata,
-    Column("collapse", Id, primary_key=True),
+    Column("about", Id, primary_key=True),
     Column("channel", Text, primary_key=True),
     Column("address", Text, primary_key=True),
     Column("delivery", Id, nullable=False),

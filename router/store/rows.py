@@ -105,6 +105,7 @@ def write_delivery(delivery: Delivery) -> Values:
         "follows": delivery.follows,
         "priority": delivery.priority,
         "privacy": delivery.privacy,
+        "about": clean(delivery.about),
         "collapse": clean(delivery.collapse),
         "content": msgspec.json.encode(delivery.content),
         "handle": clean(delivery.handle),

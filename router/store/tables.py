@@ -118,6 +118,7 @@ deliveries = Table(
     Column("follows", Boolean, nullable=False),
     Column("priority", Text, nullable=False),
     Column("privacy", Text, nullable=False),
+    Column("about", Text, nullable=False),
     Column("collapse", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("handle", Text, nullable=False),
@@ -160,6 +161,7 @@ _partial(
 _partial("deliveries_parked", _delivery.lane_hash, _delivery.due_at, _delivery.id, where=is_parked)
 _partial("deliveries_lane", _delivery.lane_hash, _delivery.due_at, where=is_in_line)
 _partial("deliveries_contact", _delivery.contact, where=is_waiting)
+_partial("deliveries_about", _delivery.about, where=is_waiting)
 _partial("deliveries_expiry", _delivery.expires_at, where=is_waiting)
 _partial("deliveries_sending", _delivery.lane_hash, where=is_sending, unique=True)
 _partial("deliveries_dead", _delivery.id, where=is_dead)

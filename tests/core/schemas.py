@@ -20,6 +20,7 @@ class FakeSchema:
     properties: dict[str, Json]
     required: tuple[str, ...] = ("url",)
     is_fixed: bool = False
+    replaces: bool = False
     placeholders: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -69,6 +70,7 @@ PLUGINS = {
                 "topics": {"type": "array", "items": {"type": "string"}},
             },
             required=(),
+            replaces=True,
         ),
         FakeSchema(
             "sms", {"url": SECRET, "rate": RATE}, placeholders={"url": "sms://sandbox/{to}"}

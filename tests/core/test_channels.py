@@ -26,6 +26,7 @@ class Fussy:
     faults: tuple[SettingsFault, ...] = ()
     definition: Mapping[str, Json] | None = None
     name: str = "fussy"
+    replaces = False
     address_kind: str = "mail"
 
     def convert(self, settings: Mapping[str, Json]) -> object:

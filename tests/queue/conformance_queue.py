@@ -83,9 +83,9 @@ class QueueConformance:
         self, engine: Engine
     ) -> None:
         scene = Scene(engine)
-        message = await scene.put(address="bob", collapse="message 7")
-        edit = await scene.put(address="bob", collapse="message 7", follows=True)
-        other = await scene.put(address="bob", collapse="message 8", follows=True)
+        message = await scene.put(address="bob", about="message 7")
+        edit = await scene.put(address="bob", about="message 7", follows=True)
+        other = await scene.put(address="bob", about="message 8", follows=True)
         assert await scene.claimed() == [message]
         at = scene.now + 10
         again = Settlement(delivery=message, attempt=scene.attempt(message), next=Again(at))
@@ -101,8 +101,8 @@ class QueueConformance:
 
     async def test_one_that_follows_nothing_open_goes_at_once(self, engine: Engine) -> None:
         scene = Scene(engine)
-        elsewhere = await scene.put(address="ann", collapse="message 7")
-        edit = await scene.put(address="bob", collapse="message 7", follows=True)
+        elsewhere = await scene.put(address="ann", about="message 7")
+        edit = await scene.put(address="bob", about="message 7", follows=True)
         assert await scene.claimed() == [elsewhere, edit]
 
     async def test_room_bounds_each_channel_and_leaves_the_others_alone(

@@ -57,6 +57,7 @@ def _read_channel(
         settings=converted,
         address_kind=address_kind,
         place=entry.key.place,
+        replaces=schema.replaces,
     )
 
 

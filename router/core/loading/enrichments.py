@@ -92,7 +92,7 @@ def read_template(
         scope.report.error(node, error.message, span=(error.offset, 1))
         return None
     for name in sorted(template.names):
-        if not is_known(name, scope, variables):
+        if name not in scope.extra and not is_known(name, scope, variables):
             _refuse_name(name, node, scope, variables)
     return template
 

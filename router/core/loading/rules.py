@@ -6,10 +6,11 @@ from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_en
 from router.core.loading.scope import Scope
 from router.core.loading.section import Section
 from router.core.loading.steps import check_channel, read_steps
+from router.core.loading.throttles import read_throttle
 from router.core.node import MappingNode, ScalarNode, SequenceNode
 from router.core.ruleset import Defaults, Enrichment, Rule
 
-_RULE = ("name", "when", "enrich", "send", "stop", "drop")
+_RULE = ("name", "when", "enrich", "throttle", "send", "stop", "drop")
 _DEFAULTS = ("on_no_match", "notify_sender", "private_body", "private_title", "retention")
 _LONGEST_NAME = 100
 
@@ -38,6 +39,7 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, int]) -> Rule:
         place=node.place if "name" not in section else node.entries["name"].value.place,
         when=ALWAYS if when is None else read_condition(when, scope),
         enrich=_read_enrich(section, scope, variables),
+        throttle=read_throttle(section, scope, variables),
         send=read_steps(section, scope, variables),
         stop=section.flag("stop"),
         drop=section.flag("drop"),
@@ -45,6 +47,9 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, int]) -> Rule:
     if rule.drop and rule.send:
         hint = "remove one of them"
         scope.report.error(section.key("drop"), f"rule {name} both sends and drops", hint)
+    if "throttle" in section and not rule.send:
+        message = f"rule {name} sends nothing that could be held back"
+        scope.report.warn(section.key("throttle"), message, 'leave "throttle" out')
     if not any(key in section for key in ("send", "stop", "drop")):
         scope.report.warn(node, f"rule {name} does nothing", "give it send, stop or drop")
     return rule

@@ -21,4 +21,6 @@ class Scope(Struct, kw_only=True):
     lists: Mapping[str, tuple[ScalarNode, ...]]
     variables: frozenset[str]
     is_early: bool = False
+    extra: frozenset[str] = frozenset()
+    """Further names that templates find."""
     used: set[str] = field(default_factory=set)

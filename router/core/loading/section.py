@@ -10,8 +10,8 @@ from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 LATER: Mapping[str, frozenset[str]] = {
     "file": frozenset({"fields", "hours", "include"}),
-    "rule": frozenset({"after", "unless", "quiet", "throttle", "retract", "collapse"}),
-    "step": frozenset({"after", "unless", "quiet", "throttle", "retract", "collapse"}),
+    "rule": frozenset({"after", "unless", "quiet", "retract", "collapse"}),
+    "step": frozenset({"after", "unless", "quiet", "throttle"}),
     "condition": frozenset({"hours"}),
 }
 """Keys of the rule language that are refused until they do something."""
@@ -68,15 +68,15 @@ class Section:
         self._report.error(node, f'"{key}" must be a text')
         return None
 
-    def flag(self, key: str) -> bool:
-        """Return a truth value; false where there is none."""
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Return a truth value, the default where there is none."""
         node = self.get(key)
         if node is None:
-            return False
+            return default
         if isinstance(node, ScalarNode) and isinstance(node.value, bool):
             return node.value
         self._report.error(node, f'"{key}" must be true or false')
-        return False
+        return default
 
     def word(self, key: str, words: Sequence[W]) -> W | None:
         """Return one of a few words."""

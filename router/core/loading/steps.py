@@ -10,11 +10,11 @@ from router.core.loading.scope import Scope
 from router.core.loading.section import Section, name_known
 from router.core.message import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
-from router.core.ruleset import Step
+from router.core.ruleset import Collapse, Step
 
 _RECIPIENT = "recipient"
 _KEYS = (
-    *("channel", "when", "to", "priority", "expires", "once_per", "privacy"),
+    *("channel", "when", "to", "priority", "expires", "once_per", "privacy", "collapse", "retract"),
     *ENRICH_KEYS,
 )
 
@@ -54,6 +54,8 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
         expires=step.duration("expires"),
         once_per=step.word("once_per", ("message",)),
         privacy=step.word("privacy", get_args(Privacy)) or "none",
+        collapse=step.word("collapse", get_args(Collapse)) or "message",
+        retract=step.flag("retract", default=True),
         enrich=read_enrichment(step, scope, {*variables, *name_variables(node)}),
     )
     _warn_of_idle_keys(step, settings, scope)

@@ -95,6 +95,7 @@ def _make_queue() -> None:
         _column("follows", sa.Boolean),
         _column("priority"),
         _column("privacy"),
+        _column("about"),
         _column("collapse"),
         _column("content", sa.LargeBinary),
         _column("handle"),
@@ -107,6 +108,7 @@ def _make_queue() -> None:
     _partial("deliveries_parked", "deliveries", "lane_hash", "due_at", "id", where=parked)
     _partial("deliveries_lane", "deliveries", "lane_hash", "due_at", where=in_line)
     _partial("deliveries_contact", "deliveries", "contact", where=waiting)
+    _partial("deliveries_about", "deliveries", "about", where=waiting)
     _partial("deliveries_expiry", "deliveries", "expires_at", where=waiting)
     sending = "state = 'sending'"
     _partial("deliveries_sending", "deliveries", "lane_hash", where=sending, unique=True)
@@ -216,13 +218,14 @@ def _make_marks() -> None:
         _key("key"),
         _column("closes_at", sa.Double),
         _column("count", sa.Integer),
+        _column("events", sa.LargeBinary, server_default=""),
         _column("summaries", sa.LargeBinary, server_default=""),
         sqlite_with_rowid=False,
     )
     op.create_index("throttles_closes_at", "throttles", ["closes_at"])
     op.create_table(
         "shown",
-        _key("collapse"),
+        _key("about"),
         _key("channel", sa.Text),
         _key("address", sa.Text),
         _column("delivery", ID),
