@@ -8,16 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.decision import Planned, decide
-from router.core.facts import Contact, Counter, Facts, Recipient
+from router.core.facts import Contact, Counter, Recipient
 from router.core.notification import Notification
 from router.core.outlook import survey
 from router.core.payload import Json
-from router.core.rendering import render
-from router.core.ruleset import Ruleset
 from router.core.throttle import find_keys
 from tests.core.events import NOON, call, push
-from tests.core.rulebooks import ANN, rulebook, world
+from tests.core.play import Play
+from tests.core.rulebooks import ANN
 
 DROP = "rules: [{name: chat, throttle: {max: 2, per: 1m}, send: [mail]}]"
 SUMMARY = "rules: [{name: chat, throttle: {max: 2, per: 1m, overflow: summary}, send: [mail]}]"
@@ -37,44 +35,6 @@ def change(action: str) -> Json:
         "type": "message",
         "data": {"action": action, "entities": ENTITIES},
     }
-
-
-class Play:
-    """Decides on one notification after another, as the planner does."""
-
-    def __init__(self, rules: str, *recipients: Recipient) -> None:
-        self.ruleset: Ruleset = rulebook(rules)
-        self.facts: Facts = world(*(recipients or (ANN,)))
-        self.deliveries: dict[str, Planned] = {}
-        self.told: dict[str, Notification] = {}
-
-    def hear(self, notification: Notification, after: float = 0.0) -> tuple[Planned, ...]:
-        id_ = f"n{len(self.told) + 1}"
-        notification = replace(notification, id=id_)
-        decision = decide(notification, self.ruleset, self.facts, NOON + after)
-        self.facts.fold(decision.effects)
-        self.told[id_] = notification
-        self.deliveries |= {planned.id: planned for planned in decision.deliveries}
-        for ending in decision.effects.endings:
-            old = self.deliveries[ending.delivery]
-            assert old.state == "waiting", "only what waits is ended"
-            self.deliveries[old.id] = replace(old, state=ending.state, reason=ending.reason)
-        return decision.deliveries
-
-    def tag(self, number: int, after: float = 0.0, **details: Json) -> tuple[Planned, ...]:
-        return self.hear(push(tag=str(number), **details), after)
-
-    def ends(self) -> list[str]:
-        return [each.reason or each.state for each in self.deliveries.values()]
-
-    def summaries(self) -> list[Planned]:
-        return [each for each in self.deliveries.values() if each.count and not each.reason]
-
-    def words(self, planned: Planned) -> tuple[str, str]:
-        notification = self.told[planned.id.split("-")[0]]
-        recipient = self.facts.recipient(notification.app_id, notification.uid)
-        content = render(planned, notification, recipient, self.ruleset, NOON).content
-        return content.title, content.body
 
 
 def test_so_many_pass_and_the_rest_is_throttled_until_the_window_closes() -> None:

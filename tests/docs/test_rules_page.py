@@ -3,7 +3,7 @@
 import re
 
 from router.core.filters import LIMIT
-from router.core.loading import enrichments, file, rules, steps
+from router.core.loading import enrichments, file, rules, steps, throttles
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
@@ -20,6 +20,7 @@ def test_every_key_of_the_file_has_its_row() -> None:
     assert keys_below("key") == list(file._KEYS)
     assert keys_below("key of a rule") == list(rules._RULE)
     assert keys_below("key of a step") == list(steps._KEYS)
+    assert keys_below("key of a throttle") == list(throttles.THROTTLE_KEYS)
     assert sorted(keys_below("key of `defaults`")) == sorted(rules._DEFAULTS)
     assert keys_below("word") == list(enrichments.ENRICH_KEYS)
 
