@@ -1,28 +1,75 @@
 """`router explain`: what the rules make of a payload, and why."""
 
-import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
 
 import click
 import msgspec
+from rich.console import Console
 
+from router.channel import Limits
+from router.cli.account import WIDTH, Told, tell
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
+from router.core.case import Person
 from router.core.classification import classify
-from router.core.errors import PayloadError
-from router.core.facts import Contact, Facts, Recipient
-from router.core.notification import Notification, derive
-from router.core.payload import decode
+from router.core.delivery import mask
+from router.core.errors import PayloadError, suggest
+from router.core.facts import Facts, Scalar
+from router.core.notification import derive
+from router.core.payload import Payload, decode
 from router.core.ruleset import Ruleset
-from router.core.trace import Trace, TracedDelivery, TracedRule, explain
-from router.registry import load_plugins
+from router.core.trace import Trace, explain
+from router.registry import Registry, load_plugins
+from router.samples import SampleUnknown, read, restamp
+
+_SAMPLE = "sample:"
+
+
+class _Source(NamedTuple):
+    """Where a payload comes from; a `sample` is sent at the time for which it is explained."""
+
+    name: str
+    body: bytes
+    sample: str = ""
+
+
+class _PayloadType(click.ParamType[_Source, str]):
+    name = "payload"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> _Source:
+        """Return the body of a file, of stdin (-), or of a sample."""
+        if not value.startswith(_SAMPLE):
+            with click.File("rb").convert(value, param, ctx) as file:
+                return _Source("stdin" if value == "-" else value, file.read())
+        try:
+            read(value.removeprefix(_SAMPLE))
+        except SampleUnknown as error:
+            self.fail(str(error), param, ctx)
+        return _Source(value, b"", value.removeprefix(_SAMPLE))
+
+
+class _Pair(click.ParamType[tuple[str, str], str]):
+    name = "name=value"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return a name and its value, which may be empty."""
+        name, sign, text = value.partition("=")
+        if not name or not sign:
+            self.fail("write NAME=VALUE", param, ctx)
+        return name, text
 
 
 @click.command(name="explain")
-@click.argument("payload", type=click.File("rb"))
+@click.argument("payload", type=_PayloadType())
 @click.option(
     "--rules", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A rules file."
 )
@@ -30,31 +77,75 @@ from router.registry import load_plugins
     "--at", help="The time to explain it for, as ISO 8601; default: the payload's sentAt."
 )
 @click.option(
+    "--attributes",
+    type=_Pair(),
+    multiple=True,
+    help="An attribute of the recipient, as tier=gold; repeat it for more.",
+)
+@click.option(
+    "--contact",
+    "contacts",
+    type=_Pair(),
+    multiple=True,
+    help="An address of the recipient, as email=ann@example.com; email= for none. Repeatable.",
+)
+@click.option("--timezone", default="", help="The recipient's time zone, as Europe/Berlin.")
+@click.option("--only", multiple=True, help="Show the tests of this rule alone. Repeatable.")
+@click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-def command(payload: BinaryIO, rules: Path | None, at: str | None, form: str) -> None:
-    """Say what the rules make of PAYLOAD, a file with one webhook body (- for stdin).
+def command(  # noqa: PLR0913 - one for each option
+    payload: _Source,
+    *,
+    rules: Path | None,
+    at: str | None,
+    attributes: Sequence[tuple[str, str]],
+    contacts: Sequence[tuple[str, str]],
+    timezone: str,
+    only: Sequence[str],
+    form: str,
+) -> None:
+    """Say what the rules make of PAYLOAD: a file with one webhook body, - or sample:NAME.
 
-    No database is opened: the recipient is taken to have one contact per channel.
+    No database is opened: the recipient is taken to have one contact of each kind that the
+    options do not tell of, no attributes and no wishes. A sample is taken to be sent now.
     """
     # Nothing is sent, so what the file takes from the environment need not be there.
     environment = msgspec.structs.replace(load_environment(), sandbox=True)
     registry = load_plugins(environment.plugins_dir)
     ruleset = read_ruleset(rules or environment.rules, environment, registry)
-    try:
-        decoded = decode(payload.read())
-    except PayloadError as error:
-        fail(f"{payload.name}: {error.path}: {error.reason}")
     moment = _moment(at)
+    decoded = _decode(payload, moment)
     first = derive(decoded, id="explained", accepted_at=moment or 0.0)
     now = moment or first.sent_at or time.time()
     notification = classify(msgspec.structs.replace(first, accepted_at=now), ruleset)
-    trace = explain(notification, ruleset, _assume(notification, ruleset), now)
+    kinds = _kinds(ruleset)
+    person = Person(
+        attributes={name: _scalar(value) for name, value in attributes},
+        contacts=_group(contacts, kinds),
+        timezone=_known_zone(timezone),
+    )
+    who = (notification.app_id, notification.uid)
+    facts = Facts(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
+    trace = _narrow(explain(notification, ruleset, facts, now), only)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))
-    else:
-        click.echo("\n".join(_lines(trace, now)))
-    sys.exit(0)
+        return
+    told = Told(kinds=kinds, limits=_limits(ruleset, registry), zone=ZoneInfo(ruleset.timezone))
+    console = Console(highlight=False, soft_wrap=True)
+    for line in tell(trace, told, now, console.width if console.is_terminal else WIDTH):
+        console.print(line)
+
+
+def _decode(source: _Source, moment: float | None) -> Payload:
+    body = source.body
+    if source.sample:
+        sent_at = time.time() if moment is None else moment
+        body = msgspec.json.encode(restamp(read(source.sample), now=sent_at, story="explained"))
+    try:
+        return decode(body)
+    except PayloadError as error:
+        fail(f"{source.name}: {error.path}: {error.reason}")
 
 
 def _moment(at: str | None) -> float | None:
@@ -68,43 +159,57 @@ def _moment(at: str | None) -> float | None:
     return moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=UTC).timestamp()
 
 
-def _assume(notification: Notification, ruleset: Ruleset) -> Facts:
-    kinds = {spec.address_kind for spec in ruleset.channels.values()} - {""}
-    contacts = tuple(
-        Contact(id=f"any-{kind}", kind=kind, address=f"(their {kind} address)")
-        for kind in sorted(kinds)
-    )
-    who = (notification.app_id, notification.uid)
-    recipient = Recipient(app_id=who[0], uid=who[1], contacts=contacts)
-    return Facts(recipients={who: recipient})
+def _kinds(ruleset: Ruleset) -> Mapping[str, str]:
+    return {name: spec.address_kind for name, spec in ruleset.channels.items()}
 
 
-def _lines(trace: Trace, now: float) -> list[str]:
-    what = trace.notification
-    guess = " (told from the texts, for want of a message object)" if what.get("guessed") else ""
-    lines = [f"{what['feed']} · {what['kind']}{guess} · for {what['recipient']}", ""]
-    for rule in trace.rules:
-        lines += _rule_lines(rule)
-    lines.append("")
-    if not trace.deliveries:
-        lines.append(f"nothing is sent: {trace.reason or 'no rule sends anything'}")
-    for delivery in trace.deliveries:
-        lines += _delivery_lines(delivery, now)
-    return lines
+def _limits(ruleset: Ruleset, registry: Registry) -> Mapping[str, Limits]:
+    return {
+        name: registry.schemas[spec.plugin].channel.limits or Limits()
+        for name, spec in ruleset.channels.items()
+    }
 
 
-def _rule_lines(rule: TracedRule) -> list[str]:
-    lines = [f"{'✓' if rule.matched else '✗'} {rule.name}"]
-    if rule.near_miss:
-        lines[0] += f"   ({rule.near_miss})"
-    lines += [f"    {'✓' if test.held else '✗'} {test.why}   {test.place}" for test in rule.tests]
-    return lines
+def _scalar(text: str) -> Scalar:
+    """Return an attribute as JSON has it: a number, true or false, else a text."""
+    try:
+        return msgspec.json.decode(text, type=bool | int | float)
+    except msgspec.MsgspecError:
+        return text
 
 
-def _delivery_lines(delivery: TracedDelivery, now: float) -> list[str]:
-    wait = delivery.due - now
-    when = "now" if wait <= 0 else f"in {wait:.0f} s"
-    head = f"→ {delivery.channel} to {delivery.to or 'its fixed destination'}, {when}"
-    if delivery.state != "waiting":
-        head = f"✗ {delivery.channel}: {delivery.state}: {delivery.reason}"
-    return [f"{head}   (rule {delivery.rule})", f"    {delivery.title}", f"    {delivery.body}"]
+def _group(
+    contacts: Sequence[tuple[str, str]], kinds: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    known = sorted(set(kinds.values()) - {""})
+    found: dict[str, tuple[str, ...]] = {}
+    for kind, address in contacts:
+        if kind not in known:
+            hint = suggest(kind, known) or f"known are {', '.join(known) or 'none'}"
+            message = f'no channel sends to addresses of kind "{kind}"; {hint}'
+            raise click.BadParameter(message, param_hint="--contact")
+        found[kind] = (*found.get(kind, ()), address) if address else ()
+    return found
+
+
+def _known_zone(name: str) -> str:
+    if name and name not in (known := available_timezones()):
+        hint = suggest(name, known) or "write a name such as Europe/Berlin"
+        raise click.BadParameter(f'unknown time zone "{name}"; {hint}', param_hint="--timezone")
+    return name
+
+
+def _narrow(trace: Trace, only: Sequence[str]) -> Trace:
+    """Return the trace as it is shown: of the rules asked for, and with no URL in full."""
+    known = {rule.name for rule in trace.rules}
+    for name in only:
+        if name not in known:
+            hint = suggest(name, known) or "router check names the problems of the file"
+            raise click.BadParameter(f'unknown rule "{name}"; {hint}', param_hint="--only")
+    rules = [rule for rule in trace.rules if not only or rule.name in only]
+    deliveries = [
+        # A URL may let in whoever has it.
+        msgspec.structs.replace(each, to=mask(each.to) if "://" in each.to else each.to)
+        for each in trace.deliveries
+    ]
+    return msgspec.structs.replace(trace, rules=rules, deliveries=deliveries)

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from router.core.call import is_too_late
 from router.core.classification import Classified, examine
 from router.core.condition import All, Condition, Subject, verdicts
 from router.core.decision import decide
 from router.core.facts import Facts
 from router.core.message import Content
 from router.core.notification import Notification
-from router.core.outlook import Outlook, survey
+from router.core.outlook import survey
 from router.core.payload import Json, scalar
 from router.core.planned import Planned
 from router.core.rendering import render
 from router.core.ruleset import Rule, Ruleset
+from router.core.watch import Watch
 
 
 class TracedTest(Struct, frozen=True, kw_only=True):
@@ -30,6 +32,7 @@ class TracedStep(Struct, frozen=True, kw_only=True):
     """A step that has a `when` of its own, of a rule that matched."""
 
     channel: str
+    place: str
     held: bool
     tests: list[TracedTest]
 
@@ -37,29 +40,40 @@ class TracedStep(Struct, frozen=True, kw_only=True):
 class TracedRule(Struct, frozen=True, kw_only=True):
     """One rule: whether it matched, how its tests went, and by what it nearly matched.
 
-    A rule that was not `reached` stands below a `stop` or `drop` that ended the walk, or the
-    walk never began.
+    A rule that was not `reached` stands below the one it was `ended_by`, with a `stop` or `drop`;
+    where that is empty the walk never began. `ends` is `stop` or `drop` where it ended the walk
+    itself.
     """
 
     name: str
+    place: str
     matched: bool
     reached: bool
+    ended_by: str = ""
+    ends: str = ""
     tests: list[TracedTest]
     near_miss: str = ""
     steps: list[TracedStep] = []
 
 
 class TracedDelivery(Struct, frozen=True, kw_only=True):
-    """One delivery as planned, with its words; `due` and `expires` are epoch seconds."""
+    """One delivery as planned, with its words; `due` and `expires` are epoch seconds.
+
+    Any of `unless` makes it needless while it waits. One that `stands_by` goes as soon as those
+    it stands in for have ended without reaching anybody, and is `due` by then at the latest.
+    """
 
     id: str
     rule: str
+    step: int
     channel: str
     to: str
     state: str
     reason: str
     due: float
     expires: float
+    unless: list[str]
+    stands_by: bool
     priority: str
     privacy: str
     collapse: str
@@ -82,8 +96,12 @@ class TracedDuplicate(Struct, frozen=True, kw_only=True):
 
 
 class Trace(Struct, frozen=True, kw_only=True):
-    """What `router explain --format json` prints; `faults` counts templates that failed."""
+    """What `router explain --format json` prints.
 
+    `version` is the ruleset's; `faults` counts templates that failed.
+    """
+
+    version: str
     notification: dict[str, Json]
     rules: list[TracedRule]
     deliveries: list[TracedDelivery]
@@ -101,9 +119,11 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
         (planned, render(planned, notification, recipient, ruleset, now))
         for planned in decision.deliveries
     ]
+    walks = not outlook.is_own_act and not is_too_late(notification, facts)
     return Trace(
+        version=ruleset.version,
         notification=_introduce(notification, examine(notification, ruleset)),
-        rules=list(_retell(outlook, ruleset)),
+        rules=list(_retell(outlook.subject, ruleset, walks=walks)),
         deliveries=[_show(planned, words.content) for planned, words in rendered],
         duplicates=[
             TracedDuplicate(rule=found.rule, channel=found.channel, stands=found.stands)
@@ -114,22 +134,27 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
     )
 
 
-def _retell(outlook: Outlook, ruleset: Ruleset) -> Iterator[TracedRule]:
+def _retell(subject: Subject, ruleset: Ruleset, *, walks: bool) -> Iterator[TracedRule]:
     """Yield every rule of the file, by its own condition and without the index."""
-    subject, ended = outlook.subject, None
+    ended: Rule | None = None
     for rule in ruleset.rules:
         held = rule.when.holds(subject)
-        reached = rule.owner != ended and not outlook.is_own_act
+        is_below = ended is not None and rule.owner == ended.owner
+        matched = held and walks and not is_below
+        ends = ("drop" if rule.drop else "stop" if rule.stop else "") if matched else ""
         yield TracedRule(
             name=rule.name,
-            matched=held and reached,
-            reached=reached,
+            place=str(rule.place),
+            matched=matched,
+            reached=walks and not is_below,
+            ended_by=ended.name if ended is not None and is_below else "",
+            ends=ends,
             tests=_tests(rule.when, subject),
             near_miss="" if held else _near_miss(rule, subject),
             steps=list(_steps(rule, subject)) if held else [],
         )
-        if held and reached and (rule.stop or rule.drop):
-            ended = rule.owner
+        if ends:
+            ended = rule
 
 
 def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:
@@ -137,6 +162,7 @@ def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:
         if step.when is not None:
             yield TracedStep(
                 channel=step.channel,
+                place=str(step.place),
                 held=step.when.holds(subject),
                 tests=_tests(step.when, subject),
             )
@@ -197,16 +223,26 @@ def _why_told(notification: Notification) -> str:
     return f"a guess, for want of a message object: {sign}"
 
 
+def _unless(watch: Watch | None) -> list[str]:
+    if watch is None:
+        return []
+    said = [str(clause) for clause in watch.clauses]
+    return [*said, "call over"] if watch.ring else said
+
+
 def _show(planned: Planned, words: Content) -> TracedDelivery:
     return TracedDelivery(
         id=planned.id,
         rule=planned.rule,
+        step=planned.step,
         channel=planned.channel,
         to=planned.address,
         state=planned.state,
         reason=planned.reason,
         due=planned.due_at,
         expires=planned.expires_at,
+        unless=_unless(planned.watch),
+        stands_by=planned.watch is not None and planned.watch.stands_by,
         priority=planned.priority,
         privacy=planned.privacy,
         collapse=planned.collapse,

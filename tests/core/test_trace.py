@@ -44,8 +44,11 @@ def test_a_trace_has_the_documented_shape() -> None:
     assert told["rules"] == [
         {
             "name": "chat",
+            "place": "rules.yaml:9:12",
             "matched": True,
             "reached": True,
+            "ended_by": "",
+            "ends": "",
             "tests": [
                 {
                     "field": "type",
@@ -62,12 +65,15 @@ def test_a_trace_has_the_documented_shape() -> None:
         {
             "id": "n1-0",
             "rule": "chat",
+            "step": 0,
             "channel": "mail",
             "to": "ann@example.com",
             "state": "waiting",
             "reason": "",
             "due": NOON,
             "expires": NOON + 86400,
+            "unless": [],
+            "stands_by": False,
             "priority": "normal",
             "privacy": "none",
             "collapse": "message:app:ann_user_bob:7",
@@ -112,6 +118,29 @@ rules:
 def test_a_near_miss_by_a_negation_says_what_was_not_wanted() -> None:
     (miss,) = near_misses("rules: [{name: x, when: {type: chat, not: {sender: bob}}, send: [app]}]")
     assert miss == '`x` failed only on sender is "bob", wants not "bob"'
+
+
+def test_a_rule_says_how_it_ends_the_walk_and_which_one_ended_it() -> None:
+    rules = "rules: [{name: a, send: [room]}, {name: b, %s}, {name: c, send: [app]}]"
+    for end, how in (("stop", "send: [mail], stop: true"), ("drop", "drop: true")):
+        told = [(rule.ends, rule.ended_by) for rule in traced(push(), rules % how).rules]
+        assert told == [("", ""), (end, ""), ("", "b")]
+
+
+def test_a_ring_that_comes_after_its_call_is_over_reaches_no_rule() -> None:
+    ruleset, ring = rulebook("rules: [{name: one, send: [room]}]"), call()
+    facts = world(ANN)
+    facts.calls["app", "s1"] = {("", "cancelled")}
+    trace = explain(ring, ruleset, facts, NOON)
+    assert (trace.reason, trace.deliveries) == ("call_over", [])
+    assert [(rule.matched, rule.reached, rule.ended_by) for rule in trace.rules] == [
+        (False, False, "")
+    ]
+
+
+def test_a_ring_is_needless_when_the_call_is_over() -> None:
+    (delivery,) = traced(call(), "rules: [{name: one, send: [room]}]").deliveries
+    assert (delivery.unless, delivery.stands_by) == (["call over"], False)
 
 
 def test_rules_below_a_stop_are_not_reached() -> None:

@@ -1,0 +1,167 @@
+"""`router explain` as a person reads it, and the recipient that its options tell of."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from router.cli import main
+from tests.core.events import sample
+
+RULES = """\
+version: 1
+timezone: Europe/Berlin
+channels:
+  app: {plugin: push, fcm: {service_account: "${file:/nowhere}"}}
+  mail: {plugin: email, url: "${env:NO_SUCH_URL}"}
+  room: {plugin: slack, url: "https://hooks.slack.com/services/T0000000/B0000000/abcdefghijkl"}
+rules:
+  - name: vip
+    when: {kind: message, attributes.tier: gold}
+    send: [mail]
+  - name: chat
+    when: {kind: message}
+    enrich: {data: {word: "a b"}, link: "https://example.com/x"}
+    send: [app, {channel: mail, when: {attributes.logins: {gt: 3}}, privacy: no_body}]
+    stop: true
+  - name: later
+    send: [app]
+"""
+SAMPLE = "sample:push_chat_one_on_one"
+AT = ("--at", "2026-03-29T12:00:00+02:00")
+
+
+@pytest.fixture
+def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = Path("rules.yaml")
+    path.write_text(RULES)
+    return path
+
+
+@pytest.fixture
+def explain(rules: Path) -> Callable[..., Result]:
+    return lambda *args: CliRunner().invoke(main, ["explain", *args, "--rules", str(rules)])
+
+
+def test_the_account_has_every_verdict_its_place_and_what_goes_out(
+    explain: Callable[..., Result],
+) -> None:
+    result = explain(SAMPLE, *AT)
+    assert result.exit_code == 0
+    text = result.stdout
+    assert "push · message · for cometchat-uid-2 of app app123\n" in text
+    assert "  as of 2026-03-29 12:00 Europe/Berlin, by rules " in text
+    assert '  ✗ vip   rules.yaml:8:11\n      ✓ kind is "message"   9:12\n' in text
+    assert '      ✗ attributes.tier is absent, wants "gold"   9:27\n' in text
+    assert "  ✓ chat   rules.yaml:11:11   and ends here: stop\n" in text
+    assert "      ✗ step mail   14:17\n          ✗ attributes.logins is absent" in text
+    assert "  · later   rules.yaml:16:11   not reached below `chat`\n" in text
+    assert '\nNear misses\n  ≈ `vip` failed only on attributes.tier is absent, wants "gold"' in text
+    assert "  → app to (their push address), now   (rule chat)\n" in text
+    assert "      priority normal, until 2026-03-30 12:00 Europe/Berlin\n" in text
+    assert "      link       https://example.com/x\n" in text
+    assert "      data.word  a b\n" in text
+
+
+def test_no_line_is_wider_than_a_hundred_columns_where_it_can_be_broken(
+    explain: Callable[..., Result], rules: Path
+) -> None:
+    rules.write_text(
+        RULES.replace("{kind: message}", f"{{sender: [{', '.join('abcdefghi' * 3)}]}}")
+    )
+    text = explain(SAMPLE).stdout
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_options_tell_of_the_recipient(explain: Callable[..., Result]) -> None:
+    options = ("--attributes", "tier=gold", "--attributes", "logins=4")
+    contacts = ("--contact", "push=", "--contact", "email=a@x.org", "--contact", "email=b@x.org")
+    trace = json.loads(explain(SAMPLE, *options, *contacts, "--format", "json").stdout)
+    assert [rule["matched"] for rule in trace["rules"]] == [True, True, False]
+    assert [(d["channel"], d["to"], d["state"]) for d in trace["deliveries"]] == [
+        ("mail", "a@x.org", "waiting"),
+        ("mail", "b@x.org", "waiting"),
+        ("app", "", "suppressed"),
+    ]
+    text = explain(SAMPLE, *options, *contacts).stdout
+    assert "  ✗ app: suppressed, no_contact: the recipient has no address" in text
+    assert "  · mail: what rule vip sends stands for it   (rule chat)\n" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--contact", "emial=x"), 'did you mean "email"?'),
+        (("--contact", "email"), "write NAME=VALUE"),
+        (("--attributes", "=gold"), "write NAME=VALUE"),
+        (("--timezone", "Europe/Berlim"), 'did you mean "Europe/Berlin"?'),
+        (("--only", "vp"), 'did you mean "vip"?'),
+        (("--at", "noon"), "must be a time like"),
+    ],
+)
+def test_wrong_usage_is_told_with_the_nearest(
+    explain: Callable[..., Result], options: tuple[str, str], says: str
+) -> None:
+    result = explain(SAMPLE, *options)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_an_unknown_sample_is_wrong_usage(explain: Callable[..., Result]) -> None:
+    result = explain("sample:push_chat_one_on_on")
+    assert result.exit_code == 2
+    assert 'did you mean "push_chat_one_on_one"?' in result.stderr
+
+
+def test_only_some_rules_are_shown_if_asked(explain: Callable[..., Result]) -> None:
+    trace = json.loads(explain(SAMPLE, "--only", "vip", "--format", "json").stdout)
+    assert [rule["name"] for rule in trace["rules"]] == ["vip"]
+    assert [delivery["rule"] for delivery in trace["deliveries"]] == ["chat"]
+
+
+def test_a_payload_may_come_by_stdin(rules: Path) -> None:
+    body = sample("sms_group")
+    result = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=body)
+    assert result.exit_code == 0
+    assert "kind digest: it came by the sms feed" in result.stdout
+    broken = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=b"{")
+    assert (broken.exit_code, broken.stderr.startswith("error: stdin: $: ")) == (1, True)
+
+
+def test_long_texts_are_cut_and_what_the_provider_cuts_is_told(
+    explain: Callable[..., Result], rules: Path
+) -> None:
+    long = "b" * 4000
+    rules.write_text(RULES.replace("send: [app,", f"send: [{{channel: room, title: {long}}},"))
+    text = " ".join(explain(SAMPLE).stdout.split())
+    assert f"{'b' * 299}… (4000 characters, cut to " in text
+    assert "b" * 301 not in text
+
+
+def test_no_secret_is_shown(explain: Callable[..., Result], rules: Path) -> None:
+    step = '{channel: room, to: "https://hooks.example.com/services/very-secret"}'
+    rules.write_text(RULES.replace("send: [app,", f"send: [{step},"))
+    for form in ("text", "json"):
+        result = explain(SAMPLE, "--format", form)
+        assert "very-secret" not in result.output
+        assert "abcdefghijkl" not in result.output
+
+
+def test_errors_of_the_rules_are_shown_as_check_shows_them(
+    explain: Callable[..., Result], rules: Path
+) -> None:
+    rules.write_text(RULES.replace("kind: message", "kind: massage"))
+    result = explain(SAMPLE)
+    assert result.exit_code == 1
+    assert f'{rules}:9:18: error: unknown value "massage" for kind' in result.stderr
+    assert "^^^^^^^" in result.stderr
+
+
+def test_nothing_to_send_says_why(explain: Callable[..., Result], rules: Path) -> None:
+    rules.write_text(RULES.replace("- name: later\n    send: [app]", "- {name: x, drop: true}"))
+    assert "  ✗ nothing: dropped: x\n" in explain("sample:sms_group").stdout
+    rules.write_text(RULES.partition("  - name: later")[0])
+    assert "  ✗ nothing: no_match: no rule matched, and" in explain("sample:sms_group").stdout
