@@ -15,6 +15,7 @@ from router.core.notification import Notification
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
 from router.planner.classification import classify_all, rings
+from router.planner.briefing import Briefing, note_waiting
 from router.planner.inbox import Inbox
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
@@ -89,7 +90,7 @@ class Planner:
     ) -> None:
         """Plan what a journal holds by the rules in force, and hand over what is due."""
         self._journal = journal
-        self._world = world
+        self._briefing = Briefing(world)
         self._rules = rules
         self._worker = worker
         self._clock = clock
@@ -99,8 +100,6 @@ class Planner:
         self._busy = 0.0
         self._looked_at = float("-inf")
         self._failures: Counter[str] = Counter()
-        self._known: Ruleset | None = None
-        self._has_once = True
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -214,7 +213,7 @@ class Planner:
 
     async def _plan_together(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
         batch = classify_all(batch, ruleset, self._metrics)
-        facts = await self._world.facts(batch, once=self._uses_once(ruleset))
+        facts = await self._briefing.prepare(batch, ruleset, self._clock())
         assemblies: list[Assembly] = []
         for number, notification in enumerate(batch, 1):
             try:
@@ -237,6 +236,7 @@ class Planner:
         assembly = assemble(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)
         leased = lease(assembly, now, self._worker.room)
+        note_waiting(facts, notification, leased.plan.deliveries)
         self._busy += time.perf_counter() - began
         return leased
 
@@ -290,9 +290,3 @@ class Planner:
         )
         await self._journal.settle([plan])
         del self._failures[notification.id]
-
-    def _uses_once(self, ruleset: Ruleset) -> bool:
-        if ruleset is not self._known:
-            self._known = ruleset
-            self._has_once = any(step.once_per for rule in ruleset.rules for step in rule.send)
-        return self._has_once

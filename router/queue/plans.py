@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from router.core.delivery import Delivery
 from router.queue.ports import Plan
+from router.queue.revisions import find_outdated, revise
 from router.store.bulk import execute_many
 from router.store.dialect import insert_new
 from router.store.locks import is_shared, try_locks
@@ -85,7 +86,8 @@ def settle_plans(
     """Write plans; return for each the deliveries leased to the owner, None where it is stale.
 
     A plan is stale while an earlier notification of the same recipient has none, which another
-    process accepted or is deciding, and when somebody else took a once-key of it meanwhile.
+    process accepted or is deciding, and when what it rests on changed meanwhile: somebody else
+    took a once-key of it, moved a throttle's counter, or sends what it would end.
     """
     ids = [plan.notification for plan in plans]
     unplanned = set(connection.execute(_unplanned, {"ids": ids}).scalars())
@@ -95,9 +97,11 @@ def settle_plans(
             fresh.setdefault(plan.notification, plan)
     stale = _take_once_keys(connection, fresh.values())
     stale |= _find_early(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
+    stale |= find_outdated(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
     _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
     late = _write_deliveries(connection, list(fresh.values()), owner, clock())
     execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
+    revise(connection, fresh.values())
     leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
     return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
 

@@ -91,9 +91,10 @@ class Journal(Protocol):
         A delivery planned as `sending` is leased to the caller, unless another one in the same
         lane is being sent or due: then it is written as `waiting`. A plan for a notification
         that already has one, or is gone, is not written. One is stale, and not written, when a
-        once-key of it has been taken meanwhile, or while an earlier notification of the same
-        recipient has no plan, and is not planned here; urgent ones do not wait for that. Raises
-        `JournalUnavailable` when nothing of it may be durable.
+        once-key of it has been taken meanwhile, a counter of it moved, or what it ends no longer
+        waits; and while an earlier notification of the same recipient has no plan, and is not
+        planned here; urgent ones do not wait for that. Raises `JournalUnavailable` when nothing
+        of it may be durable.
         """
 
 

@@ -1,7 +1,7 @@
 """Locks between processes on one PostgreSQL, held until the transaction ends.
 
-SQLite lets one transaction write at a time, so that there each of them is free. None but `lock`
-waits: what somebody else works on is left to them.
+SQLite lets one transaction write at a time, so that there each of them is free. None but `lock` and
+`lock_all` waits: what somebody else works on is left to them.
 """
 
 from collections.abc import Collection
@@ -25,6 +25,13 @@ def lock(connection: Connection, *name: str) -> None:
     """Wait for the lock of that name; the parts of a name are kept apart."""
     if is_shared(connection):
         connection.execute(_wait, {"keys": [_hash(name)]})
+
+
+def lock_all(connection: Connection, kind: str, names: Collection[str]) -> None:
+    """Wait for the locks of several names of a kind, in one order for everybody."""
+    if is_shared(connection):
+        keys = sorted(_hash((kind, name)) for name in names)
+        connection.execute(_wait, {"keys": keys}).close()
 
 
 def try_lock(connection: Connection, *name: str) -> bool:

@@ -1,15 +1,31 @@
 """The facts a batch of decisions needs, read in bulk."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, bindparam, select
+import msgspec
+from sqlalchemy import Connection, bindparam, or_, select
 
-from router.core.facts import Facts, OnceKey
+from router.core.facts import Counter, Facts, OnceKey, Summary, Waiting
 from router.core.notification import Notification
 from router.store.database import Database
+from router.store.marks import throttles
 from router.store.profiles import read_recipients
+from router.store.tables import deliveries, is_waiting, notifications
 from router.store.tables import once as once_keys
 
+_counters = select(throttles).where(throttles.c.key.in_(bindparam("keys", expanding=True)))
+_events = msgspec.json.Decoder(tuple[str, ...])
+_summaries = msgspec.json.Decoder(tuple[Summary, ...])
+_row = deliveries.c
+_still_waiting = select(_row.id).where(is_waiting, _row.id.in_(bindparam("ids", expanding=True)))
+_waiting = (
+    select(_row.about, _row.id, notifications.c.app_id, notifications.c.uid)
+    .add_columns(_row.rule, _row.step, _row.channel, _row.contact, _row.address)
+    .add_columns(_row.due_at, _row.expires_at)
+    .join(notifications, notifications.c.id == _row.notification)
+    .where(is_waiting, _row.about.in_(bindparam("subjects", expanding=True)))
+    .where(or_(_row.contact == "", notifications.c.uid.in_(bindparam("uids", expanding=True))))
+)
 _taken = select(once_keys).where(once_keys.c.event.in_(bindparam("events", expanding=True)))
 
 
@@ -27,6 +43,50 @@ class World:
             uids.setdefault(notification.app_id, set()).add(notification.uid)
         events = {notification.event for notification in notifications} if once else set()
         return await self._database.glance(lambda connection: _read(connection, uids, events))
+
+    async def counters(self, keys: Collection[str]) -> dict[str, Counter]:
+        """Return the counters there are of these keys, each with the summaries that still wait."""
+        return await self._database.glance(lambda connection: _read_counters(connection, keys))
+
+    async def waiting(
+        self, subjects: Collection[str], notifications: Sequence[Notification]
+    ) -> dict[str, dict[str, Waiting]]:
+        """Return what waits about each of these subjects, by id.
+
+        Of deliveries to a contact those are left out that go to none of the recipients of these
+        notifications.
+        """
+        uids = {notification.uid for notification in notifications}
+        return await self._database.glance(
+            lambda connection: _read_waiting(connection, subjects, uids)
+        )
+
+
+def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, Counter]:
+    rows = connection.execute(_counters, {"keys": list(keys)}).all()
+    told = {row.key: _summaries.decode(row.summaries) for row in rows}
+    ids = {summary.delivery for summaries in told.values() for summary in summaries}
+    waiting = set(connection.execute(_still_waiting, {"ids": list(ids)}).scalars()) if ids else ()
+    return {
+        row.key: Counter(
+            closes_at=row.closes_at,
+            count=row.count,
+            events=_events.decode(row.events),
+            summaries=tuple(each for each in told[row.key] if each.delivery in waiting),
+        )
+        for row in rows
+    }
+
+
+def _read_waiting(
+    connection: Connection, subjects: Collection[str], uids: Collection[str]
+) -> dict[str, dict[str, Waiting]]:
+    found: dict[str, dict[str, Waiting]] = {subject: {} for subject in subjects}
+    rows = connection.execute(_waiting, {"subjects": list(subjects), "uids": list(uids)})
+    for row in rows.mappings():
+        values = {name: value for name, value in row.items() if name != "about"}
+        found[row["about"]][row["id"]] = Waiting(**values)
+    return found
 
 
 def _read(connection: Connection, uids: dict[str, set[str]], events: set[str]) -> Facts:

@@ -1,0 +1,133 @@
+"""What plans change of what was planned before: windows of throttles, deliveries that wait.
+
+A plan rests on what was read before it was decided. Where that is so no longer, because another
+process was faster or a delivery's turn came, it is stale and decided again.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+
+from router.core.facts import Counter
+from router.core.planned import ONCE
+from router.queue.ports import Plan
+from router.store.bulk import execute_many
+from router.store.dialect import insert_or
+from router.store.locks import lock_all
+from router.store.marks import throttles
+from router.store.rows import Values, clean
+from router.store.states import roll_up
+from router.store.tables import deliveries, is_waiting
+
+_Version = tuple[float, int]
+
+_counters = select(throttles.c.key, throttles.c.closes_at, throttles.c.count)
+_counters = _counters.where(throttles.c.key.in_(bindparam("keys", expanding=True)))
+_waiting = (
+    select(deliveries.c.id)
+    .where(is_waiting, deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(deliveries.c.id)
+    .with_for_update()
+)
+_end = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("which"))
+    .values(state=bindparam("new_state"), reason=bindparam("new_reason"), parked=0)
+)
+
+
+def find_outdated(connection: Connection, plans: Sequence[Plan]) -> set[str]:
+    """Return the notifications whose plans rest on what is so no longer.
+
+    That is also one that rests on another of these plans which is outdated.
+    """
+    if not any(plan.effects.counters or plan.effects.endings for plan in plans):
+        return set()
+    counters = _read_counters(connection, plans)
+    waiting = _lock_waiting(connection, plans)
+    outdated: set[str] = set()
+    for plan in plans:
+        if not _holds(plan, counters, waiting) or _leans_on(plan, outdated):
+            outdated.add(plan.notification)
+            continue
+        for move in plan.effects.counters:
+            counters[move.key] = _version(move.after)
+        waiting.difference_update(ending.delivery for ending in plan.effects.endings)
+        waiting.update(each.id for each in plan.deliveries if each.state == "waiting")
+    return outdated
+
+
+def revise(connection: Connection, plans: Iterable[Plan]) -> None:
+    """Write what the plans, which are written themselves, change of others."""
+    moved: dict[str, Values] = {}
+    ended: list[Values] = []
+    for plan in plans:
+        for move in plan.effects.counters:
+            moved[move.key] = _write_counter(move.key, move.after)
+        for ending in plan.effects.endings:
+            reason = clean(ending.reason)
+            row = {"which": ending.delivery, "new_state": ending.state, "new_reason": reason}
+            ended.append(row)
+    if moved:
+        statement = insert_or(connection, throttles, _replace)
+        execute_many(connection, statement, [moved[key] for key in sorted(moved)])
+    if ended:
+        execute_many(connection, _end, ended)
+        roll_up(connection, (_notification_of(str(row["which"])) for row in ended))
+
+
+def _read_counters(connection: Connection, plans: Sequence[Plan]) -> dict[str, _Version]:
+    """Return what the counters are that are to be moved; nobody else moves them meanwhile."""
+    keys = sorted({move.key for plan in plans for move in plan.effects.counters})
+    if not keys:
+        return {}
+    lock_all(connection, "throttle", keys)
+    return {
+        row.key: (row.closes_at, row.count) for row in connection.execute(_counters, {"keys": keys})
+    }
+
+
+def _lock_waiting(connection: Connection, plans: Sequence[Plan]) -> set[str]:
+    """Return those of the deliveries to be ended that wait, and will until then."""
+    ids = {ending.delivery for plan in plans for ending in plan.effects.endings}
+    return set(connection.execute(_waiting, {"ids": sorted(ids)}).scalars()) if ids else set()
+
+
+def _holds(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool:
+    moves, endings = plan.effects.counters, plan.effects.endings
+    return all(counters.get(move.key) == _version(move.before) for move in moves) and all(
+        ending.delivery in waiting for ending in endings
+    )
+
+
+def _leans_on(plan: Plan, outdated: set[str]) -> bool:
+    """Return whether an outdated plan's delivery stands for one of this plan."""
+    return bool(outdated) and any(
+        each.reason.startswith(ONCE)
+        and _notification_of(each.reason.removeprefix(ONCE)) in outdated
+        for each in plan.deliveries
+    )
+
+
+def _version(counter: Counter | None) -> _Version | None:
+    return None if counter is None else (counter.closes_at, counter.count)
+
+
+def _notification_of(delivery: str) -> str:
+    return delivery.rpartition("-")[0]
+
+
+def _write_counter(key: str, counter: Counter) -> Values:
+    return {
+        "key": key,
+        "closes_at": counter.closes_at,
+        "count": counter.count,
+        "events": msgspec.json.encode(counter.events),
+        "summaries": msgspec.json.encode(counter.summaries),
+    }
+
+
+def _replace(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's `excluded`
+    return {name: row[name] for name in ("closes_at", "count", "events", "summaries")}
