@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 from router.store.database import Database
 from router.store.erasure import STEP, delete_notifications, take_step
 from router.store.ids import floor
+from router.store.marks import throttles
 from router.store.tables import notifications, once, seen
 
 OPEN = ("accepted", "pending")
@@ -27,13 +28,15 @@ class Retention:
         """Delete ended notifications older than `keep` seconds; return how many those were.
 
         Their bodies, deliveries and attempts go with them, and the once-keys of that time.
-        Idempotency keys go when their window has passed.
+        Idempotency keys go when their window has passed, windows of throttles when they closed.
         """
         now = self._clock()
         oldest = floor(now - keep)
         while await take_step(self._database, partial(_forget_keys, now=now)) == STEP:
             pass
         while await take_step(self._database, partial(_forget_once_keys, oldest=oldest)) == STEP:
+            pass
+        while await take_step(self._database, partial(_forget_windows, now=now)) == STEP:
             pass
         gone, after = 0, ""
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
@@ -58,6 +61,14 @@ def _forget_keys(connection: Connection, now: float) -> int:
     keys = connection.execute(query).scalars().all()
     if keys:
         connection.execute(delete(seen).where(seen.c.key.in_(keys)))
+    return len(keys)
+
+
+def _forget_windows(connection: Connection, now: float) -> int:
+    query = select(throttles.c.key).where(throttles.c.closes_at <= now).limit(STEP)
+    keys = connection.execute(query).scalars().all()
+    if keys:
+        connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
     return len(keys)
 
 

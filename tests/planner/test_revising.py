@@ -73,6 +73,15 @@ async def test_the_last_summary_of_a_burst_stands_for_the_others(throttled: Stag
     assert await throttled.state(accepted[4]) == ("pending", "")
 
 
+async def test_nobody_can_read_in_a_window_whose_it_is(throttled: Stage) -> None:
+    for number in range(4):
+        await accept(throttled, tag=str(number))
+    await throttled.plan()
+    (row,) = await throttled.database.read(lambda c: c.execute(select(throttles)).all())
+    assert row.count == 4
+    assert "ann" not in repr(row), "erasing a recipient leaves nothing of theirs"
+
+
 async def test_a_window_outlives_the_process(throttled: Stage) -> None:
     for number in range(4):
         await accept(throttled, tag=str(number))

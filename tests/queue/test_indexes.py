@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
-from router.core.facts import Effects, OnceKey
+from router.core.facts import Counter, CounterMove, Effects, Ending, OnceKey, Summary
 from router.core.notification import DAY
 from router.core.retry import Done
 from router.queue.ports import Settlement
@@ -65,7 +66,8 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         contact = await Recipients(database).register("bob", device, "app")
         accepted = [await scene.accept() for _ in range(3)]
         assert len(await engine.journal.unplanned(after="", limit=9)) == 3
-        await World(database).facts(accepted)
+        world = World(database)
+        await world.facts(accepted)
         lease: dict[str, Any] = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
         for each in accepted:
             delivery = scene.delivery(each.id, address="t", contact=contact.id, **lease)
@@ -74,6 +76,17 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         done = Settlement(delivery=f"{accepted[0].id}-0", attempt=None, next=Done())
         assert await engine.queue.settle([done]) == []
         assert await scene.claimed() == [f"{accepted[1].id}-0"]
+        edit, waits = await scene.accept(), f"{accepted[2].id}-0"
+        summary = Summary(slot="s", delivery=waits, count=1, due_at=scene.now)
+        window = Counter(closes_at=scene.now, count=1, summaries=(summary,))
+        effects = Effects(
+            counters=(CounterMove(key="k", before=None, after=window),),
+            endings=(Ending(delivery=waits, state="cancelled", reason="deleted"),),
+        )
+        assert await world.counters(["k"]) == {}
+        assert list((await world.waiting([""], accepted))[""]) == [waits]
+        assert (await scene.settle(scene.plan(edit.id, effects=effects))).stale == frozenset()
+        assert await world.counters(["k"]) == {"k": replace(window, summaries=())}
         await engine.queue.extend([f"{accepted[1].id}-0"], until=scene.now + 60)
         await engine.queue.release([f"{accepted[1].id}-0"])
         await Recipients(database).logout("bob", "s", "app")
@@ -92,8 +105,12 @@ async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> 
             accepted = [await scene.accept(uid=uid) for _ in range(3)]
             for each in accepted:
                 key = OnceKey(each.id, "r", 0, "c", "a")
+                window = Counter(closes_at=scene.now)
+                move = CounterMove(key=each.id, before=None, after=window)
                 await scene.settle(
-                    scene.plan(each.id, effects=Effects(once=((key, f"{each.id}-0"),)))
+                    scene.plan(
+                        each.id, effects=Effects(once=((key, f"{each.id}-0"),), counters=(move,))
+                    )
                 )
             if uid == "bob":
                 assert await Recipients(database).erase("bob", "app")
@@ -103,6 +120,6 @@ async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> 
     }
     assert deleted == {
         *("notifications", "payloads", "deliveries", "attempts"),
-        *("contacts", "recipients", "seen", "once"),
+        *("contacts", "recipients", "seen", "once", "throttles"),
     }
     assert walks(written) + walks(read) == []

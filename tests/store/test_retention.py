@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.facts import Effects, OnceKey
+from router.core.facts import Counter, CounterMove, Effects, OnceKey
 from router.queue.ports import Plan
 from router.store import retention
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.ids import Minter
+from router.store.marks import throttles
 from router.store.retention import Retention
 from router.store.tables import notifications, once, payloads, seen
 from tests.queue.scene import Scene
@@ -81,6 +82,21 @@ async def test_idempotency_keys_go_when_their_window_has_passed(
         assert await count_rows(database, seen) == left
 
 
+async def test_windows_of_throttles_go_when_they_have_closed(
+    database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    for seconds in (10.0, 10.0, 10.0, 20.0):
+        accepted = await scene.accept()
+        move = CounterMove(
+            key=accepted.id, before=None, after=Counter(closes_at=scene.now + seconds)
+        )
+        await scene.settle(scene.plan(accepted.id, effects=Effects(counters=(move,))))
+    for seconds, left in ((9.0, 4), (10.0, 1), (20.0, 0)):
+        await Retention(database, lambda s=seconds: scene.now + s).sweep(30 * DAY)  # type: ignore[misc]  # a default is how a loop binds
+        assert await count_rows(database, throttles) == left
+
+
 async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_again(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +110,7 @@ async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_
     async def break_off(work: Callable[[Connection], object]) -> object:
         nonlocal steps
         steps += 1
-        if steps == 4 + 4 + 2:  # after the keys of both kinds and two notifications
+        if steps == 4 + 4 + 1 + 2:  # after keys, once-keys, windows and two notifications
             raise StoreUnavailable("the disk is full")
         return await write(work)
 
