@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from router.core.case import Case, Event, Sent
 from router.core.classification import classify
+from router.core.collapse import tell_subject
 from router.core.decision import decide
-from router.core.facts import Facts, Reading
+from router.core.facts import Facts, Reading, Waiting
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.rendering import render
@@ -58,7 +59,7 @@ class _Stage:
     def advance(self, until: float) -> None:
         """Let happen what is due until a time."""
         while due := self._next(until):
-            del self._waiting[due.planned.id]
+            self._take(due.planned.id)
             self._send(due)
 
     def hear(self, event: Event) -> None:
@@ -80,13 +81,41 @@ class _Stage:
         self._facts.reads[whose] = Reading(message=0, read_at=self._now)
 
     def _decide(self, notification: Notification) -> None:
+        notification = classify(notification, self._ruleset)
         self._introduce(notification)
         decision = decide(notification, self._ruleset, self._facts, self._now)
         self._facts.fold(decision.effects)
         self.matched.update(decision.matched)
         for planned in decision.deliveries:
             if planned.state == "waiting":
-                self._waiting[planned.id] = _Waiting(planned, notification)
+                self._keep(_Waiting(planned, notification))
+        for ending in decision.effects.endings:
+            if due := self._take(ending.delivery):
+                self._end(due.planned, ending.state, ending.reason)
+
+    def _keep(self, due: _Waiting) -> None:
+        """Let a delivery wait, where an edit or a deletion of its message finds it."""
+        planned, notification = due
+        self._waiting[planned.id] = due
+        of_subject = self._facts.waiting.setdefault(tell_subject(notification), {})
+        of_subject[planned.id] = Waiting(
+            id=planned.id,
+            app_id=notification.app_id,
+            uid=notification.uid,
+            rule=planned.rule,
+            step=planned.step,
+            channel=planned.channel,
+            contact=planned.contact,
+            address=planned.address,
+            due_at=planned.due_at,
+            expires_at=planned.expires_at,
+        )
+
+    def _take(self, delivery: str) -> _Waiting | None:
+        """Return a delivery that waits no longer; None for one that did not."""
+        for of_subject in self._facts.waiting.values():
+            of_subject.pop(delivery, None)
+        return self._waiting.pop(delivery, None)
 
     def _reconsider(self) -> None:
         """Drop what became needless, and let go what waited for others, until nothing changes."""
@@ -95,7 +124,7 @@ class _Stage:
             if watch is None or planned.id not in self._waiting:
                 continue
             if reason := needless(watch, self._facts, self._ends):
-                del self._waiting[planned.id]
+                self._take(planned.id)
                 self._end(planned, "cancelled", reason)
             elif is_ripe(watch, self._ends):
                 due_at = max(self._now, watch.earliest)
