@@ -14,8 +14,8 @@ from router.core.facts import Contact, Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
-from router.planner.classification import classify_all, rings
 from router.planner.briefing import Briefing, note_waiting
+from router.planner.classification import classify_all, rings
 from router.planner.inbox import Inbox
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable

@@ -68,8 +68,9 @@ def revise(connection: Connection, plans: Iterable[Plan]) -> None:
             moved[move.key] = _write_counter(move.key, move.after)
         for ending in plan.effects.endings:
             reason = clean(ending.reason)
-            row = {"which": ending.delivery, "new_state": ending.state, "new_reason": reason}
-            ended.append(row)
+            ended.append(
+                {"which": ending.delivery, "new_state": ending.state, "new_reason": reason}
+            )
     if moved:
         statement = insert_or(connection, throttles, _replace)
         execute_many(connection, statement, [moved[key] for key in sorted(moved)])
@@ -84,9 +85,8 @@ def _read_counters(connection: Connection, plans: Sequence[Plan]) -> dict[str, _
     if not keys:
         return {}
     lock_all(connection, "throttle", keys)
-    return {
-        row.key: (row.closes_at, row.count) for row in connection.execute(_counters, {"keys": keys})
-    }
+    rows = connection.execute(_counters, {"keys": keys}).mappings()
+    return {row["key"]: (row["closes_at"], row["count"]) for row in rows}
 
 
 def _lock_waiting(connection: Connection, plans: Sequence[Plan]) -> set[str]:
@@ -97,9 +97,10 @@ def _lock_waiting(connection: Connection, plans: Sequence[Plan]) -> set[str]:
 
 def _holds(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool:
     moves, endings = plan.effects.counters, plan.effects.endings
-    return all(counters.get(move.key) == _version(move.before) for move in moves) and all(
-        ending.delivery in waiting for ending in endings
-    )
+    return all(
+        counters.get(move.key) == (None if move.before is None else _version(move.before))
+        for move in moves
+    ) and all(ending.delivery in waiting for ending in endings)
 
 
 def _leans_on(plan: Plan, outdated: set[str]) -> bool:
@@ -111,8 +112,8 @@ def _leans_on(plan: Plan, outdated: set[str]) -> bool:
     )
 
 
-def _version(counter: Counter | None) -> _Version | None:
-    return None if counter is None else (counter.closes_at, counter.count)
+def _version(counter: Counter) -> _Version:
+    return counter.closes_at, counter.count
 
 
 def _notification_of(delivery: str) -> str:

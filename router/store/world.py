@@ -63,16 +63,16 @@ class World:
 
 
 def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, Counter]:
-    rows = connection.execute(_counters, {"keys": list(keys)}).all()
-    told = {row.key: _summaries.decode(row.summaries) for row in rows}
+    rows = connection.execute(_counters, {"keys": list(keys)}).mappings().all()
+    told = {row["key"]: _summaries.decode(row["summaries"]) for row in rows}
     ids = {summary.delivery for summaries in told.values() for summary in summaries}
     waiting = set(connection.execute(_still_waiting, {"ids": list(ids)}).scalars()) if ids else ()
     return {
-        row.key: Counter(
-            closes_at=row.closes_at,
-            count=row.count,
-            events=_events.decode(row.events),
-            summaries=tuple(each for each in told[row.key] if each.delivery in waiting),
+        row["key"]: Counter(
+            closes_at=row["closes_at"],
+            count=row["count"],
+            events=_events.decode(row["events"]),
+            summaries=tuple(each for each in told[row["key"]] if each.delivery in waiting),
         )
         for row in rows
     }
