@@ -67,7 +67,7 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     if by is None:
         return found
     try:
-        said = _say(by, subject)
+        said = _say(by, subject, ruleset)
     except (TemplateFault, _Unknown) as fault:
         return structs.replace(found, fault=f"{by.place}: {fault}")
     return structs.replace(found, notification=overrule(told, said))
@@ -77,9 +77,10 @@ class _Unknown(Exception):  # noqa: N818 - it says what a word is
     """A word that is none of those known."""
 
 
-def _say(entry: Classifier, subject: Subject) -> dict[str, str]:
+def _say(entry: Classifier, subject: Subject, ruleset: Ruleset) -> dict[str, str]:
     """Return what an entry says; a value that comes out empty says nothing."""
-    names = visible(subject.notification, subject.recipient, subject.vars, subject.now)
+    told, who = subject.notification, subject.recipient
+    names = visible(told, who, subject.vars, subject.now, ruleset.assumed)
     said = {name: template.render(names).strip() for name, template in entry.says.items()}
     for name, value in said.items():
         known = WORDS.get(name)

@@ -30,6 +30,7 @@ OPERATORS: dict[FieldType, frozenset[Operator]] = {
     "number": EQUALITY | ORDER | {"exists"},
     "time": EQUALITY | ORDER | {"exists"},
     "duration": ORDER | {"exists"},
+    "real": EQUALITY | ORDER | {"exists"},
     "truth": EQUALITY | {"exists"},
     "any": EQUALITY | TEXTUAL | ORDER | {"exists"},
 }
@@ -99,6 +100,7 @@ _NUMBERS: dict[FieldType, Callable[[Json], int | float | None]] = {
     "number": whole,
     "time": read_time,
     "duration": number,
+    "real": number,
     "truth": truth,
     "any": number,
 }

@@ -19,6 +19,7 @@ _NO_SUCH: dict[FieldType, str] = {
     "number": "no whole number",
     "time": "no time",
     "duration": "no duration",
+    "real": "no number",
     "truth": "neither true nor false",
     "any": "not to be compared",
 }

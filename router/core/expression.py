@@ -17,6 +17,12 @@ from router.core.filters import FILTERS, LIMIT, key, text
 NODES = 250
 DEPTH = 32
 
+DECLARABLE = frozenset({"custom", "attributes", "message"})
+"""Where paths begin that a file can declare, with a default."""
+
+ASSUMED = ""
+"""Under this name, which no template can write, stand the defaults by path."""
+
 Names = Mapping[str, object]
 Evaluate = Callable[[Names], object]
 
@@ -142,7 +148,20 @@ def _reference(builder: Builder, node: nodes.Expr) -> Evaluate:
     if not isinstance(node, nodes.Name):
         return _walk(builder.build(node), keys)
     builder.names.add(_path(node.name, keys))
-    return _walk(_name(node.name), keys)
+    read = _walk(_name(node.name), keys)
+    return _assuming(read, (node.name, *keys)) if node.name in DECLARABLE else read
+
+
+def _assuming(read: Evaluate, path: tuple[str | int, ...]) -> Evaluate:
+    """Return what reads a path, or gives its default where there is nothing."""
+
+    def read_or_assume(names: Names) -> object:
+        value = read(names)
+        if value is None and isinstance(assumed := names.get(ASSUMED), Mapping):
+            return assumed.get(path)
+        return value
+
+    return read_or_assume
 
 
 def _name(name: str) -> Evaluate:

@@ -15,8 +15,8 @@ from router.core.facts import Recipient
 from router.core.notification import Kind, Notification
 from router.core.payload import Feed, Json
 
-FieldType = Literal["text", "word", "number", "time", "duration", "truth", "any"]
-"""What a field holds; a `word` is a text of which the documented values are known."""
+FieldType = Literal["text", "word", "number", "time", "duration", "truth", "real", "any"]
+"""What a field holds: `word` a text of which the known values are listed, `number` a whole one."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -37,12 +37,16 @@ Read = Callable[[Subject], Json]
 
 
 class Field(Struct, frozen=True, kw_only=True):
-    """A name a condition can use; `values` are the documented ones of a word."""
+    """A name a condition can use; `values` are the known ones of a word.
+
+    `default` is what `read` gives where the payload has nothing; None where it has none.
+    """
 
     name: str
     type: FieldType
     read: Read
     values: tuple[str, ...] = ()
+    default: Json = None
 
 
 def _walk(value: Json, keys: tuple[str, ...]) -> Json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from router.core.expression import ASSUMED
 from router.core.facts import Recipient
 from router.core.filters import ITEMS, LIMIT, text
 from router.core.notification import Notification
@@ -15,12 +16,16 @@ DERIVED = (
 
 
 def visible(
-    notification: Notification, recipient: Recipient, variables: Mapping[str, str], now: float
+    notification: Notification,
+    recipient: Recipient,
+    variables: Mapping[str, str],
+    now: float,
+    assumed: Mapping[tuple[str, ...], Json],
 ) -> dict[str, object]:
     """Return every name with its value: the payload's own, and what the router derived.
 
     `title` and `body` are the payload's words; `vars` is the mapping given, so that what is
-    added to it later can be seen.
+    added to it later can be seen. `assumed` are the defaults of declared fields.
     """
     title, body = words(notification)
     age = notification.age(now)
@@ -40,6 +45,7 @@ def visible(
         "vars": variables,
         "title": title,
         "body": body,
+        ASSUMED: assumed,
     }
 
 

@@ -32,7 +32,8 @@ def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
             continue
         holding.append(enrichment)
         if enrichment.vars:
-            set_variables(enrichment, visible(notification, recipient, variables, now), variables)
+            names = visible(notification, recipient, variables, now, ruleset.assumed)
+            set_variables(enrichment, names, variables)
     return Outlook(
         subject=subject,
         enrichments=tuple(holding),

@@ -41,7 +41,8 @@ def render(
     """
     privacy, defaults = planned.privacy, ruleset.defaults
     variables: dict[str, str] = {}
-    names = visible(withhold(notification, privacy), recipient, variables, now)
+    open_part = withhold(notification, privacy)
+    names = visible(open_part, recipient, variables, now, ruleset.assumed)
     if privacy != "none":
         names["body"] = defaults.private_body
     if privacy == "no_content":

@@ -165,6 +165,8 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     defaults: Defaults
     classify: tuple[Classifier, ...] = ()
+    assumed: dict[tuple[str, ...], Json] = field(default_factory=dict)
+    """What stands in for declared fields, by path, where a template finds nothing."""
 
     index: Index[Rule] | None = None
     """Finds candidates; made from `rules`."""

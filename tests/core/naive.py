@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from router.core.condition import Subject
 from router.core.payload import Json
-from tests.core.subjects import LISTS, TEXT_FIELDS
+from tests.core.subjects import DECLARED, LISTS, TEXT_FIELDS
 
+_IN_MESSAGE = ("level", "flag", "price", "note", "rank")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -50,7 +51,12 @@ def _alternatives(operator: str, wanted: Json) -> list[Json]:
 
 
 def look_up(name: str, subject: Subject) -> Json:
-    """Return the value of a field."""
+    """Return the value of a field, or what is declared to stand in for it."""
+    found = _look_up(name, subject)
+    return DECLARED.get(name, {}).get("default") if found is None else found
+
+
+def _look_up(name: str, subject: Subject) -> Json:
     notification = subject.notification
     details, custom = notification.details, notification.details.get("custom")
     sent = notification.sent_at
@@ -61,6 +67,8 @@ def look_up(name: str, subject: Subject) -> Json:
         "to.email": _dig(notification.data.get("to"), "email"),
         "custom.tier": _dig(custom, "tier"),
         "custom['deep-link'].x": _dig(_dig(custom, "deep-link"), "x"),
+        **{f"message.{key}": _dig(details.get("message"), key) for key in _IN_MESSAGE},
+        "attributes.b": subject.recipient.attributes.get("b"),
         "attributes.a": subject.recipient.attributes.get("a"),
     }
     return known[name] if name in known else details.get(name)
@@ -85,17 +93,20 @@ def _compare(name: str, operator: str, want: Json, found: Json) -> bool:
         return any(_compare(name, operator, want, item) for item in found)
     if found is None or isinstance(found, dict):
         return False
-    is_text = name in TEXT_FIELDS or name in {"type", "callAction", "kind"}
+    kind = DECLARED.get(name, {}).get("type")
+    is_text = (
+        name in TEXT_FIELDS or kind in {"text", "enum"} or name in {"type", "callAction", "kind"}
+    )
     if is_text and operator not in {"gt", "gte", "lt", "lte"}:
         return _text(operator, _written(want), _written(found))
-    if name == "reply":
-        return found == want
+    if name == "reply" or kind == "bool":
+        return found is want
     return _order(operator, _found_number(name, found), _wanted_number(name, want))
 
 
 def _found_number(name: str, found: Json) -> float | None:
     number = _number(found)
-    if number is None or name in {*TEXT_FIELDS, "age"}:
+    if number is None or name in {*TEXT_FIELDS, *DECLARED, "age"}:
         return number
     if isinstance(found, str) and "." in found:
         return None

@@ -9,16 +9,30 @@ from hypothesis import strategies as st
 from router.core.condition import Condition, Subject
 from router.core.document import read_document
 from router.core.facts import Recipient, Scalar
+from router.core.field import Field, find_field
 from router.core.loading.conditions import read_condition
+from router.core.loading.fields import read_fields
 from router.core.loading.report import Report
 from router.core.loading.scope import Scope
-from router.core.node import ScalarNode, SequenceNode
+from router.core.loading.section import Section
+from router.core.node import MappingNode, ScalarNode, SequenceNode
 from router.core.notification import derive
 from router.core.payload import Feed, Json, Payload
 from router.core.situation import WORDS, number_situations
 
 NOW = 1_741_847_500.0
 LISTS: dict[str, list[Json]] = {"vips": ["a", "007"], "nobody": []}
+
+
+DECLARED: dict[str, dict[str, Json]] = {
+    "message.level": {"type": "enum", "values": ["a", "ab", "7"], "default": "a"},
+    "message.flag": {"type": "bool", "default": False},
+    "message.price": {"type": "number", "default": 1.5},
+    "message.note": {"type": "text", "default": "007"},
+    "message.rank": {"type": "number"},
+    "attributes.b": {"type": "enum", "values": ["a", "true"], "default": "true"},
+}
+"""The `fields` of every condition made here."""
 
 
 def make_subject(
@@ -48,13 +62,36 @@ def make_subject(
 def read_when(when: Json, *, variables: tuple[str, ...] = ()) -> Condition:
     """Return the condition of a `when`, which must be free of errors."""
     report = Report()
-    scope = Scope(report=report, channels={}, lists=_read_lists(), variables=frozenset(variables))
+    scope = Scope(
+        report=report,
+        channels={},
+        lists=_read_lists(),
+        variables=frozenset(variables),
+        fields=_read_declared(when, report),
+    )
     node, problems = read_document(json.dumps(when), "rules.yaml")
     assert node is not None
     condition = read_condition(node, scope)
     errors = [str(found) for found in [*problems, *report.problems] if found.severity == "error"]
     assert not errors, errors
     return condition
+
+
+def _read_declared(when: Json, report: Report) -> dict[tuple[str, ...], Field]:
+    """Return the fields to declare for a `when`: none, where it names none of them.
+
+    Those it may name besides are declared as what they are without a declaration.
+    """
+    if not any(f'"{name}"' in json.dumps(when) for name in DECLARED):
+        return {}
+    node, _ = read_document(json.dumps({"fields": DECLARED}), "rules.yaml")
+    assert isinstance(node, MappingNode)
+    declared = read_fields(Section(node, report, what="file", known=("fields",)), report)
+    for path in (("custom", "tier"), ("custom", "deep-link", "x")):
+        plain = find_field(path[0] + "".join(f"['{key}']" for key in path[1:]))
+        assert plain is not None
+        declared[path] = plain
+    return declared
 
 
 def _read_lists() -> dict[str, tuple[ScalarNode, ...]]:
@@ -77,6 +114,7 @@ TEXT_FIELDS = ("sender", "tag", "to.email", "custom.tier", "custom['deep-link'].
 ANY_FIELDS = TEXT_FIELDS[3:]
 FIELDS = (
     *TEXT_FIELDS,
+    *DECLARED,
     "type",
     "callAction",
     "kind",
@@ -87,6 +125,9 @@ FIELDS = (
 )
 TIMES = st.sampled_from([0, 1741847453000, "1741847453000", 1741847453, "soon", -1, 2.5, None])
 
+_IN_MESSAGE = tuple(
+    name.removeprefix("message.") for name in DECLARED if name.startswith("message.")
+)
 _TEXT_OPERATORS = ("is", "in", "starts_with", "ends_with", "contains")
 _ORDER = ("gt", "gte", "lt", "lte")
 
@@ -116,9 +157,25 @@ def _text_test(field: str) -> st.SearchStrategy[Json]:
     return _forms(long)
 
 
+def _declared_test(field: str) -> st.SearchStrategy[Json]:
+    match DECLARED[field]["type"]:
+        case "bool":
+            return _forms(dict.fromkeys(("is", "in"), st.booleans()))
+        case "number":
+            numbers: st.SearchStrategy[Json] = st.sampled_from([0, 1.5, "7", "1.5", -3])
+            return _forms(dict.fromkeys(("is", "in", *_ORDER), numbers))
+        case kind:
+            long: dict[str, st.SearchStrategy[Json]] = dict.fromkeys(_TEXT_OPERATORS, TEXTS)
+            if kind == "enum":
+                values = DECLARED[field]["values"]
+                assert isinstance(values, list)
+                long |= dict.fromkeys(("is", "in"), st.sampled_from(values))
+            return _forms(long)
+
+
 def _test(field: str) -> st.SearchStrategy[Json]:
-    if field in TEXT_FIELDS:
-        return _text_test(field)
+    if field in (*DECLARED, *TEXT_FIELDS):
+        return _declared_test(field) if field in DECLARED else _text_test(field)
     numbers: st.SearchStrategy[Json] = st.sampled_from([0, 1, "7", -3])
     times: st.SearchStrategy[Json] = st.sampled_from([0, 1741847453000, "1741847453000"])
     durations: st.SearchStrategy[Json] = st.sampled_from(["1s", "47s", "1m", "2h", "1d"])
@@ -126,6 +183,7 @@ def _test(field: str) -> st.SearchStrategy[Json]:
         "type": ["chat", "call"],
         "callAction": ["initiated", "ended"],
         "kind": ["message", "call", "reaction", "digest"],
+        "reply": [False, True],
     }
     match field:
         case "unreadMessageCount":
@@ -134,8 +192,6 @@ def _test(field: str) -> st.SearchStrategy[Json]:
             return _forms(dict.fromkeys(("is", "in", *_ORDER), times))
         case "age":
             return _forms(dict.fromkeys(_ORDER, durations))
-        case "reply":
-            return _forms(dict.fromkeys(("is", "in"), st.booleans()))
         case _:
             return _forms(dict.fromkeys(("is", "in"), st.sampled_from(words[field])))
 
@@ -182,8 +238,11 @@ CLOSE_WHENS: st.SearchStrategy[Json] = st.recursive(_FEW, _nest, max_leaves=4)
 
 def place(field: str, value: Json) -> Subject:
     """Return a subject in which a field has a value."""
-    if field == "attributes.a":
-        return make_subject(attributes={"a": value} if isinstance(value, str | int | float) else {})
+    root, _, key = field.partition(".")
+    if root == "attributes":
+        return make_subject(attributes={key: value} if isinstance(value, str | int | float) else {})
+    if root == "message":
+        return make_subject({"message": {key: value}})
     if field == "to.email":
         return make_subject(data={"to": {"email": value}})
     details: dict[str, dict[str, Json]] = {
@@ -212,13 +271,18 @@ def payloads(draw: st.DrawFn) -> Subject:
             ),
             VALUES,
         ),
-        "message": st.sampled_from([None, {}, {"parentId": "7"}, {"category": "custom"}]),
+        "message": st.one_of(
+            st.sampled_from([None, {}, {"parentId": "7"}, {"category": "custom"}]),
+            st.fixed_dictionaries({}, optional=dict.fromkeys(_IN_MESSAGE, VALUES)),
+        ),
         "body": st.sampled_from(["", "Reacted to a", None]),
     }
     details = draw(st.fixed_dictionaries({}, optional=optional))
     to = draw(st.one_of(st.just({}), st.fixed_dictionaries({"email": VALUES}), VALUES))
     attributes = draw(
-        st.fixed_dictionaries({}, optional={"a": st.one_of(TEXTS, NUMBERS, st.booleans())})
+        st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("a", "b"), st.one_of(TEXTS, NUMBERS, st.booleans()))
+        )
     )
     feed: Feed = draw(st.sampled_from(["push", "push", "email"]))
     return make_subject(details, data={"to": to}, feed=feed, attributes=attributes)

@@ -8,6 +8,7 @@ from router.core.condition import All, AnyOf, Condition, Not, Subject, verdicts
 from router.core.payload import Json
 from tests.core.naive import look_up, matches
 from tests.core.subjects import (
+    DECLARED,
     FIELDS,
     TIMES,
     VALUES,
@@ -101,7 +102,12 @@ def test_not_turns_every_condition_round(when: Json, subject: Subject) -> None:
     assert read_when({"not": when}).holds(subject) is not read_when(when).holds(subject)
 
 
-@pytest.mark.parametrize("field", [field for field in FIELDS if field not in {"kind", "reply"}])
+DEFAULTED = [field for field, says in DECLARED.items() if "default" in says]
+
+
+@pytest.mark.parametrize(
+    "field", [field for field in FIELDS if field not in {"kind", "reply", *DEFAULTED}]
+)
 @settings(max_examples=20)
 @given(data=st.data())
 def test_an_absent_or_null_field_equals_nothing_and_is_neither_less_nor_greater(
@@ -113,6 +119,16 @@ def test_an_absent_or_null_field_equals_nothing_and_is_neither_less_nor_greater(
         assert read_when({"not": when}).holds(subject)
         assert read_when({field: {"exists": False}}).holds(subject)
         assert not subject.mismatches
+
+
+@pytest.mark.parametrize("field", DEFAULTED)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_a_default_stands_in_for_an_absent_or_null_field(field: str, data: st.DataObject) -> None:
+    when = data.draw(atoms(field))
+    held = read_when(when).holds(place(field, DECLARED[field]["default"]))
+    assert read_when(when).holds(make_subject({})) is held
+    assert read_when(when).holds(place(field, None)) is held
 
 
 @given(payloads(), WHENS)
@@ -148,6 +164,12 @@ def recombine(condition: Condition, held: Iterator[bool], *, negated: bool) -> b
         ("sender", {"starts_with": "a"}, {"uid": "a"}),
         ("custom.tier", {"gt": 1}, "gold"),
         ("custom.tier", {"gt": 1}, True),
+        ("message.flag", True, "true"),
+        ("message.flag", [True, False], 1),
+        ("message.price", 1.5, "dear"),
+        ("message.price", {"gt": 1}, False),
+        ("message.level", "a", {"name": "a"}),
+        ("message.note", {"contains": "a"}, {}),
         ("custom.tier", "gold", {"name": "gold"}),
         ("custom.tier", "gold", [{"name": "gold"}]),
     ],

@@ -3,7 +3,7 @@
 import re
 
 from router.core.filters import LIMIT
-from router.core.loading import enrichments, file, rules, steps, throttles
+from router.core.loading import enrichments, fields, file, rules, steps, throttles
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
@@ -27,3 +27,7 @@ def test_every_key_of_the_file_has_its_row() -> None:
 
 def test_the_longest_text_is_that_of_the_code() -> None:
     assert f"longer than {LIMIT:,} characters" in PAGE
+
+
+def test_every_type_of_a_field_has_its_row() -> None:
+    assert keys_below("type of a field") == list(fields.FIELD_TYPES)

@@ -18,6 +18,7 @@ _HOLDS = {
     "text": "a text",
     "word": "a text",
     "number": "a whole number",
+    "real": "a number",
     "time": "a time",
     "duration": "a duration",
     "truth": "true or false",

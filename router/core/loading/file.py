@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from router.core.document import read_document
 from router.core.errors import Problem, suggest
+from router.core.field import split_path
 from router.core.lint import lint
 from router.core.loading.channels import read_channels
 from router.core.loading.classifiers import read_classifiers
 from router.core.loading.enrichments import name_variables, read_enrichments
+from router.core.loading.fields import read_fields
 from router.core.loading.picture import blur, hide
 from router.core.loading.references import References, Resolver
 from router.core.loading.report import Report
@@ -23,8 +25,8 @@ from router.core.ruleset import ChannelSchema, Ruleset
 
 VERSION = 1
 _KEYS = (
-    *("version", "timezone", "channels", "lists", "classify", "enrich", "rules", "defaults"),
-    "tests",
+    *("version", "timezone", "fields", "channels", "lists", "classify", "enrich", "rules"),
+    *("defaults", "tests"),
 )
 
 
@@ -99,6 +101,7 @@ def _read(
         report=report,
         channels=read_channels(section, plugins, references),
         lists=_read_lists(section, report),
+        fields=read_fields(section, report),
         variables=name_variables(root.entries["enrich"].value if "enrich" in section else None),
     )
     ruleset = Ruleset(
@@ -109,6 +112,7 @@ def _read(
         rules=read_rules(section, scope),
         defaults=read_defaults(section, scope),
         classify=read_classifiers(section, scope),
+        assumed={p: f.default for p, f in scope.fields.items() if f.default is not None},
     )
     if not any(problem.severity == "error" for problem in report.problems):
         _warn_of_idle_parts(section, scope)
@@ -122,6 +126,10 @@ def _warn_of_idle_parts(section: Section, scope: Scope) -> None:
     for name, entry in section.entries("lists").items():
         if name not in scope.used:
             scope.report.warn(entry.key, f"no test uses the list {name}", "remove it")
+    for name, entry in section.entries("fields").items():
+        if split_path(name) not in scope.named:
+            message = f"no test and no template uses the field {name}"
+            scope.report.warn(entry.key, message, "remove it")
 
 
 def _check_version(section: Section, report: Report) -> None:

@@ -45,6 +45,8 @@ def make_test(
     if operator == "list":
         texts = [f"one of the list {node.text}" for node in values if isinstance(node, ScalarNode)]
     if operator == "exists":
+        if field.default is not None:
+            scope.report.warn(key, f"{field.name} has a default, so it is always there")
         texts = ["a value" if want else "no value" for _, want in wanted]
     alternatives = tuple(want for _, want in wanted)
     return Test(
@@ -102,7 +104,7 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: Scope) -
         return read_duration(node, report, field.name)
     if field.type == "time":
         return _convert_time(node, scope)
-    if field.type == "number" or operator in ORDER:
+    if field.type in {"number", "real"} or operator in ORDER:
         found = whole(value) if field.type == "number" else number(value)
         if found is None:
             kind = "whole number" if field.type == "number" else "number"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from router.core.field import Field
 from router.core.loading.report import Report
 from router.core.node import ScalarNode
 from router.core.ruleset import ChannelSpec
@@ -12,7 +13,8 @@ from router.core.ruleset import ChannelSpec
 class Scope(Struct, kw_only=True):
     """The names a file defines; `channels` has None for one whose settings are wrong.
 
-    `variables` are the names in top-level `vars`; `used` collects the lists some test names.
+    `variables` are the names in top-level `vars`; `used` collects the lists some test names,
+    `named` the declared `fields` that some test or template names.
     Where it `is_early`, the recipient is not known.
     """
 
@@ -20,7 +22,9 @@ class Scope(Struct, kw_only=True):
     channels: Mapping[str, ChannelSpec | None]
     lists: Mapping[str, tuple[ScalarNode, ...]]
     variables: frozenset[str]
+    fields: Mapping[tuple[str, ...], Field] = field(default_factory=dict)
     is_early: bool = False
     extra: frozenset[str] = frozenset()
     """Further names that templates find."""
     used: set[str] = field(default_factory=set)
+    named: set[tuple[str, ...]] = field(default_factory=set)

@@ -9,7 +9,7 @@ from router.core.loading.report import Report
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 LATER: Mapping[str, frozenset[str]] = {
-    "file": frozenset({"fields", "hours", "include"}),
+    "file": frozenset({"hours", "include"}),
     "rule": frozenset({"after", "unless", "quiet", "retract", "collapse"}),
     "step": frozenset({"after", "unless", "quiet", "throttle"}),
     "condition": frozenset({"hours"}),
