@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 import structlog
 from msgspec import Struct
@@ -19,6 +18,7 @@ from router.redaction import lets_in
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets, StoredRules
 from router.telemetry import Metrics
+from router.zones import read_zones
 
 OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 
@@ -64,7 +64,7 @@ def _load(text: str, file: str, plugins: Mapping[str, ChannelSchema], *, sandbox
         plugins=plugins,
         resolve=_resolve,
         sandbox=sandbox,
-        zones=available_timezones(),
+        zones=read_zones(),
     )
 
 

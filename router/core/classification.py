@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from router.core.condition import Subject
 from router.core.facts import Recipient
 from router.core.field import FIELDS
+from router.core.hours import Calendar
 from router.core.names import visible
 from router.core.notification import Kind, Notification, overrule, restore
 from router.core.ruleset import Classifier, Ruleset
@@ -56,11 +57,13 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     told = restore(notification)
     if not ruleset.classify or told.feed != "push":
         return Classified(notification=told)
+    nobody, now = Recipient(app_id=told.app_id, uid=told.uid), told.accepted_at
     subject = Subject(
         notification=told,
-        recipient=Recipient(app_id=told.app_id, uid=told.uid),
+        recipient=nobody,
         vars={},
-        now=told.accepted_at,
+        now=now,
+        calendar=Calendar(ruleset.hours, nobody, now),
     )
     by = next((entry for entry in ruleset.classify if entry.when.holds(subject)), None)
     found = Classified(notification=told, by=by, mismatches=tuple(subject.mismatches))

@@ -33,10 +33,12 @@ OPERATORS: dict[FieldType, frozenset[Operator]] = {
     "real": EQUALITY | ORDER | {"exists"},
     "truth": EQUALITY | {"exists"},
     "any": EQUALITY | TEXTUAL | ORDER | {"exists"},
+    "hours": frozenset({"is", "in"}),
 }
 """Which operators a field of a type takes."""
 
 T = TypeVar("T")
+_TEXTS = frozenset[FieldType]({"text", "word", "any", "hours"})
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[-+]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][-+]?[0-9]{1,2})?")
@@ -49,7 +51,7 @@ def compile_test(field: Field, operator: Operator, wanted: Collection[Wanted]) -
     """
     if operator == "exists":
         return _compile_exists(field, wanted)
-    if operator in ORDER or field.type not in {"text", "word", "any"}:
+    if operator in ORDER or field.type not in _TEXTS:
         numbers = [want for want in wanted if not isinstance(want, str)]
         return _compile(field, _NUMBERS[field.type], compare_numbers(operator, numbers))
     texts = [str(want) for want in wanted]

@@ -22,6 +22,7 @@ _NO_SUCH: dict[FieldType, str] = {
     "real": "no number",
     "truth": "neither true nor false",
     "any": "not to be compared",
+    "hours": "no hours",
 }
 
 

@@ -12,16 +12,19 @@ from msgspec import Struct, field
 
 from router.core.errors import nearest, suggest
 from router.core.facts import Recipient
+from router.core.hours import Calendar
 from router.core.notification import Kind, Notification
 from router.core.payload import Feed, Json
 
-FieldType = Literal["text", "word", "number", "time", "duration", "truth", "real", "any"]
-"""What a field holds: `word` a text of which the known values are listed, `number` a whole one."""
+FieldType = Literal["text", "word", "number", "time", "duration", "truth", "real", "any", "hours"]
+"""What a field holds: `word` a text of which the known values are listed, `number` a whole one,
+`hours` the names of the file's, several at once."""
 
 
 class Subject(Struct, frozen=True, kw_only=True):
     """What a condition looks at: the notification, its recipient, top-level `vars`, and now.
 
+    `calendar` tells which of the file's hours it is for the recipient.
     `mismatches` collects the names of fields whose value a test found to be of the wrong type.
     """
 
@@ -29,6 +32,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     recipient: Recipient
     vars: Mapping[str, str]
     now: float
+    calendar: Calendar
     mismatches: list[str] = field(default_factory=list)
 
 
@@ -129,6 +133,10 @@ _KNOWN = (
 )
 FIELDS: Mapping[str, Field] = {known.name: known for known in _KNOWN}
 """Every field that has a name of its own."""
+
+HOURS = Field(name="hours", type="hours", read=lambda subject: [*subject.calendar.open] or None)
+"""The hours of the file that it is now: it has several values at once, or none. Only conditions
+know it."""
 
 _IN_DETAILS = ("custom", "message")
 _IN_DATA = ("messages", "senderDetails", "groupDetails")

@@ -51,6 +51,7 @@ def lint(ruleset: Ruleset) -> list[Problem]:
         *_find_guesses(ruleset.rules),
         *_find_throttled(live),
         *_find_duplicates(ways),
+        *_find_quiet_rings(ways, reasoner),
         *_find_unused(ruleset),
     ]
 
@@ -192,6 +193,15 @@ def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
 def _may_precede(above: Rule, rule: Rule) -> bool:
     """Return whether a walk that met one rule may meet the other."""
     return above is not rule and not (above.stop and above.owner == rule.owner)
+
+
+def _find_quiet_rings(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+    for way in ways:
+        quiet = way.step.quiet
+        if quiet is not None and quiet.mode == "defer" and not way.claim.may & ~reasoner.rings:
+            message = f"a call rings now or never: in the hours {quiet.hours} this step is dropped"
+            hint = f"if that is meant write quiet: {{hours: {quiet.hours}, mode: drop}}"
+            yield _warn(way.step.place, message, hint)
 
 
 def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from router.core.condition import Subject
 from router.core.facts import Facts
+from router.core.hours import Calendar
 from router.core.names import visible
 from router.core.notification import Notification
 from router.core.payload import scalar
@@ -25,7 +26,13 @@ def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     """Return what the rules look at; `vars` are made of the payload, never of rewritten text."""
     variables: dict[str, str] = {}
     recipient = facts.recipient(notification.app_id, notification.uid)
-    subject = Subject(notification=notification, recipient=recipient, vars=variables, now=now)
+    subject = Subject(
+        notification=notification,
+        recipient=recipient,
+        vars=variables,
+        now=now,
+        calendar=Calendar(ruleset.hours, recipient, now),
+    )
     holding = []
     for enrichment in ruleset.enrich:
         if enrichment.when is not None and not enrichment.when.holds(subject):

@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr, replace
 from router.core.condition import Condition, Subject
 from router.core.errors import Place
 from router.core.field import Field
+from router.core.hours import Hours
 from router.core.index import Index
 from router.core.message import Priority, Privacy
 from router.core.payload import Json
@@ -82,8 +83,16 @@ class Enrichment(Struct, frozen=True, kw_only=True):
     vars: dict[str, Template] = field(default_factory=dict)
 
 
+QuietMode = Literal["defer", "drop"]
 Collapse = Literal["message", "conversation", "none"]
 """What of a step's messages a later one replaces."""
+
+
+class Quiet(Struct, frozen=True):
+    """The hours in which a step does not go: then it waits for their end, or is dropped."""
+
+    hours: str
+    mode: QuietMode = "defer"
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -99,6 +108,7 @@ class Step(Struct, frozen=True, kw_only=True):
     to: tuple[str, ...] = ()
     after: float | None = None
     unless: tuple[Clause, ...] = ()
+    quiet: Quiet | None = None
     priority: Priority | None = None
     expires: float | None = None
     once_per: Literal["message"] | None = None
@@ -159,7 +169,6 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     """One version of the rules; `version` is the hash of the text it was made from."""
 
     version: str
-    timezone: str
     channels: dict[str, ChannelSpec]
     enrich: tuple[Enrichment, ...]
     rules: tuple[Rule, ...]
@@ -167,6 +176,7 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     classify: tuple[Classifier, ...] = ()
     assumed: dict[tuple[str, ...], Json] = field(default_factory=dict)
     """What stands in for declared fields, by path, where a template finds nothing."""
+    hours: Hours = Hours()
 
     index: Index[Rule] | None = None
     """Finds candidates; made from `rules`."""

@@ -16,7 +16,8 @@ from router.core.comparison import Operator, Wanted
 from router.core.condition import All, Condition, Not, Test
 from router.core.facts import Recipient
 from router.core.field import FIELDS, Subject
-from router.core.notification import Kind, Notification
+from router.core.hours import Calendar, Hours
+from router.core.notification import Kind, Notification, is_ring
 from router.core.payload import Feed, Json
 
 WORDS = ("type", "receiverType", "callAction", "callType")
@@ -79,6 +80,7 @@ class Reasoner:
         situations = number_situations()
         self.every = (1 << len(situations)) - 1
         self._subjects = [_stage(situation) for situation in situations]
+        self.rings = sum(is_ring(s.notification) << n for n, s in enumerate(self._subjects))
         self._known: dict[tuple[str, Operator, tuple[Wanted, ...]], int] = {}
 
     def bound(self, condition: Condition) -> Bounds:
@@ -136,6 +138,11 @@ def _stage(situation: Situation) -> Subject:
         data={},
         details=details,
     )
+    nobody = Recipient(app_id="", uid="")
     return Subject(
-        notification=notification, recipient=Recipient(app_id="", uid=""), vars={}, now=0.0
+        notification=notification,
+        recipient=nobody,
+        vars={},
+        now=0.0,
+        calendar=Calendar(Hours(), nobody, 0.0),
     )

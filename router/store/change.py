@@ -3,14 +3,13 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from zoneinfo import available_timezones
 
 from msgspec import UNSET, Struct, UnsetType
 
 from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.store.errors import Fault, RecipientInvalid
+from router.zones import zone_names
 
 DEVICE_KIND = "push"
 """The kind of contact a registered device is."""
@@ -153,14 +152,9 @@ def _attribute_faults(attributes: Mapping[str, Scalar | None]) -> Iterator[Fault
 
 
 def _zone_faults(zone: str) -> Iterator[Fault]:
-    if zone and zone not in _zones():
-        hint = suggest(zone[:NAME], _zones()) or "as Europe/Paris"
+    if zone and zone not in zone_names():
+        hint = suggest(zone[:NAME], zone_names()) or "as Europe/Paris"
         yield Fault("$.timezone", f"must be an IANA name; {hint}")
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def _locale_faults(locale: str) -> Iterator[Fault]:

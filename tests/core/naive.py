@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from router.core.condition import Subject
 from router.core.payload import Json
-from tests.core.subjects import DECLARED, LISTS, TEXT_FIELDS
+from tests.core.subjects import DECLARED, LISTS, OFFSETS, TEXT_FIELDS
 
 _IN_MESSAGE = ("level", "flag", "price", "note", "rank")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -69,9 +69,18 @@ def _look_up(name: str, subject: Subject) -> Json:
         "custom['deep-link'].x": _dig(_dig(custom, "deep-link"), "x"),
         **{f"message.{key}": _dig(details.get("message"), key) for key in _IN_MESSAGE},
         "attributes.b": subject.recipient.attributes.get("b"),
+        "hours": _hours(subject),
         "attributes.a": subject.recipient.attributes.get("a"),
     }
     return known[name] if name in known else details.get(name)
+
+
+def _hours(subject: Subject) -> list[Json]:
+    """Return the hours of `HOURS` it is: those of the day by the recipient's clock, or UTC."""
+    utc = int(subject.now) // 3600 % 24
+    local = (utc + OFFSETS.get(subject.recipient.timezone, 0)) % 24
+    is_day = 8 <= local < 20
+    return ["day" if is_day else "night", *["office" for _ in range(9 <= utc < 17)]]
 
 
 def _occurred(sent: float, accepted: float) -> float:
@@ -95,7 +104,9 @@ def _compare(name: str, operator: str, want: Json, found: Json) -> bool:
         return False
     kind = DECLARED.get(name, {}).get("type")
     is_text = (
-        name in TEXT_FIELDS or kind in {"text", "enum"} or name in {"type", "callAction", "kind"}
+        name in TEXT_FIELDS
+        or kind in {"text", "enum"}
+        or name in {"type", "callAction", "kind", "hours"}
     )
     if is_text and operator not in {"gt", "gte", "lt", "lte"}:
         return _text(operator, _written(want), _written(found))

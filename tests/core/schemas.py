@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from router.core.errors import SettingsError, SettingsFault, suggest
+from router.core.hours import Zones
 from router.core.loading import Loaded, load
 from router.core.payload import Json
 
@@ -89,6 +91,8 @@ PLUGINS = {
 }
 FILES = {"/run/secrets/fcm.json": '{"type": "service_account"}\n'}
 
+ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo")
+
 
 def resolve(source: str, name: str) -> str | None:
     """Know every variable that ends in URL, and one file."""
@@ -105,5 +109,5 @@ def load_text(text: str, *, sandbox: bool = False) -> Loaded:
         plugins=PLUGINS,
         resolve=resolve,
         sandbox=sandbox,
-        zones={"UTC", "Europe/Berlin", "Asia/Tokyo"},
+        zones=Zones(ZONES, lambda name: ZoneInfo(name) if name in ZONES else None),
     )

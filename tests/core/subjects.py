@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from functools import cache
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
 from router.core.condition import Condition, Subject
 from router.core.document import read_document
+from router.core.errors import Place
 from router.core.facts import Recipient, Scalar
 from router.core.field import Field, find_field
+from router.core.hours import Calendar, Hours, Window, Zones
 from router.core.loading.conditions import read_condition
 from router.core.loading.fields import read_fields
 from router.core.loading.report import Report
@@ -21,6 +25,19 @@ from router.core.payload import Feed, Json, Payload
 from router.core.situation import WORDS, number_situations
 
 NOW = 1_741_847_500.0
+OFFSETS = {"Asia/Tokyo": 9, "America/New_York": -4, "Europe/Berlin": 1}
+"""Hours that the clock of a zone is ahead of UTC then."""
+HOURS = Hours(
+    windows={
+        name: Window(name=name, place=Place("", 1, 1), opens=opens, closes=closes, zone=zone)
+        for name, opens, closes, zone in (
+            ("day", 8 * 60, 20 * 60, None),
+            ("night", 20 * 60, 32 * 60, None),
+            ("office", 9 * 60, 17 * 60, UTC),
+        )
+    },
+    zones=Zones((*OFFSETS, "UTC"), lambda name: ZoneInfo(name) if name in OFFSETS else None),
+)
 LISTS: dict[str, list[Json]] = {"vips": ["a", "007"], "nobody": []}
 
 
@@ -42,6 +59,7 @@ def make_subject(
     feed: Feed = "push",
     attributes: Mapping[str, Scalar] | None = None,
     variables: Mapping[str, str] | None = None,
+    zone: str = "",
 ) -> Subject:
     """Return the subject of a payload with these details, or this data around them."""
     payload = Payload(
@@ -51,11 +69,15 @@ def make_subject(
         region="eu",
         data={"notificationDetails": dict(details or {}), **(data or {})},
     )
+    recipient = Recipient(
+        app_id="app-1", uid="uid-2", attributes=dict(attributes or {}), timezone=zone
+    )
     return Subject(
         notification=derive(payload, id="n-1", accepted_at=NOW),
-        recipient=Recipient(app_id="app-1", uid="uid-2", attributes=dict(attributes or {})),
+        recipient=recipient,
         vars=dict(variables or {}),
         now=NOW,
+        calendar=Calendar(HOURS, recipient, NOW),
     )
 
 
@@ -68,6 +90,7 @@ def read_when(when: Json, *, variables: tuple[str, ...] = ()) -> Condition:
         lists=_read_lists(),
         variables=frozenset(variables),
         fields=_read_declared(when, report),
+        hours=HOURS.windows,
     )
     node, problems = read_document(json.dumps(when), "rules.yaml")
     assert node is not None
@@ -122,7 +145,9 @@ FIELDS = (
     "sentAt",
     "age",
     "reply",
+    "hours",
 )
+ZONES = st.sampled_from(["", "Mars/Olympus", *OFFSETS])
 TIMES = st.sampled_from([0, 1741847453000, "1741847453000", 1741847453, "soon", -1, 2.5, None])
 
 _IN_MESSAGE = tuple(
@@ -196,10 +221,16 @@ def _test(field: str) -> st.SearchStrategy[Json]:
             return _forms(dict.fromkeys(("is", "in"), st.sampled_from(words[field])))
 
 
+def _test_hours() -> st.SearchStrategy[Json]:
+    named = one_or_more(st.sampled_from([*HOURS.windows]))
+    return st.one_of(named, st.fixed_dictionaries({"in": named}))
+
+
 @cache
 def atoms(field: str) -> st.SearchStrategy[Json]:
     """Return tests of a field."""
-    return _test(field).map(lambda test: {field: test})
+    tests = _test_hours() if field == "hours" else _test(field)
+    return tests.map(lambda test: {field: test})
 
 
 ATOMS = st.one_of(*(atoms(field) for field in FIELDS))
@@ -229,6 +260,7 @@ _FEW: st.SearchStrategy[Json] = st.one_of(
             ("custom.tier", ["a", "7", "ab"]),
             ("type", ["chat", "call"]),
             ("kind", ["message", "call", "digest"]),
+            ("hours", [*HOURS.windows]),
         )
     )
 )
@@ -285,7 +317,9 @@ def payloads(draw: st.DrawFn) -> Subject:
         )
     )
     feed: Feed = draw(st.sampled_from(["push", "push", "email"]))
-    return make_subject(details, data={"to": to}, feed=feed, attributes=attributes)
+    return make_subject(
+        details, data={"to": to}, feed=feed, attributes=attributes, zone=draw(ZONES)
+    )
 
 
 @st.composite
@@ -314,6 +348,7 @@ def documented_payloads(draw: st.DrawFn) -> Subject:
         {} if feed != "push" else details,
         feed="email" if feed == "email" else "sms" if feed == "sms" else "push",
         attributes=attributes,
+        zone=draw(ZONES),
     )
     assert (subject.notification.feed, subject.notification.kind) == (feed, kind)
     return subject

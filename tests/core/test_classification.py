@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from router.core.classification import classify, examine
 from router.core.condition import Subject
 from router.core.decision import decide
+from router.core.hours import Calendar, Hours
 from router.core.notification import Notification, is_ring, overrule, restore
 from router.core.payload import Json
 from router.core.ruleset import Ruleset
@@ -167,5 +168,8 @@ def test_every_kind_and_word_makes_a_situation_the_index_knows() -> None:
     for kind, action in product(("call", "message", "reaction"), ("initiated", "ended")):
         found = overrule(push(), {"kind": kind, "callAction": action})
         recipient = world().recipient("app", "ann")
-        subject = Subject(notification=found, recipient=recipient, vars={}, now=NOON)
+        calendar = Calendar(Hours(), recipient, NOON)
+        subject = Subject(
+            notification=found, recipient=recipient, vars={}, now=NOON, calendar=calendar
+        )
         assert locate(subject) in number_situations()

@@ -3,10 +3,11 @@ import pytest
 from router.core.condition import Subject
 from router.core.facts import Recipient
 from router.core.field import FIELDS, find_field, split_path, suggest_field
+from router.core.hours import Calendar
 from router.core.notification import derive
 from router.core.payload import Json, decode
 from tests.core.events import sample
-from tests.core.subjects import NOW, make_subject, read_when
+from tests.core.subjects import HOURS, NOW, make_subject, read_when
 
 
 def read(name: str, subject: Subject) -> Json:
@@ -17,11 +18,14 @@ def read(name: str, subject: Subject) -> Json:
 
 def take_sample(name: str) -> Subject:
     notification = derive(decode(sample(name)), id="n-1", accepted_at=NOW)
+    recipient = Recipient(app_id="", uid="", attributes={"tier": "gold", "plan.size": 3})
+    now = 1741847463.0
     return Subject(
         notification=notification,
-        recipient=Recipient(app_id="", uid="", attributes={"tier": "gold", "plan.size": 3}),
+        recipient=recipient,
         vars={},
-        now=1741847463.0,
+        now=now,
+        calendar=Calendar(HOURS, recipient, now),
     )
 
 

@@ -189,7 +189,5 @@ def test_candidates_are_rules_that_may_match_with_what_is_left_to_ask() -> None:
 
 
 def test_a_ruleset_without_rules_has_no_candidates() -> None:
-    ruleset = Ruleset(
-        version="v", timezone="UTC", channels={}, enrich=(), rules=(), defaults=Defaults()
-    )
+    ruleset = Ruleset(version="v", channels={}, enrich=(), rules=(), defaults=Defaults())
     assert list(ruleset.candidates(make_subject())) == []

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from router.core.comparison import OPERATORS, Operator
 from router.core.condition import ALWAYS, All, AnyOf, Condition, Not
 from router.core.errors import suggest
-from router.core.field import Field
+from router.core.field import HOURS, Field
 from router.core.loading.naming import find_name, suggest_name
 from router.core.loading.operands import make_test
 from router.core.loading.scope import Scope
-from router.core.loading.section import LATER, name_known
+from router.core.loading.section import name_known
 from router.core.node import MappingNode, Node, ScalarNode, SequenceNode
 
 _GROUPS = frozenset({"any", "all", "none"})
@@ -22,6 +22,7 @@ _HOLDS = {
     "time": "a time",
     "duration": "a duration",
     "truth": "true or false",
+    "hours": "the name of hours",
 }
 
 
@@ -64,7 +65,8 @@ def _read_entry(key: ScalarNode, value: Node, scope: Scope) -> Condition:
             return Not(read_condition(value, scope, "not"))
         scope.report.error(value, '"not" takes one test', "write not: {field: value}")
         return ALWAYS
-    field = find_name(key.text, scope, scope.variables)
+    is_hours = key.text == HOURS.name and not scope.is_early
+    field = HOURS if is_hours else find_name(key.text, scope, scope.variables)
     if field is None:
         _refuse_field(key, scope)
         return ALWAYS
@@ -87,15 +89,12 @@ def _read_group(key: ScalarNode, value: Node, scope: Scope) -> Condition:
 
 
 def _refuse_field(key: ScalarNode, scope: Scope) -> None:
-    if key.text in LATER["condition"]:
-        scope.report.error(key, f'"{key.text}" is not supported yet', "leave it out")
-    elif key.text in _OPERATORS:
+    if key.text in _OPERATORS:
         hint = f"write it below a field, as in {{sender: {{{key.text}: …}}}}"
         scope.report.error(key, f'"{key.text}" stands where a field must', hint)
     else:
-        hint = (
-            suggest_name(key.text, scope, scope.variables) or "fields are named as in the payload"
-        )
+        hint = suggest_name(key.text, scope, scope.variables) or suggest(key.text, [HOURS.name])
+        hint = hint or "fields are named as in the payload"
         scope.report.error(key, f'unknown field "{key.text}"', hint)
 
 

@@ -1,19 +1,21 @@
 """The file as a whole."""
 
-import re
 from collections.abc import Collection, Mapping
+from datetime import UTC
 from hashlib import blake2b
 
 from msgspec import Struct
 
 from router.core.document import read_document
-from router.core.errors import Problem, suggest
+from router.core.errors import Problem
 from router.core.field import split_path
+from router.core.hours import UTC_ALONE, Hours, Zones
 from router.core.lint import lint
 from router.core.loading.channels import read_channels
 from router.core.loading.classifiers import read_classifiers
 from router.core.loading.enrichments import name_variables, read_enrichments
 from router.core.loading.fields import read_fields
+from router.core.loading.hours import read_hours, read_zone
 from router.core.loading.picture import blur, hide
 from router.core.loading.references import References, Resolver
 from router.core.loading.report import Report
@@ -25,8 +27,8 @@ from router.core.ruleset import ChannelSchema, Ruleset
 
 VERSION = 1
 _KEYS = (
-    *("version", "timezone", "fields", "channels", "lists", "classify", "enrich", "rules"),
-    *("defaults", "tests"),
+    *("version", "timezone", "fields", "channels", "lists", "classify", "hours", "enrich"),
+    *("rules", "defaults", "tests"),
 )
 
 
@@ -50,12 +52,12 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
     plugins: Mapping[str, ChannelSchema],
     resolve: Resolver,
     sandbox: bool = False,
-    zones: Collection[str] = (),
+    zones: Zones = UTC_ALONE,
 ) -> Loaded:
     """Return the ruleset in a text, with every problem at once, in file order.
 
     In `sandbox` mode a reference to what is not there is a warning, and a placeholder stands
-    in. `zones` are the time zones known; with none, any name passes.
+    in. `zones` are the time zones there are.
     """
     report = Report()
     root, report.problems = read_document(text, file)
@@ -91,22 +93,28 @@ def _read(
     root: MappingNode,
     plugins: Mapping[str, ChannelSchema],
     references: References,
-    zones: Collection[str],
+    zones: Zones,
     text: str,
 ) -> Ruleset:
     report = references.report
     section = Section(root, report, what="file", known=_KEYS)
     _check_version(section, report)
+    zone = read_zone(section, report, zones, UTC)
     scope = Scope(
         report=report,
         channels=read_channels(section, plugins, references),
         lists=_read_lists(section, report),
         fields=read_fields(section, report),
+        hours=read_hours(section, report, zones, zone),
         variables=name_variables(root.entries["enrich"].value if "enrich" in section else None),
     )
     ruleset = Ruleset(
         version=hash_text(text),
-        timezone=_read_zone(section, report, zones),
+        hours=Hours(
+            windows={name: window for name, window in scope.hours.items() if window is not None},
+            zones=zones,
+            zone=zone,
+        ),
         channels={name: spec for name, spec in scope.channels.items() if spec is not None},
         enrich=read_enrichments(section, scope),
         rules=read_rules(section, scope),
@@ -130,6 +138,9 @@ def _warn_of_idle_parts(section: Section, scope: Scope) -> None:
         if split_path(name) not in scope.named:
             message = f"no test and no template uses the field {name}"
             scope.report.warn(entry.key, message, "remove it")
+    for name, entry in section.entries("hours").items():
+        if name not in scope.used_hours:
+            scope.report.warn(entry.key, f"nothing uses the hours {name}", "remove them")
 
 
 def _check_version(section: Section, report: Report) -> None:
@@ -139,20 +150,6 @@ def _check_version(section: Section, report: Report) -> None:
     if node is not None and not (isinstance(node, ScalarNode) and node.text == str(VERSION)):
         shown = node.text if isinstance(node, ScalarNode) else "…"
         report.error(node, f'unknown version "{shown}"', f"write version: {VERSION}")
-
-
-_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
-
-
-def _read_zone(section: Section, report: Report, zones: Collection[str]) -> str:
-    zone = section.text("timezone")
-    if zone is None:
-        return "UTC"
-    known = zone in zones if zones else _ZONE.fullmatch(zone)
-    if not known:
-        hint = suggest(zone, zones) or "write a name such as Europe/Berlin"
-        report.error(section.node.entries["timezone"].value, f'unknown time zone "{zone}"', hint)
-    return zone
 
 
 def _read_lists(section: Section, report: Report) -> Mapping[str, tuple[ScalarNode, ...]]:

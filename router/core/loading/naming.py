@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from router.core.errors import nearest
-from router.core.field import ROOTS, Field, find_field, split_path, suggest_field
+from router.core.field import HOURS, ROOTS, Field, find_field, split_path, suggest_field
 from router.core.loading.scope import Scope
 
-_LATE = frozenset({("attributes",), ("vars",)})
+_LATE = frozenset({("attributes",), ("vars",), (HOURS.name,)})
 _OWN = "custom"
 """The root below which a file with `fields` must declare every path."""
 

@@ -8,7 +8,7 @@ import re2
 from router.core.comparison import EQUALITY, ORDER, Operator, Wanted, compile_test, number, whole
 from router.core.condition import ALWAYS, Condition, Test
 from router.core.errors import suggest
-from router.core.field import Field
+from router.core.field import HOURS, Field
 from router.core.loading.scope import Scope
 from router.core.loading.section import name_known, read_duration
 from router.core.node import Node, ScalarNode
@@ -118,6 +118,8 @@ def _convert_text(
     field: Field, operator: Operator, node: ScalarNode, scope: Scope
 ) -> Wanted | None:
     text = str(node.value).lower() if isinstance(node.value, bool) else node.text
+    if field.name == HOURS.name:
+        return _convert_hours(node, scope)
     if field.values and operator in EQUALITY and text not in field.values:
         hint = suggest(text, field.values) or name_known(field.values)
         scope.report.error(node, f'unknown value "{text}" for {field.name}', hint)
@@ -133,6 +135,15 @@ def _convert_text(
             scope.report.error(node, f'"{text}" is no regular expression: {reason}')
             return None
     return text
+
+
+def _convert_hours(node: ScalarNode, scope: Scope) -> str | None:
+    scope.used_hours.add(node.text)
+    if node.text in scope.hours:
+        return node.text
+    hint = suggest(node.text, scope.hours) or name_known(scope.hours)
+    scope.report.error(node, f'unknown hours "{node.text}"', hint)
+    return None
 
 
 def _convert_time(node: ScalarNode, scope: Scope) -> float | None:

@@ -9,10 +9,9 @@ from router.core.loading.report import Report
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 LATER: Mapping[str, frozenset[str]] = {
-    "file": frozenset({"hours", "include"}),
-    "rule": frozenset({"after", "unless", "quiet", "retract", "collapse"}),
-    "step": frozenset({"after", "unless", "quiet", "throttle"}),
-    "condition": frozenset({"hours"}),
+    "file": frozenset({"include"}),
+    "rule": frozenset({"unless", "retract", "collapse"}),
+    "step": frozenset({"unless", "throttle"}),
 }
 """Keys of the rule language that are refused until they do something."""
 

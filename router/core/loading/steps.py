@@ -8,13 +8,15 @@ from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
 from router.core.loading.scope import Scope
 from router.core.loading.section import Section, name_known
+from router.core.loading.timing import read_after, read_quiet
 from router.core.message import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
 from router.core.ruleset import Collapse, Step
 
 _RECIPIENT = "recipient"
 _KEYS = (
-    *("channel", "when", "to", "priority", "expires", "once_per", "privacy", "collapse", "retract"),
+    *("channel", "when", "to", "after", "quiet", "priority", "expires", "once_per", "privacy"),
+    *("collapse", "retract"),
     *ENRICH_KEYS,
 )
 
@@ -45,13 +47,16 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
     step = Section(node, scope.report, what="step", known=_KEYS)
     when = step.get("when")
     condition = None if when is None else read_condition(when, scope)
+    expires = step.duration("expires")
     settings = Step(
         channel=_read_channel(step, scope),
         place=node.place,
         when=condition,
         to=_read_addresses(step, scope),
+        after=read_after(step, expires, scope),
+        quiet=read_quiet(step, scope),
         priority=step.word("priority", get_args(Priority)),
-        expires=step.duration("expires"),
+        expires=expires,
         once_per=step.word("once_per", ("message",)),
         privacy=step.word("privacy", get_args(Privacy)) or "none",
         collapse=step.word("collapse", get_args(Collapse)) or "message",

@@ -4,7 +4,7 @@ import inspect
 from typing import get_args
 
 from router.core.comparison import OPERATORS, Operator
-from router.core.field import FIELDS, Field
+from router.core.field import FIELDS, HOURS, Field
 from router.core.filters import FILTERS
 from tests.docs.parts.table import code, table
 
@@ -22,6 +22,7 @@ _MEANINGS = {
     "to.name": "the recipient's name, in digests",
     "to.email": "the address the e-mail feed brings",
     "to.phno": "the number the SMS feed brings",
+    "hours": "the hours of the file that it is now, see [hours](#hours)",
 }
 _ASKS: dict[Operator, str] = {
     "is": "is this, or one of these; case counts",
@@ -42,10 +43,11 @@ _ASKS: dict[Operator, str] = {
 
 def write_fields() -> str:
     """Return the table of the fields that have names of their own."""
-    assert _MEANINGS.keys() <= FIELDS.keys()
+    known = (*FIELDS.values(), HOURS)
+    assert _MEANINGS.keys() <= {field.name for field in known}
     return table(
         ("field", "type", "what it is"),
-        ((code(field.name), field.type, _mean(field)) for field in FIELDS.values()),
+        ((code(field.name), field.type, _mean(field)) for field in known),
     )
 
 
