@@ -184,7 +184,8 @@ def when(delivery: TracedDelivery, now: float, zone: tzinfo) -> str:
     time = clock(delivery.due, now, zone)
     if delivery.stands_by:
         return f"when what it stands in for has reached nobody, by {time} at the latest"
-    return "now" if wait < 1 else f"in {lapse(wait)}, at {time}"
+    why = f", deferred {delivery.deferred}" if delivery.deferred else ""
+    return "now" if wait < 1 else f"in {lapse(wait)}, at {time}{why}"
 
 
 def clock(epoch: float, now: float, zone: tzinfo) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
 import click
 import msgspec
@@ -26,6 +25,7 @@ from router.core.ruleset import Ruleset
 from router.core.trace import Trace, explain
 from router.registry import Registry, load_plugins
 from router.samples import SampleUnknown, read, restamp
+from router.zones import zone_names
 
 _SAMPLE = "sample:"
 
@@ -131,7 +131,7 @@ def command(  # noqa: PLR0913 - one for each option
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))
         return
-    told = Told(kinds=kinds, limits=_limits(ruleset, registry), zone=ZoneInfo(ruleset.timezone))
+    told = Told(kinds=kinds, limits=_limits(ruleset, registry), zone=ruleset.hours.zone)
     console = Console(highlight=False, soft_wrap=True)
     for line in tell(trace, told, now, console.width if console.is_terminal else WIDTH):
         console.print(line)
@@ -193,7 +193,7 @@ def _group(
 
 
 def _known_zone(name: str) -> str:
-    if name and name not in (known := available_timezones()):
+    if name and name not in (known := zone_names()):
         hint = suggest(name, known) or "write a name such as Europe/Berlin"
         raise click.BadParameter(f'unknown time zone "{name}"; {hint}', param_hint="--timezone")
     return name

@@ -38,6 +38,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     reason: str = ""
     due_at: float
     expires_at: float
+    deferred_by: str = ""
     urgent: bool = False
     follows: bool = False
     priority: Priority = "normal"

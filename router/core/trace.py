@@ -1,6 +1,7 @@
 """Why a notification went where it went: the decision retold test by test."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -59,6 +60,7 @@ class TracedRule(Struct, frozen=True, kw_only=True):
 class TracedDelivery(Struct, frozen=True, kw_only=True):
     """One delivery as planned, with its words; `due` and `expires` are epoch seconds.
 
+    `deferred` says to when by which quiet hours, by the clock that counts, where it is.
     Any of `unless` makes it needless while it waits. One that `stands_by` goes as soon as those
     it stands in for have ended without reaching anybody, and is `due` by then at the latest.
     """
@@ -72,6 +74,7 @@ class TracedDelivery(Struct, frozen=True, kw_only=True):
     reason: str
     due: float
     expires: float
+    deferred: str
     unless: list[str]
     stands_by: bool
     priority: str
@@ -124,7 +127,7 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
         version=ruleset.version,
         notification=_introduce(notification, examine(notification, ruleset)),
         rules=list(_retell(outlook.subject, ruleset, walks=walks)),
-        deliveries=[_show(planned, words.content) for planned, words in rendered],
+        deliveries=[_show(planned, words.content, outlook.subject) for planned, words in rendered],
         duplicates=[
             TracedDuplicate(rule=found.rule, channel=found.channel, stands=found.stands)
             for found in decision.duplicates
@@ -230,7 +233,15 @@ def _unless(watch: Watch | None) -> list[str]:
     return [*said, "call over"] if watch.ring else said
 
 
-def _show(planned: Planned, words: Content) -> TracedDelivery:
+def _defer(planned: Planned, subject: Subject) -> str:
+    if not planned.deferred_by:
+        return ""
+    zone = subject.calendar.zone(planned.deferred_by)
+    time = datetime.fromtimestamp(planned.due_at, zone)
+    return f"to {time:%H:%M} {zone} by {planned.deferred_by}"
+
+
+def _show(planned: Planned, words: Content, subject: Subject) -> TracedDelivery:
     return TracedDelivery(
         id=planned.id,
         rule=planned.rule,
@@ -241,6 +252,7 @@ def _show(planned: Planned, words: Content) -> TracedDelivery:
         reason=planned.reason,
         due=planned.due_at,
         expires=planned.expires_at,
+        deferred=_defer(planned, subject),
         unless=_unless(planned.watch),
         stands_by=planned.watch is not None and planned.watch.stands_by,
         priority=planned.priority,

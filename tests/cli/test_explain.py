@@ -165,3 +165,19 @@ def test_nothing_to_send_says_why(explain: Callable[..., Result], rules: Path) -
     assert "  ✗ nothing: dropped: x\n" in explain("sample:sms_group").stdout
     rules.write_text(RULES.partition("  - name: later")[0])
     assert "  ✗ nothing: no_match: no rule matched, and" in explain("sample:sms_group").stdout
+
+
+def test_a_deferred_step_says_when_it_goes_and_why(
+    explain: Callable[..., Result], rules: Path
+) -> None:
+    night = '{from: "22:00", to: "07:00", timezone: recipient}'
+    step = "{channel: app, after: 10m, quiet: night}"
+    head, _, _ = RULES.partition("rules:")
+    rules.write_text(f"{head}hours: {{night: {night}}}\nrules: [{{name: all, send: [{step}]}}]\n")
+    text = explain(SAMPLE, *AT, "--timezone", "Asia/Tokyo").stdout
+    # 12:00 in Berlin is 19:00 in Tokyo.
+    assert ", in 10 min, at 12:10 Europe/Berlin   (rule all)" in text
+    late = ("--at", "2026-03-29T15:00:00+02:00")
+    text = " ".join(explain(SAMPLE, *late, "--timezone", "Asia/Tokyo").stdout.split())
+    words = "in 9 h, at 2026-03-30 00:00 Europe/Berlin, deferred to 07:00 Asia/Tokyo by night"
+    assert words in text

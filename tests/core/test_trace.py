@@ -72,6 +72,7 @@ def test_a_trace_has_the_documented_shape() -> None:
             "reason": "",
             "due": NOON,
             "expires": NOON + 86400,
+            "deferred": "",
             "unless": [],
             "stands_by": False,
             "priority": "normal",
@@ -141,6 +142,19 @@ def test_a_ring_that_comes_after_its_call_is_over_reaches_no_rule() -> None:
 def test_a_ring_is_needless_when_the_call_is_over() -> None:
     (delivery,) = traced(call(), "rules: [{name: one, send: [room]}]").deliveries
     assert (delivery.unless, delivery.stands_by) == (["call over"], False)
+
+
+def test_a_deferred_step_says_to_when_and_by_what_on_the_clock_that_counts() -> None:
+    (delivery,) = traced(
+        push(),
+        """
+hours: {night: {from: "20:00", to: "07:00", timezone: recipient}}
+rules: [{name: one, send: [{channel: mail, after: 10m, quiet: night}]}]
+""",
+        msgspec.structs.replace(ANN, timezone="Asia/Tokyo"),
+    ).deliveries
+    assert delivery.due == NOON + 10 * 3600
+    assert delivery.deferred == "to 07:00 Asia/Tokyo by night"
 
 
 def test_rules_below_a_stop_are_not_reached() -> None:
