@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
 from router.core.condition import Condition, Subject
 from router.core.document import read_document
-from router.core.errors import Place
 from router.core.facts import Recipient, Scalar
 from router.core.field import Field, find_field
-from router.core.hours import Calendar, Hours, Window, Zones
+from router.core.hours import Calendar
 from router.core.loading.conditions import read_condition
 from router.core.loading.fields import read_fields
 from router.core.loading.report import Report
@@ -23,21 +20,9 @@ from router.core.node import MappingNode, ScalarNode, SequenceNode
 from router.core.notification import derive
 from router.core.payload import Feed, Json, Payload
 from router.core.situation import WORDS, number_situations
+from tests.core.windows import HOURS, OFFSETS
 
 NOW = 1_741_847_500.0
-OFFSETS = {"Asia/Tokyo": 9, "America/New_York": -4, "Europe/Berlin": 1}
-"""Hours that the clock of a zone is ahead of UTC then."""
-HOURS = Hours(
-    windows={
-        name: Window(name=name, place=Place("", 1, 1), opens=opens, closes=closes, zone=zone)
-        for name, opens, closes, zone in (
-            ("day", 8 * 60, 20 * 60, None),
-            ("night", 20 * 60, 32 * 60, None),
-            ("office", 9 * 60, 17 * 60, UTC),
-        )
-    },
-    zones=Zones((*OFFSETS, "UTC"), lambda name: ZoneInfo(name) if name in OFFSETS else None),
-)
 LISTS: dict[str, list[Json]] = {"vips": ["a", "007"], "nobody": []}
 
 
