@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from router.cli.annotation import annotate
 from router.cli.environment import load_environment, warn
 from router.cli.offline import show_problem
 from router.core.errors import Problem
@@ -19,7 +20,12 @@ from router.rulebook import read_rules
 )
 @click.option("--strict", is_flag=True, help="Let warnings count as errors.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="What the output is written as; github: annotations of a pull request.",
 )
 def command(file: Path | None, form: str, *, strict: bool) -> None:
     """Say everything that is wrong with FILE (default: ROUTER_RULES).
@@ -36,6 +42,9 @@ def command(file: Path | None, form: str, *, strict: bool) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if form == "json":
         click.echo(msgspec.json.encode([_row(problem) for problem in problems]).decode())
+    elif form == "github":
+        for problem in problems:
+            click.echo(annotate(problem))
     else:
         for problem in problems:
             click.echo(show_problem(problem, read.loaded.text))

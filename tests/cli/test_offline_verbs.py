@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import VERBS, main
+from router.cli.annotation import annotate
+from router.core.errors import Problem
 
 SAMPLES = Path("router/samples")
 BAD = """\
@@ -79,6 +81,32 @@ def test_check_prints_json(router: Callable[..., Result], tmp_path: Path) -> Non
 def test_warnings_alone_pass_unless_strict(router: Callable[..., Result]) -> None:
     assert router("check", "rules.yaml").exit_code == 0
     assert router("check", "rules.yaml", "--strict").exit_code == 1
+
+
+def test_check_annotates_a_pull_request_by_workflow_commands(
+    router: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "a,b:c%.yaml"
+    file.write_text(
+        "version: 1\nrules:\n  - {name: one, when: {callAction: intiated}, drop: true}\n"
+        '  - {name: two, when: {custom.a: "5%*"}, drop: true}\n'
+    )
+    result = router("check", str(file), "--format", "github")
+    name = str(file).replace("a,b:c%", "a%2Cb%3Ac%25")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"::error file={name},line=3,col=36,endColumn=44,title=router check::"
+        'unknown value "intiated" for callAction; did you mean "initiated"?',
+        f"::warning file={name},line=4,col=34,endColumn=39,title=router check::"
+        'a "*" stands for itself here; write {glob: "5%25*"}',
+    ]
+
+
+def test_an_annotation_is_one_line_whatever_a_problem_says() -> None:
+    problem = Problem(file="f", line=1, column=2, message="a\r\nb: c, d", hint="100%")
+    assert annotate(problem) == (
+        "::error file=f,line=1,col=2,endColumn=3,title=router check::a%0D%0Ab: c, d; 100%25"
+    )
 
 
 def test_check_of_a_file_that_is_not_there_is_wrong_usage(router: Callable[..., Result]) -> None:
