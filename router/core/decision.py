@@ -12,7 +12,7 @@ from router.core.notification import Notification, is_ring, is_sequel
 from router.core.outlook import Outlook, survey
 from router.core.planned import ONCE, Planned, arrange
 from router.core.retraction import find_place, find_waiting, is_change, withdraw
-from router.core.ruleset import Enrichment, Ruleset, Step
+from router.core.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
 from router.core.target import targets
 from router.core.throttle import Overflow, Windows, schedule_summary, summary_key
 from router.core.timing import schedule
@@ -93,12 +93,14 @@ class _Walk:
         self.planned: list[Planned] = []
         self.duplicates: list[Duplicate] = []
         self._once: list[tuple[OnceKey, str]] = []
-        self._windows = Windows(outlook.subject, facts.counters)
+        self._windows: Windows | None = None
         self._subject = outlook.subject
         self._notification = notification
         self._about = tell_subject(notification)
         self._facts = facts
-        self._withdrawn = withdraw(notification, self._about, ruleset, facts)
+        self._withdrawn = (
+            withdraw(notification, self._about, ruleset, facts) if facts.waiting else ()
+        )
         self._endings = [ending for _, ending in self._withdrawn]
         self._enrichments = outlook.enrichments
         self._ruleset = ruleset
@@ -110,7 +112,7 @@ class _Walk:
         return Effects(
             once=tuple(self._once),
             calls=hear(self._notification),
-            counters=self._windows.moves,
+            counters=() if self._windows is None else self._windows.moves,
             endings=tuple(self._endings),
         )
 
@@ -121,9 +123,7 @@ class _Walk:
             if rule.owner == ended or not rule.when.holds(subject):
                 continue
             self.matched.append(rule.name)
-            overflow = None
-            if rule.throttle is not None:
-                overflow = self._windows.admit(rule, rule.throttle)
+            overflow = None if rule.throttle is None else self._admit(rule, rule.throttle)
             for ordinal, step in enumerate(rule.send):
                 self._step(rule.name, ordinal, step, rule.enrich, overflow)
             if rule.stop or rule.drop:
@@ -135,6 +135,12 @@ class _Walk:
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING, None)
         return "no_match"
+
+    def _admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
+        """Return what the notification is too much for, if a throttle says so."""
+        if self._windows is None:
+            self._windows = Windows(self._subject, self._facts.counters)
+        return self._windows.admit(rule, throttle)
 
     def _step(
         self,
@@ -256,7 +262,7 @@ class _Walk:
         timing = schedule_summary(way.step, self._subject, overflow)
         if timing.state != "waiting":
             return structs.replace(planned, state=timing.state, reason=timing.reason)
-        tally = self._windows.sum_up(overflow, place, planned.id, timing.due_at)
+        tally = overflow.windows.sum_up(overflow, place, planned.id, timing.due_at)
         if tally.ending is not None:
             self._endings.append(tally.ending)
         key = summary_key(overflow.key)

@@ -24,6 +24,7 @@ from router.core.timing import Timing, schedule
 class Overflow(Struct, frozen=True, kw_only=True):
     """What came after the most that a window lets through: the window's key, and its end."""
 
+    windows: "Windows"
     key: str
     closes_at: float
     throttle: Throttle
@@ -83,7 +84,7 @@ class Windows:
         if notification.event in window.events:
             return None  # the same event, for another recipient
         if window.count >= throttle.max:
-            return Overflow(key=key, closes_at=window.closes_at, throttle=throttle)
+            return Overflow(windows=self, key=key, closes_at=window.closes_at, throttle=throttle)
         events = () if throttle.by_recipient else (*window.events, notification.event)
         self._moved[key] = replace(window, count=window.count + 1, events=events)
         return None

@@ -18,6 +18,7 @@ from router.store.tables import attempts, deliveries, notifications, once
 from tests.queue.conformance_holding import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
+from tests.queue.conformance_revising import RevisingConformance
 from tests.queue.conformance_settling import SettlingConformance
 from tests.queue.scene import Scene
 
@@ -75,6 +76,10 @@ async def engine(database_url: str) -> AsyncIterator[SqlEngine]:
 
 
 class TestSqlJournal(JournalConformance):
+    pass
+
+
+class TestSqlRevising(RevisingConformance):
     pass
 
 

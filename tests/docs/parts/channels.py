@@ -39,9 +39,11 @@ def _section(schema: PluginSchema) -> str:
     rows = _rows({**root, "properties": own}, whole)
     channel = schema.channel
     repeats = "yes" if channel.idempotent else "no"
+    edits = "yes" if channel.replaces else "no"
     about = (
         f"{(channel.__doc__ or '').strip()} Kind of contact: {code(schema.address_kind)}. "
-        f"The provider collapses repeats: {repeats}.\n"
+        f"The provider collapses repeats: {repeats}. "
+        f"Edits replace what was sent: {edits}.\n"
     )
     return f"### plugin: {schema.name}\n\n{about}\n{table(_HEADINGS, rows)}"
 
