@@ -43,7 +43,7 @@ def read_rules(path: Path, plugins: Mapping[str, ChannelSchema], *, sandbox: boo
         return RulesText(text="", loaded=_unreadable(path, error.strerror or str(error)))
     except UnicodeDecodeError as error:
         return RulesText(text="", loaded=_unreadable(path, f"no UTF-8 text: {error.reason}"))
-    return RulesText(text=text, loaded=_load(text, str(path), plugins, sandbox=sandbox))
+    return RulesText(text=text, loaded=load_rules(text, str(path), plugins, sandbox=sandbox))
 
 
 def _unreadable(path: Path, reason: str) -> Loaded:
@@ -57,7 +57,10 @@ def _unreadable(path: Path, reason: str) -> Loaded:
     return Loaded(ruleset=None, problems=(problem,))
 
 
-def _load(text: str, file: str, plugins: Mapping[str, ChannelSchema], *, sandbox: bool) -> Loaded:
+def load_rules(
+    text: str, file: str, plugins: Mapping[str, ChannelSchema], *, sandbox: bool
+) -> Loaded:
+    """Return what becomes of a rules text, with what it takes from the environment and files."""
     return load(
         text,
         file=file,
@@ -148,7 +151,7 @@ class Rulebook:
             return
         name = f"{self._path} (last good)"
         loaded = await asyncio.to_thread(
-            _load, last.text, name, self._plugins, sandbox=self._sandbox
+            load_rules, last.text, name, self._plugins, sandbox=self._sandbox
         )
         if loaded.ruleset is None:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))

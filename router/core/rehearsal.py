@@ -97,9 +97,7 @@ class Rehearsal:
         facts.fold(decision.effects)
         self._forget()
         return tuple(
-            _foresee(
-                planned, render(planned, notification, recipient, ruleset, now).content, now
-            )
+            _foresee(planned, render(planned, notification, recipient, ruleset, now).content, now)
             for planned in decision.deliveries
             if planned.state == "waiting"
         )

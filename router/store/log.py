@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
@@ -74,6 +74,24 @@ class Log:
         """Return a notification with the payload it came from, for explain and replay."""
         rows = await self._rows(KEPT.where(notifications.c.id == id))
         return read_notification(rows[0]) if rows else None
+
+    async def payloads(
+        self, since: float, until: float, after: str, limit: int
+    ) -> tuple[Notification, ...]:
+        """Return notifications accepted in a time (epoch seconds) as they came, oldest first.
+
+        Those whose ids are greater than `after`; at most `limit`.
+        """
+        when = (*of_notifications(NotificationFilter(since=since, until=until)),)
+        query = KEPT.where(*when, notifications.c.id > after).order_by(notifications.c.id)
+        return tuple(map(read_notification, await self._rows(query.limit(limit))))
+
+    async def count(self, since: float, until: float) -> int:
+        """Return how many notifications were accepted in a time (epoch seconds)."""
+        when = of_notifications(NotificationFilter(since=since, until=until))
+        query = select(func.count()).select_from(notifications).where(*when)
+        rows = await self._rows(query)
+        return int(rows[0][0])
 
     async def deliveries(
         self,

@@ -66,16 +66,6 @@ def test_two_messages_over_one_channel_are_paired_in_their_order() -> None:
     assert changes(reminders, reminders) == []
 
 
-def test_what_makes_a_message_needless_is_compared() -> None:
-    (change,) = changes(
-        "{name: a, send: [room]}",
-        "{name: a, send: [{channel: room, after: 10m, unless: {read: true}}]}",
-    )
-    told = {each.field: (each.before, each.after) for each in change.differences}
-    assert told["unless"] == ("", "read")
-    assert told["due"] == (0.0, 600.0)
-
-
 def test_what_is_kept_back_does_not_go_out() -> None:
     muted = replace(ANN, opt_outs=frozenset({"mail"}))
     assert changes("{name: a, send: [mail]}", "{name: a, drop: true}", recipient=muted) == []
@@ -107,7 +97,7 @@ def test_the_oldest_is_forgotten_and_the_newest_is_not() -> None:
 
 steps = st.lists(
     st.sampled_from(
-        ["room", "mail", "{channel: app, title: X}", "{channel: mail, after: 5m}", "app"]
+        ["room", "mail", "{channel: app, title: X}", "{channel: mail, priority: low}", "app"]
     ),
     min_size=1,
     max_size=3,

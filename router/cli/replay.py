@@ -1,0 +1,160 @@
+"""`router replay`: what rules would have made of what came, and what would change."""
+
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from msgspec.structs import replace
+from rich.console import Console
+from rich.progress import Progress
+
+from router.cli.difference import Form, Report
+from router.cli.environment import fail, load_environment
+from router.cli.offline import read_ruleset
+from router.cli.storage import with_database
+from router.core.facts import Recipient
+from router.core.loading.section import parse_duration
+from router.core.notification import Notification
+from router.core.rehearsal import Rehearsal
+from router.core.ruleset import ChannelSchema, Ruleset
+from router.registry import load_plugins
+from router.rulebook import load_rules
+from router.store.database import Database
+from router.store.log import Log
+from router.store.rulesets import Rulesets
+from router.store.world import World
+
+PAGE = 200
+"""How many notifications are held at a time."""
+
+
+class _Time(click.ParamType[float, str]):
+    name = "time"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the epoch seconds of an ISO 8601 time, or of so long ago."""
+        if (ago := parse_duration(value)) is not None:
+            return time.time() - ago
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            message = "write 45s, 10m, 24h or 7d for so long ago, or a time as ISO 8601"
+            self.fail(message, param, ctx)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@click.command(name="replay")
+@click.option(
+    "--since", type=_Time(), default="1h", show_default=True, help="Since when, or how long ago."
+)
+@click.option("--until", type=_Time(), help="Until when, or how long ago; default: now.")
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The rules file to try; default: ROUTER_RULES, as it is on disk.",
+)
+@click.option("--diff", is_flag=True, help="Show only what differs from the rules in force.")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --diff: compare with this file instead.",
+)
+@click.option(
+    "--limit", type=click.IntRange(0), help="Show at most so many notifications; count them all."
+)
+@click.option(
+    "--exit-code", is_flag=True, help="With --diff: exit status 1 when something would change."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def command(  # noqa: PLR0913 - one for each option
+    *,
+    since: float,
+    until: float | None,
+    rules: Path | None,
+    diff: bool,
+    against: Path | None,
+    limit: int | None,
+    exit_code: bool,
+    form: Form,
+) -> None:
+    """Put the notifications of the database through a rules file; send and write nothing.
+
+    Recipients are as they are now, the time is that of each acceptance; of calls, throttles and
+    once_per only what is replayed is known, and nothing was read. Addresses are masked.
+    """
+    if not diff and (against or exit_code):
+        raise click.UsageError("--against and --exit-code go with --diff")
+    # Nothing is sent, so what the file takes from the environment need not be there.
+    environment = replace(load_environment(), sandbox=True)
+    registry = load_plugins(environment.plugins_dir)
+    candidate = read_ruleset(rules or environment.rules, environment, registry)
+    other = read_ruleset(against, environment, registry) if against else None
+    span = (since, time.time() if until is None else until)
+
+    async def run(database: Database) -> Report:
+        before = other
+        if diff and before is None:
+            before = await _in_force(database, registry.schemas)
+        report = Report(form, limit, is_difference=diff)
+        report.begin(candidate.version, before.version if before else "")
+        await _replay(database, span, candidate, before, report)
+        report.end()
+        return report
+
+    report = with_database(run)
+    sys.exit(1 if exit_code and report.changed else 0)
+
+
+async def _in_force(database: Database, plugins: Mapping[str, ChannelSchema]) -> Ruleset:
+    stored = await Rulesets(database).last()
+    if stored is None:
+        _refuse("no rules were ever in force on this database")
+    loaded = load_rules(stored.text, f"{stored.file} (in force)", plugins, sandbox=True)
+    if loaded.ruleset is None:
+        _refuse(f"the rules in force cannot be read again: {loaded.problems[0]}")
+    return loaded.ruleset
+
+
+def _refuse(reason: str) -> NoReturn:
+    fail(f"{reason}; name a file to compare with: --against FILE")
+
+
+async def _replay(
+    database: Database,
+    span: tuple[float, float],
+    candidate: Ruleset,
+    before: Ruleset | None,
+    report: Report,
+) -> None:
+    new, old = Rehearsal(candidate), Rehearsal(before) if before else None
+    total = await Log(database).count(*span)
+    # A bar beside what is printed on the same terminal has to be shown by the same console.
+    console = report.console if report.console.is_terminal else Console(stderr=True)
+    with Progress(
+        console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("replaying", total=total)
+        async for notification, recipient in _stored(database, span):
+            was = old.foresee(notification, recipient) if old else ()
+            report.tell(notification, was, new.foresee(notification, recipient))
+            bar.advance(task)
+
+
+async def _stored(
+    database: Database, span: tuple[float, float]
+) -> AsyncIterator[tuple[Notification, Recipient]]:
+    """Yield what was accepted with its recipient as known now, a page at a time."""
+    log, world, after = Log(database), World(database), ""
+    while page := await log.payloads(*span, after, PAGE):
+        facts = await world.facts(page, once=False)
+        for each in page:
+            yield each, facts.recipient(each.app_id, each.uid)
+        after = page[-1].id
