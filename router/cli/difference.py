@@ -146,20 +146,19 @@ def _lines(entry: _Entry) -> Iterator[Text]:
     time = clock_time(entry.accepted_at)
     yield Text(f"{time}  {entry.kind} for {entry.recipient}   {entry.notification}", style="bold")
     for change in entry.changes or ():
-        yield Text(f"  {change.sign} {_aim(change)}", style=_SIGNS[change.sign])
+        words = f"{change.sign} {_aim(change)}   (rule {change.rule})"
+        yield Text(f"  {words}", style=_SIGNS[change.sign])
         for difference in change.differences:
             yield Text(f"      {_difference(difference)}")
     for each in entry.deliveries or ():
-        yield Text(
-            f"  → {_aim(each)}, {_say('due', each.due)}: {_say('title', each.content.title)}"
-        )
+        words = f"{_say('due', each.due)}: {_say('title', each.content.title)}"
+        yield Text(f"  → {_aim(each)}, {words}   (rule {each.rule})")
     if entry.deliveries == ():
         yield Text("  ✗ nothing goes out")
 
 
 def _aim(each: Foreseen | Change) -> str:
-    to = f" to {each.address}" if each.address else ""
-    return f"{each.channel}{to}   (rule {each.rule})"
+    return f"{each.channel} to {each.address}" if each.address else each.channel
 
 
 def _difference(of: Difference) -> str:

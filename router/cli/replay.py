@@ -119,7 +119,8 @@ async def _in_force(database: Database, plugins: Mapping[str, ChannelSchema]) ->
         _refuse("no rules were ever in force on this database")
     loaded = load_rules(stored.text, f"{stored.file} (in force)", plugins, sandbox=True)
     if loaded.ruleset is None:
-        _refuse(f"the rules in force cannot be read again: {loaded.problems[0]}")
+        errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
+        _refuse("the rules in force cannot be read again: " + "; ".join(errors))
     return loaded.ruleset
 
 
