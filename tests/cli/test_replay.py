@@ -208,7 +208,7 @@ def test_without_rules_in_force_it_says_what_to_compare_with(
     asyncio.run(seed(database_url, RULES.replace("kind", "kid"), (), ago=60))
     broken = run("--diff")
     assert broken.exit_code == 1
-    assert 'r.yaml (in force):7:24: error: unknown field "kid"' in broken.stderr
+    assert 'r.yaml (in force):7:25: error: unknown field "kid"' in broken.stderr
     assert "--against FILE" in broken.stderr
 
 

@@ -66,6 +66,12 @@ def test_two_messages_over_one_channel_are_paired_in_their_order() -> None:
     assert changes(reminders, reminders) == []
 
 
+def test_a_message_that_goes_later_says_by_how_much() -> None:
+    (change,) = changes("{name: a, send: [room]}", "{name: a, send: [{channel: room, after: 10m}]}")
+    told = {each.field: (each.before, each.after) for each in change.differences}
+    assert told["due"] == (0.0, 600.0)
+
+
 def test_what_is_kept_back_does_not_go_out() -> None:
     muted = replace(ANN, opt_outs=frozenset({"mail"}))
     assert changes("{name: a, send: [mail]}", "{name: a, drop: true}", recipient=muted) == []
