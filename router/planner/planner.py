@@ -260,19 +260,20 @@ class Planner:
             await asyncio.sleep(YIELD)
 
     def _hand_over(self, assembly: Assembly, leased: Collection[str]) -> bool:
-        """Give the worker what was leased; return whether something is left that waits."""
+        """Give the worker what was leased; return whether something is left that is due."""
         for handout in assembly.handouts():
             if handout[0].id in leased:
                 self._worker.take(*handout)
-        waiting = [
+        due = [
             delivery
             for delivery in assembly.plan.deliveries
-            if delivery.state in OPEN and delivery.id not in leased
+            if delivery.state in OPEN
+            and delivery.id not in leased
+            and delivery.due_at <= assembly.plan.decided_at
         ]
-        for delivery in waiting:
-            if delivery.due_at <= assembly.plan.decided_at:
-                self._worker.remember(delivery, assembly.notification)
-        return bool(waiting)
+        for delivery in due:
+            self._worker.remember(delivery, assembly.notification)
+        return bool(due)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:
         """Try a notification again later, or never again if it fails every time."""

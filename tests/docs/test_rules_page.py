@@ -1,9 +1,20 @@
 """The page on the rule language names every key, and no other."""
 
 import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from msgspec import structs
+
+from router.core.decision import decide
 from router.core.filters import LIMIT
 from router.core.loading import enrichments, fields, file, rules, steps, throttles
+from router.core.ruleset import Ruleset
+from router.registry import load_plugins
+from router.rulebook import read_rules
+from tests.core.events import push
+from tests.core.rulebooks import ANN, world
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
@@ -23,6 +34,35 @@ def test_every_key_of_the_file_has_its_row() -> None:
     assert keys_below("key of a throttle") == list(throttles.THROTTLE_KEYS)
     assert sorted(keys_below("key of `defaults`")) == sorted(rules._DEFAULTS)
     assert keys_below("word") == list(enrichments.ENRICH_KEYS)
+
+
+def test_hours_do_what_the_page_says(tmp_path: Path) -> None:
+    section = PAGE.split("### Hours\n")[1]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(section.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    ruleset = read_rules(rules, load_plugins().schemas, sandbox=True).loaded.ruleset
+    assert ruleset is not None
+    rows = re.findall(r"^\| (\w{3} 20.*?) \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
+    assert len(rows) == 5
+    for comes, app, mail in rows:
+        moment = datetime.strptime(comes, DAY_AND_TIME).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+        assert goes(moment, ruleset) == {"app": app, "mail": mail}, comes
+
+
+DAY_AND_TIME = "%a %Y-%m-%d %H:%M"
+
+
+def goes(moment: datetime, ruleset: Ruleset) -> dict[str, str]:
+    """Return in the page's words what becomes of a message to Ann."""
+    at = moment.timestamp()
+    notification = structs.replace(push(), accepted_at=at, sent_at=at)
+    said = {"app": "not: `hours` is `office`", "mail": "not: `hours` is `office`"}
+    for planned in decide(notification, ruleset, world(ANN), at).deliveries:
+        due = datetime.fromtimestamp(planned.due_at, moment.tzinfo)
+        said[planned.channel] = "at once" if due == moment else f"{due:{DAY_AND_TIME}}"
+        if planned.state == "suppressed":
+            said[planned.channel] = f"not: suppressed, `{planned.reason}`"
+    return said
 
 
 def test_the_longest_text_is_that_of_the_code() -> None:

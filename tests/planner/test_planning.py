@@ -145,3 +145,17 @@ async def test_preferences_count_from_the_next_decision_on(stage: Stage) -> None
     accepted = await stage.scene.accept(uid="bob")
     await stage.plan()
     assert (await stage.engine.delivery(f"{accepted.id}-0")).reason == "opted_out"
+
+
+async def test_what_is_due_later_waits_on_disk_alone(stage: Stage) -> None:
+    stage.ruleset = rulebook("rules: [{name: all, send: [{channel: app, after: 10s}]}]")
+    await stage.know("bob")
+    accepted = await stage.scene.accept(uid="bob")
+    await stage.plan()
+    assert (stage.worker.taken, stage.worker.remembered, stage.worker.wakes) == ([], [], 0)
+    planned = await stage.engine.delivery(f"{accepted.id}-0")
+    assert planned is not None
+    assert (planned.state, planned.due_at) == ("waiting", accepted.accepted_at + 10)
+    assert await stage.scene.claimed() == []
+    stage.scene.now = planned.due_at
+    assert await stage.scene.claimed() == [f"{accepted.id}-0"]

@@ -142,6 +142,7 @@ class Stage:
         forced: bool = False,
         contact: str = "",
         uid: str = "",
+        due_in: float = 0.0,
         expires_in: float = HOUR,
     ) -> str:
         """Accept a notification and plan its delivery.
@@ -161,7 +162,7 @@ class Stage:
             contact=contact,
             address=address,
             lane=address or about.uid,
-            due_at=now(),
+            due_at=now() + due_in,
             expires_at=now() + expires_in,
             lease_until=now() + 30.0,
             urgent=urgent,
