@@ -58,12 +58,18 @@ def _lines(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
     yield _heading("Rules")
     for rule in trace.rules:
         yield from _rule(rule)
-    misses = [rule for rule in trace.rules if rule.near_miss and rule.reached]
-    if misses:
+    if misses := [miss for rule in trace.rules if rule.reached for miss in _misses(rule)]:
         yield _heading("Near misses")
-        for rule in misses:
-            yield _Line("≈", "yellow", 2, f"{rule.near_miss}   {rule.place}")
+        yield from misses
     yield from _outcome(trace, told, now)
+
+
+def _misses(rule: TracedRule) -> Iterator[_Line]:
+    if rule.near_miss:
+        yield _Line("≈", "yellow", 2, f"{rule.near_miss}   {rule.place}")
+    for step in rule.steps:
+        if step.near_miss:
+            yield _Line("≈", "yellow", 2, f"{step.near_miss}   {step.place}")
 
 
 def _heading(words: str) -> _Line:

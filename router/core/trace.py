@@ -36,6 +36,7 @@ class TracedStep(Struct, frozen=True, kw_only=True):
     place: str
     held: bool
     tests: list[TracedTest]
+    near_miss: str = ""
 
 
 class TracedRule(Struct, frozen=True, kw_only=True):
@@ -153,7 +154,7 @@ def _retell(subject: Subject, ruleset: Ruleset, *, walks: bool) -> Iterator[Trac
             ended_by=ended.name if ended is not None and is_below else "",
             ends=ends,
             tests=_tests(rule.when, subject),
-            near_miss="" if held else _near_miss(rule, subject),
+            near_miss=_miss_rule(rule, subject),
             steps=list(_steps(rule, subject)) if held else [],
         )
         if ends:
@@ -168,6 +169,7 @@ def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:
                 place=str(step.place),
                 held=step.when.holds(subject),
                 tests=_tests(step.when, subject),
+                near_miss=_miss_step(rule, step.channel, step.when, subject),
             )
 
 
@@ -178,15 +180,26 @@ def _tests(condition: Condition, subject: Subject) -> list[TracedTest]:
     ]
 
 
-def _near_miss(rule: Rule, subject: Subject) -> str:
+def _miss_rule(rule: Rule, subject: Subject) -> str:
     """Return the one part of a condition that failed, of several that had to hold."""
-    if not isinstance(rule.when, All):
+    missed = _missed(rule.when, subject)
+    is_near = missed and isinstance(rule.when, All) and len(rule.when.parts) > 1
+    return f"`{rule.name}` failed only on {missed}" if is_near else ""
+
+
+def _miss_step(rule: Rule, channel: str, when: Condition, subject: Subject) -> str:
+    """Return the one part of a step's condition that failed; that of its rule held."""
+    missed = _missed(when, subject)
+    return f"`{rule.name}` to {channel} failed only on {missed}" if missed else ""
+
+
+def _missed(condition: Condition, subject: Subject) -> str:
+    """Return why the only part failed that did; empty for none or several."""
+    parts = condition.parts if isinstance(condition, All) else (condition,)
+    failed = [part for part in parts if not part.holds(subject)]
+    if len(failed) != 1:
         return ""
-    failed = [part for part in rule.when.parts if not part.holds(subject)]
-    if len(failed) != 1 or len(rule.when.parts) == 1:
-        return ""
-    whys = [test.why for test in verdicts(failed[0], subject) if not test.held]
-    return f"`{rule.name}` failed only on {'; '.join(whys)}" if whys else ""
+    return "; ".join(test.why for test in verdicts(failed[0], subject) if not test.held)
 
 
 def _introduce(notification: Notification, found: Classified) -> dict[str, Json]:

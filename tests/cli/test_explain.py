@@ -59,6 +59,7 @@ def test_the_account_has_every_verdict_its_place_and_what_goes_out(
     assert "  ✓ chat   rules.yaml:11:11   and ends here: stop\n" in text
     assert "      ✗ step mail   14:17\n          ✗ attributes.logins is absent" in text
     assert "  · later   rules.yaml:16:11   not reached below `chat`\n" in text
+    assert "  ≈ `chat` to mail failed only on attributes.logins is absent" in text
     assert '\nNear misses\n  ≈ `vip` failed only on attributes.tier is absent, wants "gold"' in text
     assert "  → app to (their push address), now   (rule chat)\n" in text
     assert "      priority normal, until 2026-03-30 12:00 Europe/Berlin\n" in text

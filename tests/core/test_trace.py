@@ -181,6 +181,17 @@ def test_steps_with_conditions_are_told_apart() -> None:
         ("app", False, 'sender is "bob", wants "zoe"'),
         ("mail", True, 'sender is "bob"'),
     ]
+    assert [step.near_miss for step in rule.steps] == [
+        '`one` to app failed only on sender is "bob", wants "zoe"',
+        "",
+    ]
+
+
+def test_a_step_that_two_tests_kept_back_is_no_near_miss() -> None:
+    (rule,) = traced(
+        push(), "rules: [{name: a, send: [{channel: room, when: {sender: zoe, type: call}}]}]"
+    ).rules
+    assert [(step.held, step.near_miss) for step in rule.steps] == [(False, "")]
 
 
 def test_duplicates_and_faults_are_told() -> None:
@@ -263,10 +274,22 @@ def test_the_trace_matches_just_the_rules_that_the_decision_matched(
     decision = decide(notification, ruleset, world(known), NOON)
     trace = explain(notification, ruleset, world(known), NOON)
     assert tuple(rule.name for rule in trace.rules if rule.matched) == decision.matched
-    assert [delivery.id for delivery in trace.deliveries] == [p.id for p in decision.deliveries]
+    assert trace.reason == decision.reason
+    assert [
+        (told.id, told.rule, told.channel, told.to, told.state, told.due, told.expires)
+        for told in trace.deliveries
+    ] == [
+        (each.id, each.rule, each.channel, each.address, each.state, each.due_at, each.expires_at)
+        for each in decision.deliveries
+    ]
+    ended = ""
     for rule in trace.rules:
         assert not (rule.matched and not rule.reached)
         assert not (rule.near_miss and rule.matched)
+        assert rule.ended_by == ended
+        assert rule.reached is (not ended and trace.reason != "own_act")
+        assert not rule.ends or rule.matched
+        ended = rule.name if rule.ends else ended
 
 
 def test_explain_says_that_classify_made_the_kind_or_failed_to() -> None:
