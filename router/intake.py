@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from router.core.errors import PayloadError
+from router.core.event import read_event
 from router.core.notification import DAY, Notification, derive
 from router.core.payload import Json, decode, kept_body, scalar
 from router.core.skew import REMARKABLE, ClockSkew
@@ -89,6 +90,19 @@ class Intake:
             if notification.sent_at is not None:
                 self._compare_clocks(notification.sent_at, now, steady)
         return receipt
+
+    async def hear(self, body: bytes) -> bool:
+        """Return whether a general webhook's body was of use, once what it says is durable.
+
+        Raises `PayloadError` for a body that is none, `JournalUnavailable` as `accept` does.
+        """
+        event = read_event(body)
+        if event.receipt is not None:
+            await self._journal.hear(event.receipt, now=self._clock())
+        is_heard = event.receipt is not None
+        if self._metrics is not None:
+            self._metrics.heard(event.trigger, "accepted" if is_heard else "ignored")
+        return is_heard
 
     def skew(self) -> float:
         """Return the seconds to add to a `sentAt` before it is held against the clock here."""

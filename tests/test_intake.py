@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from router.core.errors import PayloadError
 from router.core.notification import Notification, derive
@@ -15,6 +16,8 @@ from router.intake import DIGEST_WINDOW, WINDOW, Intake, window_of
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
 from router.store.database import Database
+from router.store.marks import reads
+from router.telemetry import Metrics
 from tests.queue.scene import START, body_of
 from tests.store.gate import Gate, hold_up
 
@@ -172,3 +175,32 @@ async def test_a_closed_database_is_unavailable(database_url: str) -> None:
     await database.close()
     with pytest.raises(JournalUnavailable):
         await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
+
+
+async def test_who_read_what_is_on_disk_when_an_event_is_heard(
+    intake: Intake, database: Database
+) -> None:
+    body = b'{"trigger": "message_read_receipt", "appId": "app", "data": %s}'
+    assert await intake.hear(body % b'{"messageId": 7, "user": {"uid": "bob"}}')
+    assert not await intake.hear(b'{"trigger": "message_sent"}')
+    found = await database.read(lambda c: c.execute(select(reads)).all())
+    assert [tuple(row) for row in found] == [("app", "bob", "#7", 7, START)]
+
+
+async def test_a_time_that_is_far_ahead_is_that_of_the_arrival(
+    intake: Intake, database: Database
+) -> None:
+    event = {"messageId": 7, "user": {"uid": "bob"}, "readAt": START + 3600, "conversationId": "x"}
+    body = {"trigger": "message_read_receipt", "appId": "app", "data": event}
+    assert await intake.hear(msgspec.json.encode(body))
+    found = await database.read(lambda c: c.execute(select(reads)).all())
+    assert [tuple(row) for row in found] == [("app", "bob", "x", 7, START)]
+
+
+async def test_events_are_counted_by_trigger(database: Database) -> None:
+    metrics = Metrics()
+    intake = Intake(SqlJournal(database), metrics=metrics)
+    await intake.hear(b'{"trigger": "message_sent"}')
+    assert (
+        b'router_events_total{result="ignored",trigger="message_sent"} 1.0' in metrics.exposition()
+    )

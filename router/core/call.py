@@ -36,4 +36,4 @@ def is_too_late(notification: Notification, facts: Facts) -> bool:
     if not is_ring(notification):
         return False
     session = session_of(notification)
-    return bool(facts.heard(notification.app_id, session, notification.uid))
+    return bool(session and facts.heard(notification.app_id, session, notification.uid))

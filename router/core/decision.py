@@ -232,14 +232,15 @@ class _Walk:
         """Return the delivery in the place of one that waits, which it ends."""
         if planned.state == "suppressed":
             return planned
+        stands_by = planned.watch is not None and planned.watch.stands_by
         reason = f"replaced: {planned.id}"
         self._endings.append(Ending(delivery=waiting.id, state="cancelled", reason=reason))
         return structs.replace(
             planned,
             state="waiting",
             reason="",
-            due_at=waiting.due_at,
-            expires_at=waiting.expires_at,
+            due_at=planned.due_at if stands_by else waiting.due_at,
+            expires_at=planned.expires_at if stands_by else waiting.expires_at,
         )
 
     def _hold_back(self, way: _Way, planned: Planned) -> Planned:

@@ -9,6 +9,7 @@ from router.core.facts import Device
 from router.core.message import Content, Message, Priority, Privacy
 from router.core.notification import Notification
 from router.core.privacy import withhold
+from router.core.watch import Watch
 
 DeliveryState = Literal[
     "waiting", "sending", "delivered", "dead", "cancelled", "expired", "suppressed"
@@ -59,6 +60,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
     collapse: str = ""
     content: Content
     handle: str = ""
+    watch: Watch | None = None
+    """What makes it needless while it waits."""
+    awaited: bool = False
+    """Another one of its notification wants to hear of its end."""
 
     def address_to(
         self, notification: Notification, address: str, device: Device | None = None

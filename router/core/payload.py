@@ -42,6 +42,7 @@ SECRETS = frozenset({"wschannel", "secret", "password", "authtoken", "apikey"})
 CometChat's call objects carry `wsChannel.secret`, which opens a socket to the call.
 """
 
+_EVENTS = "CometChat's general webhooks are for /webhook/events"
 _HINTS = (rb"\u", *(f'"{word}"'.encode() for word in SECRETS))
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b|.)" % ((rb"[0-9a-fA-F]{2}",) * 3),
@@ -70,25 +71,25 @@ def decode(body: bytes) -> Payload:
 
     Raises `PayloadError` with a JSON path and a reason for everything that is no payload.
     """
-    whole = _object(_parse(body), "$")
+    whole = as_object(parse(body), "$")
     envelope = redact(whole) if _may_hold_secrets(body) else whole
     feed = _feed(envelope.get("trigger"))
     if envelope.get("webhook") != "custom":
         raise PayloadError("$.webhook", 'must be "custom", as a custom provider sends it')
-    data = _object(envelope.get("data"), "$.data")
-    to = _object(data.get("to"), "$.data.to")
-    uid = _name(to.get("uid"), "$.data.to.uid")
+    data = as_object(envelope.get("data"), "$.data")
+    to = as_object(data.get("to"), "$.data.to")
+    uid = as_name(to.get("uid"), "$.data.to.uid")
     if not uid:
         raise PayloadError("$.data.to.uid", "must name the recipient")
     if feed == "push":
-        _object(data.get("notificationDetails"), "$.data.notificationDetails")
+        as_object(data.get("notificationDetails"), "$.data.notificationDetails")
     elif not isinstance(data.get("messages"), list):
         raise PayloadError("$.data.messages", "must be a list of messages")
     return Payload(
         feed=feed,
-        app_id=_name(envelope.get("appId"), "$.appId"),
+        app_id=as_name(envelope.get("appId"), "$.appId"),
         uid=uid,
-        region=_name(envelope.get("region"), "$.region"),
+        region=as_name(envelope.get("region"), "$.region"),
         data=data,
         redacted=envelope is not whole,
     )
@@ -98,7 +99,7 @@ def kept_body(body: bytes, payload: Payload) -> bytes:
     """Return a decoded body as it may be stored: as it came, unless it holds secrets."""
     if not payload.redacted:
         return body
-    return msgspec.json.encode(redact(_object(_parse(body), "$")))
+    return msgspec.json.encode(redact(as_object(parse(body), "$")))
 
 
 def scalar(value: Json) -> str:
@@ -158,7 +159,8 @@ def _may_hold_secrets(body: bytes) -> bool:
     return any(map(small.__contains__, _HINTS))
 
 
-def _parse(body: bytes) -> Json:
+def parse(body: bytes) -> Json:
+    """Return the JSON value in a request body; raises `PayloadError`."""
     try:
         value = _read(body)
     except RecursionError as error:
@@ -207,14 +209,15 @@ def _containers(value: Json) -> list[Json]:
     return [part for part in parts if isinstance(part, dict | list)]
 
 
-def _object(value: Json, path: str) -> dict[str, Json]:
+def as_object(value: Json, path: str) -> dict[str, Json]:
+    """Return a value that is an object; raises `PayloadError` with the path."""
     if not isinstance(value, dict):
         raise PayloadError(path, "must be an object")
     return value
 
 
-def _name(value: Json, path: str) -> str:
-    """Return a name that fits a column; a truth value is none."""
+def as_name(value: Json, path: str) -> str:
+    """Return a name that fits a column; a truth value is none. Raises `PayloadError`."""
     name = "" if isinstance(value, bool) else scalar(value)
     if len(name) > NAME:
         raise PayloadError(path, f"is longer than {NAME} characters")
@@ -226,6 +229,6 @@ def _feed(trigger: Json) -> Feed:
         raise PayloadError("$.trigger", "must be a text")
     feed = FEEDS.get(trigger)
     if feed is None:
-        hint = suggest(trigger[:NAME], FEEDS) or f"known are {', '.join(FEEDS)}"
+        hint = suggest(trigger[:NAME], FEEDS) or f"known are {', '.join(FEEDS)}; {_EVENTS}"
         raise PayloadError("$.trigger", f'unknown value "{trigger[:80]}"; {hint}')
     return feed

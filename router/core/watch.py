@@ -19,7 +19,8 @@ CALL_OVER = "call_over"
 """Why a ring is not sent any more, and why one that comes late is dropped."""
 
 _BECAUSE = "unless: "
-_LONGEST = 120
+LONGEST = 120
+"""Characters of the longest key, and of the longest id of a message."""
 _DIGITS = 18
 """Digits of the longest message id that counts as a number; 64 bits hold it."""
 
@@ -183,11 +184,11 @@ def _message(notification: Notification) -> str:
         return ""
     message = notification.details.get("message")
     known = scalar(message.get("id")) if isinstance(message, dict) else ""
-    return (known or scalar(notification.details.get("tag")))[:_LONGEST]
+    return (known or scalar(notification.details.get("tag")))[:LONGEST]
 
 
 def _shorten(key: str) -> str:
-    if len(key) <= _LONGEST:
+    if len(key) <= LONGEST:
         return key
     kind, _, name = key.partition(":")
     return f"{kind}:{blake2b(name.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"

@@ -67,7 +67,8 @@ def assemble(
 def lease(assembly: Assembly, now: float, room: Room) -> Assembly:
     """Return the assembly with the deliveries leased that are due and have room.
 
-    One that follows another is left to the queue, which knows whether that has ended.
+    One that follows another is left to the queue, which knows whether that has ended; so is one
+    with an `unless`, which is asked in the transaction that leases it.
     """
     deliveries = tuple(
         replace(delivery, state="sending", lease_until=now + LEASE, handouts=1)
@@ -79,6 +80,8 @@ def lease(assembly: Assembly, now: float, room: Room) -> Assembly:
 
 
 def _is_free(delivery: Delivery, now: float) -> bool:
+    if delivery.watch is not None and delivery.watch.clauses:
+        return False
     return delivery.state == "waiting" and delivery.due_at <= now and not delivery.follows
 
 
@@ -120,6 +123,8 @@ def _delivery(
         about=planned.about,
         collapse=planned.collapse,
         content=content,
+        watch=planned.watch,
+        awaited=planned.awaited,
     )
 
 

@@ -36,7 +36,6 @@ from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
 from router.store.locks import is_shared, try_lock, try_locks
 from router.store.rows import AnyRow
-from router.store.states import roll_up
 from router.store.tables import (
     are_open,
     contacts,
@@ -48,6 +47,7 @@ from router.store.tables import (
     is_waiting,
     lane_holds,
 )
+from router.store.watchers import ENDING, end, find_needless
 
 MOST = 500
 """How many deliveries past their expiry one claim ends."""
@@ -83,7 +83,7 @@ _gone = and_(_row.contact != "", contacts.c.id.is_(None))
 _line = (
     select(
         *(_row.id, _row.notification, _row.channel, _row.urgent, _row.due_at, _row.lane_hash),
-        _row.handouts,
+        *(_row.handouts, _row.unless, _row.awaited),
         _busy.label("busy"),
         _early.label("early"),
         _gone.label("gone"),
@@ -141,7 +141,7 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     """Lease what is due and can be sent now; None while another process claims."""
     if not try_lock(connection, "claim"):
         return None
-    take_back(connection, now)
+    take_back(connection, now, now)
     _end_expired(connection, now)
     _let_out(connection, now)
     rooms = _rooms(connection, now, limit, room)
@@ -173,38 +173,27 @@ def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyR
     return [row for row in chosen if row.lane_hash in ours and row.id not in too_early]
 
 
-def take_back(connection: Connection, now: float) -> None:
-    """Let those whose lease ran out wait again, or end them if that happens every time."""
-    lost = select(_row.id, _row.notification, _row.handouts).where(
-        is_sending, _row.lease_until <= now
-    )
+def take_back(connection: Connection, lost_at: float, now: float) -> None:
+    """Let those whose lease ran out by then wait again, or end them if that happens every time."""
+    lost = select(*ENDING, _row.handouts).where(is_sending, _row.lease_until <= lost_at)
     rows = connection.execute(lost.with_for_update(skip_locked=True)).all()
     again = [row.id for row in rows if row.handouts < HANDOUTS]
     if again:
         connection.execute(
             update(deliveries).where(_row.id.in_(again)).values(state="waiting", lease_until=0.0)
         )
-    _end(connection, [row for row in rows if row.handouts >= HANDOUTS], "dead", "crash_loop")
+    crashed = [row for row in rows if row.handouts >= HANDOUTS]
+    end(connection, crashed, "dead", "crash_loop", now)
 
 
 def _end_expired(connection: Connection, now: float) -> None:
     rows = connection.execute(
-        select(_row.id, _row.notification)
+        select(*ENDING)
         .where(is_waiting, _row.expires_at <= now)
         .limit(MOST)
         .with_for_update(skip_locked=True)
     ).all()
-    _end(connection, rows, "expired", "expired before it was sent")
-
-
-def _end(connection: Connection, rows: Collection[AnyRow], state: str, reason: str) -> None:
-    if rows:
-        connection.execute(
-            update(deliveries)
-            .where(_row.id.in_([row.id for row in rows]))
-            .values(state=state, reason=reason, lease_until=0.0, parked=0)
-        )
-        roll_up(connection, (row.notification for row in rows))
+    end(connection, rows, "expired", "expired before it was sent", now)
 
 
 def _let_out(connection: Connection, now: float) -> None:
@@ -235,17 +224,17 @@ def _rooms(
 def _pick(
     connection: Connection, channel: str, room: Room, now: float, *, is_last_out: bool
 ) -> list[AnyRow]:
-    """Return what a channel can send now, and park what must wait for its lane."""
+    """Return what a channel can send now, cancel what is needless, and park what must wait."""
     chosen: list[AnyRow] = []
     parked: list[str] = []
-    gone: list[AnyRow] = []
+    needless: dict[str, list[AnyRow]] = {}
     lanes: set[int] = set()
     lines = [(True, room.slots), (False, room.ordinary)]
     for urgent, slots in reversed(lines) if room.probes else lines:
         left = min(slots, room.slots - len(chosen))
-        for row in _read_line(connection, channel, now, left, urgent=urgent):
-            if row.gone:
-                gone.append(row)
+        for row, why in _read_line(connection, channel, now, left, urgent=urgent):
+            if why:
+                needless.setdefault(why, []).append(row)
             elif row.busy or row.lane_hash in lanes:
                 parked += [] if urgent else [row.id]
             elif left == 0:
@@ -259,7 +248,8 @@ def _pick(
                 is_last_out |= row.handouts == HANDOUTS - 1
                 lanes.add(row.lane_hash)
                 left -= 1
-    _end(connection, gone, "cancelled", "contact_gone")
+    for why, rows in needless.items():
+        end(connection, rows, "cancelled", why, now)
     if parked:
         connection.execute(update(deliveries).where(_row.id.in_(parked)).values(parked=1))
     return chosen
@@ -267,7 +257,8 @@ def _pick(
 
 def _read_line(
     connection: Connection, channel: str, now: float, wanted: int, *, urgent: bool
-) -> Iterator[AnyRow]:
+) -> Iterator[tuple[AnyRow, str]]:
+    """Yield what is due, each with the reason why it need not go."""
     due_at, id_ = float("-inf"), ""
     most, read = wanted and min(PAGE, wanted + FEW), 0
     while most > 0 and read < MOST_READ:
@@ -282,7 +273,9 @@ def _read_line(
                 "most": most,
             },
         ).all()
-        yield from rows
+        needless = find_needless(connection, rows)
+        for row in rows:
+            yield row, "contact_gone" if row.gone else needless.get(row.id, "")
         if len(rows) < most:
             return
         due_at, id_ = rows[-1].due_at, rows[-1].id

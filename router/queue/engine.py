@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
+from router.core.event import ReadReceipt
 from router.core.notification import Notification
 from router.queue import claims, settlements
 from router.queue.counts import count_open
@@ -27,6 +28,7 @@ from router.queue.ports import (
     Settled,
     Settlement,
 )
+from router.queue.readings import HEAR
 from router.queue.settlements import settling
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
@@ -52,6 +54,7 @@ class SqlJournal:
         self._database = database
         self._clock = clock
         self._accept = replace(ACCEPT, patience=patience)
+        self._hear = replace(HEAR, patience=patience)
         self._plan = planning(database.owner, clock)
 
     async def append(self, entry: Entry) -> Receipt:
@@ -105,15 +108,23 @@ class SqlJournal:
                     leased |= result
         return Settled(leased=frozenset(leased), stale=frozenset(stale), refused=refused)
 
+    async def hear(self, receipt: ReadReceipt, *, now: float) -> None:
+        """Return once it is on disk who read what, and what that makes needless is cancelled."""
+        try:
+            await self._database.writer.put(self._hear, (receipt, now))
+        except StoreUnavailable as error:
+            raise JournalUnavailable(str(error)) from error
+
 
 class SqlQueue:
     """The queue of deliveries, on the tables."""
 
-    def __init__(self, database: Database) -> None:
-        """Use a database."""
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        """Use a database; the clock gives epoch seconds."""
         self._database = database
         self._owner = database.owner
-        self._settle = settling(database.owner)
+        self._clock = clock
+        self._settle = settling(database.owner, clock)
 
     async def claim(
         self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
@@ -149,7 +160,8 @@ class SqlQueue:
 
         Only who knows that nobody else is at work may do that.
         """
-        await self._database.write(lambda connection: claims.take_back(connection, math.inf))
+        now = self._clock()
+        await self._database.write(lambda connection: claims.take_back(connection, math.inf, now))
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""

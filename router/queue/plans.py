@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -21,12 +22,15 @@ from sqlalchemy import (
 )
 
 from router.core.delivery import Delivery
+from router.core.facts import Heard
+from router.core.watch import call_key
 from router.queue.ports import Plan
 from router.queue.revisions import find_outdated, revise
 from router.store.bulk import execute_many
 from router.store.dialect import insert_new
 from router.store.locks import is_shared, try_locks
 from router.store.rows import Values, clean, hash_lane, write_delivery
+from router.store.sightings import write_calls
 from router.store.tables import (
     deliveries,
     is_in_line,
@@ -36,6 +40,7 @@ from router.store.tables import (
     notifications,
     once,
 )
+from router.store.watchers import register, tell
 from router.store.writer import Operation, Rank
 
 _these = notifications.c.id.in_(bindparam("ids", expanding=True))
@@ -99,9 +104,12 @@ def settle_plans(
     stale |= _find_early(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
     stale |= find_outdated(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
     _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
-    late = _write_deliveries(connection, list(fresh.values()), owner, clock())
+    now = max(clock(), *(plan.decided_at for plan in plans))
+    late = _write_deliveries(connection, list(fresh.values()), owner, now)
     execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
-    revise(connection, fresh.values())
+    register(connection, chain.from_iterable(p.deliveries for p in fresh.values()), now)
+    revise(connection, fresh.values(), now)
+    _hear(connection, [heard for plan in fresh.values() for heard in plan.effects.calls], now)
     leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
     return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
 
@@ -110,6 +118,13 @@ def planning(owner: str, clock: Callable[[], float]) -> Operation[Plan, frozense
     """Return the operation that plans, and leases to an owner what is due."""
     apply = partial(settle_plans, owner=owner, clock=clock)
     return Operation(name="plan", rank=Rank.PLAN, apply=apply, batch=64)
+
+
+def _hear(connection: Connection, heard: Sequence[Heard], now: float) -> None:
+    """Write what was heard of calls, and cancel what is needless for it."""
+    if heard:
+        write_calls(connection, heard, now)
+        tell(connection, {call_key(each.app_id, each.session) for each in heard}, now)
 
 
 def _sending(plan: Plan) -> frozenset[str]:
@@ -161,7 +176,6 @@ def _write_deliveries(
     planned = [delivery for plan in plans for delivery in plan.deliveries]
     if not planned:
         return set()
-    now = max(now, *(plan.decided_at for plan in plans))
     busy = _busy_lanes(connection, planned, now)
     rows, late = [], set()
     for delivery in planned:

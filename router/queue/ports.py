@@ -6,6 +6,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 from msgspec import Struct
 
 from router.core.delivery import Attempt, Delivery
+from router.core.event import ReadReceipt
 from router.core.facts import Effects
 from router.core.notification import Notification
 from router.core.retry import Next
@@ -95,6 +96,12 @@ class Journal(Protocol):
         waits; and while an earlier notification of the same recipient has no plan, and is not
         planned here; urgent ones do not wait for that. Raises `JournalUnavailable` when nothing
         of it may be durable.
+        """
+
+    async def hear(self, receipt: ReadReceipt, *, now: float) -> None:
+        """Return once it is on disk who read what, and what that makes needless is cancelled.
+
+        Raises `JournalUnavailable` when nothing of it may be durable.
         """
 
 

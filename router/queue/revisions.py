@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, update
 
 from router.core.facts import Counter
 from router.core.planned import ONCE
@@ -20,6 +20,7 @@ from router.store.marks import throttles
 from router.store.rows import Values, clean
 from router.store.states import roll_up
 from router.store.tables import deliveries, is_waiting
+from router.store.watchers import ENDING, follow
 
 _Version = tuple[float, int]
 
@@ -30,6 +31,10 @@ _waiting = (
     .where(is_waiting, deliveries.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(deliveries.c.id)
     .with_for_update()
+)
+_heeded = select(*ENDING).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True)),
+    or_(deliveries.c.awaited, deliveries.c.unless != b""),
 )
 _end = (
     update(deliveries)
@@ -59,7 +64,7 @@ def find_outdated(connection: Connection, plans: Sequence[Plan]) -> set[str]:
     return outdated
 
 
-def revise(connection: Connection, plans: Iterable[Plan]) -> None:
+def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
     """Write what the plans, which are written themselves, change of others."""
     moved: dict[str, Values] = {}
     ended: list[Values] = []
@@ -77,6 +82,8 @@ def revise(connection: Connection, plans: Iterable[Plan]) -> None:
     if ended:
         execute_many(connection, _end, ended)
         roll_up(connection, (_notification_of(str(row["which"])) for row in ended))
+        ids = [row["which"] for row in ended]
+        follow(connection, connection.execute(_heeded, {"ids": ids}).all(), now)
 
 
 def _read_counters(connection: Connection, plans: Sequence[Plan]) -> dict[str, _Version]:

@@ -1,6 +1,6 @@
 """Settling: what became of deliveries is written, and what follows from it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import assert_never
 
@@ -20,7 +20,7 @@ from router.queue.ports import Settlement
 from router.store.bulk import execute_many
 from router.store.dialect import Change, insert_new, insert_or
 from router.store.rows import AnyRow, Values, clean, write_attempt
-from router.store.states import cancel_waiting, roll_up
+from router.store.states import roll_up
 from router.store.tables import (
     attempts,
     contacts,
@@ -30,12 +30,13 @@ from router.store.tables import (
     is_waiting,
     lane_holds,
 )
+from router.store.watchers import cancel_waiting, follow
 from router.store.writer import Operation, Rank
 
 _row = deliveries.c
 _open = (
     select(_row.id, _row.notification, _row.channel, _row.contact, _row.address, _row.lane_hash)
-    .add_columns(_row.state, _row.leased_to, _row.due_at, _row.attempts)
+    .add_columns(_row.state, _row.leased_to, _row.due_at, _row.attempts, _row.unless, _row.awaited)
     .where(_row.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
     .order_by(_row.id)
     .with_for_update()
@@ -54,7 +55,13 @@ _move_on = (
 )
 
 
-def settle(connection: Connection, settlements: Sequence[Settlement], *, owner: str) -> list[bool]:
+def settle(
+    connection: Connection,
+    settlements: Sequence[Settlement],
+    *,
+    owner: str,
+    clock: Callable[[], float],
+) -> list[bool]:
     """Write what became of deliveries; return for each whether the owner's lease still held."""
     ids = [settlement.delivery for settlement in settlements]
     rows = {row.id: row for row in connection.execute(_open, {"ids": ids})}
@@ -69,20 +76,24 @@ def settle(connection: Connection, settlements: Sequence[Settlement], *, owner: 
             settled.append((settlement, rows.pop(settlement.delivery)))
         held.append(is_ours)
     if settled:
-        _write(connection, settled)
+        _write(connection, settled, clock())
     return held
 
 
-def settling(owner: str) -> Operation[Settlement, bool]:
+def settling(owner: str, clock: Callable[[], float]) -> Operation[Settlement, bool]:
     """Return the operation that settles what is leased to an owner."""
-    return Operation(name="settle", rank=Rank.SETTLE, apply=partial(settle, owner=owner))
+    apply = partial(settle, owner=owner, clock=clock)
+    return Operation(name="settle", rank=Rank.SETTLE, apply=apply)
 
 
-def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]]) -> None:
+def _write(
+    connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]], now: float
+) -> None:
     execute_many(connection, _move_on, [_follow(settlement, row) for settlement, row in settled])
     tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
     execute_many(connection, insert_new(connection, attempts), tries)
     roll_up(connection, (row.notification for _, row in settled))
+    follow(connection, [row for s, row in settled if not isinstance(s.next, Again | Hold)], now)
     for settlement, row in settled:
         match settlement.next:
             case Hold(until=until) if settlement.attempt is not None:
@@ -90,7 +101,7 @@ def _write(connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]])
             case Hold(until=until):
                 _hold_lane(connection, row, until)
             case Dead(forget_contact=True) if row.contact:
-                _forget(connection, row.contact, row.address)
+                _forget(connection, row.contact, row.address, now)
 
 
 def _follow(settlement: Settlement, row: AnyRow) -> Values:
@@ -154,11 +165,11 @@ def resume(connection: Connection, channel: str, causes: Collection[str]) -> Non
         connection.execute(delete(lane_holds).where(lane_holds.c.channel == channel))
 
 
-def _forget(connection: Connection, contact: str, address: str) -> None:
+def _forget(connection: Connection, contact: str, address: str, now: float) -> None:
     """Remove a contact that its provider calls dead, unless its address is a new one."""
     this = (contacts.c.id == contact, contacts.c.address == address)
     if connection.execute(delete(contacts).where(*this)).rowcount:
-        cancel_waiting(connection, [contact], "contact_gone")
+        cancel_waiting(connection, [contact], now)
 
 
 def release(connection: Connection, ids: Iterable[str], *, owner: str) -> None:

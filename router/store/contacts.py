@@ -11,8 +11,8 @@ from router.core.facts import Recipient
 from router.store.bulk import execute_many
 from router.store.change import DEVICE_KIND, Registration
 from router.store.rows import Values, hash_lane
-from router.store.states import cancel_waiting
 from router.store.tables import contacts, deliveries, is_device, is_waiting
+from router.store.watchers import cancel_waiting
 
 DEVICES = 100
 """How many devices a recipient can have; one more replaces the oldest."""
@@ -37,9 +37,9 @@ def set_contact(
     _write(connection, known, contact, now)
 
 
-def remove_contact(connection: Connection, owner: Recipient, kind: str) -> None:
+def remove_contact(connection: Connection, owner: Recipient, kind: str, now: float) -> None:
     """Take an address from a recipient, and cancel what waits for it."""
-    remove(connection, _belongs(owner.app_id, owner.uid), _row.kind == kind)
+    remove(connection, _belongs(owner.app_id, owner.uid), _row.kind == kind, now=now)
 
 
 def register_device(
@@ -58,30 +58,29 @@ def register_device(
         "timezone": registration.timezone,
     }
     token = and_(is_device, _row.app_id == app_id, _row.address == registration.address)
-    remove(connection, token, _row.uid != uid)
+    remove(connection, token, _row.uid != uid, now=now)
     known = connection.execute(select(_row.id).where(token)).scalar()
     older = _replaced(connection, device)
     if known is None and older:
         known = older[0]
-    remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]))
+    remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]), now=now)
     id_ = _write(connection, known, device, now)
-    _remove_oldest(connection, app_id, uid)
+    _remove_oldest(connection, app_id, uid, now)
     return id_
 
 
-def log_out(connection: Connection, app_id: str, uid: str, auth_token: str) -> int:
+def log_out(connection: Connection, app_id: str, uid: str, auth_token: str, now: float) -> int:
     """Remove the devices of a session; return how many those were."""
-    return remove(
-        connection, _belongs(app_id, uid), is_device, _row.session == hash_session(auth_token)
-    )
+    session = _row.session == hash_session(auth_token)
+    return remove(connection, _belongs(app_id, uid), is_device, session, now=now)
 
 
-def remove(connection: Connection, *where: ColumnElement[bool]) -> int:
+def remove(connection: Connection, *where: ColumnElement[bool], now: float) -> int:
     """Remove contacts and cancel what waits for them; return how many those were."""
     gone = connection.execute(select(_row.id).where(*where)).scalars().all()
     if gone:
         connection.execute(delete(contacts).where(_row.id.in_(gone)))
-        cancel_waiting(connection, gone, "contact_gone")
+        cancel_waiting(connection, gone, now)
     return len(gone)
 
 
@@ -131,11 +130,11 @@ def _readdress(connection: Connection, contact: str, address: str) -> None:
     execute_many(connection, _move, moved)
 
 
-def _remove_oldest(connection: Connection, app_id: str, uid: str) -> None:
+def _remove_oldest(connection: Connection, app_id: str, uid: str, now: float) -> None:
     kept = (
         select(_row.id)
         .where(_belongs(app_id, uid), is_device)
         .order_by(_row.seen_at.desc(), _row.id.desc())
     )
     surplus: Iterable[Any] = connection.execute(kept.offset(DEVICES).limit(DEVICES)).scalars()
-    remove(connection, _row.id.in_(list(surplus)))
+    remove(connection, _row.id.in_(list(surplus)), now=now)

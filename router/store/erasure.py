@@ -13,6 +13,7 @@ from router.core.errors import PayloadError
 from router.store.bulk import execute_many
 from router.store.contacts import remove
 from router.store.database import Database
+from router.store.marks import calls, reads, watches
 from router.store.rows import KEPT, read_notification, seen_key
 from router.store.states import range_of
 from router.store.tables import (
@@ -41,6 +42,7 @@ _low: BindParameter[str] = bindparam("low")
 _high: BindParameter[str] = bindparam("high")
 _delete_attempts = delete(attempts).where(attempts.c.delivery > _low, attempts.c.delivery < _high)
 _delete_deliveries = delete(deliveries).where(deliveries.c.id > _low, deliveries.c.id < _high)
+_delete_watches = delete(watches).where(watches.c.delivery > _low, watches.c.delivery < _high)
 _delete_once = delete(once).where(once.c.delivery > _low, once.c.delivery < _high)
 
 
@@ -52,13 +54,13 @@ class _Found(Struct, frozen=True, kw_only=True):
     last: str | None
 
 
-async def erase(database: Database, app_id: str, uid: str) -> bool:
+async def erase(database: Database, app_id: str, uid: str, now: float) -> bool:
     """Delete a recipient and everything that was for it; return whether there was anything.
 
     On SQLite nothing of it can be read in the file any more: freed pages are overwritten, and
     the log of writes is emptied at the end.
     """
-    gone = await take_step(database, partial(_delete_recipient, app_id=app_id, uid=uid))
+    gone = await take_step(database, partial(_delete_recipient, app_id=app_id, uid=uid, now=now))
     after: str | None = ""
     while after is not None:
         found = await database.read(partial(_look, app_id=app_id, uid=uid, after=after))
@@ -85,6 +87,7 @@ def delete_notifications(connection: Connection, ids: Sequence[str]) -> None:
         return
     ranges = _ranges(ids)
     execute_many(connection, _delete_attempts, ranges)
+    execute_many(connection, _delete_watches, ranges)
     execute_many(connection, _delete_deliveries, ranges)
     connection.execute(delete(payloads).where(payloads.c.notification.in_(ids)))
     connection.execute(delete(notifications).where(notifications.c.id.in_(ids)))
@@ -129,7 +132,9 @@ def _read_keys(connection: Connection, ids: Sequence[str]) -> list[str]:
     return [keys.get(id_, "") for id_ in ids]
 
 
-def _delete_recipient(connection: Connection, app_id: str, uid: str) -> bool:
-    gone = remove(connection, contacts.c.app_id == app_id, contacts.c.uid == uid)
+def _delete_recipient(connection: Connection, app_id: str, uid: str, now: float) -> bool:
+    gone = remove(connection, contacts.c.app_id == app_id, contacts.c.uid == uid, now=now)
+    for marks in (reads, calls):
+        connection.execute(delete(marks).where(marks.c.app_id == app_id, marks.c.uid == uid))
     this = and_(recipients.c.app_id == app_id, recipients.c.uid == uid)
     return bool(connection.execute(delete(recipients).where(this)).rowcount or gone)

@@ -67,7 +67,7 @@ class Recipients:
             save(connection, change_profile(known, change))
             for kind, address in (change.contacts or {}).items():
                 if address is None:
-                    remove_contact(connection, known, kind)
+                    remove_contact(connection, known, kind, now)
                 else:
                     set_contact(connection, known, kind, address, now)
             return _read(connection, app, uid) or known
@@ -101,11 +101,12 @@ class Recipients:
     async def logout(self, uid: str, auth_token: str, app_id: str | None = None) -> int:
         """Remove the devices of one session and no others; return how many those were."""
         check_logout(uid, auth_token)
+        now = self._clock()
 
         def write(connection: Connection) -> int:
             if app_id is None and not known_apps(connection):
                 return 0
-            return log_out(connection, resolve_app(connection, app_id), uid, auth_token)
+            return log_out(connection, resolve_app(connection, app_id), uid, auth_token, now)
 
         return await self._database.write(write)
 
@@ -122,7 +123,7 @@ class Recipients:
             return resolve_app(connection, app_id)
 
         app = await self._database.read(read)
-        return app is not None and await erase(self._database, app, uid)
+        return app is not None and await erase(self._database, app, uid, self._clock())
 
 
 def _read(connection: Connection, app_id: str, uid: str) -> Recipient | None:

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Column, Connection, delete, select, tuple_
 
+from router.core.notification import DAY
 from router.store.database import Database
 from router.store.erasure import STEP, delete_notifications, take_step
 from router.store.ids import floor
-from router.store.marks import throttles
+from router.store.marks import calls, reads, throttles
 from router.store.tables import notifications, once, seen
 
 OPEN = ("accepted", "pending")
@@ -28,7 +29,9 @@ class Retention:
         """Delete ended notifications older than `keep` seconds; return how many those were.
 
         Their bodies, deliveries and attempts go with them, and the once-keys of that time.
-        Idempotency keys go when their window has passed, windows of throttles when they closed.
+        Idempotency keys go when their window has passed, windows of throttles when they closed,
+        what was heard of calls and read of conversations after a day: nothing that comes later can
+        be about it.
         """
         now = self._clock()
         oldest = floor(now - keep)
@@ -42,6 +45,10 @@ class Retention:
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
             await take_step(self._database, partial(delete_notifications, ids=ids))
             gone, after = gone + len(ids), ids[-1]
+        for time_of in (calls.c.heard_at, reads.c.read_at):
+            forget = partial(_forget_marks, time_of=time_of, oldest=now - min(keep, DAY))
+            while await take_step(self._database, forget) == STEP:
+                pass
         return gone
 
 
@@ -70,6 +77,16 @@ def _forget_windows(connection: Connection, now: float) -> int:
     if keys:
         connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
     return len(keys)
+
+
+def _forget_marks(connection: Connection, time_of: Column[float], oldest: float) -> int:
+    """Delete rows of the table of a column that says how old they are; return how many."""
+    columns = time_of.table.primary_key.columns
+    found = connection.execute(select(*columns).where(time_of < oldest).limit(STEP)).all()
+    if found:
+        keys = tuple_(*columns).in_([tuple(row) for row in found])
+        connection.execute(delete(time_of.table).where(keys, time_of < oldest))
+    return len(found)
 
 
 def _forget_once_keys(connection: Connection, oldest: str) -> int:

@@ -10,6 +10,7 @@ from router.core.delivery import Attempt, Delivery
 from router.core.message import Content
 from router.core.notification import Notification, derive, overrule
 from router.core.payload import decode
+from router.core.watch import Watch
 from router.store.tables import notifications, payloads
 
 Values = dict[str, object]
@@ -32,7 +33,8 @@ KEPT: Select[Any] = select(
 
 _said = msgspec.json.Decoder(dict[str, str])
 _content = msgspec.json.Decoder(Content)
-_PLAIN = tuple(name for name in Delivery.__struct_fields__ if name != "content")
+_watch = msgspec.json.Decoder(Watch)
+_PLAIN = tuple(name for name in Delivery.__struct_fields__ if name not in {"content", "watch"})
 
 
 def clean(text: str, most: int = LONGEST) -> str:
@@ -109,13 +111,26 @@ def write_delivery(delivery: Delivery) -> Values:
         "collapse": clean(delivery.collapse),
         "content": msgspec.json.encode(delivery.content),
         "handle": clean(delivery.handle),
+        "unless": b"" if delivery.watch is None else encode_watch(delivery.watch),
+        "awaited": delivery.awaited,
     }
 
 
 def read_delivery(row: AnyRow) -> Delivery:
     """Return the delivery in a row of its table."""
     values = {name: getattr(row, name) for name in _PLAIN}
-    return Delivery(content=_content.decode(row.content), **values)
+    watch = decode_watch(row.unless) if row.unless else None
+    return Delivery(content=_content.decode(row.content), watch=watch, **values)
+
+
+def encode_watch(watch: Watch) -> bytes:
+    """Return what a delivery watches for, as its column `unless` holds it."""
+    return msgspec.json.encode(watch)
+
+
+def decode_watch(unless: bytes) -> Watch:
+    """Return what a delivery watches for, from its column `unless`."""
+    return _watch.decode(unless)
 
 
 def write_attempt(attempt: Attempt) -> Values:

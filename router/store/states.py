@@ -1,12 +1,12 @@
 """What a change of a delivery means for its notification and for those that wait behind it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, Function, Update, bindparam, case, func, or_, select, update
 
 from router.store.bulk import execute_many
 from router.store.locks import is_shared
-from router.store.tables import deliveries, is_waiting, notifications
+from router.store.tables import deliveries, notifications
 
 CHUNK = 500
 """How many ids one statement names at most."""
@@ -70,16 +70,3 @@ def roll_up(connection: Connection, ids: Iterable[str]) -> None:
         low, high = range_of(id_)
         values.append({"which": id_, "low": low, "high": high})
     execute_many(connection, _ROLL_UP, values)
-
-
-def cancel_waiting(connection: Connection, contacts: Collection[str], reason: str) -> None:
-    """Cancel what waits for contacts that are no more."""
-    if not contacts:
-        return
-    to_them = (is_waiting, deliveries.c.contact.in_(contacts))
-    waiting = connection.execute(select(deliveries.c.notification).where(*to_them)).scalars().all()
-    if waiting:
-        connection.execute(
-            update(deliveries).where(*to_them).values(state="cancelled", reason=reason)
-        )
-        roll_up(connection, waiting)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    false,
     literal_column,
     or_,
 )
@@ -123,6 +124,7 @@ deliveries = Table(
     Column("content", LargeBinary, nullable=False),
     Column("handle", Text, nullable=False),
     Column("unless", LargeBinary, nullable=False, server_default=""),
+    Column("awaited", Boolean, nullable=False, server_default=false()),
 )
 """Messages to contacts over channels.
 
@@ -130,7 +132,7 @@ deliveries = Table(
 unique index guarantees. A delivery that was met while its lane was busy is `parked`, so that a
 long line to one address is not walked again and again; it is let out when its turn comes.
 `leased_to` is the process that sends it, or sent it last. `unless` is what makes it needless, as
-JSON; empty where nothing does.
+JSON; empty where nothing does. `awaited` says that another one wants to hear of its end.
 """
 
 is_waiting = _is(deliveries.c.state, "waiting")

@@ -5,11 +5,13 @@ from collections.abc import Collection, Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, or_, select
 
+from router.core.call import session_of
 from router.core.facts import Counter, Facts, OnceKey, Summary, Waiting
 from router.core.notification import Notification
 from router.store.database import Database
 from router.store.marks import throttles
 from router.store.profiles import read_recipients
+from router.store.sightings import read_calls
 from router.store.tables import deliveries, is_waiting, notifications
 from router.store.tables import once as once_keys
 
@@ -37,12 +39,23 @@ class World:
         self._database = database
 
     async def facts(self, notifications: Sequence[Notification], *, once: bool = True) -> Facts:
-        """Return what is known of the recipients of these, and (with `once`) their once-keys."""
+        """Return what is known of the recipients of these, and what was heard of their calls.
+
+        With `once` their once-keys are there. What was read is asked when the plan is written.
+        """
         uids: dict[str, set[str]] = {}
         for notification in notifications:
             uids.setdefault(notification.app_id, set()).add(notification.uid)
         events = {notification.event for notification in notifications} if once else set()
-        return await self._database.glance(lambda connection: _read(connection, uids, events))
+        named = ((each.app_id, session_of(each)) for each in notifications)
+        sessions = {key for key in named if key[1]}
+
+        def read(connection: Connection) -> Facts:
+            facts = Facts(calls=read_calls(connection, sessions))
+            _read(connection, facts, uids, events)
+            return facts
+
+        return await self._database.glance(read)
 
     async def counters(self, keys: Collection[str]) -> dict[str, Counter]:
         """Return the counters there are of these keys, each with the summaries that still wait."""
@@ -89,8 +102,9 @@ def _read_waiting(
     return found
 
 
-def _read(connection: Connection, uids: dict[str, set[str]], events: set[str]) -> Facts:
-    facts = Facts()
+def _read(
+    connection: Connection, facts: Facts, uids: dict[str, set[str]], events: set[str]
+) -> None:
     for app_id, names in uids.items():
         for uid, recipient in read_recipients(connection, app_id, names).items():
             facts.recipients[app_id, uid] = recipient
@@ -98,4 +112,3 @@ def _read(connection: Connection, uids: dict[str, set[str]], events: set[str]) -
     for row in rows:
         key = OnceKey(row.event, row.rule, row.step, row.channel, row.address)
         facts.once[key] = row.delivery
-    return facts

@@ -82,6 +82,11 @@ class Metrics:
             ),
             3,
         )
+        self._events = Bounded(
+            self._counter("router_events", "Events of the general webhooks.", "trigger", "result"),
+            2,
+            most=100,
+        )
         self._refused = Bounded(
             self._counter(
                 "router_webhook_refused", "Requests to the webhook without a 200.", "reason"
@@ -139,6 +144,10 @@ class Metrics:
         """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
         self._notifications.at(feed, kind, result).inc()
         self._accept.observe(seconds)
+
+    def heard(self, trigger: str, result: str) -> None:
+        """Count an event of the general webhooks by its trigger."""
+        self._events.at(trigger, result).inc()
 
     def refused(self, reason: str) -> None:
         """Count a request to the webhook that was not answered 200."""

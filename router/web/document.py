@@ -16,7 +16,7 @@ from litestar.routes.base import BaseRoute
 from msgspec import Struct
 
 from router.web.problems import ErrorBody
-from router.web.webhook import PATH, Accepted, PayloadBody, Webhook
+from router.web.webhook import EVENTS, PATH, Accepted, EventBody, Heard, PayloadBody, Webhook
 
 Node = dict[str, Any]
 """A JSON object of the document."""
@@ -58,7 +58,7 @@ def described(
 @get("/docs/openapi.json", tags=["docs"])
 async def show_document(request: Request[None, None, State]) -> dict[str, Any]:
     """Return this document."""
-    return write_document([WEBHOOK, *read_operations(request.app.routes)])
+    return write_document([*WEBHOOKS, *read_operations(request.app.routes)])
 
 
 def write_document(operations: Sequence[Operation]) -> Node:
@@ -193,22 +193,36 @@ _SCHEMES = {
     },
     "key": {"type": "http", "scheme": "bearer", "description": "A key of ROUTER_API_KEYS."},
 }
-WEBHOOK = Operation(
-    path=PATH,
-    method="post",
-    name="accept_payload",
-    text=getdoc(Webhook.__call__) or "",
-    tags=["webhook"],
-    security=["basic", "signature"],
-    body=PayloadBody,
-    answer=Accepted,
-    errors=[
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ],
+_REFUSALS = [
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+]
+WEBHOOKS = (
+    Operation(
+        path=PATH,
+        method="post",
+        name="accept_payload",
+        text=getdoc(Webhook.accept) or "",
+        tags=["webhook"],
+        security=["basic", "signature"],
+        body=PayloadBody,
+        answer=Accepted,
+        errors=_REFUSALS,
+    ),
+    Operation(
+        path=EVENTS,
+        method="post",
+        name="take_event",
+        text=getdoc(Webhook.hear) or "",
+        tags=["webhook"],
+        security=["basic", "signature"],
+        body=EventBody,
+        answer=Heard,
+        errors=_REFUSALS,
+    ),
 )
-"""The one operation that the framework does not know."""
+"""The operations that the framework does not know."""

@@ -84,7 +84,7 @@ def answer_error(_: Request[None, None, State], error: Exception) -> Response[Er
 def _faults(error: Exception) -> tuple[str, tuple[Fault, ...]] | None:
     if isinstance(error, PayloadError):
         faults = (Fault(error.path, error.reason),)
-        return "this is no payload of a custom provider; see `problems`", faults
+        return "this is not what CometChat sends here; see `problems`", faults
     if isinstance(error, RecipientInvalid):
         return "the recipient cannot be as asked; see `problems`", error.faults
     if isinstance(error, AppUnclear):

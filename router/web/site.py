@@ -26,7 +26,7 @@ from router.web.operations import operations_router
 from router.web.problems import HEADERS, answer_error
 from router.web.recipients import recipients_router
 from router.web.rules import Rulebook, rules_router
-from router.web.webhook import MOST, PATH, Intake, Reason, Webhook
+from router.web.webhook import EVENTS, MOST, PATH, Intake, Reason, Webhook
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ def build_site(site: Site) -> ASGIApp:
     webhook = Webhook(site.intake, guard_webhook(site.environment), site.refused)
 
     async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") == PATH:
+        if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") in {PATH, EVENTS}:
             await webhook(scope, receive, send)
         else:
             await pages(scope, receive, send)

@@ -1,12 +1,12 @@
-"""`POST /webhook`: the way in for CometChat's custom providers.
+"""`POST /webhook` and `/webhook/events`: the ways in for CometChat.
 
-It is an ASGI application of its own, asked before the framework is: that serves one and a half
-times the requests of a handler inside it.
+They are an ASGI application of their own, asked before the framework is: that serves one and a
+half times the requests of a handler inside it.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol
 
@@ -24,6 +24,9 @@ from router.web.turn import Turn
 _log = structlog.get_logger(__name__)
 
 PATH = "/webhook"
+"""Where custom providers post to."""
+EVENTS = "/webhook/events"
+"""Where general webhooks post to."""
 MOST = 1024 * 1024
 """The most bytes a body may have."""
 
@@ -68,6 +71,24 @@ class Accepted(Struct, frozen=True, kw_only=True):
     id: str
 
 
+class EventBody(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A body as CometChat's general webhooks send it; fields not named here pass."""
+
+    trigger: Annotated[str, Meta(description="`message_read_receipt`; others are ignored.")]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="Of a read receipt `messageId` and `user.uid`, or both in `body`."),
+    ]
+    app_id: str = ""
+    region: str = ""
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """What an event is answered: `ignored` is one that the router has no use for."""
+
+    message: Literal["accepted", "ignored"]
+
+
 class Intake(Protocol):
     """What makes a payload durable."""
 
@@ -77,9 +98,16 @@ class Intake(Protocol):
         Raises `PayloadError` and `JournalUnavailable`.
         """
 
+    async def hear(self, body: bytes) -> bool:
+        """Return whether an event was of use, which then is on disk; raises as `accept` does."""
+
+
+Take = Callable[[bytes], Awaitable[Struct]]
+"""Makes a body durable, and gives the answer to it."""
+
 
 class Webhook:
-    """The application behind `/webhook`."""
+    """The application behind `/webhook` and what is below it."""
 
     def __init__(
         self,
@@ -100,13 +128,10 @@ class Webhook:
         self._quiet_until = 0.0
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Accept a payload of a custom provider: the answer comes when it is on disk.
-
-        Every trigger comes here: push, e-mail and SMS. A repeat is answered with the id of the
-        first; after a 503 the payload is to be sent again.
-        """
+        """Take a payload or an event, by the path: the answer comes when it is on disk."""
+        take = self.hear if scope["path"].rstrip("/") == EVENTS else self.accept
         try:
-            receipt = await self._accept(scope, receive)
+            answer = await self._receive(scope, receive, take)
         except Exception as error:  # noqa: BLE001 - every error has its answer
             if isinstance(error, JournalUnavailable):
                 self._complain(error)
@@ -114,15 +139,30 @@ class Webhook:
             self._refused(_REASONS.get(refused.status_code, "fault"))
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
         else:
-            if receipt is None:
+            if answer is None:
                 self._refused("incomplete")
             else:
-                accepted = Accepted(
-                    message="duplicate" if receipt.duplicate else "accepted", id=receipt.id
-                )
-                await _answer(send, HTTPStatus.OK.value, accepted, {})
+                await _answer(send, HTTPStatus.OK.value, answer, {})
 
-    async def _accept(self, scope: HTTPScope, receive: Receive) -> Receipt | None:
+    async def accept(self, body: bytes) -> Accepted:
+        """Accept a payload of a custom provider: the answer comes when it is on disk.
+
+        Every trigger comes here: push, e-mail and SMS. A repeat is answered with the id of the
+        first; after a 503 the payload is to be sent again.
+        """
+        receipt = await self._intake.accept(body)
+        return Accepted(message="duplicate" if receipt.duplicate else "accepted", id=receipt.id)
+
+    async def hear(self, body: bytes) -> Heard:
+        """Take an event of CometChat's general webhooks: who read what is on disk when it answers.
+
+        A read receipt cancels what waits for nobody to read the message. Other triggers are
+        answered `ignored`; after a 503 the event is to be sent again.
+        """
+        is_heard = await self._intake.hear(body)
+        return Heard(message="accepted" if is_heard else "ignored")
+
+    async def _receive(self, scope: HTTPScope, receive: Receive, take: Take) -> Struct | None:
         """Ask who, how much and what, and only then go to the disk; None when nobody waits."""
         if scope["method"] != "POST":
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
@@ -149,7 +189,7 @@ class Webhook:
                 prove(body)
             while self._turn.is_over():  # noqa: ASYNC110 - the end of a turn is no event to wait for
                 await asyncio.sleep(0)
-            return await self._intake.accept(body)
+            return await take(body)
         finally:
             self._room += size
 

@@ -8,16 +8,19 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
-from router.core.facts import Counter, CounterMove, Effects, Ending, OnceKey, Summary
+from router.core.call import OVER
+from router.core.facts import Counter, CounterMove, Effects, Ending, Heard, OnceKey, Summary
 from router.core.notification import DAY
 from router.core.retry import Done
+from router.core.watch import Clause
 from router.queue.ports import Settlement
 from router.store.database import Database
 from router.store.line import ThreadLine
 from router.store.recipients import Recipients, Registration
 from router.store.retention import Retention
 from router.store.world import World
-from tests.queue.scene import Scene
+from tests.queue.conformance_watching import put, receipt, watch
+from tests.queue.scene import HOUR, Scene
 from tests.queue.test_sql_engine import SqlEngine
 
 SMALL = {"holds", "hops", "page", "CONSTANT"}
@@ -55,6 +58,18 @@ def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
     return [(s, step) for s, step in scans if "deliveries_sending" not in step]
 
 
+async def watch_and_hear(scene: Scene) -> None:
+    """Let a delivery wait for what is read, for a call and for another one, and all that happen."""
+    late: dict[str, Any] = {"due_at": scene.now + 60}
+    clause = Clause(delivered="app", read=True, call=OVER)
+    watching = watch(clause, awaited={"app": ("x-0",)}, stands_by=True)
+    id_ = await put(scene, {"awaited": True}, {**late, "watch": watching})
+    await scene.engine.journal.hear(receipt(conversation=""), now=scene.now)
+    await put(scene, heard=(Heard("app", "s1", "", "ended"),))
+    scene.now += HOUR
+    assert f"{id_}-1" not in await scene.claimed()
+
+
 async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> None:
     database = sqlite_database
     line, glances = database.writer._line, database._glances
@@ -89,6 +104,7 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         assert await world.counters(["k"]) == {"k": replace(window, summaries=())}
         await engine.queue.extend([f"{accepted[1].id}-0"], until=scene.now + 60)
         await engine.queue.release([f"{accepted[1].id}-0"])
+        await watch_and_hear(scene)
         await Recipients(database).logout("bob", "s", "app")
     assert len(written) > 20
     assert len(read) >= 3
@@ -120,6 +136,6 @@ async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> 
     }
     assert deleted == {
         *("notifications", "payloads", "deliveries", "attempts"),
-        *("contacts", "recipients", "seen", "once", "throttles"),
+        *("contacts", "recipients", "seen", "once", "throttles", "calls", "reads", "watches"),
     }
     assert walks(written) + walks(read) == []

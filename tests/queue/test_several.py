@@ -1,6 +1,7 @@
 """Several processes on one PostgreSQL: each is a database that is opened for itself."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import chain
@@ -232,7 +233,7 @@ async def test_of_two_ends_at_the_same_moment_the_second_sees_the_first(
     ends = [Settlement(delivery=id_, attempt=None, next=Done()) for id_ in (first, second)]
 
     def settle_and_wait(connection: Connection) -> None:
-        settle(connection, ends[:1], owner=database_of(one).owner)
+        settle(connection, ends[:1], owner=database_of(one).owner, clock=time.time)
         gate.wait(connection)
 
     settling = asyncio.create_task(database_of(one).write(settle_and_wait))

@@ -20,6 +20,7 @@ from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
 from tests.queue.conformance_revising import RevisingConformance
 from tests.queue.conformance_settling import SettlingConformance
+from tests.queue.conformance_watching import WatchingConformance
 from tests.queue.scene import Scene
 
 
@@ -92,6 +93,10 @@ class TestSqlHolding(HoldingConformance):
 
 
 class TestSqlSettling(SettlingConformance):
+    pass
+
+
+class TestSqlWatching(WatchingConformance):
     pass
 
 

@@ -4,10 +4,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.facts import Effects, OnceKey
+from router.core.event import ReadReceipt
+from router.core.facts import Effects, Heard, OnceKey
 from router.core.retry import Done
+from router.core.watch import Clause, Watch
 from router.queue.ports import Settlement
 from router.store import erasure
 from router.store.database import Database
@@ -33,12 +36,19 @@ async def fill(recipients: Recipients, scene: Scene, notifications: int) -> list
     await recipients.put("bob", Change(contacts={"email": SECRET}, attributes={"a": SECRET}), "app")
     ids: list[str] = []
     for number in range(notifications):
-        receipt = await scene.append(uid="bob", text=f"{LONG}-{number}")
-        delivery = scene.delivery(receipt.id, address=SECRET, contact="")
-        key = OnceKey(receipt.id, "r", 0, "c", "a")
-        effects = Effects(once=((key, delivery.id),))
-        await scene.settle(scene.plan(receipt.id, delivery, effects=effects))
-        ids.append(receipt.id)
+        accepted = await scene.append(uid="bob", text=f"{LONG}-{number}")
+        delivery = scene.delivery(accepted.id, address=SECRET, contact="")
+        key = OnceKey(accepted.id, "r", 0, "c", "a")
+        watching = Watch(clauses=(Clause(read=True),), app_id="app", uid=SECRET)
+        delivery = replace(delivery, watch=watching)
+        heard = Heard("app", f"session {number}", "bob", "busy")
+        effects = Effects(once=((key, delivery.id),), calls=(heard,))
+        await scene.settle(scene.plan(accepted.id, delivery, effects=effects))
+        ids.append(accepted.id)
+    receipt = ReadReceipt(
+        app_id="app", uid="bob", conversation=SECRET, message="1", read_at=scene.now
+    )
+    await scene.engine.journal.hear(receipt, now=scene.now)
     return ids
 
 

@@ -7,13 +7,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.facts import Counter, CounterMove, Effects, OnceKey
+from router.core.event import ReadReceipt
+from router.core.facts import Counter, CounterMove, Effects, Heard, OnceKey
 from router.queue.ports import Plan
 from router.store import retention
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.ids import Minter
-from router.store.marks import throttles
+from router.store.marks import calls, reads, throttles
 from router.store.retention import Retention
 from router.store.tables import notifications, once, payloads, seen
 from tests.queue.scene import Scene
@@ -137,3 +138,21 @@ async def test_others_get_their_turn_between_the_steps_of_a_sweep(
         written += 1
     assert await sweeping == 20
     assert written >= 10
+
+
+async def test_what_was_heard_and_read_goes_after_a_day(
+    database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEP", 2)
+    accepted = await scene.accept()
+    heard = tuple(Heard("app", f"s{number}", "", "ended") for number in range(5))
+    await scene.settle(scene.plan(accepted.id, effects=Effects(calls=heard)))
+    for number in range(5):
+        receipt = ReadReceipt(
+            app_id="app", uid=f"u{number}", conversation="c", message="1", read_at=None
+        )
+        await scene.engine.journal.hear(receipt, now=scene.now)
+    for seconds, left in ((DAY, 5), (DAY + 1, 0)):
+        await Retention(database, lambda: scene.now + seconds).sweep(30 * DAY)  # noqa: B023 - at once
+        assert await count_rows(database, calls) == left
+        assert await count_rows(database, reads) == left

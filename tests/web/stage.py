@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from router.channel import Channel, Request, Response, Settings, TransportError
+from router.core.event import read_event
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import ChannelSpec
@@ -68,6 +69,11 @@ class Memory:
         self.bodies.append(body)
         return Receipt(id=notification.id, duplicate=False)
 
+    async def hear(self, body: bytes) -> bool:
+        event = read_event(body)
+        self.bodies.append(body)
+        return event.receipt is not None
+
 
 class FullDisk:
     """An intake that cannot make anything durable."""
@@ -75,11 +81,17 @@ class FullDisk:
     async def accept(self, body: bytes) -> Receipt:
         raise JournalUnavailable("the disk is full")
 
+    async def hear(self, body: bytes) -> bool:
+        raise JournalUnavailable("the disk is full")
+
 
 class Broken:
     """An intake with a defect, whose message holds what nobody may read."""
 
     async def accept(self, body: bytes) -> Receipt:
+        raise ZeroDivisionError("hunter2")
+
+    async def hear(self, body: bytes) -> bool:
         raise ZeroDivisionError("hunter2")
 
 

@@ -46,7 +46,6 @@ def told(answer: Response) -> tuple[int, str, str]:
         "/v1/nothing",
         "/docs",
         "/health",
-        "/webhook/events",
         "/v1/recipients",
     ],
 )

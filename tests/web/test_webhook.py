@@ -18,7 +18,7 @@ GENERAL = {
     file.stem: file.read_bytes()
     for file in (Path(__file__).parents[1] / "testdata" / "general").glob("*.json")
 }
-REFUSED = "this is no payload of a custom provider; see `problems`"
+REFUSED = "this is not what CometChat sends here; see `problems`"
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from router.core.condition import ALWAYS
 from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
-from router.core.loading.scope import Scope
+from router.core.loading.scope import Scope, check_channel
 from router.core.loading.section import Section
-from router.core.loading.steps import check_channel, read_steps
+from router.core.loading.steps import read_steps
 from router.core.loading.throttles import read_throttle
 from router.core.node import MappingNode, ScalarNode, SequenceNode
 from router.core.ruleset import Defaults, Enrichment, Rule

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from router.core.errors import suggest
 from router.core.field import Field
 from router.core.hours import Window
 from router.core.loading.report import Report
-from router.core.node import ScalarNode
+from router.core.loading.section import name_known
+from router.core.node import Node, ScalarNode
 from router.core.ruleset import ChannelSpec
 
 
@@ -31,3 +33,13 @@ class Scope(Struct, kw_only=True):
     used: set[str] = field(default_factory=set)
     named: set[tuple[str, ...]] = field(default_factory=set)
     used_hours: set[str] = field(default_factory=set)
+
+
+def check_channel(node: Node, scope: Scope) -> str | None:
+    """Return the name of a channel the file defines, or report that it defines none such."""
+    name = node.text if isinstance(node, ScalarNode) else "…"
+    if name in scope.channels:
+        return name
+    hint = suggest(name, scope.channels) or name_known(scope.channels)
+    scope.report.error(node, f'unknown channel "{name}"', hint)
+    return None

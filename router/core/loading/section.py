@@ -10,8 +10,8 @@ from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 LATER: Mapping[str, frozenset[str]] = {
     "file": frozenset({"include"}),
-    "rule": frozenset({"unless", "retract", "collapse"}),
-    "step": frozenset({"unless", "throttle"}),
+    "rule": frozenset({"retract", "collapse"}),
+    "step": frozenset({"throttle"}),
 }
 """Keys of the rule language that are refused until they do something."""
 

@@ -3,20 +3,20 @@
 from collections.abc import Collection
 from typing import get_args
 
-from router.core.errors import suggest
 from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
-from router.core.loading.scope import Scope
+from router.core.loading.scope import Scope, check_channel
 from router.core.loading.section import Section, name_known
 from router.core.loading.timing import read_after, read_quiet
+from router.core.loading.unless import read_unless
 from router.core.message import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
 from router.core.ruleset import Collapse, Step
 
 _RECIPIENT = "recipient"
 _KEYS = (
-    *("channel", "when", "to", "after", "quiet", "priority", "expires", "once_per", "privacy"),
-    *("collapse", "retract"),
+    *("channel", "when", "to", "after", "quiet", "unless", "priority", "expires", "once_per"),
+    *("privacy", "collapse", "retract"),
     *ENRICH_KEYS,
 )
 
@@ -25,16 +25,6 @@ def read_steps(section: Section, scope: Scope, variables: Collection[str]) -> tu
     """Return the steps of a rule; `variables` are the names its templates find in `vars`."""
     read = (_read_step(node, scope, variables) for node in section.items("send"))
     return tuple(step for step in read if step is not None)
-
-
-def check_channel(node: Node, scope: Scope) -> str | None:
-    """Return the name of a channel the file defines, or report that it defines none such."""
-    name = node.text if isinstance(node, ScalarNode) else "…"
-    if name in scope.channels:
-        return name
-    hint = suggest(name, scope.channels) or name_known(scope.channels)
-    scope.report.error(node, f'unknown channel "{name}"', hint)
-    return None
 
 
 def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | None:
@@ -48,6 +38,7 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
     when = step.get("when")
     condition = None if when is None else read_condition(when, scope)
     expires = step.duration("expires")
+    unless = step.get("unless")
     settings = Step(
         channel=_read_channel(step, scope),
         place=node.place,
@@ -55,6 +46,7 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
         to=_read_addresses(step, scope),
         after=read_after(step, expires, scope),
         quiet=read_quiet(step, scope),
+        unless=() if unless is None else read_unless(unless, scope),
         priority=step.word("priority", get_args(Priority)),
         expires=expires,
         once_per=step.word("once_per", ("message",)),

@@ -7,7 +7,7 @@ import msgspec
 from litestar.routes import HTTPRoute
 
 from router.settings import Environment
-from router.web.document import WEBHOOK, Operation, read_operations, write_document
+from router.web.document import WEBHOOKS, Operation, read_operations, write_document
 from router.web.site import Site, _build_pages
 from tests.docs.parts.kinds import default_of, tell
 from tests.docs.parts.table import code, table
@@ -30,7 +30,7 @@ def read_site() -> Served:
     """Return what a site serves that stands on nothing: nobody calls it."""
     nothing: dict[str, Any] = dict.fromkeys(Site.__struct_fields__)
     pages = _build_pages(Site(**nothing | {"environment": Environment()}))
-    operations = [WEBHOOK, *read_operations(pages.routes)]
+    operations = [*WEBHOOKS, *read_operations(pages.routes)]
     scopes = {
         (str(method), route.path_format): handler.opt["scope"]
         for route in pages.routes

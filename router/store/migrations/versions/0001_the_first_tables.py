@@ -100,6 +100,7 @@ def _make_queue() -> None:
         _column("content", sa.LargeBinary),
         _column("handle"),
         _column("unless", sa.LargeBinary, server_default=""),
+        _column("awaited", sa.Boolean, server_default=sa.false()),
     )
     waiting = "state = 'waiting'"
     in_line, parked = f"{waiting} AND parked = 0", f"{waiting} AND parked = 1"

@@ -1,0 +1,300 @@
+"""What every engine keeps to: what waits hears of calls, reading, and how others ended."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from router.core.call import OVER
+from router.core.delivery import Delivery
+from router.core.event import ReadReceipt
+from router.core.facts import Effects, Heard
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Next
+from router.core.watch import Clause, Watch
+from router.queue.ports import Settlement
+from tests.queue.scene import HOUR, Engine, Scene
+
+READ = (Clause(read=True),)
+OVER_NOW = (Clause(call=OVER),)
+ENDED = Heard("app", "s1", "", "ended")
+
+
+def watch(*clauses: Clause, **fields: Any) -> Watch:  # noqa: ANN401 - a struct's
+    return Watch(
+        **{
+            "clauses": clauses,
+            "app_id": "app",
+            "uid": "bob",
+            "conversation": "ann_user_bob",
+            "session": "s1",
+            "message": "7",
+            "sent_at": 0.0,
+            **fields,
+        }
+    )
+
+
+def receipt(message: str = "7", **fields: Any) -> ReadReceipt:  # noqa: ANN401 - a struct's
+    return ReadReceipt(
+        **{
+            "app_id": "app",
+            "uid": "bob",
+            "conversation": "ann_user_bob",
+            "message": message,
+            "read_at": None,
+            **fields,
+        }
+    )
+
+
+OTHERS = (
+    *(receipt("6", read_at=1.0), receipt("9", conversation="group_g")),
+    *(receipt(uid="cat"), receipt(app_id="other")),
+)
+
+
+async def put(scene: Scene, *deliveries: Mapping[str, Any], heard: tuple[Heard, ...] = ()) -> str:
+    """Accept and plan a notification with these deliveries; return its id."""
+    notification = await scene.accept()
+    made = [
+        scene.delivery(
+            notification.id, number, **{"address": f"{notification.id}/{number}", **each}
+        )
+        for number, each in enumerate(deliveries)
+    ]
+    effects = Effects(calls=heard)
+    await scene.settle(scene.plan(notification.id, *made, effects=effects))
+    return notification.id
+
+
+async def put_chain(scene: Scene, *, firsts: int = 1) -> str:
+    """Plan one or more deliveries, and one that stands by for them for two hours."""
+    name = (await scene.accept()).id
+    ids = tuple(f"{name}-{number}" for number in range(firsts))
+    made = [
+        scene.delivery(name, number, address=id_, awaited=True) for number, id_ in enumerate(ids)
+    ]
+    by_app = {"awaited": {"app": ids}, "stands_by": True, "earliest": scene.now}
+    watching = watch(Clause(delivered="app"), **by_app)
+    last = scene.delivery(
+        name,
+        firsts,
+        channel="mail",
+        address="mail",
+        due_at=scene.now + 2 * HOUR,
+        expires_at=scene.now + 3 * HOUR,
+        watch=watching,
+    )
+    await scene.settle(scene.plan(name, *made, last))
+    return name
+
+
+async def ended(scene: Scene, id_: str) -> tuple[str, str]:
+    delivery = await scene.engine.delivery(id_)
+    return delivery.state, delivery.reason
+
+
+async def settle(scene: Scene, delivery: str, next_: Next) -> None:
+    done = Settlement(delivery=delivery, attempt=scene.attempt(delivery), next=next_)
+    assert await scene.engine.queue.settle([done]) == []
+
+
+class WatchingConformance:
+    """Subclass it with a fixture `engine`."""
+
+    async def test_what_is_watched_for_survives_a_crash(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        watching = watch(*READ, awaited={"app": ("x-0",)})
+        id_ = await put(scene, {"due_at": scene.now + 60, "watch": watching, "awaited": True})
+        await engine.crash()
+        delivery: Delivery = await engine.delivery(f"{id_}-0")
+        assert (delivery.watch, delivery.awaited) == (watching, True)
+
+    @pytest.mark.parametrize("message", ["7", "8"])
+    async def test_reading_a_message_or_a_later_one_cancels_what_waits(
+        self, engine: Engine, message: str
+    ) -> None:
+        scene = Scene(engine)
+        waiting = {"due_at": scene.now + 600, "watch": watch(*READ, sent_at=scene.now + 1)}
+        id_ = await put(scene, waiting)
+        await engine.journal.hear(receipt(message, read_at=scene.now - 60), now=scene.now)
+        assert await ended(scene, f"{id_}-0") == ("cancelled", "unless: read")
+        assert await engine.state(id_) == "undelivered"
+
+    @pytest.mark.parametrize("other", OTHERS)
+    async def test_what_somebody_else_read_or_earlier_or_elsewhere_cancels_nothing(
+        self, engine: Engine, other: ReadReceipt
+    ) -> None:
+        scene = Scene(engine)
+        id_ = await put(scene, {"due_at": scene.now + 600, "watch": watch(*READ, sent_at=2.0)})
+        await engine.journal.hear(other, now=scene.now)
+        assert await ended(scene, f"{id_}-0") == ("waiting", "")
+
+    async def test_a_receipt_that_names_no_conversation_is_that_of_the_message(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        late = {"due_at": scene.now + 600}
+        these = [
+            await put(scene, {**late, "watch": watch(*READ, message=message, sent_at=4e9)})
+            for message in ("6", "7", "8")
+        ]
+        await engine.journal.hear(receipt(conversation=""), now=scene.now)
+        states = [(await ended(scene, f"{id_}-0"))[0] for id_ in these]
+        assert states == ["cancelled", "cancelled", "waiting"]
+
+    async def test_a_reading_that_came_before_the_plan_is_seen(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        for which in (receipt(), receipt("9", conversation="")):
+            await engine.journal.hear(which, now=scene.now)
+        late = {"due_at": scene.now + 600}
+        by_place = await put(scene, {**late, "watch": watch(*READ, sent_at=4e9)})
+        by_name = await put(
+            scene, {**late, "watch": watch(*READ, message="9", conversation="x", sent_at=4e9)}
+        )
+        for id_ in (by_place, by_name):
+            assert await ended(scene, f"{id_}-0") == ("cancelled", "unless: read")
+            assert await engine.state(id_) == "undelivered"
+
+    async def test_the_later_reading_stays(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        for message, read_at in (("9", 5.0), ("3", 9.0), ("", 1.0)):
+            await engine.journal.hear(receipt(message, read_at=read_at), now=scene.now)
+        late = {"due_at": scene.now + 600}
+        of_message = await put(scene, {**late, "watch": watch(*READ, message="9", sent_at=10.0)})
+        of_time = await put(scene, {**late, "watch": watch(*READ, message="10", sent_at=9.0)})
+        unread = await put(scene, {**late, "watch": watch(*READ, message="10", sent_at=9.5)})
+        assert await ended(scene, f"{of_message}-0") == ("cancelled", "unless: read")
+        assert await ended(scene, f"{of_time}-0") == ("cancelled", "unless: read")
+        assert await ended(scene, f"{unread}-0") == ("waiting", "")
+
+    async def test_the_end_of_a_call_cancels_what_waits_for_its_ring(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        ring = watch(ring=True)
+        rings = await put(scene, {"watch": ring, "urgent": True}, {"watch": watch(*OVER_NOW)})
+        other = await put(scene, {"watch": watch(ring=True, session="s2")})
+        mine = await put(scene, {"watch": watch(ring=True, uid="cat")})
+        await put(scene, heard=(Heard("app", "s1", "bob", "rejected"),))
+        assert await ended(scene, f"{rings}-0") == ("cancelled", "call_over")
+        assert await ended(scene, f"{rings}-1") == ("cancelled", "unless: call over")
+        assert await engine.state(rings) == "undelivered"
+        await put(scene, heard=(ENDED, ENDED))
+        assert await ended(scene, f"{mine}-0") == ("cancelled", "call_over")
+        assert await ended(scene, f"{other}-0") == ("waiting", "")
+
+    async def test_a_ring_and_its_end_may_be_planned_together(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        first, second = await scene.accept(), await scene.accept()
+        heard = Effects(calls=(ENDED,))
+        rings = scene.plan(first.id, scene.delivery(first.id, watch=watch(ring=True)))
+        await engine.journal.settle([rings, scene.plan(second.id, effects=heard)])
+        assert await ended(scene, f"{first.id}-0") == ("cancelled", "call_over")
+        assert await engine.state(first.id) == "undelivered"
+
+    async def test_a_ring_that_is_tried_again_is_not_sent_when_the_call_is_over(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        id_ = await put(scene, {"watch": watch(ring=True), "urgent": True})
+        assert await scene.claimed() == [f"{id_}-0"]
+        await put(scene, heard=(ENDED,))
+        assert (await engine.delivery(f"{id_}-0")).state == "sending"
+        await settle(scene, f"{id_}-0", Again(scene.now + 5))
+        scene.now += 5
+        assert await scene.claimed() == []
+        assert await ended(scene, f"{id_}-0") == ("cancelled", "call_over")
+        assert await engine.state(id_) == "undelivered"
+
+    async def test_what_a_delivery_stood_by_for_lets_it_go_when_it_ends_badly(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        id_ = await put_chain(scene, firsts=2)
+        assert await scene.claimed() == [f"{id_}-0", f"{id_}-1"]
+        scene.now += 10
+        await settle(scene, f"{id_}-0", Dead("wrong number"))
+        assert await scene.claimed() == []
+        await settle(scene, f"{id_}-1", Expired("too late"))
+        woken = await engine.delivery(f"{id_}-2")
+        assert (woken.due_at <= scene.now, woken.expires_at - woken.due_at) == (True, HOUR)
+        assert await scene.claimed() == [f"{id_}-2"]
+        await settle(scene, f"{id_}-2", Again(scene.now + 60))
+        assert await scene.claimed() == []
+
+    async def test_what_was_delivered_cancels_what_stood_by_and_all_behind_it(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        name = (await scene.accept()).id
+        late: dict[str, Any] = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
+        by_app, by_mail = (
+            watch(Clause(delivered=channel), awaited={channel: (of,)}, stands_by=True)
+            for channel, of in (("app", f"{name}-0"), ("mail", f"{name}-1"))
+        )
+        chain = [
+            scene.delivery(name, 0, awaited=True),
+            scene.delivery(name, 1, channel="mail", awaited=True, watch=by_app, **late),
+            scene.delivery(name, 2, channel="text", watch=by_mail, **late),
+        ]
+        await scene.settle(scene.plan(name, *chain))
+        await scene.claim()
+        await settle(scene, f"{name}-0", Done("m"))
+        assert await ended(scene, f"{name}-1") == ("cancelled", "unless: delivered app")
+        assert await ended(scene, f"{name}-2") == ("cancelled", "unless: delivered mail")
+        assert await engine.state(name) == "delivered"
+
+    @pytest.mark.parametrize("how", ["expired", "crash_loop", "cancelled"])
+    async def test_an_end_by_itself_is_heard_too(self, engine: Engine, how: str) -> None:
+        scene = Scene(engine)
+        id_ = await put_chain(scene)
+        if how == "expired":
+            scene.now += HOUR
+        elif how == "crash_loop":
+            for _ in range(3):
+                await scene.claim(lease=1.0)
+                scene.now += 1
+        else:
+            await scene.claim()
+            await settle(scene, f"{id_}-0", Cancelled("contact_gone"))
+        assert await scene.claimed() == [f"{id_}-1"]
+
+    async def test_a_delivery_with_a_time_of_its_own_goes_only_then(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        name = (await scene.accept()).id
+        watching = watch(Clause(delivered="app"), awaited={"app": (f"{name}-0",)})
+        first = scene.delivery(name, 0, awaited=True)
+        last = scene.delivery(name, 1, channel="mail", due_at=scene.now + 60, watch=watching)
+        await scene.settle(scene.plan(name, first, last))
+        await scene.claim()
+        await settle(scene, f"{name}-0", Dead("no"))
+        assert await scene.claimed() == []
+        scene.now += 60
+        assert await scene.claimed() == [f"{name}-1"]
+
+    async def test_the_delivery_of_another_notification_can_be_awaited(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        winner = await scene.put()
+        ended_winner = await scene.put()
+        await scene.claim()
+        await settle(scene, ended_winner, Done("m"))
+        for of, state in ((winner, "waiting"), (ended_winner, "cancelled"), ("gone-0", "waiting")):
+            watching = watch(Clause(delivered="app"), awaited={"app": (of,)}, stands_by=True)
+            late = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
+            id_ = await put(scene, {**late, "channel": "mail", "watch": watching})
+            assert (await ended(scene, f"{id_}-0"))[0] == state
+            if of == winner:
+                await settle(scene, winner, Done("m"))
+                assert (await ended(scene, f"{id_}-0"))[0] == "cancelled"
+            if of == "gone-0":
+                assert await scene.claimed() == [f"{id_}-0"]
+
+    async def test_two_that_must_hold_at_once_do_not_suffice_alone(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        both = Clause(read=True, call=OVER)
+        id_ = await put(scene, {"due_at": scene.now + 60, "watch": watch(both)})
+        await engine.journal.hear(receipt(), now=scene.now)
+        assert await ended(scene, f"{id_}-0") == ("waiting", "")
+        await put(scene, heard=(ENDED,))
+        assert await ended(scene, f"{id_}-0") == ("cancelled", "unless: read, call over")

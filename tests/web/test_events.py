@@ -1,0 +1,65 @@
+"""`POST /webhook/events`: what CometChat's general webhooks are answered."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from router.store.marks import reads
+from router.web.webhook import EVENTS, MOST
+from tests.web.stage import Broken, FullDisk, Stage, basic, open_stage
+
+GENERAL = Path(__file__).parents[1] / "testdata" / "general"
+READ = (GENERAL / "message_read_receipt_in_a_group.json").read_bytes()
+
+
+async def post(stage: Stage, body: bytes, path: str = EVENTS) -> httpx.Response:
+    return await stage.client().post(path, content=body, headers=basic())
+
+
+async def test_a_read_receipt_is_on_disk_when_it_is_answered(stage: Stage) -> None:
+    answer = await post(stage, READ)
+    assert (answer.status_code, answer.json()) == (200, {"message": "accepted"})
+    rows = await stage.site.database.read(lambda c: c.execute(select(reads)).all())
+    assert [tuple(row) for row in rows] == [("app-1", "uid-2", "group_group-1", 57, 1696934912.0)]
+    assert (await post(stage, READ, f"{EVENTS}/")).json() == {"message": "accepted"}
+
+
+async def test_what_is_of_no_use_is_answered_200(stage: Stage) -> None:
+    for name in ("message_sent", "call_initiated", "group_member_left", "legacy_after_message"):
+        answer = await post(stage, (GENERAL / f"{name}.json").read_bytes())
+        assert (answer.status_code, answer.json()) == (200, {"message": "ignored"})
+
+
+async def test_each_door_names_the_other_to_who_stands_at_the_wrong_one(stage: Stage) -> None:
+    payload = (GENERAL / "payload_of_another_webhook.json").read_bytes()
+    wrong = await post(stage, payload)
+    other = await post(stage, READ, "/webhook")
+    assert (wrong.status_code, other.status_code) == (400, 400)
+    assert wrong.json()["problems"] == [
+        {"path": "$.trigger", "reason": "is a custom provider's: have it sent to /webhook"}
+    ]
+    (problem,) = other.json()["problems"]
+    assert problem["path"] == "$.trigger"
+    assert problem["reason"].endswith("CometChat's general webhooks are for /webhook/events")
+
+
+async def test_it_asks_who_and_how_much_as_the_webhook_does(stage: Stage) -> None:
+    client = stage.client()
+    assert (await client.post(EVENTS, content=READ)).status_code == 401
+    assert (await client.get(EVENTS, headers=basic())).status_code == 405
+    assert (await post(stage, b" " * (MOST + 1))).status_code == 413
+    assert stage.refused == ["unauthorized", "method", "too_large"]
+
+
+@pytest.mark.parametrize(("intake", "status"), [(FullDisk(), 503), (Broken(), 500)])
+async def test_an_event_that_cannot_be_kept_is_to_come_again(
+    intake: FullDisk | Broken, status: int, tmp_path: Path
+) -> None:
+    async with open_stage(tmp_path, intake=intake) as stage:
+        answer = await post(stage, READ)
+        assert answer.status_code == status
+        assert ("Retry-After" in answer.headers) == (status == 503)
+        assert "hunter2" not in json.dumps(answer.json())
