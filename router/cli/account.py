@@ -1,5 +1,6 @@
 """What `router explain` found, as a person reads it."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
@@ -16,6 +17,9 @@ WIDTH = 100
 
 _LONGEST = 300
 """Characters that are shown of a text of a message."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, or turn the direction of a text."""
 
 _GLOSSES = {
     "own_act": "nobody hears of what they did themselves, "
@@ -221,11 +225,17 @@ def _wrap(line: _Line, width: int) -> Iterator[Text]:
         yield Text()
         yield Text(line.words, style=line.style)
         return
+    words = defuse(line.words)
     lead = " " * line.indent + (f"{line.mark} " if line.mark else "")
     broken = textwrap.wrap(
-        line.words, max(20, width - len(lead)), break_long_words=False, drop_whitespace=True
+        words, max(20, width - len(lead)), break_long_words=False, drop_whitespace=True
     )
     style = line.style if line.mark in {"", "·"} else ""
-    for number, words in enumerate(broken):
+    for number, part in enumerate(broken):
         text = Text(" " * len(lead) if number else lead, style=line.style)
-        yield text.append(words, style=style or "default")
+        yield text.append(part, style=style or "default")
+
+
+def defuse(text: str) -> str:
+    """Return a text that does nothing to a terminal but to stand there: it may be anybody's."""
+    return _CONTROL.sub("\ufffd", text)

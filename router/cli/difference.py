@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from rich.console import Console
 from rich.text import Text
 
-from router.cli.account import lapse
+from router.cli.account import defuse, lapse
 from router.cli.listing import show_list
 from router.cli.storage import clock_time
 from router.core.delivery import mask
@@ -128,11 +128,11 @@ class Report:
             comma = "," * (self._shown > 1)
             self._print(f"{comma}{msgspec.json.encode(entry).decode()}")
             return
-        for line in _lines(entry):
-            self.console.print(line)
+        for line, style in _lines(entry):
+            self._print(defuse(line), style)
 
-    def _print(self, line: str) -> None:
-        self.console.print(Text(line))
+    def _print(self, line: str, style: str = "") -> None:
+        self.console.print(Text(line, style=style))
 
 
 Aimed = TypeVar("Aimed", Foreseen, Change)
@@ -142,19 +142,19 @@ def _masked(each: Aimed) -> Aimed:
     return msgspec.structs.replace(each, address=mask(each.address))
 
 
-def _lines(entry: _Entry) -> Iterator[Text]:
+def _lines(entry: _Entry) -> Iterator[tuple[str, str]]:
+    """Yield lines with their styles."""
     time = clock_time(entry.accepted_at)
-    yield Text(f"{time}  {entry.kind} for {entry.recipient}   {entry.notification}", style="bold")
+    yield f"{time}  {entry.kind} for {entry.recipient}   {entry.notification}", "bold"
     for change in entry.changes or ():
-        words = f"{change.sign} {_aim(change)}   (rule {change.rule})"
-        yield Text(f"  {words}", style=_SIGNS[change.sign])
+        yield f"  {change.sign} {_aim(change)}   (rule {change.rule})", _SIGNS[change.sign]
         for difference in change.differences:
-            yield Text(f"      {_difference(difference)}")
+            yield f"      {_difference(difference)}", ""
     for each in entry.deliveries or ():
         words = f"{_say('due', each.due)}: {_say('title', each.content.title)}"
-        yield Text(f"  → {_aim(each)}, {words}   (rule {each.rule})")
+        yield f"  → {_aim(each)}, {words}   (rule {each.rule})", ""
     if entry.deliveries == ():
-        yield Text("  ✗ nothing goes out")
+        yield "  ✗ nothing goes out", ""
 
 
 def _aim(each: Foreseen | Change) -> str:

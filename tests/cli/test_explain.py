@@ -182,3 +182,11 @@ def test_a_deferred_step_says_when_it_goes_and_why(
     text = " ".join(explain(SAMPLE, *late, "--timezone", "Asia/Tokyo").stdout.split())
     words = "in 9 h, at 2026-03-30 00:00 Europe/Berlin, deferred to 07:00 Asia/Tokyo by night"
     assert words in text
+
+
+def test_what_somebody_wrote_does_nothing_to_a_terminal(rules: Path) -> None:
+    body = sample("push_chat_one_on_one").replace(b'"Hello!"', rb'"\u001b[2Jx\u202ey\u009b1m"')
+    assert rb"\u001b" in body
+    result = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=body)
+    assert not any(letter in result.stdout for letter in "\x1b\u202e\x9b")
+    assert "body       \ufffd[2Jx\ufffdy\ufffd1m" in result.stdout

@@ -231,6 +231,15 @@ def test_wrong_usage_is_told(
     assert says in result.stderr
 
 
+def test_what_somebody_wrote_does_nothing_to_a_terminal(
+    run: Callable[..., Result], database_url: str
+) -> None:
+    asyncio.run(seed(database_url, RULES, NAMES[:1], ago=60))
+    Path("rules.yaml").write_text(RULES.replace("[room]", '[{channel: room, title: "a\\eb"}]'))
+    assert '  → room, now: "a\ufffdb"   (rule chat)' in run().stdout
+    assert 'title "Andrew Joseph" → "a\ufffdb"' in run("--diff").stdout
+
+
 def test_a_bad_file_is_told_as_check_tells_it(run: Callable[..., Result]) -> None:
     Path("rules.yaml").write_text(RULES.replace("kind: call", "kind: cal"))
     result = run()

@@ -66,10 +66,14 @@ def test_two_messages_over_one_channel_are_paired_in_their_order() -> None:
     assert changes(reminders, reminders) == []
 
 
-def test_a_message_that_goes_later_says_by_how_much() -> None:
-    (change,) = changes("{name: a, send: [room]}", "{name: a, send: [{channel: room, after: 10m}]}")
+def test_a_message_that_goes_later_says_by_how_much_and_unless_what() -> None:
+    (change,) = changes(
+        "{name: a, send: [room]}",
+        "{name: a, send: [{channel: room, after: 10m, unless: {read: true}}]}",
+    )
     told = {each.field: (each.before, each.after) for each in change.differences}
     assert told["due"] == (0.0, 600.0)
+    assert told["unless"] == ("", "read")
 
 
 def test_what_is_kept_back_does_not_go_out() -> None:
@@ -103,7 +107,13 @@ def test_the_oldest_is_forgotten_and_the_newest_is_not() -> None:
 
 steps = st.lists(
     st.sampled_from(
-        ["room", "mail", "{channel: app, title: X}", "{channel: mail, priority: low}", "app"]
+        [
+            "room",
+            "mail",
+            "{channel: app, title: X}",
+            "{channel: mail, after: 5m, unless: {delivered: app}}",
+            "app",
+        ]
     ),
     min_size=1,
     max_size=3,
