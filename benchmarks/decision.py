@@ -15,7 +15,7 @@ from router.core.payload import decode
 from router.core.rendering import render
 from router.core.ruleset import Ruleset
 from router.registry import load_plugins
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 from router.samples import STORY, people, read, restamp
 
 RULES = (10, 100, 500)

@@ -157,6 +157,7 @@ class Router:
             asyncio.create_task(self._planner.run()),
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(self._sweep()),
+            asyncio.create_task(self.rulebook.follow()),
         ]
 
     async def _sweep(self) -> None:
@@ -173,9 +174,9 @@ class Router:
     async def aclose(self) -> None:
         """Plan nothing more, let sends in flight end, hand the rest back, close the channels."""
         if self._tasks:
-            planning, _, sweeping = self._tasks
-            planning.cancel()
-            sweeping.cancel()
+            planning, _, *chores = self._tasks
+            for task in (planning, *chores):
+                task.cancel()
             await self._worker.stop(GRACE)
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.rulebook.aclose()

@@ -1,90 +1,41 @@
 """The rules in force and the channels they opened: read, replaced in one piece, kept when bad."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import structlog
-from msgspec import Struct
+from msgspec import structs
 
 from router.channel import Channel
 from router.core.errors import Problem
-from router.core.loading import Loaded, hash_text, load
+from router.core.loading import LAST_GOOD, Included, hash_texts
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
-from router.redaction import lets_in
+from router.rulefiles import RulesText, Stamp, load_stored, look, preserve, read_rules
 from router.store.errors import StoreUnavailable
-from router.store.rulesets import Rulesets, StoredRules
+from router.store.rulesets import Rulesets
 from router.telemetry import Metrics
-from router.zones import read_zones
 
 OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 
 CLOSING = 2.0
 """Seconds that channels may take to close when the router stops."""
 
+POLL = 1.0
+"""Seconds between two looks at the files; one is read when two looks found it the same."""
+
+_LAST_GOOD = "an included file is refused: its last good rules stay in force"
+_LEFT_OUT = "an included file is refused, and none of its rules is in force"
 _log = structlog.get_logger(__name__)
 
 
-class RulesText(Struct, frozen=True, kw_only=True):
-    """A rules file as read, and what became of it; `text` is empty when it cannot be read."""
-
-    text: str
-    loaded: Loaded
-
-
-def read_rules(path: Path, plugins: Mapping[str, ChannelSchema], *, sandbox: bool) -> RulesText:
-    """Return the rules in a file with every problem of it; never raises for a bad file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        return RulesText(text="", loaded=_unreadable(path, error.strerror or str(error)))
-    except UnicodeDecodeError as error:
-        return RulesText(text="", loaded=_unreadable(path, f"no UTF-8 text: {error.reason}"))
-    return RulesText(text=text, loaded=load_rules(text, str(path), plugins, sandbox=sandbox))
-
-
-def _unreadable(path: Path, reason: str) -> Loaded:
-    problem = Problem(
-        file=str(path),
-        line=1,
-        column=1,
-        message=f"cannot be read: {reason}",
-        hint="ROUTER_RULES names the rules file",
-    )
-    return Loaded(ruleset=None, problems=(problem,))
-
-
-def load_rules(
-    text: str, file: str, plugins: Mapping[str, ChannelSchema], *, sandbox: bool
-) -> Loaded:
-    """Return what becomes of a rules text, with what it takes from the environment and files."""
-    return load(
-        text,
-        file=file,
-        plugins=plugins,
-        resolve=_resolve,
-        sandbox=sandbox,
-        zones=read_zones(),
-    )
-
-
-def _resolve(source: Literal["env", "file"], name: str) -> str | None:
-    if source == "env":
-        return os.environ.get(name) or None
-    try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
 class Rulebook:
-    """The ruleset in force, its channels, and what is wrong with the file on disk.
+    """The ruleset in force, its channels, and what is wrong with the files on disk.
 
     A bad file never replaces a good one: at start the last good text of the database steps in,
-    afterwards what is in force stays.
+    afterwards what is in force stays. A bad included file is refused alone.
     """
 
     def __init__(
@@ -110,8 +61,12 @@ class Rulebook:
         self._changing = asyncio.Lock()
         self.ruleset: Ruleset | None = None
         self.problems: tuple[Problem, ...] = ()
+        self.included: tuple[Included, ...] = ()
+        """The included files and what holds of each."""
         self.current = False
-        """Whether the rules in force are those of the file on disk."""
+        """Whether the rules in force are those of the files on disk."""
+        self._stamps: Mapping[str, Stamp] = {}
+        self._patterns: tuple[str, ...] = ()
 
     @property
     def channels(self) -> Mapping[str, ChannelSpec]:
@@ -146,49 +101,105 @@ class Rulebook:
         if last is None:
             _log.error("no rules in force: payloads are accepted and held")
             return
-        if last.version != hash_text(last.text):
+        if last.version != hash_texts(last.text, *(file.text for file in last.included)):
             _log.error("the last good rules are kept without their secrets, so they cannot serve")
             return
-        name = f"{self._path} (last good)"
+        last = structs.replace(last, file=str(self._path))
         loaded = await asyncio.to_thread(
-            load_rules, last.text, name, self._plugins, sandbox=self._sandbox
+            load_stored, last, LAST_GOOD, self._plugins, sandbox=self._sandbox
         )
         if loaded.ruleset is None:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
             return
         self._put_in_force(loaded.ruleset)
+        self.included = tuple(map(_as_last_good, loaded.included))
+        self._tell_of_files()
         _log.warning("the last good rules are in force", version=loaded.ruleset.version)
 
     async def reload(self) -> tuple[Problem, ...]:
-        """Read the file again; return its problems. With an error among them nothing changes."""
+        """Read the files again; return their problems. An error in the main file changes nothing.
+
+        A bad included file leaves in force what it said before, and the others as they are now.
+        """
         async with self._changing:
+            kept = await self._recall()
             read = await asyncio.to_thread(
-                read_rules, self._path, self._plugins, sandbox=self._sandbox
+                read_rules, self._path, self._plugins, sandbox=self._sandbox, kept=kept
             )
-            self.problems = read.loaded.problems
+            self._stamps, self._patterns = read.stamps, read.patterns
+            ruleset, included = read.loaded.ruleset, read.loaded.included
+            self.problems = (*read.loaded.problems, *self._find_lost(included))
             for problem in self.problems:
                 log = _log.error if problem.severity == "error" else _log.warning
                 log("rules", problem=str(problem))
-            ruleset = read.loaded.ruleset
-            self.current = ruleset is not None and self._put_in_force(ruleset)
-            self._metrics.reloaded(ok=self.current)
-            if self.current and ruleset is not None:
+            is_sound = ruleset is not None and len(self.problems) == len(read.loaded.problems)
+            if is_sound and ruleset is not None and self._put_in_force(ruleset):
+                self.included, self.current = included, read.loaded.is_whole
                 await self._keep(ruleset.version, read)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
+            else:
+                self.current = False
+            self._tell_of_files()
             return self.problems
 
+    async def follow(self, pause: float = POLL) -> None:
+        """Reload whenever the files have changed and stay as they are from one look to the next."""
+        before = self._stamps
+        while True:
+            await asyncio.sleep(pause)
+            now = await asyncio.to_thread(look, self._path, self._patterns)
+            if now != self._stamps and now == before:
+                _log.info("the rules files have changed")
+                await self.reload()
+            before = now
+
+    async def _recall(self) -> Mapping[str, str]:
+        """Return the last good texts of included files by file."""
+        if self.ruleset is not None:
+            return {file.file: file.text for file in self.included if file.text}
+        try:
+            last = await self._kept.last()
+        except StoreUnavailable as error:
+            _log.warning("the last good rules cannot be read", error=str(error))
+            last = None
+        files = last.included if last is not None else ()
+        return {file.file: file.text for file in files if file.version == hash_texts(file.text)}
+
+    def _find_lost(self, included: Collection[Included]) -> list[Problem]:
+        """Return an error for each file in force of which not even the last good text goes."""
+        held = {file.file for file in self.included if file.text}
+        return [
+            Problem(
+                file=file.file,
+                line=1,
+                column=1,
+                message="neither this file nor its last good text goes with the others",
+                hint="mend it, or take it out of include; until then all stays as it was",
+            )
+            for file in included
+            if file.standing == "left out" and file.file in held
+        ]
+
+    def _tell_of_files(self) -> None:
+        """Show in log and metrics which files are in force as they are on disk."""
+        bad = {problem.file for problem in self.problems if problem.severity == "error"}
+        files = {f.file: f.standing == "current" and f.file not in bad for f in self.included}
+        self._metrics.reloaded(ok=self.current, files=files)
+        for file in self.included:
+            if file.standing == "last good":
+                _log.error(_LAST_GOOD, file=file.file, owner=file.owner)
+            elif file.standing == "left out":
+                _log.error(_LEFT_OUT, file=file.file)
+
     async def _keep(self, version: str, read: RulesText) -> None:
-        """Keep a good text for a restart with a bad file; one with secrets only less those."""
-        text = read.text
-        if any(map(lets_in, read.loaded.secrets)):
-            text = read.loaded.text
+        """Keep good texts for a restart with a bad file."""
+        rules, secretive = preserve(read, version, str(self._path), self._clock())
+        if secretive:
             _log.warning(
                 "the rules hold secrets, so a restart cannot fall back to them: "
-                "write ${env:NAME} or ${file:PATH} in their place"
+                "write ${env:NAME} or ${file:PATH} in their place",
+                files=secretive,
             )
-        rules = StoredRules(
-            version=version, text=text, file=str(self._path), loaded_at=self._clock()
-        )
         try:
             await self._kept.keep(rules)
         except StoreUnavailable as error:
@@ -249,6 +260,12 @@ class Rulebook:
             for task in open_still:
                 _log.error("a channel does not close", task=task.get_name())
                 task.cancel()
+
+
+def _as_last_good(file: Included) -> Included:
+    if file.standing == "left out":
+        return structs.replace(file, file=file.file.removesuffix(LAST_GOOD))
+    return structs.replace(file, file=file.file.removesuffix(LAST_GOOD), standing="last good")
 
 
 def _open_none(spec: ChannelSpec) -> Channel[Any]:

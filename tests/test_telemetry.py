@@ -30,6 +30,7 @@ NAMES = {
     "router_rule_matches": {"rule"},
     "router_rule_mismatches": {"field"},
     "router_classify_faults": set(),
+    "router_rules_file_ok": {"file"},
     "router_rules_reload_ok": set(),
     "router_channel_held": {"channel", "cause"},
     "router_batch_size": set(),
@@ -220,7 +221,7 @@ def test_the_metrics_are_those_documented_and_no_others() -> None:
     metrics.attempted("fcm", "delivered", 0.1, 0.02)
     metrics.open_deliveries({"fcm": {"due": 3, "waiting": 1}})
     metrics.held("fcm", "suspended", held=True)
-    metrics.reloaded(ok=True)
+    metrics.reloaded(ok=True, files={"teams/a.yaml": False})
     metrics.committed(12)
     metrics.skew(-0.25)
 

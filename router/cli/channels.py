@@ -17,7 +17,7 @@ from router.queue.channels import ChannelItem, HoldItem, list_channels
 from router.queue.engine import SqlQueue
 from router.queue.ports import Queue
 from router.registry import load_plugins
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 from router.settings import read_environment
 from router.store.page import Page
 

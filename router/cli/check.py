@@ -11,7 +11,7 @@ from router.cli.environment import load_environment, warn
 from router.cli.offline import show_problem
 from router.core.errors import Problem
 from router.registry import load_plugins
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 
 
 @click.command(name="check")
@@ -47,7 +47,7 @@ def command(file: Path | None, form: str, *, strict: bool) -> None:
             click.echo(annotate(problem))
     else:
         for problem in problems:
-            click.echo(show_problem(problem, read.loaded.text))
+            click.echo(show_problem(problem, read.loaded.texts.get(problem.file, "")))
         click.echo(_verdict(path, len(errors), len(problems) - len(errors)))
     sys.exit(1 if errors or (strict and problems) else 0)
 

@@ -10,7 +10,7 @@ from router.core.errors import Problem
 from router.core.loading import picture
 from router.core.ruleset import Ruleset
 from router.registry import Registry
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 from router.settings import Environment
 
 
@@ -24,9 +24,9 @@ def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ru
     for line in registry.problems:
         warn(line)
     read = read_rules(path, registry.schemas, sandbox=environment.sandbox)
-    if read.loaded.ruleset is not None:
+    if read.loaded.ruleset is not None and read.loaded.is_whole:
         return read.loaded.ruleset
     for problem in read.loaded.problems:
         if problem.severity == "error":
-            click.echo(show_problem(problem, read.loaded.text), err=True)
+            click.echo(show_problem(problem, read.loaded.texts.get(problem.file, "")), err=True)
     sys.exit(1)

@@ -22,7 +22,7 @@ from router.core.notification import Notification
 from router.core.rehearsal import Rehearsal
 from router.core.ruleset import ChannelSchema, Ruleset
 from router.registry import load_plugins
-from router.rulebook import load_rules
+from router.rulefiles import load_stored
 from router.store.database import Database
 from router.store.log import Log
 from router.store.rulesets import Rulesets
@@ -117,7 +117,7 @@ async def _in_force(database: Database, plugins: Mapping[str, ChannelSchema]) ->
     stored = await Rulesets(database).last()
     if stored is None:
         _refuse("no rules were ever in force on this database")
-    loaded = load_rules(stored.text, f"{stored.file} (in force)", plugins, sandbox=True)
+    loaded = load_stored(stored, " (in force)", plugins, sandbox=True)
     if loaded.ruleset is None:
         errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
         _refuse("the rules in force cannot be read again: " + "; ".join(errors))

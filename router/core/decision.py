@@ -9,7 +9,7 @@ from router.core.collapse import collapse_key, tell_subject
 from router.core.errors import Place
 from router.core.facts import Contact, Effects, Ending, Facts, OnceKey, Waiting
 from router.core.notification import Notification, is_ring, is_sequel
-from router.core.outlook import Outlook, survey
+from router.core.outlook import Outlook, hold, survey
 from router.core.planned import ONCE, Planned, arrange
 from router.core.retraction import find_place, find_waiting, is_change, withdraw
 from router.core.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
@@ -21,7 +21,6 @@ from router.core.watch import CALL_OVER, watch
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
 
-_NOTHING = Enrichment()
 _NOWHERE = Place("", 0, 0)
 
 
@@ -124,8 +123,9 @@ class _Walk:
                 continue
             self.matched.append(rule.name)
             overflow = None if rule.throttle is None else self._admit(rule, rule.throttle)
+            enrichments = (*self._enrichments, *hold(rule.shared, subject), rule.enrich)
             for ordinal, step in enumerate(rule.send):
-                self._step(rule.name, ordinal, step, rule.enrich, overflow)
+                self._step(rule.name, ordinal, step, enrichments, overflow)
             if rule.stop or rule.drop:
                 ended = rule.owner
             if rule.drop:
@@ -133,7 +133,8 @@ class _Walk:
         if self.matched:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
-            self._step(ON_NO_MATCH, ordinal, Step(channel=channel, place=_NOWHERE), _NOTHING, None)
+            step = Step(channel=channel, place=_NOWHERE)
+            self._step(ON_NO_MATCH, ordinal, step, self._enrichments, None)
         return "no_match"
 
     def _admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
@@ -147,7 +148,7 @@ class _Walk:
         rule: str,
         ordinal: int,
         step: Step,
-        enrichment: Enrichment,
+        enrichments: tuple[Enrichment, ...],
         overflow: Overflow | None,
     ) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
@@ -155,7 +156,7 @@ class _Walk:
             return
         kind = self._ruleset.channels[step.channel].address_kind
         found = targets(step, kind, self._subject)
-        draft = self._draft(rule, ordinal, step, enrichment, found.suppression)
+        draft = self._draft(rule, ordinal, step, enrichments, found.suppression)
         is_shared = found.is_fixed and step.once_per is not None
         way = _Way(step, draft, is_shared, overflow)
         for contact in found.contacts:
@@ -169,7 +170,12 @@ class _Walk:
                 self.duplicates.append(duplicate)
 
     def _draft(
-        self, rule: str, ordinal: int, step: Step, enrichment: Enrichment, suppression: str
+        self,
+        rule: str,
+        ordinal: int,
+        step: Step,
+        enrichments: tuple[Enrichment, ...],
+        suppression: str,
     ) -> Planned:
         """Return what all deliveries of a step have in common."""
         notification = self._notification
@@ -194,7 +200,7 @@ class _Walk:
             about=self._about,
             collapse=collapse_key(step.collapse, notification, self._about),
             watch=watch(step.unless, notification, is_late=step.after is not None),
-            enrichments=(*self._enrichments, enrichment, step.enrich),
+            enrichments=(*enrichments, step.enrich),
         )
 
     def _address(self, way: _Way, contact: Contact) -> Planned:

@@ -48,6 +48,13 @@ def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     )
 
 
+def hold(enrichments: tuple[Enrichment, ...], subject: Subject) -> tuple[Enrichment, ...]:
+    """Return those of the enrichments whose condition holds."""
+    if not enrichments:
+        return ()
+    return tuple(each for each in enrichments if each.when is None or each.when.holds(subject))
+
+
 def set_variables(
     enrichment: Enrichment, names: Mapping[str, object], variables: dict[str, str]
 ) -> int:

@@ -136,7 +136,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """When this, enrich so, send there.
 
     `owner` is that of the included file it stands in, whose name begins with it; empty in the
-    main file. `stop` and `drop` end the walk over the rules of one owner.
+    main file. `stop` and `drop` end the walk over the rules of one owner. `shared` are the
+    enrichments of that file, which hold for its rules alone.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     when: Condition
     enrich: Enrichment = Enrichment()
     throttle: Throttle | None = None
+    shared: tuple[Enrichment, ...] = ()
     send: tuple[Step, ...] = ()
     stop: bool = False
     drop: bool = False

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, select
 
@@ -10,13 +11,25 @@ from router.store.dialect import insert_or
 from router.store.tables import rulesets
 
 
+class StoredFile(Struct, frozen=True, kw_only=True):
+    """An included file; `version` is the hash of its text before secrets were hidden in it."""
+
+    file: str
+    text: str
+    version: str
+
+
 class StoredRules(Struct, frozen=True, kw_only=True):
-    """A rules text that loaded without an error; `version` is its hash."""
+    """Rules that loaded without an error: main text and included ones; `version` is their hash."""
 
     version: str
     text: str
     file: str
+    included: tuple[StoredFile, ...] = ()
     loaded_at: float
+
+
+_INCLUDED = msgspec.json.Decoder(tuple[StoredFile, ...])
 
 
 class Rulesets:
@@ -32,6 +45,7 @@ class Rulesets:
             "version": rules.version,
             "file": rules.file,
             "text": rules.text.encode(),
+            "included": msgspec.json.encode(rules.included),
             "loaded_at": rules.loaded_at,
         }
         await self._database.write(
@@ -55,6 +69,7 @@ class Rulesets:
                 version=row.version,
                 text=row.text.decode(),
                 file=row.file,
+                included=_INCLUDED.decode(row.included) if row.included else (),
                 loaded_at=row.loaded_at,
             )
 
@@ -62,4 +77,4 @@ class Rulesets:
 
 
 def _renew(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
-    return {"file": row.file, "loaded_at": row.loaded_at}
+    return {"file": row.file, "included": row.included, "loaded_at": row.loaded_at}

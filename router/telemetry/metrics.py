@@ -128,6 +128,11 @@ class Metrics:
         self._reload = self._gauge(
             "router_rules_reload_ok", "1 if the rules on disk are in force, 0 if they are broken."
         )
+        self._files = self._gauge(
+            "router_rules_file_ok",
+            "1 if an included file is in force as it is on disk, 0 if it is refused.",
+            "file",
+        )
         self._held = Bounded(
             self._gauge("router_channel_held", "1 while a cause holds it.", "channel", "cause"), 2
         )
@@ -185,9 +190,12 @@ class Metrics:
         """Show whether a cause holds a channel."""
         self._held.at(channel, cause).set(held)
 
-    def reloaded(self, *, ok: bool) -> None:
-        """Show whether the rules on disk are the ones in force."""
+    def reloaded(self, *, ok: bool, files: Mapping[str, bool]) -> None:
+        """Show whether the rules on disk are the ones in force, and so of each included file."""
         self._reload.set(ok)
+        self._files.clear()
+        for file, is_in_force in files.items():
+            self._files.labels(file).set(is_in_force)
 
     def committed(self, notifications: int) -> None:
         """Count how many notifications one commit wrote."""

@@ -1,6 +1,7 @@
 """`/v1/rules`: what is in force, what is wrong with the file, and why a payload goes where."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -16,6 +17,7 @@ from router.core.classification import classify
 from router.core.delivery import mask
 from router.core.errors import Problem
 from router.core.facts import Facts
+from router.core.loading import Included, Standing
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import ChannelSpec, Ruleset
@@ -34,6 +36,7 @@ class Rulebook(Protocol):
 
     ruleset: Ruleset | None
     problems: tuple[Problem, ...]
+    included: tuple[Included, ...]
     current: bool
 
     @property
@@ -56,16 +59,26 @@ class ChannelView(Struct, frozen=True, kw_only=True, rename="camel"):
     address_kind: str
 
 
+class FileView(Struct, frozen=True, kw_only=True):
+    """An included file; `standing` says whether it holds as it is, as it was, or not at all."""
+
+    file: str
+    owner: str
+    standing: Standing
+    rules: int
+
+
 class RulesView(Struct, frozen=True, kw_only=True):
     """The rules in force; `version` is None when there are none.
 
-    `current` says whether they are those of the file, whose `problems` follow.
+    `current` says whether they are those of the files, whose `problems` follow.
     """
 
     version: str | None
     current: bool
     rules: list[str]
     channels: list[ChannelView]
+    included: list[FileView]
     problems: list[Problem]
 
 
@@ -93,12 +106,15 @@ async def show_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
     opt=described(errors=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
 )
 async def reload_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
-    """Put the file's rules in force; with an error in it, what is in force stays."""
+    """Put the files' rules in force; of one with an error what is in force stays.
+
+    With an error in the main file all stays; with one in an included file that alone.
+    """
     await rulebook.reload()
     if not rulebook.current:
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "the file has errors, so what was in force stays; see `problems`",
+            _tell_refusal(rulebook),
             faults=[_fault(problem) for problem in rulebook.problems],
         )
     return _view(rulebook)
@@ -153,8 +169,20 @@ def _masked(trace: Trace) -> Explanation:
     return Explanation(**told)
 
 
+def _tell_refusal(rulebook: Rulebook) -> str:
+    refused = [file.file for file in rulebook.included if file.standing != "current"]
+    main = [each for each in rulebook.problems if each.file not in refused]
+    if not refused or any(each.severity == "error" for each in main):
+        return "the file has errors, so what was in force stays; see `problems`"
+    return (
+        f"{', '.join(refused)}: refused for errors, so what was in force of that stays, "
+        "and the rest is in force as it is on disk; see `problems`"
+    )
+
+
 def _view(rulebook: Rulebook) -> RulesView:
     ruleset = rulebook.ruleset
+    rules = Counter(rule.owner for rule in ruleset.rules) if ruleset else Counter[str]()
     return RulesView(
         version=ruleset.version if ruleset else None,
         current=rulebook.current,
@@ -162,6 +190,15 @@ def _view(rulebook: Rulebook) -> RulesView:
         channels=[
             ChannelView(name=spec.name, plugin=spec.plugin, address_kind=spec.address_kind)
             for spec in rulebook.channels.values()
+        ],
+        included=[
+            FileView(
+                file=file.file,
+                owner=file.owner,
+                standing=file.standing,
+                rules=rules[file.owner] if file.owner else 0,
+            )
+            for file in rulebook.included
         ],
         problems=list(rulebook.problems),
     )

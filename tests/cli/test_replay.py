@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main, replay
-from router.core.loading import hash_text
+from router.core.loading import hash_texts
 from router.core.notification import derive
 from router.core.payload import decode
 from router.queue.ports import Entry
@@ -48,7 +48,7 @@ async def seed(url: str, kept: str, names: Sequence[str], ago: float) -> list[st
         journal, minter = SqlEngine.over(database).journal, Minter(lambda: 0.5)
         await Recipients(database).put(UID, Change(contacts={"email": "ann@example.com"}), "app123")
         if kept:
-            stored = StoredRules(version=hash_text(kept), text=kept, file="r.yaml", loaded_at=1.0)
+            stored = StoredRules(version=hash_texts(kept), text=kept, file="r.yaml", loaded_at=1.0)
             await Rulesets(database).keep(stored)
         ids = []
         for number, name in enumerate(names):
@@ -121,7 +121,7 @@ def test_json_is_one_document_whatever_is_shown(
 ) -> None:
     ids = asyncio.run(seed(database_url, RULES, NAMES, ago=60))
     told = json.loads(run("--diff", "--format", "json").stdout)
-    assert (told["version"], told["against"]) == (hash_text(CHANGED), hash_text(RULES))
+    assert (told["version"], told["against"]) == (hash_texts(CHANGED), hash_texts(RULES))
     assert [each["notification"] for each in told["notifications"]] == ids[:2]
     assert told["notifications"][0]["changes"][1] == {
         "sign": "+",

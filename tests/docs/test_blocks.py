@@ -15,7 +15,7 @@ import pytest
 
 from router.cli import VERBS, Verbs, main
 from router.registry import load_plugins
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, run, running
 from tests.docs.blocks import CHECKED, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in
@@ -89,8 +89,9 @@ def test_shell_examples_parse_and_name_verbs_and_options_that_exist(block: Block
             assert {word for word in words if word.startswith("--")} <= known
 
 
-RULES = [block for block in blocks("yaml") if not block.text.startswith("tests:")]
-"""The others are tests of rules, which are run beside those."""
+RULES = [block for block in blocks("yaml") if not block.text.startswith(("tests:", "owner:"))]
+"""The others are tests of rules, which are run beside those, and files that rules include."""
+INCLUDED = [block for block in blocks("yaml") if block.text.startswith("owner:")]
 
 
 @pytest.mark.parametrize("block", RULES, ids=str)
@@ -99,6 +100,21 @@ def test_rules_in_the_docs_are_good_rules(block: Block, tmp_path: Path) -> None:
     file.write_text(block.text, encoding="utf-8")
     loaded = read_rules(file, load_plugins().schemas, sandbox=True).loaded
     assert [str(problem) for problem in loaded.problems if problem.severity == "error"] == []
+
+
+@pytest.mark.parametrize("block", INCLUDED, ids=str)
+def test_included_files_in_the_docs_go_with_the_rules_above_them(
+    block: Block, tmp_path: Path
+) -> None:
+    above = [b for b in RULES if b.page == block.page and "include: [teams/" in b.text]
+    file = tmp_path / "rules.yaml"
+    file.write_text(above[-1].text, encoding="utf-8")
+    (tmp_path / "teams").mkdir()
+    (tmp_path / "teams" / "team.yaml").write_text(block.text, encoding="utf-8")
+    loaded = read_rules(file, load_plugins().schemas, sandbox=True).loaded
+    errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
+    assert (loaded.is_whole, errors) == (True, [])
+    assert len(loaded.included) == 1
 
 
 PROOFS = [block for block in blocks("python") if "ChannelContract" in block.text]

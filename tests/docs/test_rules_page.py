@@ -9,10 +9,10 @@ from msgspec import structs
 
 from router.core.decision import decide
 from router.core.filters import LIMIT
-from router.core.loading import enrichments, fields, file, rules, steps, throttles
+from router.core.loading import enrichments, fields, file, included, rules, steps, throttles
 from router.core.ruleset import Ruleset
 from router.registry import load_plugins
-from router.rulebook import read_rules
+from router.rulefiles import read_rules
 from tests.core.events import push
 from tests.core.rulebooks import ANN, world
 from tests.docs.blocks import ROOT
@@ -29,6 +29,7 @@ def keys_below(heading: str) -> list[str]:
 
 def test_every_key_of_the_file_has_its_row() -> None:
     assert keys_below("key") == list(file._KEYS)
+    assert keys_below("key of an included file") == list(included.KEYS)
     assert keys_below("key of a rule") == list(rules._RULE)
     assert keys_below("key of a step") == list(steps._KEYS)
     assert keys_below("key of a throttle") == list(throttles.THROTTLE_KEYS)

@@ -36,7 +36,7 @@ def read_enrichments(section: Section, scope: Scope) -> tuple[Enrichment, ...]:
         entry = Section(node, scope.report, what="enrich", known=("when", *ENRICH_KEYS))
         when = entry.get("when")
         condition = None if when is None else read_condition(when, scope)
-        found.append(read_enrichment(entry, scope, scope.variables, condition))
+        found.append(read_enrichment(entry, scope, scope.variables | scope.own, condition))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from datetime import tzinfo
 from router.core.errors import suggest
 from router.core.hours import DAYS, WHOLE_DAY, Window, Zones
 from router.core.loading.report import Report
+from router.core.loading.scope import Scope
 from router.core.loading.section import Section
 from router.core.node import MappingNode, ScalarNode, SequenceNode
 
@@ -52,6 +53,13 @@ def read_hours(
             hint = 'write {from: "22:00", to: "07:00"}'
             report.error(entry.value, f"hours {name} must be a mapping", hint)
     return windows
+
+
+def warn_of_idle_hours(section: Section, scope: Scope) -> None:
+    """Report the hours that nothing names."""
+    for name, entry in section.entries("hours").items():
+        if name not in scope.used_hours:
+            scope.report.warn(entry.key, f"nothing uses the hours {name}", "remove them")
 
 
 def _read_window(

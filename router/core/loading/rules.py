@@ -1,6 +1,7 @@
 """`rules` and `defaults`."""
 
 from router.core.condition import ALWAYS
+from router.core.errors import Place
 from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
 from router.core.loading.scope import Scope, check_channel
@@ -15,25 +16,30 @@ _DEFAULTS = ("on_no_match", "notify_sender", "private_body", "private_title", "r
 _LONGEST_NAME = 100
 
 
-def read_rules(section: Section, scope: Scope) -> tuple[Rule, ...]:
-    """Return the rules in file order."""
-    names: dict[str, int] = {}
+def read_rules(
+    section: Section, scope: Scope, names: dict[str, Place] | None = None, prefix: str = ""
+) -> tuple[Rule, ...]:
+    """Return the rules in file order; `prefix` starts their names.
+
+    `names` are those of the rules read before, and where they stand; these are added.
+    """
+    names = {} if names is None else names
     rules = []
     for node in section.items("rules"):
         if isinstance(node, MappingNode):
-            rules.append(_read_rule(node, scope, names))
+            rules.append(_read_rule(node, scope, names, prefix))
         else:
             scope.report.error(node, "a rule must be a mapping", "start it with - name: …")
     return tuple(rules)
 
 
-def _read_rule(node: MappingNode, scope: Scope, names: dict[str, int]) -> Rule:
-    """Return one rule; `names` maps those above it to their lines."""
+def _read_rule(node: MappingNode, scope: Scope, names: dict[str, Place], prefix: str) -> Rule:
+    """Return one rule; `names` maps those above it to their places."""
     section = Section(node, scope.report, what="rule", known=_RULE)
-    name = _read_name(section, scope, names)
+    name = _read_name(section, scope, names, prefix)
     when = section.get("when")
     enrich = section.get("enrich")
-    variables = scope.variables | name_variables(enrich)
+    variables = scope.variables | scope.own | name_variables(enrich)
     rule = Rule(
         name=name,
         place=node.place if "name" not in section else node.entries["name"].value.place,
@@ -55,7 +61,7 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, int]) -> Rule:
     return rule
 
 
-def _read_name(section: Section, scope: Scope, names: dict[str, int]) -> str:
+def _read_name(section: Section, scope: Scope, names: dict[str, Place], prefix: str) -> str:
     if "name" not in section:
         scope.report.error(section.node, "a rule needs a name", "write name: …")
     name = section.text("name")
@@ -64,10 +70,13 @@ def _read_name(section: Section, scope: Scope, names: dict[str, int]) -> str:
     node = section.node.entries["name"].value
     if len(name) > _LONGEST_NAME:
         scope.report.error(node, f"the name has more than {_LONGEST_NAME} characters", "shorten it")
+    name, place = prefix + name, node.place
     if name in names:
-        hint = f"the first is in line {names[name]}"
+        first = names[name]
+        where = f" of {first.file}" if first.file != place.file else ""
+        hint = f"the first is in line {first.line}{where}"
         scope.report.error(node, f'a second rule is named "{name}"', hint)
-    names.setdefault(name, node.place.line)
+    names.setdefault(name, place)
     return name
 
 

@@ -18,13 +18,15 @@ class Scope(Struct, kw_only=True):
 
     `variables` are the names in top-level `vars`; `used` collects the lists, and `used_hours` the
     hours, that some test or step names, `named` the declared `fields` that some test or template
-    names. Where it `is_early`, the recipient is not known.
+    names. `own` are the `vars` of an included file, for its templates alone. Where it `is_early`,
+    the recipient is not known.
     """
 
     report: Report
     channels: Mapping[str, ChannelSpec | None]
     lists: Mapping[str, tuple[ScalarNode, ...]]
     variables: frozenset[str]
+    own: frozenset[str] = frozenset()
     fields: Mapping[tuple[str, ...], Field] = field(default_factory=dict)
     is_early: bool = False
     extra: frozenset[str] = frozenset()

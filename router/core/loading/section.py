@@ -9,11 +9,13 @@ from router.core.loading.report import Report
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 LATER: Mapping[str, frozenset[str]] = {
-    "file": frozenset({"include"}),
     "rule": frozenset({"retract", "collapse"}),
     "step": frozenset({"throttle"}),
 }
 """Keys of the rule language that are refused until they do something."""
+
+_MAIN = frozenset({"version", "timezone", "fields", "classify", "defaults", "include", "tests"})
+"""What stands in the main file alone."""
 
 W = TypeVar("W", bound=str)
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
@@ -148,6 +150,10 @@ def parse_duration(text: str) -> float | None:
 def _refuse(key: ScalarNode, report: Report, what: str, known: Collection[str]) -> None:
     if key.text in LATER.get(what, ()):
         report.error(key, f'"{key.text}" is not supported yet', "leave it out")
+        return
+    if what == "included file" and key.text in _MAIN:
+        hint = "write it there, or leave it out"
+        report.error(key, f'"{key.text}" belongs in the file that includes this one', hint)
         return
     where = "" if what == "file" else f" in {what}"
     hint = suggest(key.text, known) or name_known(known)

@@ -1,0 +1,183 @@
+"""Rules files read from disk, and how it shows that they have changed."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from router.core.errors import Problem
+from router.core.loading import Loaded, Source, Sources, hash_texts, load
+from router.core.ruleset import ChannelSchema
+from router.redaction import lets_in
+from router.store.rulesets import StoredFile, StoredRules
+from router.zones import read_zones
+
+Stamp = tuple[int, int, int]
+"""What a write to a file changes: its time, its size, or which file it is."""
+
+
+class RulesText(Struct, frozen=True, kw_only=True):
+    """A rules file as read, and what became of it; `text` is empty when it cannot be read.
+
+    `stamps` are those of every file read, and `patterns` what the included ones were found by.
+    """
+
+    text: str
+    loaded: Loaded
+    stamps: Mapping[str, Stamp] = {}
+    patterns: tuple[str, ...] = ()
+
+
+def read_rules(
+    path: Path,
+    plugins: Mapping[str, ChannelSchema],
+    *,
+    sandbox: bool,
+    kept: Mapping[str, str] | None = None,
+) -> RulesText:
+    """Return the rules in a file with every problem of it; never raises for a bad file.
+
+    `kept` are the last good texts of included files, which stand in for bad ones.
+    """
+    folder = _Folder(path)
+    stamps = look(path, ())
+    main = _read(path, str(path))
+    if main.fault:
+        return RulesText(text="", loaded=_unreadable(path, main.fault), stamps=stamps)
+    loaded = _load(
+        main.text, str(path), plugins, sandbox=sandbox, sources=folder.find, kept=kept or {}
+    )
+    stamps |= folder.stamps
+    return RulesText(text=main.text, loaded=loaded, stamps=stamps, patterns=tuple(folder.patterns))
+
+
+def load_stored(
+    stored: StoredRules, mark: str, plugins: Mapping[str, ChannelSchema], *, sandbox: bool
+) -> Loaded:
+    """Return what becomes of kept rules; the names of their files end in `mark`."""
+    kept = [Source(file=file.file + mark, text=file.text) for file in stored.included]
+    name = stored.file + mark
+    return _load(stored.text, name, plugins, sandbox=sandbox, sources=lambda _: kept, kept={})
+
+
+def _load(  # noqa: PLR0913 - as `load` in the core
+    text: str,
+    file: str,
+    plugins: Mapping[str, ChannelSchema],
+    *,
+    sandbox: bool,
+    sources: Sources,
+    kept: Mapping[str, str],
+) -> Loaded:
+    """Return what becomes of a text, with what it takes from the environment and files."""
+    return load(
+        text,
+        file=file,
+        plugins=plugins,
+        resolve=_resolve,
+        sandbox=sandbox,
+        zones=read_zones(),
+        sources=sources,
+        kept=kept,
+    )
+
+
+def look(path: Path, patterns: Sequence[str]) -> dict[str, Stamp]:
+    """Return the stamps of a rules file and of what the patterns match beside it.
+
+    A file that is not there, or cannot be asked about, has none.
+    """
+    names = [str(path), *(name for pattern in patterns for name in _match(path, pattern))]
+    found = {name: _stamp(name) for name in names}
+    return {name: stamp for name, stamp in found.items() if stamp is not None}
+
+
+def preserve(read: RulesText, version: str, file: str, now: float) -> tuple[StoredRules, list[str]]:
+    """Return good rules as they are kept, and which files of them hold secrets.
+
+    A text with secrets in it is kept only less those, so nothing can be made of it again.
+    """
+    loaded, secretive = read.loaded, []
+    text = read.text
+    if any(map(lets_in, loaded.secrets)):
+        text = loaded.text
+        secretive.append(file)
+    included = []
+    for found in loaded.included:
+        shown = found.text
+        if any(map(lets_in, found.secrets)):
+            shown = found.hidden
+            secretive.append(found.file)
+        if found.text:
+            hash_ = hash_texts(found.text)
+            included.append(StoredFile(file=found.file, text=shown, version=hash_))
+    rules = StoredRules(
+        version=version, text=text, file=file, included=tuple(included), loaded_at=now
+    )
+    return rules, secretive
+
+
+class _Folder:
+    """The files beside a rules file, as they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.patterns: list[str] = []
+        self.stamps: dict[str, Stamp] = {}
+        self._path = path
+
+    def find(self, pattern: str) -> list[Source]:
+        self.patterns.append(pattern)
+        return [self._read(name) for name in _match(self._path, pattern)]
+
+    def _read(self, name: str) -> Source:
+        stamp = _stamp(name)  # before the text: a write in between shows at the next look
+        if stamp is not None:
+            self.stamps[name] = stamp
+        return _read(Path(name), name)
+
+
+def _match(path: Path, pattern: str) -> list[str]:
+    try:
+        found = {os.path.normpath(each) for each in path.parent.glob(pattern) if each.is_file()}
+    except (OSError, ValueError):
+        return []
+    return sorted(found - {os.path.normpath(path)})
+
+
+def _stamp(name: str) -> Stamp | None:
+    try:
+        status = Path(name).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read(path: Path, name: str) -> Source:
+    try:
+        return Source(file=name, text=path.read_text(encoding="utf-8"))
+    except OSError as error:
+        return Source(file=name, fault=error.strerror or str(error))
+    except UnicodeDecodeError as error:
+        return Source(file=name, fault=f"no UTF-8 text: {error.reason}")
+
+
+def _unreadable(path: Path, reason: str) -> Loaded:
+    problem = Problem(
+        file=str(path),
+        line=1,
+        column=1,
+        message=f"cannot be read: {reason}",
+        hint="ROUTER_RULES names the rules file",
+    )
+    return Loaded(ruleset=None, problems=(problem,))
+
+
+def _resolve(source: Literal["env", "file"], name: str) -> str | None:
+    if source == "env":
+        return os.environ.get(name) or None
+    try:
+        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return None
