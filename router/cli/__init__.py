@@ -10,6 +10,7 @@ VERBS = {
     "explain": "Say what the rules make of a payload, and why.",
     "test": "Say whether the rules do what their tests say.",
     "replay": "Say what rules would have made of what came, and what would change.",
+    "schema": "Print the JSON Schema of rules.yaml, for completion in editors.",
     "plugins": "List the plugins, the channels they offer, and what is broken.",
     "send": "Check a channel, then send one test message over it.",
     "simulate": "Post sample payloads to a running router.",

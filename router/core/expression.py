@@ -13,6 +13,7 @@ from jinja2 import nodes
 from router.core import operation
 from router.core.errors import suggest
 from router.core.filters import FILTERS, LIMIT, key, text
+from router.core.refusal import Refused, refuse
 
 NODES = 250
 DEPTH = 32
@@ -28,33 +29,6 @@ Evaluate = Callable[[Names], object]
 
 _SIGNATURES = {name: inspect.signature(function) for name, function in FILTERS.items()}
 _TESTS = {"defined": True, "undefined": False, "none": False}
-_WORDS: Mapping[type[nodes.Node], str] = {
-    nodes.For: "a loop",
-    nodes.Call: "a call",
-    nodes.CallBlock: "a call",
-    nodes.Assign: "`set`",
-    nodes.AssignBlock: "`set`",
-    nodes.FromImport: "`import`",
-    nodes.FilterBlock: "`filter`",
-    nodes.Mul: "`*`",
-    nodes.Pow: "`**`",
-    nodes.Mod: "`%`",
-    nodes.Div: "`/`",
-    nodes.FloorDiv: "`//`",
-    nodes.Slice: "`:`",
-    nodes.Dict: "`{`",
-}
-
-
-class Refused(Exception):  # noqa: N818 - it says what became of a node
-    """A node that is not allowed: on which line (from 1), and the word that shows where."""
-
-    def __init__(self, message: str, node: nodes.Node, word: str = "") -> None:
-        """Keep the parts apart, for the offset."""
-        super().__init__(message)
-        self.message = message
-        self.line = node.lineno
-        self.word = word
 
 
 class Builder:
@@ -76,7 +50,7 @@ class Builder:
                 case nodes.If():
                     made.append(self._branches(node))
                 case _:
-                    raise _refused(node)
+                    raise refuse(node)
         return made
 
     def build(self, node: nodes.Node) -> Evaluate:
@@ -84,7 +58,7 @@ class Builder:
         self._enter(node)
         build = _BUILDERS.get(type(node))
         if build is None:
-            raise _refused(node)
+            raise refuse(node)
         made = build(self, node)
         self._depth -= 1
         return made
@@ -289,11 +263,6 @@ def _filter(builder: Builder, node: nodes.Filter) -> Evaluate:
         *[argument(names) for argument in arguments],
         **{name: argument(names) for name, argument in named.items()},
     )
-
-
-def _refused(node: nodes.Node) -> Refused:
-    word = _WORDS.get(type(node), f"`{type(node).__name__.lower()}`")
-    return Refused(f"{word} is not allowed in a template", node, word.strip("`"))
 
 
 _BUILDERS: Mapping[type[nodes.Node], Callable[..., Evaluate]] = {

@@ -14,7 +14,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 
 from router.core.errors import Place
-from router.core.expression import Builder, Evaluate, Refused, joined
+from router.core.expression import Builder, Evaluate, joined
+from router.core.refusal import Refused
 
 SOURCE = 8 * 1024
 """Characters of the longest source."""

@@ -93,12 +93,12 @@ def test_check_annotates_a_pull_request_by_workflow_commands(
     )
     result = router("check", str(file), "--format", "github")
     name = str(file).replace("a,b:c%", "a%2Cb%3Ac%25")
+    unknown = 'unknown value "intiated" for callAction; did you mean "initiated"?'
+    star = 'a "*" stands for itself here; write {glob: "5%25*"}'
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        f"::error file={name},line=3,col=36,endColumn=44,title=router check::"
-        'unknown value "intiated" for callAction; did you mean "initiated"?',
-        f"::warning file={name},line=4,col=34,endColumn=39,title=router check::"
-        'a "*" stands for itself here; write {glob: "5%25*"}',
+        f"::error file={name},line=3,col=36,endColumn=44,title=router check::{unknown}",
+        f"::warning file={name},line=4,col=34,endColumn=39,title=router check::{star}",
     ]
 
 
@@ -107,6 +107,13 @@ def test_an_annotation_is_one_line_whatever_a_problem_says() -> None:
     assert annotate(problem) == (
         "::error file=f,line=1,col=2,endColumn=3,title=router check::a%0D%0Ab: c, d; 100%25"
     )
+
+
+def test_schema_prints_the_json_schema_of_the_rules(router: Callable[..., Result]) -> None:
+    schema = json.loads(router("schema").stdout)
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert {"rules", "classify", "fields"} <= schema["properties"].keys()
+    assert "url" in schema["definitions"]["settings of sms"]["properties"]
 
 
 def test_check_of_a_file_that_is_not_there_is_wrong_usage(router: Callable[..., Result]) -> None:

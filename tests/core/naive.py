@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from router.core.condition import Subject
 from router.core.payload import Json
-from tests.core.subjects import DECLARED, LISTS, TEXT_FIELDS
+from tests.core.subjects import TEXT_FIELDS
+from tests.core.whens import DECLARED, LISTS
 from tests.core.windows import OFFSETS
 
 _IN_MESSAGE = ("level", "flag", "price", "note", "rank")

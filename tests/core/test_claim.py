@@ -4,7 +4,8 @@ from router.core.claim import Shelf, excludes, implies, take_apart
 from router.core.condition import Subject
 from router.core.payload import Json
 from router.core.situation import Reasoner, locate, number_situations
-from tests.core.subjects import CLOSE_WHENS, documented_payloads, make_subject, read_when
+from tests.core.subjects import CLOSE_WHENS, documented_payloads, make_subject
+from tests.core.whens import read_when
 
 REASONER = Reasoner()
 

@@ -15,6 +15,7 @@ from router.core.notification import Notification, is_ring, overrule, restore
 from router.core.payload import Json
 from router.core.ruleset import Ruleset
 from router.core.situation import locate, number_situations
+from router.core.trace import Trace, explain
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import rulebook, went, world
 from tests.core.subjects import payloads
@@ -173,3 +174,20 @@ def test_every_kind_and_word_makes_a_situation_the_index_knows() -> None:
             notification=found, recipient=recipient, vars={}, now=NOON, calendar=calendar
         )
         assert locate(subject) in number_situations()
+
+
+def test_explain_says_that_classify_made_the_kind_or_failed_to() -> None:
+    entry = "classify: [{when: {type: chat}, as: {kind: '{{ custom.what }}'}}]\nrules: []\n"
+    ruleset = rulebook(entry)
+
+    def told(what: str) -> Trace:
+        notification = classify(push(custom={"what": what}), ruleset)
+        return explain(notification, ruleset, world(), NOON)
+
+    edit = told("edit").notification
+    assert (edit["kind"], edit["why"]) == ("edit", "classify says so at rules.yaml:8:12")
+    other = told("x").notification
+    assert other["kind"] == "message"
+    assert str(other["why"]).endswith(
+        'classify failed at rules.yaml:8:12: unknown value "x" for kind'
+    )

@@ -7,18 +7,8 @@ from hypothesis import strategies as st
 from router.core.condition import All, AnyOf, Condition, Not, Subject, verdicts
 from router.core.payload import Json
 from tests.core.naive import look_up, matches
-from tests.core.subjects import (
-    DECLARED,
-    FIELDS,
-    TIMES,
-    VALUES,
-    WHENS,
-    atoms,
-    make_subject,
-    payloads,
-    place,
-    read_when,
-)
+from tests.core.subjects import FIELDS, TIMES, VALUES, WHENS, atoms, make_subject, payloads, place
+from tests.core.whens import DECLARED, read_when
 
 ANYTHING = st.one_of(VALUES, TIMES, st.sampled_from(["chat", "call", "initiated", "Reacted to"]))
 

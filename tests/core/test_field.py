@@ -7,7 +7,8 @@ from router.core.hours import Calendar
 from router.core.notification import derive
 from router.core.payload import Json, decode
 from tests.core.events import sample
-from tests.core.subjects import NOW, make_subject, read_when
+from tests.core.subjects import NOW, make_subject
+from tests.core.whens import read_when
 from tests.core.windows import HOURS
 
 

@@ -16,8 +16,8 @@ from tests.core.subjects import (
     documented_payloads,
     make_subject,
     payloads,
-    read_when,
 )
+from tests.core.whens import read_when
 
 LOOKED_UP = st.one_of(
     st.fixed_dictionaries({"sender": st.sampled_from(["a", "b", ["a", "b"], {"list": "vips"}])}),

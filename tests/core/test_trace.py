@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.classification import classify
 from router.core.decision import decide
 from router.core.facts import Recipient, Scalar
 from router.core.notification import Notification
@@ -290,15 +289,3 @@ def test_the_trace_matches_just_the_rules_that_the_decision_matched(
         assert rule.reached is (not ended and trace.reason != "own_act")
         assert not rule.ends or rule.matched
         ended = rule.name if rule.ends else ended
-
-
-def test_explain_says_that_classify_made_the_kind_or_failed_to() -> None:
-    entry = "classify: [{when: {type: chat}, as: {kind: '{{ custom.what }}'}}]\nrules: []\n"
-    ruleset = rulebook(entry)
-    edit = traced(classify(push(custom={"what": "edit"}), ruleset), ruleset).notification
-    assert (edit["kind"], edit["why"]) == ("edit", "classify says so at rules.yaml:8:12")
-    other = traced(classify(push(custom={"what": "x"}), ruleset), ruleset).notification
-    assert other["kind"] == "message"
-    assert str(other["why"]).endswith(
-        'classify failed at rules.yaml:8:12: unknown value "x" for kind'
-    )

@@ -1,0 +1,217 @@
+"""The whole file as JSON Schema."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from router.core.call import OVER
+from router.core.classification import KEYS, WORDS
+from router.core.loading.cases import _CASE, _EXPECTED, _PERSON
+from router.core.loading.classifiers import CLASSIFIER_KEYS
+from router.core.loading.enrichments import ENRICH_KEYS
+from router.core.loading.fields import FIELD_KEYS, FIELD_TYPES
+from router.core.loading.file import _KEYS as FILE_KEYS
+from router.core.loading.file import VERSION
+from router.core.loading.happenings import _EVENT
+from router.core.loading.hours import _KEYS as HOURS_KEYS
+from router.core.loading.rules import _DEFAULTS, _RULE
+from router.core.loading.steps import _KEYS as STEP_KEYS
+from router.core.loading.throttles import MOST, THROTTLE_KEYS, Overflow
+from router.core.loading.timing import _KEYS as QUIET_KEYS
+from router.core.loading.unless import _KEYS as UNLESS_KEYS
+from router.core.message import Priority, Privacy
+from router.core.ruleset import ChannelSchema, Collapse
+from router.core.schema.channels import define_channels
+from router.core.schema.conditions import define_conditions
+from router.core.schema.shapes import (
+    DURATION,
+    FLAG,
+    SCALAR,
+    TEXTS,
+    Schema,
+    either,
+    mapping,
+    named,
+    refer,
+    several,
+    word,
+)
+
+DIALECT = "http://json-schema.org/draft-07/schema#"
+"""The newest that editors' YAML server reads.
+
+Source: https://github.com/redhat-developer/yaml-language-server
+"""
+
+_ENRICH: dict[str, Schema] = {
+    **dict.fromkeys(ENRICH_KEYS, SCALAR),
+    "data": named(SCALAR),
+    "vars": named(SCALAR),
+}
+_TEMPLATE: Schema = {"type": "string", "pattern": r"\{"}
+_PERSON_SHAPES: dict[str, Schema] = {
+    "attributes": named(SCALAR),
+    "contacts": named(TEXTS),
+    "timezone": SCALAR,
+    "locale": SCALAR,
+    "opt_outs": TEXTS,
+}
+SHAPES: Mapping[str, dict[str, Schema]] = {
+    "file": {
+        "version": {"enum": [VERSION, str(VERSION)]},
+        "timezone": {"type": "string"},
+        "owner": {"type": "string"},
+        "when": refer("when"),
+        "include": TEXTS,
+        "fields": named(refer("field")),
+        "channels": named(refer("channel")),
+        "lists": named(TEXTS),
+        "hours": named(refer("hours")),
+        "classify": several(refer("classify")),
+        "enrich": several(refer("enrich")),
+        "rules": several(refer("rule")),
+        "defaults": refer("defaults"),
+        "tests": several(refer("test")),
+    },
+    "field": {
+        "type": word(*FIELD_TYPES),
+        "values": {"type": "array", "items": SCALAR, "minItems": 1},
+        "default": SCALAR,
+    },
+    "hours": {
+        "from": SCALAR,
+        "to": SCALAR,
+        "days": TEXTS,
+        "timezone": SCALAR,
+    },
+    "classify": {"when": refer("when"), "as": refer("as")},
+    "as": {
+        **dict.fromkeys(KEYS, SCALAR),
+        **{name: either(word(*words), _TEMPLATE) for name, words in WORDS.items()},
+    },
+    "enrich": {"when": refer("when"), **_ENRICH},
+    "rule": {
+        "name": {**SCALAR, "maxLength": 100},
+        "when": refer("when"),
+        "enrich": mapping(ENRICH_KEYS, _ENRICH),
+        "throttle": refer("throttle"),
+        "send": several(either(SCALAR, refer("step"))),
+        "stop": FLAG,
+        "drop": FLAG,
+    },
+    "throttle": {
+        "max": {"type": "integer", "minimum": 1, "maximum": MOST},
+        "per": DURATION,
+        "by": TEXTS,
+        "overflow": word(*get_args(Overflow)),
+        "title": SCALAR,
+        "body": SCALAR,
+    },
+    "step": {
+        "channel": SCALAR,
+        "when": refer("when"),
+        "to": TEXTS,
+        "priority": word(*get_args(Priority)),
+        "after": DURATION,
+        "expires": DURATION,
+        "unless": either(refer("unless"), several(refer("unless"), at_least=1)),
+        "quiet": either(SCALAR, refer("quiet")),
+        "once_per": word("message"),
+        "privacy": word(*get_args(Privacy)),
+        "retract": FLAG,
+        "collapse": word(*get_args(Collapse)),
+        **_ENRICH,
+    },
+    "unless": {
+        "delivered": SCALAR,
+        "read": {"const": True},
+        "call": either(word("over", *OVER), several(word(*OVER), at_least=1)),
+    },
+    "quiet": {"hours": SCALAR, "mode": word("defer", "drop")},
+    "defaults": {
+        "on_no_match": either(word("drop"), several(SCALAR)),
+        "notify_sender": FLAG,
+        "private_body": SCALAR,
+        "private_title": SCALAR,
+        "retention": DURATION,
+    },
+    "test": {
+        **_PERSON_SHAPES,
+        "name": SCALAR,
+        "at": {"type": "string"},
+        "people": named(refer("person")),
+        "refused": TEXTS,
+        "events": several(refer("event")),
+        "expect": several(refer("expected")),
+        "expect_not": several(refer("expected")),
+        "exact": FLAG,
+    },
+    "person": _PERSON_SHAPES,
+    "event": {
+        "sample": SCALAR,
+        "payload": SCALAR,
+        "with": {"type": "object"},
+        "after": DURATION,
+        "times": {"type": "integer", "minimum": 1},
+        "every": DURATION,
+        "for": TEXTS,
+        "read": FLAG,
+    },
+    "expected": {
+        **dict.fromkeys(("at", "uid", "rule", "channel", "to"), SCALAR),
+        "priority": word(*get_args(Priority)),
+        **{key: shape for key, shape in _ENRICH.items() if key != "vars"},
+    },
+}
+"""What each key of a part may hold."""
+
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "file": FILE_KEYS,
+    "field": FIELD_KEYS,
+    "hours": HOURS_KEYS,
+    "classify": CLASSIFIER_KEYS,
+    "as": KEYS,
+    "enrich": ("when", *ENRICH_KEYS),
+    "rule": _RULE,
+    "throttle": THROTTLE_KEYS,
+    "step": STEP_KEYS,
+    "unless": UNLESS_KEYS,
+    "quiet": QUIET_KEYS,
+    "defaults": _DEFAULTS,
+    "test": _CASE,
+    "person": _PERSON,
+    "event": _EVENT,
+    "expected": _EXPECTED,
+}
+"""The keys of each part, as the loader knows them."""
+
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "file": ("version",),
+    "field": ("type",),
+    "hours": ("from", "to"),
+    "classify": CLASSIFIER_KEYS,
+    "as": ("kind",),
+    "rule": ("name",),
+    "throttle": ("max", "per"),
+    "step": ("channel",),
+    "test": ("name", "events"),
+}
+
+
+def write_schema(plugins: Mapping[str, ChannelSchema]) -> Schema:
+    """Return the JSON Schema of a rules file, with the settings of these plugins.
+
+    Its keys are those the loader knows; it is no stricter than the loader, and finds fewer
+    mistakes, since it cannot see what the names of a file stand for.
+    """
+    parts = {
+        name: mapping(keys, SHAPES[name], required=_REQUIRED.get(name, ()))
+        for name, keys in PARTS.items()
+    }
+    whole = parts.pop("file")
+    return {
+        "$schema": DIALECT,
+        "title": "rules.yaml",
+        **whole,
+        "definitions": {**define_conditions(), **define_channels(plugins), **parts},
+    }
