@@ -242,8 +242,8 @@ def _why_told(notification: Notification) -> str:
 def _unless(watch: Watch | None) -> list[str]:
     if watch is None:
         return []
-    said = [str(clause) for clause in watch.clauses]
-    return [*said, "call over"] if watch.ring else said
+    said = [*map(str, watch.clauses), *(["call over"] if watch.ring else [])]
+    return list(dict.fromkeys(said))
 
 
 def _defer(planned: Planned, subject: Subject) -> str:

@@ -190,3 +190,16 @@ def test_what_somebody_wrote_does_nothing_to_a_terminal(rules: Path) -> None:
     result = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=body)
     assert not any(letter in result.stdout for letter in "\x1b\u202e\x9b")
     assert "body       \ufffd[2Jx\ufffdy\ufffd1m" in result.stdout
+
+
+def test_it_says_when_what_waits_goes_and_what_makes_it_needless(
+    explain: Callable[..., Result], rules: Path
+) -> None:
+    steps = "app, {channel: mail, unless: {delivered: app}}, {channel: room, after: 90m}"
+    rules.write_text(RULES.replace("send: [app,", f"send: [{steps},"))
+    text = explain(SAMPLE, *AT).stdout
+    assert (
+        "  → mail to (their email address), when what it stands in for has reached nobody" in text
+    )
+    assert "      unless delivered app\n" in text
+    assert "  → room, in 1 h 30 min, at 13:30 Europe/Berlin   (rule chat)\n" in text

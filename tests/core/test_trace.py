@@ -139,8 +139,22 @@ def test_a_ring_that_comes_after_its_call_is_over_reaches_no_rule() -> None:
 
 
 def test_a_ring_is_needless_when_the_call_is_over() -> None:
-    (delivery,) = traced(call(), "rules: [{name: one, send: [room]}]").deliveries
-    assert (delivery.unless, delivery.stands_by) == (["call over"], False)
+    plain, told = traced(
+        call(),
+        "rules: [{name: one, send: [room, "
+        "{channel: mail, after: 20s, unless: [{read: true}, {call: over}]}]}]",
+    ).deliveries
+    assert (plain.unless, plain.stands_by) == (["call over"], False)
+    assert (told.unless, told.stands_by) == (["read", "call over"], False)
+
+
+def test_what_stands_in_for_another_says_so() -> None:
+    first, second = traced(
+        push(), "rules: [{name: one, send: [room, {channel: mail, unless: {delivered: room}}]}]"
+    ).deliveries
+    assert (first.unless, first.stands_by) == ([], False)
+    assert (second.unless, second.stands_by) == (["delivered room"], True)
+    assert second.due == first.expires
 
 
 def test_a_deferred_step_says_to_when_and_by_what_on_the_clock_that_counts() -> None:
