@@ -20,7 +20,7 @@ from router.store.database import Database
 from router.store.ids import Minter
 from router.store.log import DeliveryFilter, Log
 from router.store.recipients import Change, Recipients
-from router.store.rulesets import Rulesets, StoredRules
+from router.store.rulesets import Rulesets, StoredFile, StoredRules
 from tests.queue.test_sql_engine import SqlEngine
 
 RULES = """\
@@ -41,14 +41,23 @@ UID = "cometchat-uid-2"
 HOUR = 3600.0
 
 
-async def seed(url: str, kept: str, names: Sequence[str], ago: float) -> list[str]:
+async def seed(
+    url: str, kept: str, names: Sequence[str], ago: float, included: str = ""
+) -> list[str]:
     """Keep rules as in force, and accept samples some time ago; return the ids."""
     database = await Database.open(url)
     try:
         journal, minter = SqlEngine.over(database).journal, Minter(lambda: 0.5)
         await Recipients(database).put(UID, Change(contacts={"email": "ann@example.com"}), "app123")
         if kept:
-            stored = StoredRules(version=hash_texts(kept), text=kept, file="r.yaml", loaded_at=1.0)
+            file = StoredFile(file="teams/a.yaml", text=included, version=hash_texts(included))
+            stored = StoredRules(
+                version=hash_texts(kept),
+                text=kept,
+                file="r.yaml",
+                included=(file,) if included else (),
+                loaded_at=1.0,
+            )
             await Rulesets(database).keep(stored)
         ids = []
         for number, name in enumerate(names):
@@ -197,6 +206,26 @@ def test_two_files_can_be_compared_and_the_same_one_changes_nothing(
     assert "3 notifications, 2 changed" in run("--diff", "--against", "old.yaml").stdout
     same = run("--diff", "--against", "old.yaml", "--rules", "old.yaml", "--exit-code")
     assert (same.exit_code, same.stdout) == (0, "3 notifications, 0 changed\n")
+
+
+def test_rules_in_several_files_are_compared_whole(
+    run: Callable[..., Result], database_url: str
+) -> None:
+    main = f"include: [teams/*.yaml]\n{RULES}"
+    owned = "owner: team\nrules: [{name: calls, when: {kind: call}, send: [mail]}]\n"
+    Path("teams").mkdir()
+    Path("teams/a.yaml").write_text(owned)
+    Path("rules.yaml").write_text(main)
+    asyncio.run(seed(database_url, main, NAMES, ago=60, included=owned))
+    assert run("--diff", "--exit-code").exit_code == 0
+    Path("teams/a.yaml").write_text(owned.replace("[mail]", "[{channel: mail, title: x}]"))
+    lines = run("--diff").stdout.splitlines()
+    assert lines[1] == "  ~ mail to a…@example.com   (rule team/calls)"
+    assert lines[-1] == "team/calls\tmail\t0\t0\t1"
+    Path("teams/a.yaml").write_text(owned.replace("kind", "kid"))
+    broken = run("--diff")
+    assert broken.exit_code == 1
+    assert 'unknown field "kid"' in broken.stderr
 
 
 def test_without_rules_in_force_it_says_what_to_compare_with(
