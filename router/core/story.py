@@ -68,7 +68,7 @@ class _Stage:
         if event.is_read:
             self._read(event.notification)
         else:
-            self._decide(classify(event.notification, self._ruleset))
+            self._decide(event.notification)
         self._reconsider()
         self.advance(event.at)
 

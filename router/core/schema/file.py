@@ -13,6 +13,7 @@ from router.core.loading.file import _KEYS as FILE_KEYS
 from router.core.loading.file import VERSION
 from router.core.loading.happenings import _EVENT
 from router.core.loading.hours import _KEYS as HOURS_KEYS
+from router.core.loading.included import KEYS as INCLUDED_KEYS
 from router.core.loading.rules import _DEFAULTS, _RULE
 from router.core.loading.steps import _KEYS as STEP_KEYS
 from router.core.loading.throttles import MOST, THROTTLE_KEYS, Overflow
@@ -166,7 +167,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
 
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "file": FILE_KEYS,
+    "file": (*FILE_KEYS, *(key for key in INCLUDED_KEYS if key not in FILE_KEYS)),
     "field": FIELD_KEYS,
     "hours": HOURS_KEYS,
     "classify": CLASSIFIER_KEYS,
@@ -186,7 +187,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The keys of each part, as the loader knows them."""
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "file": ("version",),
     "field": ("type",),
     "hours": ("from", "to"),
     "classify": CLASSIFIER_KEYS,
@@ -201,8 +201,9 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 def write_schema(plugins: Mapping[str, ChannelSchema]) -> Schema:
     """Return the JSON Schema of a rules file, with the settings of these plugins.
 
-    Its keys are those the loader knows; it is no stricter than the loader, and finds fewer
-    mistakes, since it cannot see what the names of a file stand for.
+    A file that another one includes names its owner. The keys are those the loader knows; the
+    schema is no stricter, and finds fewer mistakes, since it cannot see what the names of a file
+    stand for.
     """
     parts = {
         name: mapping(keys, SHAPES[name], required=_REQUIRED.get(name, ()))
@@ -213,5 +214,7 @@ def write_schema(plugins: Mapping[str, ChannelSchema]) -> Schema:
         "$schema": DIALECT,
         "title": "rules.yaml",
         **whole,
+        "if": {"required": ["owner"]},
+        "else": {"required": ["version"]},
         "definitions": {**define_conditions(), **define_channels(plugins), **parts},
     }
