@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import cast
 
 import certifi
 
-from tests.bridge.certificate import make_authority
+from tests.bridge.certificate import make_authority, read_authority
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -78,8 +77,7 @@ def write_authorities(folder: Path) -> dict[str, str]:
 
     Requests gets certifi's authorities too, as it would have them anyway.
     """
-    _, client = make_authority()
-    own = "".join(map(ssl.DER_cert_to_PEM_cert, client.get_ca_certs(binary_form=True)))
+    own = read_authority()
     alone, bundle = folder / "own.pem", folder / "bundle.pem"
     alone.write_text(own, encoding="ascii")
     bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8") + own, encoding="utf-8")

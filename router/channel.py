@@ -82,6 +82,8 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     verify: bool = True
     """Whether the server must prove who it is."""
+    http2: bool = False
+    """Whether it goes over HTTP/2, to a provider that speaks nothing else."""
 
     def __repr__(self) -> str:
         """Show the method alone: URL, headers and body may hold secrets."""

@@ -92,6 +92,7 @@ class Redactor:
             headers=headers,
             body=self.body(request.body),
             verify=request.verify,
+            http2=request.http2,
         )
 
     def body(self, body: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Why no answer came, in fixed words: an error's own words may hold a URL or a password."""
 
 import smtplib
+import socket
 import ssl
 
 import aiohttp
@@ -11,7 +12,7 @@ _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str],
         "the server's certificate is not trusted",
     ),
     ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no secure connection could be made"),
-    (aiohttp.ClientConnectorDNSError, "the host name is not known"),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), "the host name is not known"),
     (aiohttp.ClientConnectorError, "no connection could be made"),
     (
         (aiohttp.ServerDisconnectedError, smtplib.SMTPServerDisconnected),

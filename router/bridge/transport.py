@@ -1,4 +1,7 @@
-"""The way out of the process: one pooled session for every provider."""
+"""The way out of the process: one pooled session for every provider.
+
+Beside it, for what HTTP/1.1 is not: connections of HTTP/2, and of SMTP.
+"""
 
 import asyncio
 import ssl
@@ -12,6 +15,8 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from router.bridge.http2_pool import PROTOCOL, Http2Pool
+from router.bridge.journey import Journey
 from router.bridge.mishap import explain
 from router.bridge.postman import Postman
 from router.bridge.trip import TIMED_OUT
@@ -29,20 +34,26 @@ class AiohttpTransport:
     """Sends over one shared session: no cookies, no redirects, no proxies or `.netrc`.
 
     URLs go out byte for byte. `rewrite` (tests only) maps a host, or `*` for any other, to
-    the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`.
+    the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`; `authorities` are
+    certificates in PEM of whom to trust besides (tests only, too).
     """
 
     live = True
 
-    def __init__(self, *, rewrite: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, rewrite: Mapping[str, str] | None = None, authorities: str = "") -> None:
         """Open nothing yet; the session is made with the first request."""
         self._rewrite = dict(rewrite or {})
+        self._authorities = authorities
         self._bind = lru_cache(256)(self._rewritten)
         self._session: aiohttp.ClientSession | None = None
 
     @cached_property
     def _postman(self) -> Postman:
-        return Postman(trusting=_trust())
+        return Postman(trusting=_trust(self._authorities))
+
+    @cached_property
+    def _http2(self) -> Http2Pool:
+        return Http2Pool(trusting=_trust(self._authorities, PROTOCOL))
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
         """Return the answer, or raise `TransportError` when none came within `timeout`."""
@@ -50,11 +61,12 @@ class AiohttpTransport:
             request = self._redirect(request)
         if request.method == "SMTP":
             return await self._postman.send(request, timeout=timeout)
-        journey = _Journey()
-        _JOURNEY.set(journey)
+        journey = Journey()
         try:
             async with asyncio.timeout(timeout):
-                return await self._fetch(request)
+                if request.http2:
+                    return await self._http2.fetch(request, journey)
+                return await self._fetch(request, journey)
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=journey.sent) from None
         except aiohttp.ClientConnectorError as error:
@@ -71,8 +83,11 @@ class AiohttpTransport:
             self._session = None
         if "_postman" in vars(self):
             await self._postman.aclose()
+        if "_http2" in vars(self):
+            await self._http2.aclose()
 
-    async def _fetch(self, request: Request) -> Response:
+    async def _fetch(self, request: Request, journey: Journey) -> Response:
+        _JOURNEY.set(journey)
         async with self._open().request(
             request.method,
             URL(request.url, encoded=True),
@@ -92,7 +107,7 @@ class AiohttpTransport:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=_Connector(
-                    limit=0, ssl=_trust(), ttl_dns_cache=60, keepalive_timeout=IDLE
+                    limit=0, ssl=_trust(self._authorities), ttl_dns_cache=60, keepalive_timeout=IDLE
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -112,6 +127,7 @@ class AiohttpTransport:
             headers=headers if request.method == "SMTP" else {**headers, "Host": host},
             body=request.body,
             verify=request.verify,
+            http2=request.http2,
         )
 
     def _rewritten(self, url: str, *, mail: bool) -> tuple[str, str] | None:
@@ -128,23 +144,22 @@ class AiohttpTransport:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities and certifi's.
+def _trust(authorities: str, protocol: str = "") -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities, certifi's and those given.
 
-    Loading them takes a hundred times as long as a send.
+    It offers the protocol, if one is named. Loading authorities takes a hundred times as long
+    as a send.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    if protocol:
+        context.set_alpn_protocols([protocol])
     return context
 
 
-class _Journey:
-    """How far a request has come."""
-
-    sent = False
-
-
-_JOURNEY: ContextVar[_Journey] = ContextVar("journey")
+_JOURNEY: ContextVar[Journey] = ContextVar("journey")
 
 
 class _Connector(aiohttp.TCPConnector):

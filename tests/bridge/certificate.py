@@ -13,8 +13,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @cache
-def make_authority() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a context for a server on loopback, and one for clients that trust it."""
+def make_authority(protocol: str = "") -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return a context for a server on loopback, and one for clients that trust it.
+
+    Where a protocol is named, as `h2`, both speak that one alone. The authority is the same.
+    """
+    secret, pem = _make_certificate()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "server.pem"
+        path.write_bytes(secret + pem)
+        server.load_cert_chain(path)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cadata=pem.decode())
+    if protocol:
+        server.set_alpn_protocols([protocol])
+        client.set_alpn_protocols([protocol])
+    return server, client
+
+
+def read_authority() -> str:
+    """Return the authority's certificate in PEM."""
+    return _make_certificate()[1].decode()
+
+
+@cache
+def _make_certificate() -> tuple[bytes, bytes]:
+    """Return the key and the certificate, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -37,11 +62,4 @@ def make_authority() -> tuple[ssl.SSLContext, ssl.SSLContext]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "server.pem"
-        path.write_bytes(secret + pem)
-        server.load_cert_chain(path)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.load_verify_locations(cadata=pem.decode())
-    return server, client
+    return secret, pem

@@ -1,0 +1,17 @@
+"""A transport that trusts the tests' authority, and requests for it to carry."""
+
+from router.bridge import AiohttpTransport, Request
+from tests.bridge.certificate import read_authority
+from tests.fakes.http2 import Http2Provider
+
+
+def make_transport() -> AiohttpTransport:
+    """Return a transport that trusts the servers of the tests."""
+    return AiohttpTransport(authorities=read_authority())
+
+
+def ask(
+    provider: Http2Provider, path: str = "/", body: bytes = b"hello", **headers: str
+) -> Request:
+    url = f"{provider.url}{path}"
+    return Request(method="POST", url=url, headers=headers, body=body, http2=True)
