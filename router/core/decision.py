@@ -79,6 +79,7 @@ class _Way(NamedTuple):
 
     step: Step
     draft: Planned
+    is_barred: bool
     is_shared: bool
     overflow: Overflow | None
 
@@ -158,7 +159,7 @@ class _Walk:
         found = targets(step, kind, self._subject)
         draft = self._draft(rule, ordinal, step, enrichments, found.suppression)
         is_shared = found.is_fixed and step.once_per is not None
-        way = _Way(step, draft, is_shared, overflow)
+        way = _Way(step, draft, bool(found.suppression), is_shared, overflow)
         for contact in found.contacts:
             standing = self._standing.setdefault((step.channel, contact.address), draft)
             if standing.rule == rule:
@@ -211,7 +212,7 @@ class _Walk:
             contact=contact.id,
             address=contact.address,
         )
-        if planned.state == "suppressed":
+        if way.is_barred:
             return planned
         if way.step.retract and is_change(self._notification):
             return self._change(way, planned, contact)
@@ -230,13 +231,13 @@ class _Walk:
             found = find_place(*names, [each for each in waiting if each.id not in ended])
             if found is not None:
                 return self._rewrite(found, self._share(way, planned))
-        if not self._ruleset.channels[planned.channel].replaces:
+        if planned.state != "suppressed" and not self._ruleset.channels[planned.channel].replaces:
             return structs.replace(planned, state="suppressed", reason="cannot_change")
         return self._hold_back(way, planned)
 
     def _rewrite(self, waiting: Waiting, planned: Planned) -> Planned:
         """Return the delivery in the place of one that waits, which it ends."""
-        if planned.state == "suppressed":
+        if planned.reason.startswith(ONCE):
             return planned
         stands_by = planned.watch is not None and planned.watch.stands_by
         reason = f"replaced: {planned.id}"
@@ -245,6 +246,7 @@ class _Walk:
             planned,
             state="waiting",
             reason="",
+            deferred_by="",
             due_at=planned.due_at if stands_by else waiting.due_at,
             expires_at=planned.expires_at if stands_by else waiting.expires_at,
         )
@@ -252,9 +254,12 @@ class _Walk:
     def _hold_back(self, way: _Way, planned: Planned) -> Planned:
         """Return the delivery as the rule's throttle has it."""
         overflow = way.overflow
+        if planned.state == "suppressed":
+            return planned
         if overflow is None or planned.state == "expired":
             return self._share(way, planned)
-        if overflow.throttle.summary is None or is_change(self._notification):
+        is_change_alone = way.step.retract and is_change(self._notification)
+        if overflow.throttle.summary is None or is_change_alone:
             return structs.replace(planned, state="suppressed", reason="throttled")
         shared = self._share(way, planned)
         if shared.state == "suppressed":

@@ -148,6 +148,15 @@ def test_an_edit_that_comes_late_still_changes_what_waits() -> None:
     assert [each.state for each in decision.deliveries] == ["expired", "expired", "waiting"]
 
 
+def test_an_edit_in_hours_that_drop_still_changes_what_waits() -> None:
+    rules = (
+        'hours: {lunch: {from: "11:00", to: "13:00"}}\n'
+        "rules: [{name: chat, send: [room, {channel: mail, quiet: {hours: lunch, mode: drop}}]}]"
+    )
+    assert told(retell(EDIT, rules, waits()))[1] == ("mail", "waiting", "")
+    assert told(retell(EDIT, rules))[1] == ("mail", "suppressed", "quiet: lunch")
+
+
 def test_a_message_changes_nothing() -> None:
     decision = retell(replace(push(), id="n2"), BOTH, waits())
     assert (ends(decision), told(decision)[2]) == ([], ("mail", "waiting", ""))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.facts import Contact, Counter, Recipient
+from router.core.facts import Contact, Recipient
 from router.core.notification import Notification
 from router.core.outlook import survey
 from router.core.payload import Json
@@ -178,10 +178,15 @@ def test_what_must_not_be_held_back_is_not_counted_either() -> None:
     assert {each.reason for each in play.tag(1)} == {"throttled"}
 
 
-def test_an_edit_is_no_news_for_a_summary() -> None:
-    play = Play("rules: [{name: all, throttle: {max: 1, per: 1m, overflow: summary}, send: [app]}]")
+@pytest.mark.parametrize(("retract", "count"), [("true", 0), ("false", 1)])
+def test_an_edit_is_no_news_for_a_summary_unless_it_is_a_message(retract: str, count: int) -> None:
+    step = f"{{channel: app, retract: {retract}}}"
+    summary = "{max: 1, per: 1m, overflow: summary}"
+    play = Play(f"rules: [{{name: all, throttle: {summary}, send: [{step}]}}]")
     play.tag(1)
-    assert {each.reason for each in play.tag(7, message=change("edited"))} == {"throttled"}
+    edits = play.tag(7, message=change("edited"))
+    assert {each.count for each in edits} == {count}
+    assert {each.reason for each in edits} == {"" if count else "throttled"}
 
 
 def test_what_is_too_old_is_a_dead_letter_and_not_throttled() -> None:
@@ -265,36 +270,3 @@ def test_no_window_lets_more_through_and_every_notification_is_accounted_for(
     assert sum(each.count for each in waiting) == (too_many if is_summary else 0)
     ended = [each for each in play.deliveries.values() if each.reason.startswith("summary: ")]
     assert all(each.reason.removeprefix("summary: ") in play.deliveries for each in ended)
-
-
-@pytest.mark.parametrize(
-    ("quiet", "state", "seconds"),
-    [("lunch", "waiting", 3600), ("{hours: lunch, mode: drop}", "suppressed", 0)],
-)
-def test_a_summary_keeps_to_the_quiet_hours_in_which_its_window_closes(
-    quiet: str, state: str, seconds: float
-) -> None:
-    play = Play(
-        'hours: {lunch: {from: "12:01", to: "13:00"}}\n'
-        "rules: [{name: all, throttle: {max: 1, per: 1m, overflow: summary}, "
-        f"send: [{{channel: room, quiet: {quiet}}}]}}]"
-    )
-    play.tag(1)
-    (summary,) = play.tag(2)
-    assert summary.state == state
-    if state == "waiting":
-        assert summary.due_at == NOON + seconds
-    else:
-        assert summary.reason == "quiet: lunch"
-        assert set(play.facts.counters.values()) == {Counter(closes_at=NOON + 60, count=1)}
-
-
-def test_a_summary_waits_its_time_after_the_window_has_closed() -> None:
-    play = Play(
-        "rules: [{name: all, throttle: {max: 1, per: 1m, overflow: summary}, "
-        "send: [{channel: room, after: 10m, expires: 1h}]}]"
-    )
-    for number in range(3):
-        play.tag(number)
-    (summary,) = play.summaries()
-    assert (summary.due_at, summary.expires_at) == (NOON + 660, NOON + 660 + 3600)
