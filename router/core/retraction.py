@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from router.core.facts import Contact, Ending, Facts, Waiting
+from router.core.facts import Ending, Facts, Waiting
 from router.core.notification import Notification
+from router.core.planned import Planned
 from router.core.ruleset import Ruleset, Step
 
 
@@ -29,21 +30,19 @@ def withdraw(
     ]
 
 
-def find_place(
-    rule: str, step: int, channel: str, contact: Contact, waiting: Sequence[Waiting]
-) -> Waiting | None:
-    """Return what stands where a step's delivery to a contact would, among what waits.
+def find_place(planned: Planned, waiting: Sequence[Waiting]) -> Waiting | None:
+    """Return what stands where a delivery would, among what waits.
 
     That is the one of the same step, or one that another rule left.
     """
     there = [
         each
         for each in waiting
-        if (each.channel, each.contact) == (channel, contact.id)
-        and (contact.id or each.address == contact.address)
+        if (each.channel, each.contact) == (planned.channel, planned.contact)
+        and (each.contact or each.address == planned.address)
     ]
-    same = (each for each in there if (each.rule, each.step) == (rule, step))
-    others = (each for each in there if each.rule != rule)
+    same = (each for each in there if (each.rule, each.step) == (planned.rule, planned.step))
+    others = (each for each in there if each.rule != planned.rule)
     return next(same, None) or next(others, None)
 
 
