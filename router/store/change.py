@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -27,6 +28,7 @@ FAR = 1e12
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _PLATFORM = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_SESSION = re.compile(r"[0-9a-f]{64}")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 
 
@@ -49,7 +51,8 @@ class Change(Struct, frozen=True, kw_only=True):
 class Registration(Struct, frozen=True, kw_only=True):
     """A device that logged in; `address` is its token, `auth_token` the session it belongs to.
 
-    Both travel in bodies only; the auth token is kept as a hash.
+    Both travel in bodies only; the auth token is kept as a hash, which `session` gives instead of
+    it. `seen_at` is the epoch second the device was last heard of: now when None.
     """
 
     platform: str
@@ -58,37 +61,74 @@ class Registration(Struct, frozen=True, kw_only=True):
     provider_id: str = ""
     timezone: str = ""
     locale: str = ""
+    session: str = ""
+    seen_at: float | None = None
 
 
 def check_change(uid: str, app_id: str | None, change: Change) -> None:
     """Raise `RecipientInvalid` with everything that is wrong with a change."""
-    _refuse(
-        *_name_faults(uid, app_id),
-        *_contact_faults(change.contacts or {}),
-        *_attribute_faults(change.attributes or {}),
-        *_zone_faults(change.timezone or ""),
-        *_locale_faults(change.locale or ""),
-        *_mute_faults(change.muted or {}),
-        *_opt_out_faults(change.opt_outs or []),
-    )
+    _refuse(*_name_faults(uid, app_id), *_change_faults(change))
 
 
 def check_registration(uid: str, app_id: str | None, registration: Registration) -> None:
     """Raise `RecipientInvalid` with everything that is wrong with a registration."""
+    _refuse(*_name_faults(uid, app_id), *_device_faults(registration))
+
+
+def check_entry(uid: str, app_id: str, change: Change, devices: Sequence[Registration]) -> None:
+    """Raise `RecipientInvalid` with everything that is wrong with a change and devices at once."""
     _refuse(
         *_name_faults(uid, app_id),
-        *_pattern_faults("$.platform", registration.platform, _PLATFORM, "web"),
-        *_text_faults("$.token", registration.address),
-        *_text_faults("$.authToken", registration.auth_token, needed=False),
-        *_text_faults("$.providerId", registration.provider_id, NAME, needed=False),
-        *_zone_faults(registration.timezone),
-        *_locale_faults(registration.locale),
+        *_change_faults(change),
+        *_size_faults("$.devices", len(devices)),
+        *_entry_device_faults(devices),
     )
 
 
 def check_logout(uid: str, auth_token: str) -> None:
     """Raise `RecipientInvalid` for a session that cannot be."""
     _refuse(*_name_faults(uid, None), *_text_faults("$.authToken", auth_token))
+
+
+def _change_faults(change: Change) -> Iterator[Fault]:
+    return chain(
+        _contact_faults(change.contacts or {}),
+        _attribute_faults(change.attributes or {}),
+        _zone_faults(change.timezone or ""),
+        _locale_faults(change.locale or ""),
+        _mute_faults(change.muted or {}),
+        _opt_out_faults(change.opt_outs or []),
+    )
+
+
+def _device_faults(device: Registration) -> Iterator[Fault]:
+    yield from _pattern_faults("$.platform", device.platform, _PLATFORM, "web")
+    yield from _text_faults("$.token", device.address)
+    yield from _text_faults("$.authToken", device.auth_token, needed=False)
+    yield from _text_faults("$.providerId", device.provider_id, NAME, needed=False)
+    yield from _zone_faults(device.timezone)
+    yield from _locale_faults(device.locale)
+    if device.session and not _SESSION.fullmatch(device.session):
+        yield Fault("$.session", "must be a SHA-256 hash in 64 hexadecimal digits")
+    if device.session and device.auth_token:
+        yield Fault("$.session", "stands for `authToken`: give one of them")
+    if device.seen_at is not None and not 0 <= device.seen_at <= FAR:
+        yield Fault("$.seenAt", "must be an epoch second")
+
+
+def _entry_device_faults(devices: Sequence[Registration]) -> Iterator[Fault]:
+    tokens: dict[str, int] = {}
+    places: dict[tuple[str, ...], int] = {}
+    for index, device in enumerate(devices):
+        path = f"$.devices[{index}]"
+        for fault in _device_faults(device):
+            yield Fault(path + fault.path.removeprefix("$"), fault.reason)
+        if (first := tokens.setdefault(device.address, index)) != index:
+            yield Fault(path, f"has the token of $.devices[{first}]")
+        session = device.auth_token or device.session
+        place = (session, device.platform, device.provider_id)
+        if session and (first := places.setdefault(place, index)) != index:
+            yield Fault(path, f"has session, platform and provider of $.devices[{first}]")
 
 
 def _refuse(*faults: Fault) -> None:

@@ -15,7 +15,10 @@ from router.store.tables import contacts, deliveries, is_device, is_waiting
 from router.store.watchers import cancel_waiting
 
 DEVICES = 100
-"""How many devices a recipient can have; one more replaces the oldest."""
+"""How many devices a recipient can have; one more replaces the one that was longest not seen.
+
+Source: CometChat's own limit, "Maximum push tokens per user", REST API, Properties and Constraints.
+"""
 
 _row = contacts.c
 _move = (
@@ -46,17 +49,7 @@ def register_device(
     connection: Connection, app_id: str, uid: str, registration: Registration, now: float
 ) -> str:
     """Write a device that logged in; return the id of its contact."""
-    device: Values = {
-        "app_id": app_id,
-        "uid": uid,
-        "kind": DEVICE_KIND,
-        "address": registration.address,
-        "platform": registration.platform,
-        "provider_id": registration.provider_id,
-        "session": hash_session(registration.auth_token),
-        "locale": registration.locale,
-        "timezone": registration.timezone,
-    }
+    device: Values = {"app_id": app_id, "uid": uid, **device_row(registration)}
     token = and_(is_device, _row.app_id == app_id, _row.address == registration.address)
     remove(connection, token, _row.uid != uid, now=now)
     known = connection.execute(select(_row.id).where(token)).scalar()
@@ -64,9 +57,27 @@ def register_device(
     if known is None and older:
         known = older[0]
     remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]), now=now)
-    id_ = _write(connection, known, device, now)
+    id_ = _write(connection, known, device, last_seen(registration, now))
     _remove_oldest(connection, app_id, uid, now)
     return id_
+
+
+def device_row(registration: Registration) -> Values:
+    """Return what a registration says of its contact's row."""
+    return {
+        "kind": DEVICE_KIND,
+        "address": registration.address,
+        "platform": registration.platform,
+        "provider_id": registration.provider_id,
+        "session": registration.session or hash_session(registration.auth_token),
+        "locale": registration.locale,
+        "timezone": registration.timezone,
+    }
+
+
+def last_seen(registration: Registration, now: float) -> float:
+    """Return when a device was last heard of; no device was in the future."""
+    return now if registration.seen_at is None else min(registration.seen_at, now)
 
 
 def log_out(connection: Connection, app_id: str, uid: str, auth_token: str, now: float) -> int:

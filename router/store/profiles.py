@@ -106,7 +106,7 @@ def resolve_app(connection: Connection, app_id: str | None) -> str:
 
 def save(connection: Connection, recipient: Recipient) -> None:
     """Write what is known of a recipient, contacts apart."""
-    connection.execute(insert_or(connection, recipients, _replace), _row(recipient))
+    connection.execute(insert_or(connection, recipients, _replace), profile_row(recipient))
 
 
 def change_profile(recipient: Recipient, change: Change) -> Recipient:
@@ -135,7 +135,8 @@ def _replace(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the c
     return {name: row[name] for name in ("attributes", "timezone", "locale", "muted", "opt_outs")}
 
 
-def _row(recipient: Recipient) -> Values:
+def profile_row(recipient: Recipient) -> Values:
+    """Return the row of a recipient, contacts apart."""
     return {
         "app_id": recipient.app_id,
         "uid": recipient.uid,

@@ -1,7 +1,7 @@
 """Recipients as the API sees them: their contacts, devices, attributes and wishes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,8 @@ from router.store.change import (
 )
 from router.store.contacts import log_out, register_device, remove_contact, set_contact
 from router.store.database import Database
-from router.store.erasure import erase
+from router.store.enrolment import Entry, compare, enrol
+from router.store.erasure import erase, take_step
 from router.store.locks import lock
 from router.store.profiles import (
     change_profile,
@@ -26,7 +27,7 @@ from router.store.profiles import (
     save,
 )
 
-__all__ = ["DEVICE_KIND", "Change", "Recipients", "Registration"]
+__all__ = ["DEVICE_KIND", "Change", "Entry", "Recipients", "Registration"]
 
 
 class Recipients:
@@ -97,6 +98,19 @@ class Recipients:
             return next(contact for contact in recipient.contacts if contact.id == id_)
 
         return await self._database.write(write)
+
+    async def enrol(self, entries: Sequence[Entry]) -> list[bool]:
+        """Make everything as the entries say, in one transaction; return which changed anything."""
+        now = self._clock()
+        return await take_step(self._database, lambda c: enrol(c, entries, now))
+
+    async def compare(self, entries: Sequence[Entry]) -> list[bool]:
+        """Return which of the entries would change anything; nothing is written."""
+        return await self._database.read(lambda c: compare(c, entries))
+
+    async def only_app(self) -> str:
+        """Return the one app that is known; raises `AppUnclear` when that is not one."""
+        return await self._database.read(lambda c: resolve_app(c, None))
 
     async def logout(self, uid: str, auth_token: str, app_id: str | None = None) -> int:
         """Remove the devices of one session and no others; return how many those were."""

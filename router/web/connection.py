@@ -14,13 +14,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from router.web.problems import RETRY_AFTER, ErrorBody
 
 WHOLE = 10.0
-"""Seconds in which a request must be there, and in which an answer must be taken."""
+"""Seconds in which a request must be there, and in which an answer must be taken.
+
+A longer body has as long for each `STRETCH` of it; the time the site takes to read is not counted.
+"""
+
+STRETCH = 1024 * 1024
+"""Bytes of a body that may take as long as a whole request."""
 
 HEAD = 64 * 1024
 """The most bytes the head of a request may have, to the next read."""
 
 REQUEST = 16 * 1024 * 1024
-"""The most bytes of one request that are read, whatever becomes of them."""
+"""The most bytes of one request that are read though nobody wants them any more."""
 
 
 class Connection(HttpToolsProtocol):
@@ -52,10 +58,13 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, up to the most that is read of a request."""
         super().data_received(data)
+        stretches = self._size // STRETCH
         self._size += len(data)
+        if self._waits_since is not None and self._size // STRETCH > stretches:
+            self._waits_since = self.loop.time()
         if self._is_head and self._size > HEAD:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head may hold 64 KiB")
-        elif self._size > REQUEST:
+        elif self._size > REQUEST and self.cycle.response_complete:
             self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
 
     def on_message_begin(self) -> None:
@@ -123,6 +132,8 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
             return
         self._stuck_since = None
+        if self.flow.read_paused and self._waits_since is not None:
+            self._waits_since = now
         if self._waits_since is None or self.pipeline or now - self._waits_since <= WHOLE:
             return
         if self._is_head and self._size == 0:

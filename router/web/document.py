@@ -38,21 +38,34 @@ class Operation(Struct, frozen=True, kw_only=True):
     path_parameters: Sequence[str] = ()
     query: Sequence[type[Struct]] = ()
     body: type[Struct] | None = None
+    body_media_type: str = JSON
     status: int = HTTPStatus.OK
     answer: object
     media_type: str = JSON
     errors: Sequence[HTTPStatus]
 
 
-def described(
+def described(  # noqa: PLR0913 - each says another thing
     *,
+    path: str | None = None,
     body: type[Struct] | None = None,
+    body_media_type: str = JSON,
     query: Sequence[type[Struct]] = (),
     errors: Sequence[HTTPStatus] = (),
     media_type: str = JSON,
 ) -> dict[str, object]:
-    """Return a handler's `opt`: what its signature does not say of it."""
-    return {"body": body, "query": query, "errors": errors, "media_type": media_type}
+    """Return a handler's `opt`: what its signature does not say of it.
+
+    `path` is for a handler that serves one word only where its route takes any.
+    """
+    return {
+        "path": path,
+        "body": body,
+        "body_media_type": body_media_type,
+        "query": query,
+        "errors": errors,
+        "media_type": media_type,
+    }
 
 
 @get("/docs/openapi.json", tags=["docs"])
@@ -91,15 +104,16 @@ def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> Operation:
     opt = {**described(), **handler.opt}
     answer = handler.parsed_fn_signature.return_type.annotation
     return Operation(
-        path=route.path_format,
+        path=opt["path"] or route.path_format,
         method=next(iter(handler.http_methods)),
         name=handler.handler_name,
         text=getdoc(handler.fn) or "",
         tags=sorted(handler.resolve_tags()),
         security=["key"] if "scope" in opt else [],
-        path_parameters=list(route.path_parameters),
+        path_parameters=[] if opt["path"] else list(route.path_parameters),
         query=opt["query"],
         body=opt["body"],
+        body_media_type=opt["body_media_type"],
         status=handler.status_code,
         answer=None if answer is type(None) else answer,
         media_type=opt["media_type"],
@@ -139,7 +153,7 @@ def _entry(operation: Operation, known: dict[int, Node]) -> Node:
             "content": {JSON: {"schema": known[id(ErrorBody)]}},
         }
     if operation.body is not None:
-        content = {JSON: {"schema": known[id(operation.body)]}}
+        content = {operation.body_media_type: {"schema": known[id(operation.body)]}}
         entry["requestBody"] = {"required": True, "content": content}
     if operation.security:
         entry["security"] = [{scheme: []} for scheme in operation.security]

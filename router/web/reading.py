@@ -26,12 +26,22 @@ class Cut(Struct, frozen=True, kw_only=True):
 
 def read_body(body: bytes, kind: type[T]) -> T:
     """Return a JSON body as a struct; raises `Refused` with everything wrong with it."""
+    return read_value(read_json(body), kind)
+
+
+def read_json(body: bytes) -> Json:
+    """Return what a JSON body holds; raises `Refused` when it is none."""
     try:
-        value = msgspec.json.decode(body)
+        value: Json = msgspec.json.decode(body)
     except RecursionError:
         raise _refused(Fault("$", "is nested too deeply")) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _refused(Fault("$", f"is not JSON: {error}")) from None
+    return value
+
+
+def read_value(value: Json, kind: type[T]) -> T:
+    """Return a JSON value as a struct; raises `Refused` with everything wrong with it."""
     if faults := list(_struct_faults(value, kind, "$")):
         raise _refused(*faults)
     return msgspec.convert(value, kind)
@@ -96,6 +106,9 @@ def _value_faults(value: Json, kind: object, path: str, *, strict: bool = True) 
     elif get_origin(bare) is dict and isinstance(value, dict):
         for key, item in value.items():
             yield from _value_faults(item, get_args(bare)[1], f"{path}.{key}")
+    elif get_origin(bare) is list and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _value_faults(item, get_args(bare)[0], f"{path}[{index}]")
     elif get_origin(bare) is Literal and value not in get_args(bare):
         yield Fault(path, f"must be one of {', '.join(map(str, get_args(bare)))}")
     else:

@@ -1,6 +1,6 @@
 """`/v1/recipients`: who can be reached, and where."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,90 +12,30 @@ from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.delivery import mask
-from router.core.errors import suggest
 from router.core.facts import Contact, Recipient, Scalar
-from router.store.change import DEVICE_KIND, Change, Registration, check_change
+from router.store.change import DEVICE_KIND, check_change
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Recipients
+from router.web.bodies import (
+    AppChoice,
+    DeviceRegistration,
+    Logout,
+    RecipientChange,
+    RecipientEntry,
+    change_in,
+    every_fault,
+    kind_faults,
+    registration_in,
+)
 from router.web.document import described
+from router.web.entries import Defaults, Reading
+from router.web.imports import READERS, TOO_LONG, Import, Lines, Shape, Summary, read_defaults
 from router.web.problems import Refused
 from router.web.reading import read_body, read_query
 from router.web.rules import Rulebook
 
-
-class AppChoice(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which app's recipient; to be left out while only one app is known."""
-
-    app_id: Annotated[str, Meta(description="The CometChat app.")] | None = None
-
-
-class RecipientChange(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
-):
-    """What to change of a recipient: what is left out stays, null removes."""
-
-    app_id: Annotated[str, Meta(description="The CometChat app.")] | UnsetType = UNSET
-    contacts: (
-        Annotated[
-            dict[str, str | None],
-            Meta(description="Addresses by kind; merged kind by kind."),
-        ]
-        | UnsetType
-    ) = UNSET
-    attributes: (
-        Annotated[
-            dict[str, Scalar | None],
-            Meta(description="What rules may ask as `attributes.NAME`; merged by name."),
-        ]
-        | UnsetType
-    ) = UNSET
-    timezone: (
-        Annotated[str | None, Meta(description="An IANA name, as `Europe/Paris`.")] | UnsetType
-    ) = UNSET
-    locale: Annotated[str | None, Meta(description="As `fr` or `pt-BR`.")] | UnsetType = UNSET
-    muted: (
-        Annotated[
-            dict[str, float | None],
-            Meta(description="Silent conversations, with the epoch second each is so until."),
-        ]
-        | UnsetType
-    ) = UNSET
-    opt_outs: (
-        Annotated[list[str], Meta(description="Channels never to be used; replaces the list.")]
-        | UnsetType
-    ) = UNSET
-
-
-class Subscription(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A browser's push subscription, as `PushSubscription.toJSON()` gives it."""
-
-    endpoint: str
-    keys: dict[str, str]
-    expiration_time: float | None = None
-
-
-class DeviceRegistration(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
-):
-    """A device that logged in: exactly one of `token` and `subscription` is given."""
-
-    platform: Annotated[str, Meta(description="The platform, in CometChat's spelling.")]
-    token: Annotated[str, Meta(description="The device's push token.")] | UnsetType = UNSET
-    subscription: Subscription | UnsetType = UNSET
-    auth_token: Annotated[
-        str, Meta(description="The session's CometChat auth token, to log it out by.")
-    ] = ""
-    app_id: Annotated[str, Meta(description="The CometChat app.")] | UnsetType = UNSET
-    provider_id: Annotated[str, Meta(description="CometChat's push provider id.")] = ""
-    timezone: Annotated[str, Meta(description="An IANA name.")] = ""
-    locale: str = ""
-
-
-class Logout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """Which session ended."""
-
-    auth_token: Annotated[str, Meta(description="The session's CometChat auth token.")]
-    app_id: Annotated[str, Meta(description="The CometChat app.")] | UnsetType = UNSET
+PROBLEMS = 1000
+"""How many faults of an import are told; then it stops."""
 
 
 class DeviceView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -129,6 +69,32 @@ class LoggedOut(Struct, frozen=True, kw_only=True):
     removed: int
 
 
+class ImportChoice(AppChoice, frozen=True, kw_only=True, rename="camel"):
+    """How to import; `appId` is the app of lines that name none."""
+
+    shape: Annotated[Shape, Meta(description="Whose JSON the lines are.")] = "router"
+    dry_run: Annotated[bool, Meta(description="Say what would change, and change nothing.")] = False
+
+
+class LineFault(Struct, frozen=True, kw_only=True):
+    """One thing wrong with a line of an import; the first line is 1."""
+
+    line: int
+    path: str
+    reason: str
+
+
+class ImportView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of an import; `stoppedAt` is the last line read if faults were too many."""
+
+    lines: int
+    changed: int
+    unchanged: int
+    bad: int
+    problems: list[LineFault]
+    stopped_at: int | None
+
+
 @put("/{uid:str}", opt=described(body=RecipientChange, query=(AppChoice,)))
 async def change_recipient(
     uid: FromPath[str],
@@ -139,16 +105,10 @@ async def change_recipient(
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
     asked = read_body(body, RecipientChange)
-    change = Change(
-        contacts=asked.contacts,
-        attributes=asked.attributes,
-        timezone=asked.timezone,
-        locale=asked.locale,
-        muted=asked.muted,
-        opt_outs=asked.opt_outs,
-    )
+    change = change_in(asked)
     app_id = _app(request, asked.app_id)
-    _check(uid, app_id, change, rulebook.contact_kinds)
+    with every_fault(kind_faults(change, rulebook.contact_kinds)):
+        check_change(uid, app_id, change)
     return _view(await recipients.put(uid, change, app_id))
 
 
@@ -181,15 +141,9 @@ async def register_device(
 ) -> DeviceView:
     """Register a device on login; one known under another user moves."""
     asked = read_body(body, DeviceRegistration)
-    registration = Registration(
-        platform=asked.platform,
-        address=_address(asked),
-        auth_token=asked.auth_token,
-        provider_id=asked.provider_id,
-        timezone=asked.timezone,
-        locale=asked.locale,
+    return _device(
+        await recipients.register(uid, registration_in(asked), _app(request, asked.app_id))
     )
-    return _device(await recipients.register(uid, registration, _app(request, asked.app_id)))
 
 
 @post(
@@ -207,6 +161,45 @@ async def log_out(
     return LoggedOut(removed=removed)
 
 
+@post(
+    "/{uid:str}",
+    status_code=HTTPStatus.OK,
+    request_max_body_size=None,
+    opt=described(
+        path="/v1/recipients/import",
+        body=RecipientEntry,
+        body_media_type="application/x-ndjson",
+        query=(ImportChoice,),
+    ),
+)
+async def import_recipients(
+    uid: FromPath[str],
+    recipients: NamedDependency[Recipients],
+    rulebook: NamedDependency[Rulebook],
+    request: Request[None, None, State],
+) -> ImportView:
+    """Import recipients and their devices, one a line; each batch of lines is durable.
+
+    What is so already stays as it is, so that an import may be repeated. The body is read as it
+    comes, however long it is. After 1000 faults no more of it is read; `stoppedAt` is that line.
+    """
+    if uid != "import":  # the path as a word of its own would shadow a recipient of that name
+        allowed = "DELETE, GET, OPTIONS, PUT"
+        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed}", headers={"Allow": allowed})
+    asked = read_query(request.query_params, ImportChoice)
+    problems: list[LineFault] = []
+
+    def reject(line: int, fault: Fault) -> None:
+        problems.append(LineFault(line=line, path=fault.path, reason=fault.reason))
+
+    defaults = await read_defaults(recipients, asked.app_id, rulebook.contact_kinds)
+    summary = Summary()
+    taking = Import(recipients, reject, summary, dry_run=asked.dry_run)
+    stopped_at = await _take_body(request, taking, READERS[asked.shape], defaults, problems)
+    await taking.flush()
+    return ImportView(**msgspec.structs.asdict(summary), problems=problems, stopped_at=stopped_at)
+
+
 def recipients_router() -> Router:
     """Return the routes under `/v1/recipients`."""
     return Router(
@@ -217,28 +210,36 @@ def recipients_router() -> Router:
             erase_recipient,
             register_device,
             log_out,
+            import_recipients,
         ],
         opt={"scope": "recipients"},
         tags=["recipients"],
     )
 
 
-def _check(uid: str, app_id: str | None, change: Change, kinds: Collection[str]) -> None:
-    faults = list(_kind_faults(change, [kind for kind in kinds if kind != DEVICE_KIND]))
-    try:
-        check_change(uid, app_id, change)
-    except RecipientInvalid as invalid:
-        faults += invalid.faults
-    if faults:
-        raise RecipientInvalid(faults)
+async def _take_body(
+    request: Request[None, None, State],
+    taking: Import,
+    read: Callable[[bytes, Defaults], Reading],
+    defaults: Defaults,
+    problems: Sequence[LineFault],
+) -> int | None:
+    """Take the lines of a body; return the line at which there were too many problems."""
+    lines = Lines()
 
+    async def take(cut: Iterable[bytes | None]) -> bool:
+        for line in cut:
+            if line is None or line.strip():
+                await taking.take(lines.number, TOO_LONG if line is None else read(line, defaults))
+            if len(problems) >= PROBLEMS:
+                return False
+        return True
 
-def _kind_faults(change: Change, known: Collection[str]) -> Iterator[Fault]:
-    """Yield the kinds that no plugin sends to; before plugins are loaded nobody can tell."""
-    for kind in (change.contacts or {}) if known else ():
-        if kind not in known and kind != DEVICE_KIND:
-            remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
-            yield Fault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
+    async for piece in request.stream():
+        if not await take(lines.cut(piece)):
+            return lines.number
+    await take(lines.end())
+    return None
 
 
 def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) -> str | None:
@@ -248,15 +249,6 @@ def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) 
     if in_query not in {None, in_body}:
         raise RecipientInvalid([Fault("$.appId", "differs from `?appId=`; give one of them")])
     return in_body
-
-
-def _address(asked: DeviceRegistration) -> str:
-    """Return the token, or the subscription as the text that stands for it."""
-    if (asked.token is UNSET) is (asked.subscription is UNSET):
-        raise RecipientInvalid([Fault("$.token", "give either `token` or `subscription`")])
-    if asked.token is not UNSET:
-        return asked.token
-    return msgspec.json.encode(asked.subscription, order="deterministic").decode()
 
 
 def _unknown() -> Refused:

@@ -18,7 +18,7 @@ class Clock:
         return self.now
 
 
-def device(token: str, session: str = "", **fields: str) -> Registration:
+def device(token: str, session: str = "", **fields: Any) -> Registration:  # noqa: ANN401 - a struct's
     return Registration(**{"platform": "p", "address": token, "auth_token": session, **fields})
 
 

@@ -32,7 +32,7 @@ def read_site() -> Served:
     pages = _build_pages(Site(**nothing | {"environment": Environment()}))
     operations = [*WEBHOOKS, *read_operations(pages.routes)]
     scopes = {
-        (str(method), route.path_format): handler.opt["scope"]
+        (str(method), handler.opt.get("path") or route.path_format): handler.opt["scope"]
         for route in pages.routes
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers

@@ -1,0 +1,152 @@
+"""`router recipients`: many recipients at once, into the registry and out of it."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from router.cli.environment import load_environment, warn
+from router.cli.spreadsheet import HeaderInvalid, read_table
+from router.cli.storage import with_database
+from router.registry import load_plugins
+from router.store.database import Database
+from router.store.errors import Fault
+from router.store.recipients import Recipients
+from router.web.entries import Defaults, Reading
+from router.web.imports import (
+    READERS,
+    TOO_LONG,
+    Import,
+    Lines,
+    Shape,
+    Summary,
+    read_defaults,
+)
+
+PIECE = 64 * 1024
+"""How many bytes are read of a file at once."""
+
+FORMATS = {".csv": "csv", ".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""What the files of these extensions hold."""
+
+
+@click.group(name="recipients")
+def command() -> None:
+    """Import recipients and their devices."""
+
+
+@command.command(name="import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    help="What the files hold; default: what their extensions say, JSON lines for `-`.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice(get_args(Shape)),
+    default="router",
+    show_default=True,
+    help="Whose JSON the lines are: the router's, or what CometChat's REST API answers.",
+)
+@click.option("--app", "app_id", help="The app of lines that name none; default: the one known.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def import_(
+    files: tuple[str, ...], form: str | None, shape: Shape, app_id: str | None, *, dry_run: bool
+) -> None:
+    """Import recipients and devices from FILES (`-` is standard input), one a line.
+
+    What is so already stays as it is: an import that was cut off starts again from the top. Every
+    line that cannot be is told with its reason, and the others are imported. Exit status 1 when
+    there was one.
+    """
+    forms = [form or _form_of(file) for file in files]
+    if shape == "cometchat" and "csv" in forms:
+        raise click.UsageError("--shape cometchat is for JSON lines")
+    registry = load_plugins(load_environment().plugins_dir)
+    for line in registry.problems:
+        warn(line)
+    kinds = {schema.address_kind for schema in registry.schemas.values()}
+
+    async def run(database: Database) -> Summary:
+        recipients = Recipients(database)
+        defaults = await read_defaults(recipients, app_id, kinds)
+        total = Summary()
+        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            for file, kind in zip(files, forms, strict=True):
+                reject = partial(_reject, console, file)
+                taking = Import(recipients, reject, total, dry_run=dry_run)
+                source = _Source(file, bar)
+                if kind == "csv":
+                    await _take_table(source, taking, defaults)
+                else:
+                    await _take_lines(source, taking, defaults, shape)
+                await taking.flush()
+        return total
+
+    summary = with_database(run)
+    would = "would change" if dry_run else "changed"
+    click.echo(
+        f"{summary.lines} lines: {summary.changed} {would}, {summary.unchanged} as they were,"
+        f" {summary.bad} bad"
+    )
+    sys.exit(1 if summary.bad else 0)
+
+
+class _Source:
+    """A file, or standard input, read in pieces before a progress bar."""
+
+    def __init__(self, file: str, bar: Progress) -> None:
+        self._file = file
+        self._bar = bar
+
+    def cut(self, lines: Lines) -> Iterator[bytes | None]:
+        """Yield its lines."""
+        size = None if self._file == "-" else Path(self._file).stat().st_size
+        task = self._bar.add_task(self._file, total=size)
+        with click.open_file(self._file, "rb") as stream:
+            while piece := stream.read(PIECE):
+                yield from lines.cut(piece)
+                self._bar.advance(task, len(piece))
+        yield from lines.end()
+
+
+async def _take_lines(source: _Source, taking: Import, defaults: Defaults, shape: Shape) -> None:
+    lines = Lines()
+    for line in source.cut(lines):
+        if line is None or line.strip():
+            read = TOO_LONG if line is None else READERS[shape](line, defaults)
+            await taking.take(lines.number, read)
+
+
+async def _take_table(source: _Source, taking: Import, defaults: Defaults) -> None:
+    try:
+        for row in read_table(source.cut(Lines()), defaults):
+            await taking.take(row.line, row.reading)
+    except HeaderInvalid as invalid:
+        await taking.take(1, Reading(faults=invalid.faults))
+
+
+def _form_of(file: str) -> str:
+    if file == "-":
+        return "jsonl"
+    try:
+        return FORMATS[Path(file).suffix.lower()]
+    except KeyError:
+        raise click.UsageError(f"{file}: say --format jsonl or --format csv") from None
+
+
+def _reject(console: Console, file: str, line: int, fault: Fault) -> None:
+    console.print(f"{file}:{line}: {fault.path}: {fault.reason}")

@@ -1,0 +1,125 @@
+"""An import: lines of any length of file, read as they come, applied in batches, each durable."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from router.store.errors import AppUnclear, Fault
+from router.store.recipients import Entry, Recipients
+from router.web.entries import Defaults, Reading, read_line, read_tokens
+
+BATCH = 200
+"""How many recipients one transaction takes."""
+
+LINE = 1024 * 1024
+"""How many bytes a line may have."""
+
+TOO_LONG = Reading(faults=[Fault("$", f"is longer than {LINE} bytes")])
+"""What is read of a line that is too long."""
+
+Shape = Literal["router", "cometchat"]
+"""Whose JSON the lines are: the router's own, or what CometChat's REST API answers."""
+
+READERS: Mapping[Shape, Callable[[bytes, Defaults], Reading]] = {
+    "router": read_line,
+    "cometchat": read_tokens,
+}
+"""What reads a line of each shape."""
+
+
+class Summary(Struct, kw_only=True):
+    """What became of the lines of an import."""
+
+    lines: Annotated[int, Meta(description="Lines that held something.")] = 0
+    changed: Annotated[int, Meta(description="Entries that changed something.")] = 0
+    unchanged: Annotated[int, Meta(description="Entries that were so already.")] = 0
+    bad: Annotated[int, Meta(description="Lines with something wrong.")] = 0
+
+
+class Lines:
+    """Cuts bytes that come in pieces into lines, holding no more than one of them."""
+
+    def __init__(self) -> None:
+        """Begin before the first line."""
+        self.number = 0
+        """Of the last line that was cut; the first is 1."""
+        self._rest = bytearray()
+        self._is_long = False
+
+    def cut(self, piece: bytes) -> Iterator[bytes | None]:
+        """Yield the lines that a piece ends, without their ends; None for one that is too long."""
+        *ended, rest = piece.split(b"\n")
+        for line in ended:
+            self._add(line)
+            yield self._take()
+        self._add(rest)
+
+    def end(self) -> Iterator[bytes | None]:
+        """Yield the last line if nothing ended it."""
+        if self._rest or self._is_long:
+            yield self._take()
+
+    def _add(self, part: bytes) -> None:
+        if self._is_long or len(self._rest) + len(part) > LINE:
+            self._is_long = True
+            self._rest.clear()
+        else:
+            self._rest += part
+
+    def _take(self) -> bytes | None:
+        line = None if self._is_long else bytes(self._rest).removesuffix(b"\r")
+        self.number += 1
+        self._rest.clear()
+        self._is_long = False
+        return line
+
+
+class Import:
+    """Takes what was read of lines, applies it batch by batch, and counts."""
+
+    def __init__(
+        self,
+        recipients: Recipients,
+        reject: Callable[[int, Fault], None],
+        summary: Summary,
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Tell `reject` each line's number and fault, and count into `summary`.
+
+        With `dry_run` what is there is compared and nothing is written.
+        """
+        self._apply = recipients.compare if dry_run else recipients.enrol
+        self._reject = reject
+        self._waiting: list[Entry] = []
+        self.summary = summary
+
+    async def take(self, line: int, reading: Reading) -> None:
+        """Take what was read of a line."""
+        self.summary.lines += 1
+        self.summary.bad += bool(reading.faults)
+        for fault in reading.faults:
+            self._reject(line, fault)
+        for entry in reading.entries:
+            self._waiting.append(entry)
+            if len(self._waiting) == BATCH:
+                await self.flush()
+
+    async def flush(self) -> None:
+        """Apply what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            changed = sum(await self._apply(waiting))
+            self.summary.changed += changed
+            self.summary.unchanged += len(waiting) - changed
+
+
+async def read_defaults(
+    recipients: Recipients, app_id: str | None, kinds: Collection[str]
+) -> Defaults:
+    """Return what lines leave to the import: with no `app_id`, the one app that is known."""
+    try:
+        return Defaults(app_id=app_id or await recipients.only_app(), kinds=kinds)
+    except AppUnclear as unclear:
+        return Defaults(unclear=str(unclear), kinds=kinds)
