@@ -17,7 +17,7 @@ REASONS = (
     r'\b(?:Dead|Expired|Cancelled)\("([^"]+)"',
     r'\bHold\([^\n]*, "(\w+)"\)',
     r'\bsuppression="(\w+)"',
-    r'\b_end\([^\n]*, "(?:dead|expired|cancelled)", "([^"]+)"\)',
+    r'\bend\([^\n]*, "(?:dead|expired|cancelled)", "([^"]+)", ',
     r'\breason="(\w+)"\)',
     r'\bTOO_OLD = "([^"]+)"',
     r'\breturn "(no_\w+)"',
