@@ -1,8 +1,8 @@
 """Deliver to the apps on a recipient's devices.
 
 The provider is picked by the device's platform, in CometChat's spelling (`fcm_android`,
-`fcm_web`, …): https://www.cometchat.com/docs/notifications/push-integration
-A destination fixed in the rules is a token of FCM.
+`apns_ios_device`, …): https://www.cometchat.com/docs/notifications/push-integration
+A destination fixed in the rules is told by its form: Apple's tokens are hexadecimal.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ from router.bridge import (
     TransportError,
     judge,
 )
+from router.plugins import _apns as apns
+from router.plugins._apns import Apns, ApnsSettings
 from router.plugins._fcm import (
     ANSWERS,
     Fcm,
@@ -53,11 +55,16 @@ class PushSettings(Settings, frozen=True):
     fcm: Annotated[
         FcmSettings | None, Meta(description="Firebase Cloud Messaging: Android, web, iOS.")
     ] = None
+    apns: Annotated[
+        ApnsSettings | None, Meta(description="Apple's push service: iOS, calls that ring.")
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse a channel without a provider."""
-        if self.fcm is None:
-            raise ValueError("names no provider; write `fcm: {service_account: …}`")
+        if self.fcm is None and self.apns is None:
+            raise ValueError(
+                "names no provider; write `fcm: {service_account: …}` or `apns: {key: …}`"
+            )
 
 
 class Push(AppriseChannel[PushSettings]):
@@ -69,13 +76,15 @@ class Push(AppriseChannel[PushSettings]):
     replaces = True  # the app gets the payload's keys, and shows an edit in its message's place
     answers = ANSWERS
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
-        "fcm.service_account": make_placeholder
+        "fcm.service_account": make_placeholder,
+        "apns.key": apns.make_placeholder,
     }
 
     def __init__(self, settings: PushSettings, transport: Transport) -> None:
         """Load the providers' credentials."""
         super().__init__(settings, transport)
         self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
+        self._apns = None if settings.apns is None else Apns(settings.apns)
         self._renewing = asyncio.Lock()
 
     @classmethod
@@ -85,10 +94,16 @@ class Push(AppriseChannel[PushSettings]):
 
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""
-        platform = message.device.platform if message.device else "fcm"
-        if self._fcm is None or not platform.lower().startswith("fcm"):
-            return Rejected(reason=f"no provider is configured for devices of {platform}")
-        return await self._renew(self._fcm) or await super().send(message)
+        told = "apns" if apns.is_token(message.address) else "fcm"
+        platform = message.device.platform if message.device else told
+        match platform.lower().partition("_")[0]:
+            case "fcm" if self._fcm is not None:
+                return await self._renew(self._fcm) or await super().send(message)
+            case "apns" if self._apns is not None:
+                seconds, now = self.settings.timeout, self.clock()
+                return await self._apns.send(message, self.transport, seconds=seconds, now=now)
+            case _:
+                return Rejected(reason=f"no provider is configured for devices of {platform}")
 
     async def check(self) -> Outcome | None:
         """Fetch an access token, as every send needs one."""
@@ -129,7 +144,7 @@ class Push(AppriseChannel[PushSettings]):
 
     def carries(self, request: Request) -> bool:
         """Return False for the fetching of an access token."""
-        return is_send(request)
+        return apns.is_send(request) or is_send(request)
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider's error code."""
@@ -148,7 +163,7 @@ class Push(AppriseChannel[PushSettings]):
 
     def sandbox(self, request: Request) -> Response:
         """Answer as the provider does."""
-        return answer(request)
+        return apns.answer(request) if apns.is_send(request) else answer(request)
 
 
 @hookimpl

@@ -6,6 +6,7 @@ import msgspec
 
 from router import Delivered, Rejected, Retry, Suspend
 from router.core.facts import Device
+from router.plugins._apns import make_placeholder as make_key
 from router.plugins._fcm import make_placeholder
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
@@ -54,6 +55,57 @@ class TestPush(ChannelContract):
 
 class TestPushWithNotificationBlock(TestPush):
     settings = {"fcm": {"service_account": make_placeholder(), "notification_block": True}}
+
+
+APNS_ID = "6FA459EA-EE8A-3CA4-894E-DB77E160355E"
+
+
+class TestPushToApple(ChannelContract):
+    channel = Push
+    settings = {
+        "apns": {
+            "key": make_key(),
+            "key_id": "ABC123DEFG",
+            "team_id": "DEF123GHIJ",
+            "topic": "com.example.chat",
+        }
+    }
+    address = "00fc13adff785122b4ad28809a3420982341241421348097878e577c991de8f0"
+    device = Device(platform="apns_ios_device")
+    answers = {
+        "ok": Answer(means=Delivered, headers={"apns-id": APNS_ID}, body=b"", handle=APNS_ID),
+        "an app that is gone": Answer(
+            means=Rejected,
+            status=410,
+            body=b'{"reason": "Unregistered", "timestamp": 1700000000000}',
+            forget=True,
+        ),
+        "a token that is none": Answer(
+            means=Rejected, status=400, body=b'{"reason": "BadDeviceToken"}', forget=True
+        ),
+        "another app's token": Answer(
+            means=Rejected, status=400, body=b'{"reason": "DeviceTokenNotForTopic"}', forget=True
+        ),
+        "a stale signature": Answer(
+            means=Retry, status=403, body=b'{"reason": "ExpiredProviderToken"}'
+        ),
+        "a wrong key": Answer(
+            means=Suspend, status=403, body=b'{"reason": "InvalidProviderToken"}'
+        ),
+        "a wrong topic": Answer(means=Suspend, status=400, body=b'{"reason": "TopicDisallowed"}'),
+        "too many to a device": Answer(
+            means=Retry, status=429, body=b'{"reason": "TooManyRequests"}'
+        ),
+        "too many signatures": Answer(
+            means=Suspend, status=429, body=b'{"reason": "TooManyProviderTokenUpdates"}', after=1200
+        ),
+        "too long": Answer(means=Rejected, status=413, body=b'{"reason": "PayloadTooLarge"}'),
+        "maintenance": Answer(means=Retry, status=503, body=b'{"reason": "Shutdown"}'),
+    }
+
+
+class TestPushToAppleWithFcmBeside(TestPushToApple):
+    settings = TestPushToApple.settings | TestPush.settings
 
 
 class TestSms(ChannelContract):

@@ -13,6 +13,7 @@ from router.bridge import AiohttpTransport
 from router.core.notification import derive
 from router.core.payload import Json, decode
 from router.registry import PluginSchema
+from tests.bridge.certificate import read_authority
 
 SAMPLES = Path(__file__).parents[2] / "router" / "samples"
 
@@ -74,7 +75,7 @@ async def open_channel(
     rewrite = {host: fake.url for fake in fakes for host in fake.hosts}
     if elsewhere:
         rewrite["*"] = elsewhere
-    transport = AiohttpTransport(rewrite=rewrite)
+    transport = AiohttpTransport(rewrite=rewrite, authorities=read_authority())
     opened = channel(read_settings(channel, settings), transport)
     try:
         yield opened

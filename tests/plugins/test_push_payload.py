@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router import Message
-from router.plugins._fcm_message import compose, fit, measure
+from router.plugins._fcm_message import compose
+from router.plugins._payload import fit, measure
 from tests.plugins.opening import make_message
 
 LIMIT = 4096

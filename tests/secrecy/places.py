@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from router.plugins._apns import make_placeholder as make_key
 from router.plugins._fcm import make_placeholder
 from router.registry import PluginSchema
 from tests.secrecy.canaries import LENGTH, Canaries
@@ -27,6 +28,11 @@ MORE: Mapping[str, Mapping[str, str]] = {
 }
 """Further channels, for URLs that lead elsewhere."""
 
+BESIDE: Mapping[str, Mapping[str, str]] = {
+    "push.apns.key": {"key_id": "ABC123DEFG", "team_id": "DEF123GHIJ", "topic": "com.example"},
+}
+"""What must stand beside a setting, though it is no secret."""
+
 Settings = dict[str, Any]
 
 
@@ -42,6 +48,8 @@ def make_channels(
             settings: Settings = {"timeout": 1}
             for each in sorted(required | {path}):
                 plant(settings, each, make_value(plugin, each, name, canaries))
+                for key, value in BESIDE.get(".".join((plugin, *each)), {}).items():
+                    plant(settings, (*each[:-1], key), value)
             schema.convert(settings)  # raises where TEMPLATES does not say what it must look like
             channels[name] = (plugin, settings)
     for plugin, values in MORE.items():
@@ -83,9 +91,18 @@ def make_value(plugin: str, path: tuple[str, ...], channel: str, canaries: Canar
         return f"whsec_{base64.b64encode(canary.encode()).decode()}"
     if name == "push.fcm.service_account":
         account = json.loads(make_placeholder())
-        found = re.search(f"[A-Za-z0-9]{{{LENGTH}}}", account["private_key"].partition("\n")[2])
-        assert found is not None
-        canaries.adopt(found[0], f"{name} of {channel}")
+        canaries.adopt(find_canary(account["private_key"]), f"{name} of {channel}")
         return json.dumps(account)
+    if name == "push.apns.key":
+        key = make_key()
+        canaries.adopt(find_canary(key), f"{name} of {channel}")
+        return key
     digits = canary.encode().hex()[:32]
     return TEMPLATES.get(name, "{0}").format(canary, digits)
+
+
+def find_canary(pem: str) -> str:
+    """Return a part of a key that occurs nowhere else; a key on P-256 begins as all of them do."""
+    found = re.findall(f"[A-Za-z0-9]{{{LENGTH}}}", pem.partition("\n")[2])
+    assert found
+    return str(found[-1])

@@ -1,0 +1,215 @@
+"""Apple's push service, one of the providers of `push`.
+
+https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
+https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
+and, for the tokens,
+https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Literal
+
+import msgspec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from msgspec import Meta, Struct
+
+from router import Delivered, Message, Outcome, Rejected, Secret
+from router.bridge import (
+    Hop,
+    Reading,
+    Request,
+    Response,
+    Transport,
+    TransportError,
+    conclude,
+    judge,
+)
+from router.plugins._apns_message import choose_kind, read_call_action, write_headers, write_payload
+
+HOST = "https://api.push.apple.com"
+SANDBOX_HOST = "https://api.sandbox.push.apple.com"
+
+RENEWAL = 50 * 60
+"""Seconds a token is used: Apple takes none older than 60 minutes, and no new one within 20."""
+
+REST = 20 * 60.0
+"""Seconds that Apple wants between two tokens."""
+
+ANSWERS: Mapping[int | str, Reading] = {
+    "BadDeviceToken": "gone",
+    "DeviceTokenNotForTopic": "gone",
+    "ExpiredToken": "gone",
+    "Unregistered": "gone",
+    "ExpiredProviderToken": "retry",
+    "IdleTimeout": "retry",
+    "BadTopic": "suspend",
+    "MissingTopic": "suspend",
+    "TopicDisallowed": "suspend",
+    "TooManyProviderTokenUpdates": "suspend",
+}
+"""What Apple means, where HTTP's sense is another; its other reasons are as their status."""
+
+NOT_NEEDED = "not-needed"
+"""What stands for Apple's id in the log where a device was left in peace."""
+
+_REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
+_ID = re.compile(r"[0-9A-Fa-f-]{36}")
+_TOKEN = re.compile(r"[0-9A-Fa-f]{64,400}")
+
+
+class ApnsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Apple's push service, with a token that a key signs."""
+
+    key: Annotated[
+        Secret,
+        Meta(description="Text of the .p8 key, as ${file:/run/secrets/AuthKey.p8}."),
+    ]
+    key_id: Annotated[
+        str, Meta(description="The key's id, of ten characters.", pattern="^[A-Z0-9]{10}$")
+    ]
+    team_id: Annotated[
+        str, Meta(description="The team's id, of ten characters.", pattern="^[A-Z0-9]{10}$")
+    ]
+    topic: Annotated[
+        str,
+        Meta(
+            description="The app's bundle id; calls go to the same with `.voip` after it.",
+            pattern=r"^[A-Za-z0-9.-]{1,155}$",
+        ),
+    ]
+    sandbox: Annotated[
+        bool,
+        Meta(description="Send to Apple's sandbox, where apps built by Xcode are registered."),
+    ] = False
+    rings: Annotated[
+        Literal["everywhere", "voip"],
+        Meta(
+            description="Where a call rings: on VoIP tokens, and as an alert on other devices "
+            "too; or on VoIP tokens alone, where every app registers one."
+        ),
+    ] = "everywhere"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no key of Apple's."""
+        _load_key(self.key.reveal())
+        if self.topic.endswith(".voip"):
+            raise ValueError("topic: must be the bundle id alone, without .voip")
+
+
+class Apns:
+    """One app at Apple: its key, loaded once, and the token that every send shows."""
+
+    def __init__(self, settings: ApnsSettings) -> None:
+        """Load the key."""
+        self._settings = settings
+        self._key = _load_key(settings.key.reveal())
+        self._host = SANDBOX_HOST if settings.sandbox else HOST
+        self._token = ""
+        self._made = 0.0
+
+    def __repr__(self) -> str:
+        """Name the app alone."""
+        return f"Apns({self._settings.topic})"
+
+    async def send(
+        self, message: Message, transport: Transport, *, seconds: float, now: float
+    ) -> Outcome:
+        """Try once to reach a device."""
+        if not is_token(message.address):
+            return Rejected(reason="the address is no device token of Apple's")
+        kind = choose_kind(message)
+        rings = read_call_action(message) == "initiated"
+        if kind is None or (rings and kind == "alert" and self._settings.rings == "voip"):
+            return Delivered(handle=NOT_NEEDED)
+        token = self._show(now)
+        headers = write_headers(message, kind, topic=self._settings.topic, now=now)
+        request = Request(
+            method="POST",
+            url=f"{self._host}/3/device/{message.address}",
+            headers={"authorization": f"bearer {token}", **headers},
+            body=write_payload(message, kind),
+            http2=True,
+        )
+        try:
+            hop = Hop(request, await transport.send(request, timeout=seconds))
+        except TransportError as error:
+            return judge([Hop(request, error=error)], answers=ANSWERS, now=now)
+        return self._conclude(hop, token, now)
+
+    def _conclude(self, hop: Hop, token: str, now: float) -> Outcome:
+        code = _read_reason(hop)
+        if code == "ExpiredProviderToken" and token == self._token:
+            self._token = ""
+        if code == "TooManyProviderTokenUpdates":
+            return conclude("suspend", status=hop.status, reason=code, after=REST)
+        name = hop.headers.get("apns-id", "")
+        handle = name if _ID.fullmatch(name) else ""
+        return judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
+
+    def _show(self, now: float) -> str:
+        """Return the token, a new one where the last is old."""
+        if not self._token or not 0 <= now - self._made < RENEWAL:
+            self._made = now
+            self._token = self._sign(now)
+        return self._token
+
+    def _sign(self, now: float) -> str:
+        head = {"alg": "ES256", "kid": self._settings.key_id}
+        claims = {"iss": self._settings.team_id, "iat": int(now)}
+        content = b".".join(_pack(msgspec.json.encode(part)) for part in (head, claims))
+        r, s = decode_dss_signature(self._key.sign(content, ec.ECDSA(hashes.SHA256())))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return (content + b"." + _pack(signature)).decode()
+
+
+def is_token(address: str) -> bool:
+    """Return whether an address looks like a device token of Apple's, whose length may change."""
+    return _TOKEN.fullmatch(address) is not None
+
+
+def is_send(request: Request) -> bool:
+    """Return whether a request is one to Apple."""
+    return "/3/device/" in request.url
+
+
+def answer(request: Request) -> Response:
+    """Answer as Apple does: with the id of the message, and nothing else."""
+    return Response(status=200, headers={"apns-id": request.headers["apns-id"].upper()})
+
+
+@cache
+def make_placeholder() -> str:
+    """Return a key of nobody's, for sandbox mode."""
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
+
+
+def _read_reason(hop: Hop) -> str:
+    reason = hop.field("reason")
+    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
+
+
+def _load_key(pem: str) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, ValueError):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ValueError("key: must be the text of the .p8 file itself, an EC key on P-256")
+    return key
+
+
+def _pack(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")

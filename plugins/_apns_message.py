@@ -1,0 +1,119 @@
+"""What goes to Apple: headers and payload of an alert, a background push or a ringing call.
+
+https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
+https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification and
+https://developer.apple.com/documentation/pushkit/responding-to-voip-notifications-from-pushkit
+"""
+
+import hashlib
+from typing import Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from router import Message
+from router.plugins._payload import WORDS, cut, fit, write_texts
+
+Kind = Literal["alert", "background", "voip"]
+
+ROOM: dict[Kind, int] = {"alert": 4096, "background": 4096, "voip": 5120}
+"""Bytes of a payload that Apple takes."""
+
+RING = 45
+"""Seconds after which nobody answers a call: CometChat ends it then."""
+
+COLLAPSE = 64
+"""Bytes of a collapse id."""
+
+_SEEN = frozenset({"initiated", "cancelled", "unanswered"})
+"""What a person is shown of a call on a device that cannot ring; the rest is for the app."""
+
+
+def is_voip(platform: str) -> bool:
+    """Return whether a device's token is one of PushKit's, which may be sent calls alone."""
+    return platform.lower().endswith("voip")
+
+
+def choose_kind(message: Message) -> Kind | None:
+    """Return the kind of push that a message is on its device; None where it is none.
+
+    An app that gets a VoIP push and reports no new call to the system is ended by it, so such
+    a token gets what rings and nothing else.
+    """
+    action = read_call_action(message)
+    if message.device is not None and is_voip(message.device.platform):
+        return "voip" if action == "initiated" else None
+    return "alert" if not action or action in _SEEN else "background"
+
+
+def read_call_action(message: Message) -> str:
+    """Return what happened to a call; empty where the message is about none."""
+    action = message.notification.details.get("callAction")
+    return action if message.kind == "call" and isinstance(action, str) else ""
+
+
+def write_headers(message: Message, kind: Kind, *, topic: str, now: float) -> dict[str, str]:
+    """Return Apple's headers, less the authorization."""
+    headers = {
+        "apns-id": str(uuid5(NAMESPACE_URL, message.delivery)),
+        "apns-push-type": kind,
+        "apns-topic": f"{topic}.voip" if kind == "voip" else topic,
+        "apns-priority": _choose_priority(message, kind),
+        "apns-expiration": _choose_end(message, kind, now),
+    }
+    if message.collapse and kind != "voip":
+        headers["apns-collapse-id"] = _shrink(message.collapse)
+    return headers
+
+
+def write_payload(message: Message, kind: Kind) -> bytes:
+    """Return the payload: `aps`, and beside it every key of the notification as a text."""
+    data = write_texts(message)
+    data.pop("aps", None)
+    session = data.get("sessionId")
+    if session and read_call_action(message):
+        data["callUUID"] = str(uuid5(NAMESPACE_URL, session))
+    payload: dict[str, Any] = {"aps": _write_aps(message, kind)}
+    room = ROOM[kind] - len(msgspec.json.encode(payload))
+    return msgspec.json.encode(payload | fit(data, room, _weigh))
+
+
+def _write_aps(message: Message, kind: Kind) -> dict[str, Any]:
+    if kind == "voip":
+        return {}
+    aps: dict[str, Any] = {} if message.badge is None else {"badge": max(0, message.badge)}
+    if kind == "background":
+        return {"content-available": 1, **aps}
+    words = {"title": message.title, "body": message.body}
+    alert = {name: cut(text, WORDS[name], _weigh) for name, text in words.items()}
+    aps |= {"alert": alert, "sound": message.sound or "default", "mutable-content": 1}
+    if message.notification.conversation:
+        aps["thread-id"] = cut(message.notification.conversation, WORDS["title"], _weigh)
+    return aps
+
+
+def _choose_priority(message: Message, kind: Kind) -> str:
+    """Return 10, at once, or 5, when it suits the device's battery."""
+    at_once = kind == "voip" or (kind == "alert" and message.priority != "low")
+    return "10" if at_once else "5"
+
+
+def _choose_end(message: Message, kind: Kind, now: float) -> str:
+    """Return the second after which Apple is to keep it no longer; 0: not at all."""
+    end = message.expires
+    if kind == "voip":
+        rang = message.notification.sent_at or message.notification.accepted_at
+        end = min(end, now + RING, rang + RING)
+    return str(int(end)) if end > now else "0"
+
+
+def _shrink(collapse: str) -> str:
+    """Return a collapse id that Apple takes: the same for the same."""
+    if len(collapse.encode()) <= COLLAPSE and collapse.isascii() and collapse.isprintable():
+        return collapse
+    return hashlib.sha256(collapse.encode()).hexdigest()
+
+
+def _weigh(text: str) -> int:
+    """Return the bytes of a text in JSON, with its quotes and what divides it from the next."""
+    return len(msgspec.json.encode(text)) + 1

@@ -1,0 +1,70 @@
+"""The payload's keys as texts, cut to what a provider of push takes."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from router import Message
+from router.bridge import shorten
+
+EXPENDABLE = ("message", "custom", "senderAvatar", "receiverAvatar")
+"""What is left out first, in this order, when a message does not fit."""
+WORDS = {"title": 200, "body": 800}
+"""Bytes of the words that stay even where other data must go for them."""
+
+Weigh = Callable[[str], int]
+"""Returns the bytes that a provider counts for a text."""
+
+
+def write_texts(message: Message) -> dict[str, str]:
+    """Return the payload's keys unchanged, and the message's own, all as texts."""
+    data = {name: _text(value) for name, value in message.notification.details.items()}
+    extras = {"link": message.link, "image": message.image, "sound": message.sound}
+    data |= {name: value for name, value in extras.items() if value}
+    if message.badge is not None:
+        data["badge"] = str(message.badge)
+    return data | message.data | {"title": message.title, "body": message.body}
+
+
+def count_bytes(text: str) -> int:
+    """Return the bytes of a text in UTF-8."""
+    return len(text.encode())
+
+
+def fit(data: dict[str, str], room: int, weigh: Weigh = count_bytes) -> dict[str, str]:
+    """Return data of at most so many bytes.
+
+    What is expendable goes first, then the body is cut; where even a short body finds no
+    room, the longest of the other data goes too.
+    """
+    kept = dict(data)
+    for name in EXPENDABLE:
+        if measure(kept, weigh) <= room:
+            break
+        kept.pop(name, None)
+    if measure(kept, weigh) <= room:
+        return kept
+    kept |= {name: cut(data[name], size, weigh) for name, size in WORDS.items()}
+    while measure(kept, weigh) > room:
+        del kept[max(kept.keys() - WORDS.keys(), key=lambda name: len(name + kept[name]))]
+    left = room - measure(kept, weigh) + weigh(kept["body"])
+    return kept | {"body": cut(data["body"], left, weigh)}
+
+
+def measure(data: Mapping[str, str], weigh: Weigh = count_bytes) -> int:
+    """Return the bytes of keys and values, as the provider counts them."""
+    return sum(weigh(name) + weigh(value) for name, value in data.items())
+
+
+def cut(text: str, size: int, weigh: Weigh = count_bytes) -> str:
+    """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
+    return shorten(text, size, measure=weigh)
+
+
+def _text(value: object) -> str:
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case _:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
