@@ -12,7 +12,7 @@ import certifi
 from tests.bridge.certificate import make_authority, read_authority
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 
 Arrived = Callable[[bytes], None]
 
@@ -24,17 +24,17 @@ class Provider:
         """Answer at once, and tell nobody."""
         self.arrived: Arrived = lambda _: None
         self.latency = 0.0
+        self.body = b"{}"
         self.port = 0
 
     def take(self, transport: asyncio.Transport, body: bytes) -> None:
         """Answer one request."""
         self.arrived(body)
-        asyncio.get_running_loop().call_later(self.latency, _answer, transport)
+        asyncio.get_running_loop().call_later(self.latency, self._answer, transport)
 
-
-def _answer(transport: asyncio.Transport) -> None:
-    if not transport.is_closing():
-        transport.write(_ANSWER)
+    def _answer(self, transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.write(_HEAD % (len(self.body), self.body))
 
 
 class _Connection(asyncio.Protocol):

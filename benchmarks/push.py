@@ -1,0 +1,80 @@
+"""The `push` channel alone, over one connection to Apple and to FCM, beside stock Apprise."""
+
+import asyncio
+import sys
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from benchmarks.apple import being_apple
+from benchmarks.measurement import MIB, MICRO, Effort, Line, Report, Round, Tell, ratio
+from benchmarks.provider import providing, write_authorities
+from tests.acceptance.process import ROOT, clean_environ
+
+APPLE, FCM, STOCK = "push to Apple", "push to FCM", "stock Apprise, notify in a loop"
+
+_TAKEN = b'{"access_token":"t","expires_in":3599,"name":"projects/p/messages/1"}'
+"""What answers FCM's two requests, the one for a token and the one with the message."""
+
+
+async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
+    """Send the same message over TLS in three ways, one after the other."""
+    rounds: dict[str, list[Round]] = {APPLE: [], FCM: [], STOCK: []}
+    environ = write_authorities(folder)
+    async with being_apple() as apple, providing() as provider:
+        provider.body = _TAKEN
+        local = f"localhost:{provider.port}"
+        ways = {
+            APPLE: ("pusher", "apns", f"https://localhost:{apple}", effort.notifications),
+            FCM: ("pusher", "fcm", f"https://{local}", effort.notifications),
+            STOCK: ("baselines.stock_apprise", f"jsons://{local}/notify", "loop", effort.stock),
+        }
+        for number in range(effort.rounds):
+            tell(f"push: round {number + 1} of {effort.rounds}")
+            for name, (module, one, other, count) in ways.items():
+                rounds[name].append(await _send(module, one, other, count, environ))
+    figure = "pushes/s"
+    lines = [
+        Line(
+            what="pushes/s to Apple over one connection",
+            value=median(each[figure] for each in rounds[APPLE]),
+            unit="/s",
+            at_least=1000,
+        ),
+        Line(
+            what="pushes/s to FCM",
+            value=median(each[figure] for each in rounds[FCM]),
+            unit="/s",
+            at_least=1500,
+        ),
+        Line(
+            what="pushes/s to Apple against stock Apprise's sends/s",
+            value=ratio(rounds[APPLE], rounds[STOCK], figure),
+            unit="×",
+            at_least=25,
+        ),
+    ]
+    return Report(name="push", title="Push, the channel alone", lines=lines, rounds=rounds)
+
+
+async def _send(module: str, one: str, other: str, count: int, environ: dict[str, str]) -> Round:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"benchmarks.{module}", one, other, str(count)),
+        env=clean_environ() | environ,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    found = msgspec.json.decode(output, type=dict[str, float])
+    if found["sent"] != count:
+        raise RuntimeError(f"{one} took {found['sent']:g} of {count}")
+    return {
+        "pushes/s": count / found["seconds"],
+        "CPU µs": found["cpu"] / count * MICRO,
+        "resident MiB": found["resident"] / MIB,
+    }

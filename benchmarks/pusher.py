@@ -1,0 +1,84 @@
+"""Sends pushes through the `push` channel as fast as it can, and prints what that cost."""
+
+import asyncio
+import resource
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import uvloop
+from msgspec.structs import replace
+
+from benchmarks.process import own_cpu
+from router import Delivered, Message, Secret
+from router.bridge import AiohttpTransport
+from router.core.facts import Device
+from router.core.notification import derive
+from router.core.payload import decode
+from router.plugins import _apns, _fcm
+from router.plugins.push import Push, PushSettings
+
+AT_ONCE = 64
+PLATFORMS = {"apns": "apns_ios_device", "fcm": "fcm_android"}
+
+
+def make_message(platform: str) -> Message:
+    """Return a documented chat message to a device of a platform."""
+    sample = Path(str(resources.files("router.samples"))) / "push_chat_one_on_one.json"
+    told = derive(decode(sample.read_bytes()), id="0192f0c1a2b3", accepted_at=time.time())
+    return Message(
+        address="0" * 64,
+        title="Andrew Joseph",
+        body="Message 0000000001",
+        expires=time.time() + 3600,
+        collapse="message:1",
+        kind=told.kind,
+        notification=told,
+        device=Device(platform=platform),
+        delivery="0192f0c1a2b3-0",
+        rule="chat",
+    )
+
+
+def _hide(_: type, text: str) -> Secret:
+    return Secret(text)
+
+
+async def push_all(way: str, url: str, count: int) -> dict[str, float]:
+    """Return what so many pushes took."""
+    key = {"key": _apns.make_placeholder(), "topic": "com.example.chat"}
+    settings = {
+        "apns": {"apns": {**key, "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ"}},
+        "fcm": {"fcm": {"service_account": _fcm.make_placeholder()}},
+    }
+    transport = AiohttpTransport(rewrite={"*": url})
+    channel = Push(msgspec.convert(settings[way], PushSettings, dec_hook=_hide), transport)
+    message = make_message(PLATFORMS[way])
+    await channel.send(message)  # connection, token
+    left = iter(range(count))
+    cpu, began = own_cpu(), time.perf_counter()
+
+    async def client() -> int:
+        sent = 0
+        for number in left:
+            each = replace(message, address=f"{number:064x}", delivery=f"d-{number}")
+            sent += isinstance(await channel.send(each), Delivered)
+        return sent
+
+    sent = sum(await asyncio.gather(*(client() for _ in range(AT_ONCE))))
+    figures = {
+        "sent": sent,
+        "seconds": time.perf_counter() - began,
+        "cpu": own_cpu() - cpu,
+        "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    await channel.aclose()
+    await transport.aclose()
+    return figures
+
+
+if __name__ == "__main__":
+    found = uvloop.run(push_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    sys.stdout.buffer.write(msgspec.json.encode(found))
