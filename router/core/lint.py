@@ -10,6 +10,7 @@ from router.core.claim import Claim, Shelf, excludes, implies, take_apart
 from router.core.comparison import EQUALITY
 from router.core.condition import All, Condition, Not, Test
 from router.core.errors import Place, Problem
+from router.core.needless import find_idle_clauses
 from router.core.ruleset import Rule, Ruleset, Step
 from router.core.situation import Reasoner, is_ringing, number_situations
 
@@ -53,6 +54,7 @@ def lint(ruleset: Ruleset) -> list[Problem]:
         *_find_duplicates(ways),
         *_find_quiet_rings(ways, reasoner),
         *_find_unused(ruleset),
+        *find_idle_clauses(ruleset, ((way.rule, way.step, way.claim.may) for way in ways)),
     ]
 
 

@@ -251,3 +251,16 @@ def test_keys_are_short_and_tell_calls_from_readings(one: str, other: str) -> No
     assert call_of != read_of
     if one != other:
         assert call_key("a", one) != call_key("a", other)
+
+
+def test_a_key_of_long_names_is_a_hash_that_tells_them_apart() -> None:
+    one, other = (call_key("app", letter * LONGEST) for letter in "ab")
+    assert one != other
+    assert len(one) == len(other) < LONGEST
+    assert one.startswith("call:")
+
+
+def test_reading_is_watched_by_conversation_and_by_message() -> None:
+    found = watch((Clause(read=True), Clause(call=OVER)), push(), is_late=True)
+    assert found is not None
+    assert keys(found) == (read_key("app", "ann", "ann_user_bob"), read_key("app", "ann", "#7"))

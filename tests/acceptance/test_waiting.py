@@ -1,0 +1,135 @@
+"""What waits for nobody to read, to answer or to take, told to the real process."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.client import call, payload, wait_for
+from tests.acceptance.gateway import Gateway, listening
+from tests.acceptance.process import COMETCHAT, RouterProcess, live
+
+AFTER = 6.0
+RULES = """
+version: 1
+channels:
+  app: {{plugin: webhook, url: "{app}"}}
+  mail: {{plugin: webhook, url: "{mail}"}}
+  text: {{plugin: webhook, url: "{mail}"}}
+  gone: {{plugin: webhook, url: "{app}/nowhere", timeout: 5}}
+rules:
+  - name: broken
+    when: {{uid: cat}}
+    send: [{{channel: gone, expires: 1s}}, {{channel: text, unless: {{delivered: gone}}}}]
+    stop: true
+  - name: chat
+    when: {{type: chat}}
+    send: [app, {{channel: mail, after: 6s, unless: {{read: true}}}}]
+  - name: call
+    when: {{type: call, callAction: initiated}}
+    send: [app, {{channel: text, after: 6s, unless: {{call: over}}}}]
+"""
+
+
+@pytest.fixture
+def app() -> Iterator[Gateway]:
+    with listening() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def mail() -> Iterator[Gateway]:
+    with listening() as gateway:
+        yield gateway
+
+
+def ring(action: str, session: str) -> dict[str, Any]:
+    body = payload(session, uid="ben", number=int(time.time() * 1000))
+    details = body["data"]["notificationDetails"]
+    details |= {"type": "call", "callAction": action, "sessionId": session, "callType": "audio"}
+    return body
+
+
+def read(router: RouterProcess, message: int) -> None:
+    event = {
+        "trigger": "message_read_receipt",
+        "webhook": "receipts",
+        "appId": "app",
+        "data": {
+            "receiver": "ann",
+            "receiverType": "user",
+            "body": {"messageId": str(message), "user": {"uid": "ben"}, "timestamp": 1},
+        },
+    }
+    answer = call(f"{router.url}/webhook/events", event, COMETCHAT)
+    assert answer == (200, {"message": "accepted"})
+
+
+def say(router: RouterProcess, body: dict[str, Any]) -> None:
+    assert call(f"{router.url}/webhook", body, COMETCHAT)[0] == 200
+
+
+def ends(router: RouterProcess) -> list[tuple[str, str]]:
+    """Return the state and reason of each delivery but those to the app, sorted."""
+    items = call(f"{router.url}/v1/deliveries?limit=200")[1]["items"]
+    return sorted((item["state"], item["reason"]) for item in items if item["channel"] != "app")
+
+
+def newest(router: RouterProcess) -> str:
+    """Return the state of the notification that was accepted last."""
+    state: str = call(f"{router.url}/v1/notifications?limit=1")[1]["items"][0]["state"]
+    return state
+
+
+def test_what_was_read_or_answered_in_time_is_not_sent_whatever_dies_in_between(
+    tmp_path: Path, app: Gateway, mail: Gateway
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES.format(app=app.url, mail=mail.url))
+    router = RouterProcess(tmp_path, live(tmp_path))
+    try:
+        router.start()
+        say(router, payload("read", uid="ben", number=7))
+        say(router, payload("unread", uid="ben", number=9))
+        say(router, ring("initiated", "answered"))
+        say(router, ring("initiated", "missed"))
+        wait_for(lambda: len(app.taken) == 4)
+        router.kill()
+        router.start()
+        read(router, 7)
+        say(router, ring("ongoing", "answered"))
+        wait_for(lambda: len(mail.taken) == 2)
+        assert sorted(mail.texts) == ["missed", "unread"]
+        assert ends(router) == [
+            ("cancelled", "unless: call over"),
+            ("cancelled", "unless: read"),
+            ("delivered", ""),
+            ("delivered", ""),
+        ]
+        say(router, ring("initiated", "answered") | {"region": "us"})
+        wait_for(
+            lambda: (
+                call(f"{router.url}/v1/notifications?limit=1")[1]["items"][0]["state"] == "dropped"
+            )
+        )
+        assert len(app.taken) == 4
+    finally:
+        router.kill()
+
+
+def test_a_stand_in_goes_when_what_it_stood_by_for_has_failed(
+    tmp_path: Path, app: Gateway, mail: Gateway
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES.format(app="http://127.0.0.1:9", mail=mail.url))
+    router = RouterProcess(tmp_path, live(tmp_path))
+    try:
+        router.start()
+        began = time.monotonic()
+        say(router, payload("broken", uid="cat"))
+        wait_for(lambda: len(mail.taken) == 1)
+        assert time.monotonic() - began < AFTER
+        assert mail.texts == ["broken"]
+        assert app.taken == []
+    finally:
+        router.kill()
