@@ -8,11 +8,17 @@ from router.core.errors import suggest
 from router.core.loading.report import Report
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
-LATER: Mapping[str, frozenset[str]] = {
-    "rule": frozenset({"retract", "collapse"}),
-    "step": frozenset({"throttle"}),
+_STRAY: Mapping[str, Mapping[str, str]] = {
+    "rule": dict.fromkeys(
+        (
+            *("channel", "to", "after", "unless", "expires", "priority", "quiet"),
+            *("once_per", "privacy", "collapse", "retract"),
+        ),
+        "step; write it in an item of send",
+    ),
+    "step": dict.fromkeys(("throttle", "enrich", "send"), "rule; write it beside send"),
 }
-"""Keys of the rule language that are refused until they do something."""
+"""Keys that stand in the one and belong to the other, and where they go."""
 
 _MAIN = frozenset({"version", "timezone", "fields", "classify", "defaults", "include", "tests"})
 """What stands in the main file alone."""
@@ -148,8 +154,9 @@ def parse_duration(text: str) -> float | None:
 
 
 def _refuse(key: ScalarNode, report: Report, what: str, known: Collection[str]) -> None:
-    if key.text in LATER.get(what, ()):
-        report.error(key, f'"{key.text}" is not supported yet', "leave it out")
+    if place := _STRAY.get(what, {}).get(key.text):
+        owner, _, hint = place.partition("; ")
+        report.error(key, f'"{key.text}" belongs to a {owner}', hint)
         return
     if what == "included file" and key.text in _MAIN:
         hint = "write it there, or leave it out"
