@@ -16,7 +16,7 @@ from router.bridge.transport import AiohttpTransport
 from router.channel import Channel, Request, Secret, Transport
 from router.core.ruleset import ChannelSpec, Defaults
 from router.intake import Intake
-from router.planner import Planner
+from router.planner import Planner, Tally
 from router.queue.engine import SqlJournal, SqlQueue
 from router.redaction import Veil, reveal
 from router.registry import Registry, load_plugins
@@ -30,6 +30,7 @@ from router.store.log import Log
 from router.store.presence import Presence, be_present
 from router.store.recipients import Recipients
 from router.store.retention import Retention
+from router.store.rule_days import RuleDays
 from router.store.rulesets import Rulesets
 from router.store.world import World
 from router.telemetry import Metrics, configure_logging, report_stalls, report_strays
@@ -116,12 +117,15 @@ class Router:
             self.metrics,
             names=lambda: self.rulebook.channels,
         )
+        rule_days = RuleDays(database)
+        self._tally = Tally(rule_days.add)
         self._planner = Planner(
             journal,
             World(database),
             lambda: self.rulebook.ruleset,
             self._worker,
             metrics=self.metrics,
+            tally=self._tally,
         )
         database.writer.unawaited = self._planner.wake
         self._retention = Retention(database)
@@ -137,6 +141,7 @@ class Router:
                 queue=queue,
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,
+                rule_days=rule_days,
                 exposition=self.metrics.exposition,
                 refused=self.metrics.refused,
                 skew=intake.skew,
@@ -158,6 +163,7 @@ class Router:
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(self._sweep()),
             asyncio.create_task(self.rulebook.follow()),
+            asyncio.create_task(self._tally.run()),
         ]
 
     async def _sweep(self) -> None:
@@ -179,6 +185,7 @@ class Router:
                 task.cancel()
             await self._worker.stop(GRACE)
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._tally.write()
         await self.rulebook.aclose()
 
 

@@ -9,6 +9,7 @@ VERBS = {
     "check": "Say everything that is wrong with a rules file.",
     "explain": "Say what the rules make of a payload, and why.",
     "test": "Say whether the rules do what their tests say.",
+    "rules": "Say how often each rule matched, and which never did.",
     "replay": "Say what rules would have made of what came, and what would change.",
     "schema": "Print the JSON Schema of rules.yaml, for completion in editors.",
     "plugins": "List the plugins, the channels they offer, and what is broken.",

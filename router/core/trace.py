@@ -138,6 +138,14 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
     )
 
 
+def find_near_misses(
+    notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+) -> tuple[str, ...]:
+    """Return the names of the rules that one part of their condition alone kept from matching."""
+    subject = survey(notification, ruleset, facts, now).subject
+    return tuple(rule.name for rule in ruleset.rules if _miss_rule(rule, subject))
+
+
 def _retell(subject: Subject, ruleset: Ruleset, *, walks: bool) -> Iterator[TracedRule]:
     """Yield every rule of the file, by its own condition and without the index."""
     ended: Rule | None = None

@@ -1,5 +1,6 @@
 """Planning: what was accepted, decided by the rules, becomes deliveries."""
 
 from router.planner.planner import Handover, Planner
+from router.planner.tally import Tally
 
-__all__ = ["Handover", "Planner"]
+__all__ = ["Handover", "Planner", "Tally"]

@@ -17,6 +17,7 @@ from router.planner.assembly import Assembly, assemble, lease
 from router.planner.briefing import Briefing, note_waiting
 from router.planner.classification import classify_all, rings
 from router.planner.inbox import Inbox
+from router.planner.tally import Tally
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
 from router.store.world import World
@@ -87,6 +88,7 @@ class Planner:
         clock: Callable[[], float] = time.time,
         metrics: Metrics | None = None,
         decide: Decide = decide,
+        tally: Tally | None = None,
     ) -> None:
         """Plan what a journal holds by the rules in force, and hand over what is due."""
         self._journal = journal
@@ -95,6 +97,7 @@ class Planner:
         self._worker = worker
         self._clock = clock
         self._metrics = metrics
+        self._tally = tally
         self._decide = decide
         self._inbox = Inbox()
         self._busy = 0.0
@@ -232,6 +235,8 @@ class Planner:
             self._metrics.decided(
                 decision.matched, decision.mismatches, time.perf_counter() - began
             )
+        if self._tally is not None:
+            self._tally.note(notification, decision.matched, ruleset, facts, now)
         recipient = facts.recipient(notification.app_id, notification.uid)
         assembly = assemble(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)

@@ -24,6 +24,7 @@ from router.core.ruleset import ChannelSpec, Ruleset
 from router.core.trace import Trace, explain
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Recipients
+from router.store.rule_days import KEPT, RuleCount, RuleDays, complete
 from router.web.document import described
 from router.web.problems import Refused
 from router.web.reading import read_query
@@ -100,6 +101,36 @@ async def show_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
     return _view(rulebook)
 
 
+class Span(Struct, frozen=True, kw_only=True):
+    """How far back to count."""
+
+    days: Annotated[int, Meta(ge=1, le=KEPT, description="Today and the days before it.")] = 30
+
+
+class RuleStats(Struct, frozen=True, kw_only=True):
+    """How often each rule matched on the last so many days, those in force first, in their order.
+
+    `near_misses` are counted on a sample: at most one notification a second is looked at.
+    """
+
+    days: int
+    rules: list[RuleCount]
+
+
+@get("/stats", opt=described(query=(Span,)))
+async def show_stats(
+    request: Request[None, None, State],
+    rulebook: NamedDependency[Rulebook],
+    rule_days: NamedDependency[RuleDays],
+) -> RuleStats:
+    """Show how often each rule matched, or nearly, and when last."""
+    days = read_query(request.query_params, Span).days
+    counts = await rule_days.since(time.time() - (days - 1) * 86400.0)
+    ruleset = rulebook.ruleset
+    names = [rule.name for rule in ruleset.rules] if ruleset else []
+    return RuleStats(days=days, rules=complete(counts, names))
+
+
 @post(
     "/reload",
     status_code=HTTPStatus.OK,
@@ -147,7 +178,7 @@ def rules_router() -> Router:
     """Return the routes under `/v1/rules`."""
     return Router(
         "/rules",
-        route_handlers=[show_rules, reload_rules, explain_payload],
+        route_handlers=[show_rules, show_stats, reload_rules, explain_payload],
         opt={"scope": "operator"},
         tags=["rules"],
     )

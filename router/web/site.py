@@ -16,6 +16,7 @@ from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
 from router.store.recipients import Recipients
+from router.store.rule_days import RuleDays
 from router.web.auth import guard_api, guard_webhook
 from router.web.channels import channels_router
 from router.web.dead_letters import dead_letters_router
@@ -44,6 +45,7 @@ class Site(Struct, frozen=True, kw_only=True):
     queue: Queue
     dead_letters: DeadLetters
     rulebook: Rulebook
+    rule_days: RuleDays
     exposition: Callable[[], bytes]
     refused: Callable[[Reason], None]
     skew: Callable[[], float]
@@ -81,6 +83,7 @@ def _build_pages(site: Site) -> Litestar:
         "queue": site.queue,
         "dead_letters": site.dead_letters,
         "rulebook": site.rulebook,
+        "rule_days": site.rule_days,
         "database": site.database,
         "exposition": site.exposition,
         "skew": site.skew,

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from router.samples import read
 from tests.acceptance.client import payload
-from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
+from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, ROUTER, RouterProcess, live, run
 
 MAIN = """version: 1
 channels:
@@ -46,7 +47,8 @@ class Site:
         self.main.write_text(MAIN)
         self.write("support", SUPPORT)
         self.write("billing", BILLING)
-        self.router = RouterProcess(folder, live(folder))
+        self.settings = live(folder)
+        self.router = RouterProcess(folder, self.settings)
 
     def write(self, team: str, text: str) -> None:
         """Replace a file in one step, as editors and deployments do."""
@@ -181,6 +183,32 @@ def test_a_file_is_read_when_it_rests_and_a_signal_reads_it_at_once(site: Site) 
     site.router.send(signal.SIGHUP)
     assert wait_for(lambda: "support/whole" in site.rules()) < PATIENCE
     assert "refused" not in site.router.log.read_text(), "what was half written was never read"
+
+
+def test_what_rules_did_is_counted_and_outlasts_the_process(site: Site) -> None:
+    ring = json.dumps(read("push_call_audio_initiated")).encode()
+    ask(site.router.url + "/webhook", COMETCHAT, ring)
+    wait_for(lambda: site.metric('router_rule_matches_total{rule="calls"} 1.0'))
+    assert site.router.end() == 0
+    site.router.start()
+    told = ask(site.router.url + "/v1/rules/stats?days=2", OPERATOR)
+    assert [(each["rule"], each["matches"]) for each in told["rules"]] == [
+        *(("calls", 1), ("billing/one", 0), ("support/one", 0)),
+    ]
+    assert site.router.end() == 0
+    stats = run([*ROUTER, "rules", "stats"], site.settings)
+    assert stats.returncode == 0, stats.stderr
+    rows = [line.split("\t") for line in stats.stdout.splitlines()]
+    assert [row[:2] for row in rows[1:]] == [
+        ["calls", "1"],
+        ["billing/one", "0 in 30 days"],
+        ["support/one", "0 in 30 days"],
+    ]
+    json_rows = json.loads(
+        run([*ROUTER, "rules", "stats", "--format", "json"], site.settings).stdout
+    )
+    assert [row["matches"] for row in json_rows] == [1, 0, 0]
+    assert run([*ROUTER, "rules", "stats", "--since", "soon"], site.settings).returncode == 2
 
 
 def test_an_explanation_names_the_file_in_which_a_test_stands(site: Site) -> None:

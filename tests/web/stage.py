@@ -26,6 +26,7 @@ from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
 from router.store.recipients import Recipients
+from router.store.rule_days import RuleDays
 from router.store.rulesets import Rulesets
 from router.telemetry import Metrics
 from router.web import webhook
@@ -180,6 +181,7 @@ async def open_stage(
         queue=SqlQueue(database),
         dead_letters=DeadLetters(database),
         rulebook=rulebook,
+        rule_days=RuleDays(database),
         exposition=lambda: b"router_example 1.0\n",
         refused=refused.append,
         skew=skew,

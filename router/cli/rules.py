@@ -1,0 +1,69 @@
+"""`router rules`: what the rules in force did."""
+
+import time
+
+import click
+import msgspec
+
+from router.cli.environment import load_environment
+from router.cli.listing import show_list
+from router.cli.storage import clock_time, with_database
+from router.core.loading import parse_duration
+from router.registry import load_plugins
+from router.rulefiles import read_rules
+from router.store.database import Database
+from router.store.rule_days import RuleCount, RuleDays, complete
+
+_HEADINGS = ("rule", "matches", "near misses", "last match")
+
+
+@click.group(name="rules")
+def command() -> None:
+    """Say how often each rule matched, and which never did."""
+
+
+def _read_span(context: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001 - click's signature
+    seconds = parse_duration(text)
+    if seconds is None:
+        raise click.BadParameter("write 24h or 30d")
+    return seconds
+
+
+@command.command(name="stats")
+@click.option(
+    "--since", default="30d", show_default=True, callback=_read_span, help="How long ago to begin."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def stats(since: float, form: str) -> None:
+    """Say how often each rule matched since, whole days of UTC, and when last.
+
+    Near misses are counted on a sample of at most one notification a second. A running router
+    writes its counts every ten seconds.
+    """
+    environment = load_environment()
+    schemas = load_plugins(environment.plugins_dir).schemas
+    ruleset = read_rules(environment.rules, schemas, sandbox=True).loaded.ruleset
+    names = [rule.name for rule in ruleset.rules] if ruleset is not None else []
+
+    async def read(database: Database) -> list[RuleCount]:
+        counts = await RuleDays(database).since(time.time() - since)
+        return complete(counts, names)
+
+    counts = with_database(read)
+    if form == "json":
+        click.echo(msgspec.json.encode(counts).decode())
+        return
+    show_list(_HEADINGS, (_row(count, _say(since)) for count in counts))
+
+
+def _row(count: RuleCount, span: str) -> tuple[str, ...]:
+    matches = str(count.matches) if count.matches else f"0 in {span}"
+    last = clock_time(count.last_at) if count.last_at else "-"
+    return count.rule, matches, str(count.near_misses), last
+
+
+def _say(seconds: float) -> str:
+    days = seconds / 86400
+    return f"{days:.0f} days" if days >= 2 else f"{seconds / 3600:.0f} hours"  # noqa: PLR2004 - from two on, days read well
