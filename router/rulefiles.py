@@ -11,7 +11,7 @@ from router.core.errors import Problem
 from router.core.loading import Loaded, Source, Sources, hash_texts, load
 from router.core.ruleset import ChannelSchema
 from router.redaction import lets_in
-from router.store.rulesets import StoredFile, StoredRules
+from router.store.stored import StoredFile, StoredRules
 from router.zones import read_zones
 
 Stamp = tuple[int, int, int]

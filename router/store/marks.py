@@ -56,19 +56,6 @@ throttles = Table(
 Keys and slots are hashes, so that nobody can read in them; `events` and `summaries` are JSON.
 """
 
-shown = Table(
-    "shown",
-    metadata,
-    Column("about", Id, primary_key=True),
-    Column("channel", Text, primary_key=True),
-    Column("address", Text, primary_key=True),
-    Column("delivery", Id, nullable=False),
-    Column("handle", Text, nullable=False),
-    Index("shown_delivery", "delivery"),
-    sqlite_with_rowid=False,
-)
-"""What a provider shows and can change or take away again, by its own id for it."""
-
 rule_days = Table(
     "rule_days",
     metadata,

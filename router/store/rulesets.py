@@ -3,31 +3,12 @@
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 from router.store.database import Database
 from router.store.dialect import insert_or
+from router.store.stored import StoredFile, StoredRules
 from router.store.tables import rulesets
-
-
-class StoredFile(Struct, frozen=True, kw_only=True):
-    """An included file; `version` is the hash of its text before secrets were hidden in it."""
-
-    file: str
-    text: str
-    version: str
-
-
-class StoredRules(Struct, frozen=True, kw_only=True):
-    """Rules that loaded without an error: main text and included ones; `version` is their hash."""
-
-    version: str
-    text: str
-    file: str
-    included: tuple[StoredFile, ...] = ()
-    loaded_at: float
-
 
 _INCLUDED = msgspec.json.Decoder(tuple[StoredFile, ...])
 

@@ -20,7 +20,8 @@ from router.store.database import Database
 from router.store.ids import Minter
 from router.store.log import DeliveryFilter, Log
 from router.store.recipients import Change, Recipients
-from router.store.rulesets import Rulesets, StoredFile, StoredRules
+from router.store.rulesets import Rulesets
+from router.store.stored import StoredFile, StoredRules
 from tests.queue.test_sql_engine import SqlEngine
 
 RULES = """\

@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from router.store.database import Database
-from router.store.rulesets import Rulesets, StoredRules
+from router.store.rulesets import Rulesets
+from router.store.stored import StoredRules
 
 RULES = StoredRules(version="v1", text="rules: [ü]", file="rules.yaml", loaded_at=1.0)
 

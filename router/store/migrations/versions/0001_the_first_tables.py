@@ -225,16 +225,6 @@ def _make_marks() -> None:
     )
     op.create_index("throttles_closes_at", "throttles", ["closes_at"])
     op.create_table(
-        "shown",
-        _key("about"),
-        _key("channel", sa.Text),
-        _key("address", sa.Text),
-        _column("delivery", ID),
-        _column("handle"),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("shown_delivery", "shown", ["delivery"])
-    op.create_table(
         "rule_days",
         *(_key(name, sa.Text) for name in ("rule", "day")),
         _column("matches", sa.BigInteger),
@@ -247,7 +237,7 @@ def _make_marks() -> None:
 def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
-        *("rule_days", "shown", "throttles", "watches", "reads", "calls"),
+        *("rule_days", "throttles", "watches", "reads", "calls"),
         *("rulesets", "contacts", "recipients", "lane_holds", "holds", "once"),
         *("attempts", "deliveries"),
         *("seen", "payloads", "notifications"),
