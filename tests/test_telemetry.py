@@ -21,6 +21,7 @@ from router.telemetry import LogFormat, Metrics, configure_logging, name_fault, 
 NAMES = {
     "router_notifications": {"feed", "kind", "result"},
     "router_webhook_refused": {"reason"},
+    "router_events": {"trigger", "result"},
     "router_accept_seconds": set(),
     "router_decide_seconds": set(),
     "router_deliveries": {"state", "channel"},

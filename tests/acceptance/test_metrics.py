@@ -12,9 +12,10 @@ import pytest
 from router.telemetry import Metrics
 from tests.acceptance.client import call, chat, post, read_metrics, wait_for
 from tests.acceptance.gateway import Gateway
-from tests.acceptance.process import OPERATOR, RouterProcess, live, running
+from tests.acceptance.process import COMETCHAT, OPERATOR, ROOT, RouterProcess, live, running
 from tests.acceptance.test_broken_files import BROKEN
 
+TESTDATA = ROOT / "tests" / "testdata"
 LABELS = 'feed="push",kind="message"'
 
 
@@ -24,7 +25,12 @@ def router(tmp_path: Path, gateway: Gateway) -> Iterator[RouterProcess]:
     channel = json.dumps({"plugin": "webhook", "url": gateway.url})
     rules.write_text(
         f"version: 1\nchannels:\n  gateway: {channel}\n  held: {channel}\n"
+        "include: [team.yaml]\n"
         "rules:\n  - {name: all, send: [gateway, held]}\n"
+    )
+    team = tmp_path / "team.yaml"
+    team.write_text(
+        "owner: team\nrules:\n  - {name: loud, when: {unreadMessageCount: {gt: 5}}, drop: true}\n"
     )
     with running(tmp_path, live(tmp_path)) as process:
         yield process
@@ -37,6 +43,8 @@ def test_every_metric_moves_when_it_should(
         wait_for(lambda: read_metrics(router).get(name) == value)
 
     shows("router_rules_reload_ok", 1)
+    team = tmp_path / "team.yaml"
+    shows(f'router_rules_file_ok{{file="{team}"}}', 1)
     call(f"{router.url}/v1/channels/held/pause", {"seconds": 600})
     shows('router_channel_held{cause="paused",channel="held"}', 1)
 
@@ -52,6 +60,14 @@ def test_every_metric_moves_when_it_should(
     shows("router_batch_size_sum", 1)
     assert read_metrics(router)["router_accept_seconds_count"] == 1
 
+    odd = json.loads(chat("odd"))
+    odd["data"]["notificationDetails"]["unreadMessageCount"] = "many"
+    assert post(router, json.dumps(odd).encode()) == 200
+    shows('router_rule_mismatches_total{field="unreadMessageCount"}', 1)
+    receipt = (TESTDATA / "general" / "message_read_receipt.json").read_bytes()
+    assert call(f"{router.url}/webhook/events", receipt, COMETCHAT)[0] == 200
+    shows('router_events_total{result="accepted",trigger="message_read_receipt"}', 1)
+
     again = payload_of(gateway)
     assert post(router, again) == 200
     shows(f'router_notifications_total{{{LABELS},result="duplicate"}}', 1)
@@ -63,7 +79,7 @@ def test_every_metric_moves_when_it_should(
     with closing(hold_the_database(tmp_path)):
         assert post(router, chat("late")) == 503
     shows(f'router_notifications_total{{{LABELS},result="unavailable"}}', 1)
-    assert read_metrics(router)["router_accept_seconds_count"] == 4
+    assert read_metrics(router)["router_accept_seconds_count"] == 5
 
     call(f"{router.url}/v1/channels/held/resume", {})
     shows('router_channel_held{cause="paused",channel="held"}', 0)
