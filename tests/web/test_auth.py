@@ -11,6 +11,7 @@ RECIPIENTS = [
     ("DELETE", "/v1/recipients/bob"),
     ("PUT", "/v1/recipients/bob/devices"),
     ("POST", "/v1/recipients/bob/logout"),
+    ("POST", "/v1/recipients/import"),
 ]
 OPERATIONS = [
     ("GET", "/v1/notifications"),
@@ -28,6 +29,7 @@ OPERATIONS = [
     ("GET", "/v1/rules"),
     ("POST", "/v1/rules/reload"),
     ("POST", "/v1/rules/explain"),
+    ("GET", "/v1/rules/stats"),
 ]
 OPEN = [
     ("GET", "/health/live"),
@@ -48,7 +50,7 @@ async def test_the_tables_hold_every_route_but_the_webhook(stage: Stage) -> None
         (method, reduce(lambda text, change: text.replace(*change), PARAMETERS, path))
         for method, path in [*API, *OPEN]
     }
-    assert served == named | {("POST", "/webhook")}
+    assert served == named | {("POST", "/webhook"), ("POST", "/webhook/events")}
 
 
 WRONG = [
