@@ -32,6 +32,16 @@ rules:
     send: [app, {{channel: text, after: 6s, unless: {{call: over}}}}]
 """
 
+BURST = """
+version: 1
+channels:
+  app: {{plugin: webhook, url: "{app}"}}
+rules:
+  - name: chat
+    throttle: {{max: 1, per: 8s, overflow: summary, body: "{{{{ count }}}} more"}}
+    send: [app]
+"""
+
 
 @pytest.fixture
 def app() -> Iterator[Gateway]:
@@ -133,3 +143,27 @@ def test_a_stand_in_goes_when_what_it_stood_by_for_has_failed(
         assert app.taken == []
     finally:
         router.kill()
+
+
+def test_a_burst_is_summed_up_once_whatever_dies_before_its_window_closes(
+    tmp_path: Path, app: Gateway
+) -> None:
+    (tmp_path / "rules.yaml").write_text(BURST.format(app=app.url))
+    router = RouterProcess(tmp_path, live(tmp_path))
+    try:
+        router.start()
+        for number in range(1, 4):
+            say(router, payload(f"message {number}", uid="ben", number=number))
+        wait_for(lambda: len(ends_of(router)) == 3)
+        router.kill()
+        router.start()
+        say(router, payload("message 4", uid="ben", number=4))
+        wait_for(lambda: "waiting" not in ends_of(router))
+        assert app.texts == ["message 1", "3 more"]
+        assert ends_of(router) == ["delivered", "delivered", "suppressed", "suppressed"]
+    finally:
+        router.kill()
+
+
+def ends_of(router: RouterProcess) -> list[str]:
+    return sorted(item["state"] for item in call(f"{router.url}/v1/deliveries")[1]["items"])
