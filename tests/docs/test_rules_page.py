@@ -1,20 +1,23 @@
-"""The page on the rule language names every key, and no other."""
+"""The page on the rule language names every key, and its laws hold."""
 
 import re
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from msgspec import structs
 
 from router.core.decision import decide
+from router.core.document import read_document
 from router.core.filters import LIMIT
 from router.core.loading import enrichments, fields, file, included, rules, steps, throttles
+from router.core.loading.happenings import plain
 from router.core.ruleset import Ruleset
 from router.registry import load_plugins
 from router.rulefiles import read_rules
-from tests.core.events import push
-from tests.core.rulebooks import ANN, world
+from tests.core.events import DETAILS, envelope, notify, push
+from tests.core.rulebooks import ANN, decided, rulebook, world
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
@@ -72,3 +75,28 @@ def test_the_longest_text_is_that_of_the_code() -> None:
 
 def test_every_type_of_a_field_has_its_row() -> None:
     assert keys_below("type of a field") == list(fields.FIELD_TYPES)
+
+
+def read_laws() -> list[tuple[str, str, str, bool]]:
+    """Return the laws of matching: what each says, a condition, a payload, whether it holds."""
+    [body] = re.findall(r"^\| law \|.*\n\|.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    rows = [[cell.strip() for cell in line.split(" | ")] for line in body.splitlines()]
+    return [
+        (law.lstrip("| "), when.strip("`"), payload.strip("`"), holds.rstrip("| ") == "yes")
+        for law, when, payload, holds in rows
+    ]
+
+
+@pytest.mark.parametrize(("law", "when", "payload", "holds"), read_laws())
+def test_a_law_of_matching_holds_as_the_page_says(
+    law: str, when: str, payload: str, *, holds: bool
+) -> None:
+    node, problems = read_document(payload, "payload")
+    assert problems == [], law
+    assert node is not None
+    details = plain(node)
+    assert isinstance(details, dict)
+    ruleset = rulebook(f"rules: [{{name: law, when: {when}, send: [room]}}]")
+    told = DETAILS | {"sender": "bob", "body": "hello"} | details
+    notification = notify(envelope({"to": {"uid": "ann"}, "notificationDetails": told}))
+    assert bool(decided(notification, ruleset).matched) is holds, law
