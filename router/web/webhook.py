@@ -30,6 +30,9 @@ EVENTS = "/webhook/events"
 MOST = 1024 * 1024
 """The most bytes a body may have."""
 
+MOST_UNWANTED = 16 * MOST
+"""The most bytes of a body that are read after it was refused."""
+
 ROOM = 64 * MOST
 """The most bytes that bodies may have together, from the first byte read to the answer."""
 
@@ -130,13 +133,16 @@ class Webhook:
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Take a payload or an event, by the path: the answer comes when it is on disk."""
         take = self.hear if scope["path"].rstrip("/") == EVENTS else self.accept
+        stream = _Stream(receive)
         try:
-            answer = await self._receive(scope, receive, take)
+            answer = await self._receive(scope, stream, take)
         except Exception as error:  # noqa: BLE001 - every error has its answer
             if isinstance(error, JournalUnavailable):
                 self._complain(error)
             refused = refusal(error)
             self._refused(_REASONS.get(refused.status_code, "fault"))
+            if _hangs_up(scope):
+                await stream.drain()
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
         else:
             if answer is None:
@@ -162,7 +168,7 @@ class Webhook:
         is_heard = await self._intake.hear(body)
         return Heard(message="accepted" if is_heard else "ignored")
 
-    async def _receive(self, scope: HTTPScope, receive: Receive, take: Take) -> Struct | None:
+    async def _receive(self, scope: HTTPScope, stream: "_Stream", take: Take) -> Struct | None:
         """Ask who, how much and what, and only then go to the disk; None when nobody waits."""
         if scope["method"] != "POST":
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
@@ -171,15 +177,13 @@ class Webhook:
         chunks: list[bytes] = []
         size = 0
         try:
-            is_whole = False
-            while not is_whole:
-                event = await receive()
-                if event["type"] != "http.request":
+            while not stream.is_over:
+                chunk = await stream.read()
+                if chunk is None:
                     return None
-                chunks.append(event.get("body", b""))
-                is_whole = not event.get("more_body", False)
-                size += len(chunks[-1])
-                self._room -= len(chunks[-1])
+                chunks.append(chunk)
+                size += len(chunk)
+                self._room -= len(chunk)
                 if size > MOST:
                     raise _too_large()
                 if self._room < 0:
@@ -203,6 +207,40 @@ class Webhook:
                 "payloads are told to come again", reason=str(error), payloads=self._unavailable
             )
             self._unavailable = 0
+
+
+class _Stream:
+    """A body as it comes in."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_over = False
+
+    async def read(self) -> bytes | None:
+        """Return what came next, None when nobody waits any more."""
+        event = await self._receive()
+        if event["type"] != "http.request":
+            self.is_over = True
+            return None
+        self.is_over = not event.get("more_body", False)
+        return event.get("body", b"")
+
+    async def drain(self) -> None:
+        """Read what still comes, up to a bound, and forget it."""
+        left = MOST_UNWANTED
+        while left > 0 and not self.is_over:
+            left -= len(await self.read() or b"")
+
+
+def _hangs_up(scope: HTTPScope) -> bool:
+    """Return whether the connection closes after the answer.
+
+    Closed while the client still sends, it would be reset, and the answer lost on its way; one
+    that asks before it sends (`Expect`) must not be told to go on.
+    """
+    headers = dict(scope["headers"])
+    is_last = scope["http_version"] == "1.0" or headers.get(b"connection", b"").lower() == b"close"
+    return is_last and b"expect" not in headers
 
 
 _REASONS: dict[int, Reason] = {

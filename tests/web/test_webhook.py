@@ -1,6 +1,5 @@
 """`POST /webhook`: what each body is answered, over the wire and straight into the application."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +11,7 @@ import pytest
 from router.core.payload import Json
 from router.samples import STORY, read, restamp
 from router.web.webhook import MOST
-from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage, serve
+from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage
 
 GENERAL = {
     file.stem: file.read_bytes()
@@ -223,72 +222,3 @@ async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Mem
     assert sent == []
     assert intake.bodies == []
     assert stage.refused == ["incomplete"]
-
-
-class TestOverTheWire:
-    """A real server on loopback, spoken to in bytes."""
-
-    @pytest.fixture
-    async def address(self, memory: tuple[Stage, Memory]) -> AsyncIterator[tuple[str, int]]:
-        async with serve(memory[0].app) as address:
-            yield address
-
-    async def speak(
-        self, address: tuple[str, int], request: bytes, answers: int = 1
-    ) -> list[bytes]:
-        """Send bytes, and return the status lines of the answers."""
-        reader, writer = await asyncio.open_connection(*address)
-        try:
-            writer.write(request)
-            lines = []
-            for _ in range(answers):
-                head = await reader.readuntil(b"\r\n\r\n")
-                lines.append(head.partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 "))
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-                json.loads(await reader.readexactly(length))
-            return lines
-        finally:
-            writer.close()
-            await writer.wait_closed()
-
-    def head(self, *lines: str) -> bytes:
-        authorization = f"Authorization: {basic()['Authorization']}"
-        return "\r\n".join(
-            ["POST /webhook HTTP/1.1", "Host: localhost", authorization, *lines, "", ""]
-        ).encode()
-
-    async def test_a_payload_is_accepted(self, address: tuple[str, int]) -> None:
-        body = json.dumps(payload()).encode()
-        request = self.head(f"Content-Length: {len(body)}") + body
-        assert await self.speak(address, request) == [b"200 OK"]
-
-    async def test_a_payload_in_many_chunks_is_accepted(self, address: tuple[str, int]) -> None:
-        body = json.dumps(payload()).encode()
-        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
-        request = self.head("Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
-        assert await self.speak(address, request) == [b"200 OK"]
-
-    async def test_two_mebibytes_are_refused_by_their_length_alone(
-        self, address: tuple[str, int]
-    ) -> None:
-        request = self.head(f"Content-Length: {2 * MOST}")
-        assert await self.speak(address, request) == [b"413 Request Entity Too Large"]
-
-    async def test_two_mebibytes_in_chunks_are_refused_while_they_come(
-        self, address: tuple[str, int]
-    ) -> None:
-        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        request = self.head("Transfer-Encoding: chunked") + chunk * 32
-        assert await self.speak(address, request) == [b"413 Request Entity Too Large"]
-
-    async def test_the_connection_serves_on_after_a_refused_body(
-        self, address: tuple[str, int]
-    ) -> None:
-        large = b" " * (2 * MOST)
-        body = json.dumps(payload()).encode()
-        request = self.head(f"Content-Length: {len(large)}") + large
-        request += self.head(f"Content-Length: {len(body)}") + body
-        assert await self.speak(address, request, answers=2) == [
-            b"413 Request Entity Too Large",
-            b"200 OK",
-        ]
