@@ -40,10 +40,15 @@ class LeasedQueue(SqlQueue):
         self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
     ) -> Sequence[Lease]:
         found = await self._reach(super().claim(now=now, until=until, limit=limit, room=room))
-        self.leases |= {lease.delivery: lease.until for lease in found}
-        if self._is_away():  # it answered in the moment it was cut off
-            self.lost |= self.leases.keys()
+        for lease in found:
+            self.note(lease.delivery, lease.until)
         return found
+
+    def note(self, delivery: str, until: float) -> None:
+        """Know of a lease; while the queue is out of reach, it may run out."""
+        self.leases[delivery] = until
+        if self._is_away():
+            self.lost.add(delivery)
 
     async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
         await self._reach(super().extend(deliveries, until=until))
@@ -140,7 +145,7 @@ class Rival(SqlStage):
         self.run = asyncio.create_task(self.worker.run())
 
     def take(self, delivery: Delivery, about: Notification) -> None:
-        self.queue.leases[delivery.id] = delivery.lease_until
+        self.queue.note(delivery.id, delivery.lease_until)
         super().take(delivery, about)
 
     def stall(self, seconds: float) -> None:

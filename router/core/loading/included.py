@@ -1,7 +1,7 @@
 """`include`: files of rules, each with an owner; a bad one is refused alone."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from msgspec import Struct, structs
 
@@ -43,7 +43,9 @@ class _Read(Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     names: Mapping[str, Place] = {}
     hours: Mapping[str, Window | None] = {}
-    used: Scope | None = None
+    used: Collection[str] = ()
+    used_hours: Collection[str] = ()
+    named: Collection[tuple[str, ...]] = ()
     secrets: tuple[str, ...] = ()
 
     @property
@@ -126,10 +128,9 @@ class Inclusion:
         self.rules += read.rules
         self._names = read.names
         self.hours |= read.hours
-        if read.used is not None:
-            self._scope.used |= read.used.used
-            self._scope.used_hours |= read.used.used_hours
-            self._scope.named |= read.used.named
+        self._scope.used.update(read.used)
+        self._scope.used_hours.update(read.used_hours)
+        self._scope.named.update(read.named)
 
     def _read(self, source: Source) -> _Read:
         if source.fault:
@@ -195,7 +196,9 @@ class Inclusion:
             ),
             names=names,
             hours=hours,
-            used=scope,
+            used=scope.used,
+            used_hours=scope.used_hours,
+            named=scope.named,
             secrets=tuple(secret.text for secret in report.secrets),
         )
 
