@@ -178,6 +178,12 @@ async def test_without_a_credential_the_body_is_not_read(tmp_path: Path) -> None
 
     async with open_stage(tmp_path, BOTH, intake=Memory()) as stage:
         for headers in ([], [(HEADER.encode(), b"short")]):
-            scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers}
+            scope = {
+                "type": "http",
+                "http_version": "1.1",
+                "method": "POST",
+                "path": "/webhook",
+                "headers": headers,
+            }
             await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     assert [event["status"] for event in sent if "status" in event] == [401, 401]

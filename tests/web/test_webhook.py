@@ -217,7 +217,13 @@ async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Mem
     async def send(event: object) -> None:
         sent.append(event)
 
-    scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/webhook",
+        "headers": headers,
+    }
     await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     assert sent == []
     assert intake.bodies == []

@@ -69,7 +69,13 @@ async def post(stage: Stage, body: bytes) -> int:
         if "status" in event:
             statuses.append(event["status"])
 
-    scope = {"type": "http", "method": "POST", "path": "/webhook", "headers": headers}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/webhook",
+        "headers": headers,
+    }
     await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     return statuses[0]
 
