@@ -13,6 +13,7 @@ from router.core.notification import read_time
 from router.core.pattern import compile_pattern, translate
 from router.core.payload import Json
 
+# not a word to a line, which would take a page
 Operator = Literal[
     "is", "in", "exists", "starts_with", "ends_with", "contains", "glob", "matches",
     "gt", "gte", "lt", "lte", "list",

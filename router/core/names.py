@@ -8,6 +8,7 @@ from router.core.filters import ITEMS, LIMIT, text
 from router.core.notification import Notification
 from router.core.payload import Json, scalar
 
+# not a word to a line, which would take a page
 DERIVED = (
     "uid", "appId", "region", "feed", "kind", "conversation", "reply", "mention", "age",
     "attributes", "vars", "title", "body",

@@ -6,11 +6,13 @@ from router.core.message import Privacy
 from router.core.notification import Notification
 from router.core.payload import prune
 
+# not a word to a line, which would take a page
 _IDS = frozenset({
     "sender", "receiver", "receiverType", "tag", "conversationId", "type", "callAction",
     "sessionId", "callType", "sentAt", "unreadMessageCount",
     "to", "senderDetails", "groupDetails",
 })  # fmt: skip
+# not a word to a line, which would take a page
 _NAMES = frozenset({
     "title", "subject", "senderName", "senderAvatar", "receiverName", "receiverAvatar",
 })  # fmt: skip

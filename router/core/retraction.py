@@ -2,10 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 
+from router.core.delivery import Delivery
 from router.core.facts import Ending, Facts, Waiting
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.ruleset import Ruleset, Step
+
+
+def leave_waiting(each: Planned | Delivery, notification: Notification) -> Waiting:
+    """Return a delivery that waits as a later edit or deletion finds it, under its `about`."""
+    return Waiting(
+        id=each.id,
+        app_id=notification.app_id,
+        uid=notification.uid,
+        rule=each.rule,
+        step=each.step,
+        channel=each.channel,
+        contact=each.contact,
+        address=each.address,
+        due_at=each.due_at,
+        expires_at=each.expires_at,
+    )
 
 
 def is_change(notification: Notification) -> bool:

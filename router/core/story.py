@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from router.core.case import Case, Event, Sent
 from router.core.classification import classify
-from router.core.collapse import tell_subject
 from router.core.decision import decide
-from router.core.facts import Facts, Reading, Waiting
+from router.core.facts import Facts, Reading
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.rendering import render
+from router.core.retraction import leave_waiting
 from router.core.ruleset import Ruleset
 from router.core.watch import is_ripe, makes_needless, needless
 
@@ -97,25 +97,15 @@ class _Stage:
         """Let a delivery wait, where an edit or a deletion of its message finds it."""
         planned, notification = due
         self._waiting[planned.id] = due
-        of_subject = self._facts.waiting.setdefault(tell_subject(notification), {})
-        of_subject[planned.id] = Waiting(
-            id=planned.id,
-            app_id=notification.app_id,
-            uid=notification.uid,
-            rule=planned.rule,
-            step=planned.step,
-            channel=planned.channel,
-            contact=planned.contact,
-            address=planned.address,
-            due_at=planned.due_at,
-            expires_at=planned.expires_at,
-        )
+        of_subject = self._facts.waiting.setdefault(planned.about, {})
+        of_subject[planned.id] = leave_waiting(planned, notification)
 
     def _take(self, delivery: str) -> _Waiting | None:
         """Return a delivery that waits no longer; None for one that did not."""
-        for of_subject in self._facts.waiting.values():
-            of_subject.pop(delivery, None)
-        return self._waiting.pop(delivery, None)
+        due = self._waiting.pop(delivery, None)
+        if due is not None:
+            self._facts.waiting[due.planned.about].pop(delivery, None)
+        return due
 
     def _reconsider(self) -> None:
         """Drop what became needless, and let go what waited for others, until nothing changes."""

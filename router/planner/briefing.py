@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from router.core.collapse import tell_subject
 from router.core.delivery import Delivery
-from router.core.facts import Facts, Waiting
+from router.core.facts import Facts
 from router.core.notification import Notification
 from router.core.outlook import survey
-from router.core.retraction import is_change
+from router.core.retraction import is_change, leave_waiting
 from router.core.ruleset import Ruleset
 from router.core.throttle import find_keys
 from router.store.world import World
@@ -47,15 +47,4 @@ def note_waiting(facts: Facts, notification: Notification, deliveries: Sequence[
         return
     for each in deliveries:
         if each.state == "waiting" and each.about in facts.waiting:
-            facts.waiting[each.about][each.id] = Waiting(
-                id=each.id,
-                app_id=notification.app_id,
-                uid=notification.uid,
-                rule=each.rule,
-                step=each.step,
-                channel=each.channel,
-                contact=each.contact,
-                address=each.address,
-                due_at=each.due_at,
-                expires_at=each.expires_at,
-            )
+            facts.waiting[each.about][each.id] = leave_waiting(each, notification)

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -15,16 +14,9 @@ from router.bridge import (
     http2_exchange,
 )
 from router.testing import Reply
-from tests.bridge.asking import ask, make_transport
+from tests.bridge.asking import ask
 from tests.bridge.certificate import read_authority
 from tests.fakes.http2 import Fault, Http2Provider
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    opened = make_transport()
-    yield opened
-    await opened.aclose()
 
 
 async def test_a_request_and_its_answer_arrive_as_they_are(transport: AiohttpTransport) -> None:

@@ -1,7 +1,7 @@
 """What a server of HTTP/2 may do instead of answering, and what is known of the request then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 
 import pytest
@@ -14,15 +14,8 @@ from router.bridge import (
     http2_connection,
 )
 from router.testing import Reply
-from tests.bridge.asking import ask, make_transport
+from tests.bridge.asking import ask
 from tests.fakes.http2 import Act, Fault, Http2Provider
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[AiohttpTransport]:
-    opened = make_transport()
-    yield opened
-    await opened.aclose()
 
 
 async def test_a_hang_may_have_been_sent_and_is_called_off(transport: AiohttpTransport) -> None:

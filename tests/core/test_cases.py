@@ -5,33 +5,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router import samples
+from router.cli.suites import Payloads
 from router.core.case import Case
 from router.core.expectation import judge
 from router.core.loading import find_rules, has_tests, read_cases
-from router.core.payload import Json
 from router.core.ruleset import Ruleset
 from router.core.story import play
 from tests.core.schemas import load_text
 
 FOLDER = Path(__file__).parents[1] / "testdata" / "cases"
 NAME = "rules.test.yaml"
-
-
-class Beside:
-    """Samples, and the files beside a case."""
-
-    samples = samples.STORY
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def sample(self, name: str, now: float, story: str) -> dict[str, Json]:
-        return samples.restamp(samples.read(name), now=now, story=story)
-
-    def payload(self, path: str) -> bytes | None:
-        file = self._folder / path
-        return file.read_bytes() if file.exists() else None
 
 
 def find(folder: str) -> list[Path]:
@@ -51,7 +34,7 @@ def ruleset() -> Ruleset:
 
 
 def read(path: Path, ruleset: Ruleset) -> tuple[list[Case], list[str]]:
-    cases, problems = read_cases(path.read_text("utf-8"), NAME, ruleset, Beside(path.parent))
+    cases, problems = read_cases(path.read_text("utf-8"), NAME, ruleset, Payloads(path.parent))
     return cases, [str(problem) for problem in problems]
 
 
@@ -87,7 +70,7 @@ tests:
     events: [{sample: push_chat_one_on_one}, {after: 10s, sample: push_chat_one_on_one}]
     expect: [{channel: app}, {channel: app, at: 0s}]
 """
-    cases, _ = read_cases(text, NAME, ruleset, Beside(FOLDER))
+    cases, _ = read_cases(text, NAME, ruleset, Payloads(FOLDER))
     sent = play(cases[0], ruleset).sent
     assert judge(cases[0], sent) == []
     assert len(judge(cases[0], sent[:1])) == 1
@@ -110,7 +93,7 @@ def test_where_the_rules_of_a_test_file_stand() -> None:
 
 def test_of_a_rules_file_only_its_tests_are_looked_at(ruleset: Ruleset) -> None:
     text = "rules: [{nonsense: 1}]\nother: 2\n"
-    cases, problems = read_cases(text, "rules.yaml", ruleset, Beside(FOLDER), inline=True)
+    cases, problems = read_cases(text, "rules.yaml", ruleset, Payloads(FOLDER), inline=True)
     assert (cases, problems) == ([], [])
 
 

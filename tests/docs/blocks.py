@@ -53,3 +53,10 @@ def blocks(*languages: str) -> list[Block]:
             name = str(page.relative_to(ROOT))
             found.append(Block(name, line, match.group(1), match.group(2)))
     return [block for block in found if not languages or block.language in languages]
+
+
+def first_column(page: str, heading: str) -> list[str]:
+    """Return the words in backticks in the first column of a page's table."""
+    [body] = re.findall(rf"^\| {heading} \|.*\n\|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    cells = re.findall(r"^\| (.*?) \|", body, re.MULTILINE)
+    return [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]

@@ -1,6 +1,5 @@
 """Pages that show rules and their tests: the rules do what the tests say."""
 
-import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from click.testing import CliRunner
 
 from router.cli import main
 from router.core.loading import cases, happenings
-from tests.docs.blocks import ROOT, Block, blocks
+from tests.docs.blocks import ROOT, Block, blocks, first_column
 
 FOLDER = ROOT / "docs/howto/rules"
 PAGE = (ROOT / "docs/howto/test-rules.md").read_text(encoding="utf-8")
@@ -41,14 +40,7 @@ def test_the_rules_do_what_the_tests_say(
     assert "rules.yaml: all tested\n" in done.output, done.output
 
 
-def keys_below(heading: str) -> list[str]:
-    """Return what stands in the first column of a table."""
-    [body] = re.findall(rf"^\| {heading} \|.*\n\|.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    cells = re.findall(r"^\| (.*?) \|", body, re.MULTILINE)
-    return [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
-
-
 def test_the_page_on_tests_names_every_key() -> None:
-    assert sorted(keys_below("key of a test")) == sorted(cases._CASE)
-    assert sorted(keys_below("key of an event")) == sorted(happenings._EVENT)
+    assert sorted(first_column(PAGE, "key of a test")) == sorted(cases._CASE)
+    assert sorted(first_column(PAGE, "key of an event")) == sorted(happenings._EVENT)
     assert [key for key in cases._EXPECTED if f"`{key}`" not in PAGE] == []

@@ -18,26 +18,19 @@ from router.registry import load_plugins
 from router.rulefiles import read_rules
 from tests.core.events import DETAILS, envelope, notify, push
 from tests.core.rulebooks import ANN, decided, rulebook, world
-from tests.docs.blocks import ROOT
+from tests.docs.blocks import ROOT, first_column
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
 
 
-def keys_below(heading: str) -> list[str]:
-    """Return what stands in the first column of a table."""
-    [body] = re.findall(rf"^\| {heading} \|.*\n\|.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
-    cells = re.findall(r"^\| (.*?) \|", body, re.MULTILINE)
-    return [word for cell in cells for word in re.findall(r"`(\w+)`", cell)]
-
-
 def test_every_key_of_the_file_has_its_row() -> None:
-    assert keys_below("key") == list(file._KEYS)
-    assert keys_below("key of an included file") == list(included.KEYS)
-    assert keys_below("key of a rule") == list(rules._RULE)
-    assert keys_below("key of a step") == list(steps._KEYS)
-    assert keys_below("key of a throttle") == list(throttles.THROTTLE_KEYS)
-    assert sorted(keys_below("key of `defaults`")) == sorted(rules._DEFAULTS)
-    assert keys_below("word") == list(enrichments.ENRICH_KEYS)
+    assert first_column(PAGE, "key") == list(file._KEYS)
+    assert first_column(PAGE, "key of an included file") == list(included.KEYS)
+    assert first_column(PAGE, "key of a rule") == list(rules._RULE)
+    assert first_column(PAGE, "key of a step") == list(steps._KEYS)
+    assert first_column(PAGE, "key of a throttle") == list(throttles.THROTTLE_KEYS)
+    assert sorted(first_column(PAGE, "key of `defaults`")) == sorted(rules._DEFAULTS)
+    assert first_column(PAGE, "word") == list(enrichments.ENRICH_KEYS)
 
 
 def test_hours_do_what_the_page_says(tmp_path: Path) -> None:
@@ -74,7 +67,7 @@ def test_the_longest_text_is_that_of_the_code() -> None:
 
 
 def test_every_type_of_a_field_has_its_row() -> None:
-    assert keys_below("type of a field") == list(fields.FIELD_TYPES)
+    assert first_column(PAGE, "type of a field") == list(fields.FIELD_TYPES)
 
 
 def read_laws() -> list[tuple[str, str, str, bool]]:

@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from router.bridge import AiohttpTransport
+from tests.bridge.asking import make_transport
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    opened = make_transport()
+    yield opened
+    await opened.aclose()
