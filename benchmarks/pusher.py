@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from benchmarks.process import own_cpu
 from router import Delivered, Message, Secret
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.core.facts import Device
 from router.core.notification import derive
 from router.core.payload import decode

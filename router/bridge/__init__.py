@@ -9,13 +9,11 @@ from router.bridge.hop import Hop
 from router.bridge.instance import Build, BuildError, make, parse
 from router.bridge.probe import check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
-from router.bridge.transport import AiohttpTransport
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
 from router.channel import Request, Response, Transport, TransportError
 from router.redaction import Redactor, reveal
 
 __all__ = [
-    "AiohttpTransport",
     "Answers",
     "AppriseChannel",
     "Build",

@@ -8,7 +8,7 @@ import msgspec
 
 from router.cli.annotation import annotate
 from router.cli.environment import load_environment, warn
-from router.cli.offline import show_problem
+from router.cli.offline import show_problems
 from router.core.errors import Problem
 from router.registry import load_plugins
 from router.rulefiles import read_rules
@@ -46,8 +46,8 @@ def command(file: Path | None, form: str, *, strict: bool) -> None:
         for problem in problems:
             click.echo(annotate(problem))
     else:
-        for problem in problems:
-            click.echo(show_problem(problem, read.loaded.texts.get(problem.file, "")))
+        for shown in show_problems(problems, read.loaded.texts):
+            click.echo(shown)
         click.echo(_verdict(path, len(errors), len(problems) - len(errors)))
     sys.exit(1 if errors or (strict and problems) else 0)
 

@@ -1,11 +1,13 @@
 """What a verb needs that works without a server: the rules, and their problems as shown."""
 
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from router.cli.environment import warn
+from router.core.document import split_lines
 from router.core.errors import Problem
 from router.core.loading import picture
 from router.core.ruleset import Ruleset
@@ -14,9 +16,15 @@ from router.rulefiles import read_rules
 from router.settings import Environment
 
 
-def show_problem(problem: Problem, text: str) -> str:
-    """Return a problem as a person reads it: the line, and a picture of the place."""
-    return f"{problem}\n{picture(problem, text)}" if text else str(problem)
+def show_problems(problems: Iterable[Problem], texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield problems as a person reads them: the line, and a picture of the place.
+
+    `texts` are those of the files; where one could not be read, there is no picture.
+    """
+    lines = {file: split_lines(text) for file, text in texts.items() if text}
+    for problem in problems:
+        shown = lines.get(problem.file)
+        yield str(problem) if shown is None else f"{problem}\n{picture(problem, shown)}"
 
 
 def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ruleset:
@@ -26,7 +34,7 @@ def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ru
     read = read_rules(path, registry.schemas, sandbox=environment.sandbox)
     if read.loaded.ruleset is not None and read.loaded.is_whole:
         return read.loaded.ruleset
-    for problem in read.loaded.problems:
-        if problem.severity == "error":
-            click.echo(show_problem(problem, read.loaded.texts.get(problem.file, "")), err=True)
+    errors = [problem for problem in read.loaded.problems if problem.severity == "error"]
+    for shown in show_problems(errors, read.loaded.texts):
+        click.echo(shown, err=True)
     sys.exit(1)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from router import samples
 from router.cli.environment import fail
-from router.cli.offline import show_problem
+from router.cli.offline import show_problems
 from router.core.case import Case
 from router.core.loading import find_rules, has_tests, read_cases
 from router.core.payload import Json
@@ -75,8 +75,8 @@ def read_suite(suite: Suite, ruleset: Ruleset) -> list[Case]:
     cases, problems = read_cases(
         suite.text, str(suite.path), ruleset, payloads, inline=suite.inline
     )
-    for problem in problems:
-        click.echo(show_problem(problem, suite.text), err=True)
+    for shown in show_problems(problems, {str(suite.path): suite.text}):
+        click.echo(shown, err=True)
     if problems:
         sys.exit(1)
     return cases

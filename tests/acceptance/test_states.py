@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from router.app import Outlet, Router
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.settings import read_environment
 from router.store.database import Database
 from router.store.log import DeliveryTrail, Log

@@ -12,7 +12,6 @@ from requests.exceptions import ConnectionError as Disconnected
 from requests.exceptions import ConnectTimeout, ReadTimeout
 
 from router.bridge import (
-    AiohttpTransport,
     Request,
     Response,
     Transport,
@@ -20,6 +19,7 @@ from router.bridge import (
     requests,
 )
 from router.bridge.crossing import cross
+from router.bridge.transport import AiohttpTransport
 from router.bridge.trip import TRIP, Trip
 from router.testing import Provider, Reply, ScriptedTransport
 

@@ -6,13 +6,13 @@ import socket
 import pytest
 
 from router.bridge import (
-    AiohttpTransport,
     Request,
     Response,
     TransportError,
     http2_connection,
     http2_exchange,
 )
+from router.bridge.transport import AiohttpTransport
 from router.testing import Reply
 from tests.bridge.asking import ask
 from tests.bridge.certificate import read_authority

@@ -7,12 +7,12 @@ from itertools import cycle
 import pytest
 
 from router.bridge import (
-    AiohttpTransport,
     Request,
     Response,
     TransportError,
     http2_connection,
 )
+from router.bridge.transport import AiohttpTransport
 from router.testing import Reply
 from tests.bridge.asking import ask
 from tests.fakes.http2 import Act, Fault, Http2Provider

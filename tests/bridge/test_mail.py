@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.bridge import AiohttpTransport, Request, Response, TransportError
+from router.bridge import Request, Response, TransportError
 from router.bridge.postman import Postman
+from router.bridge.transport import AiohttpTransport
 from router.testing import ScriptedTransport
 from tests.bridge.certificate import make_authority
 from tests.bridge.mail_server import Server

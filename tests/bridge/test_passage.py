@@ -87,7 +87,7 @@ async def test_where_nothing_may_go_out_it_is_told_and_not_run() -> None:
 def test_it_works_on_uvloop_too() -> None:
     script = """
 import asyncio, uvloop
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.testing import Provider
 from tests.bridge.play import build, notify
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.testing import Provider, Reply
 from tests.bridge.play import build, notify
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.bridge import AiohttpTransport, Request, TransportError
-from router.bridge.transport import BODY
+from router.bridge import Request, TransportError
+from router.bridge.transport import BODY, AiohttpTransport
 from router.testing import Provider, Reply
 from tests.bridge.certificate import make_authority
 

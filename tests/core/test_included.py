@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from router.core.document import split_lines
 from router.core.loading import LAST_GOOD, Loaded, Source, hash_texts, load, picture
 from router.core.ruleset import Ruleset
 from router.core.trace import explain
@@ -68,7 +69,7 @@ def test_every_problem_of_several_files_is_told_at_its_place(folder: Path) -> No
     assert [str(problem) for problem in loaded.problems] == expected(folder)
     assert loaded.is_whole is (folder in GOOD)
     for problem in loaded.problems:
-        picture_of_line, _ = picture(problem, loaded.texts[problem.file]).splitlines()
+        picture_of_line, _ = picture(problem, split_lines(loaded.texts[problem.file])).splitlines()
         assert picture_of_line.startswith(f"{problem.line:>5} | ")
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.core.document import split_lines
 from router.core.errors import Problem
 from router.core.loading import Loaded, load, picture
 from router.core.ruleset import Defaults, Ruleset
@@ -48,7 +49,7 @@ def test_a_good_file_is_taken_with_the_warnings_it_announces(path: Path) -> None
 def test_every_problem_has_a_picture_of_its_line(path: Path) -> None:
     loaded = load_text(path.read_text("utf-8"))
     for problem in loaded.problems:
-        first, second = picture(problem, loaded.text).splitlines()
+        first, second = picture(problem, split_lines(loaded.text)).splitlines()
         assert first.startswith(f"{problem.line:>5} | ")
         assert second.lstrip(" |").strip("^") == ""
 
@@ -164,7 +165,7 @@ def test_without_zones_there_is_utc() -> None:
 def test_a_picture_shows_the_line_and_underlines_the_fault() -> None:
     text = (FOLDER / "bad" / "unknown_value.yaml").read_text("utf-8")
     (problem,) = load_text(text).problems
-    assert picture(problem, text) == (
+    assert picture(problem, split_lines(text)) == (
         "    8 |     when: {type: call, callAction: intiated}\n"
         "      |                                    ^^^^^^^^"
     )
@@ -172,19 +173,22 @@ def test_a_picture_shows_the_line_and_underlines_the_fault() -> None:
 
 def test_a_picture_keeps_its_carets_below_tabs_and_wide_letters() -> None:
     problem = Problem(file="f", line=1, column=4, message="m", length=2)
-    assert picture(problem, "\t漢a漢b") == "    1 | \t漢a漢b\n      | \t   ^^^"
+    assert picture(problem, split_lines("\t漢a漢b")) == "    1 | \t漢a漢b\n      | \t   ^^^"
 
 
 def test_a_picture_of_a_long_line_shows_the_part_around_the_fault() -> None:
     problem = Problem(file="f", line=1, column=1001, message="m")
-    shown, carets = picture(problem, "a" * 1000 + "b" + "c" * 1000).splitlines()
+    shown, carets = picture(problem, split_lines("a" * 1000 + "b" + "c" * 1000)).splitlines()
     assert len(shown) < 200
     assert shown[carets.index("^")] == "b"
     assert "aaabccc" in shown
 
 
 def test_a_picture_of_a_line_that_is_not_there_is_empty() -> None:
-    assert picture(Problem(file="f", line=3, column=1, message="m"), "a") == "    3 | \n      | ^"
+    assert (
+        picture(Problem(file="f", line=3, column=1, message="m"), split_lines("a"))
+        == "    3 | \n      | ^"
+    )
 
 
 def test_pictures_hide_secrets_written_out_in_the_file() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from router import Channel, Delivered, Message, Notification, Outcome, Settings
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.core.notification import derive
 from router.core.payload import Json, decode
 from router.registry import PluginSchema

@@ -7,7 +7,7 @@ import sys
 import uvloop
 
 from router.app import serve
-from router.bridge import AiohttpTransport
+from router.bridge.transport import AiohttpTransport
 from router.settings import read_environment
 from router.store.filters import ALL_NOTIFICATIONS, NotificationFilter
 from router.store.log import Log, NotificationItem

@@ -144,7 +144,7 @@ class _Settings:
 
     def _read_scalar(self, node: ScalarNode, path: tuple[str, ...], schema: Schema) -> Json:
         if has_reference(node.text):
-            return self._references.expand(node, self._schema.placeholder(".".join(path)))
+            return self._references.expand(node, lambda: self._schema.placeholder(".".join(path)))
         variants = list(self._variants(schema))
         if not schema:
             self._report.secrets.append(node)  # a misspelt key's value may be one

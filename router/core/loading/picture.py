@@ -1,7 +1,7 @@
 """A problem shown with its line, as `check` prints it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from unicodedata import east_asian_width
 
 from router.core.document import split_lines
@@ -17,12 +17,11 @@ _SECRET = re.compile(
 """What stands after a telling key or in a URL, for want of a schema to go by."""
 
 
-def picture(problem: Problem, text: str) -> str:
+def picture(problem: Problem, lines: Sequence[str]) -> str:
     """Return the faulty line with a caret line below it.
 
-    Give it `Loaded.text`, in which secrets are hidden.
+    Give it the lines of `Loaded.text`, in which secrets are hidden.
     """
-    lines = split_lines(text)
     line = lines[problem.line - 1] if problem.line <= len(lines) else ""
     start = max(0, problem.column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = line[start : start + _WIDTH]

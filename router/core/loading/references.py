@@ -23,10 +23,10 @@ class References(Struct, frozen=True):
     report: Report
     sandbox: bool
 
-    def expand(self, node: ScalarNode, placeholder: str | None) -> str:
+    def expand(self, node: ScalarNode, placeholder: Callable[[], str | None]) -> str:
         """Return a text with its references replaced, line ends at the end of a file left out.
 
-        `placeholder` stands in for the whole text.
+        What `placeholder` returns, unless None, stands in for the whole text.
         """
         missing = False
 
@@ -37,7 +37,8 @@ class References(Struct, frozen=True):
             return "placeholder" if text is None else text
 
         expanded = _REFERENCE.sub(replace, node.text)
-        return placeholder if missing and placeholder is not None else expanded
+        standin = placeholder() if missing else None
+        return expanded if standin is None else standin
 
     def _look_up(self, found: re.Match[str], node: ScalarNode) -> str | None:
         span = (found.start(), len(found[0]))
