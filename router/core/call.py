@@ -21,8 +21,10 @@ def session_of(notification: Notification) -> str:
 def hear(notification: Notification) -> tuple[Heard, ...]:
     """Return what a notification says of a call; an unknown action says nothing."""
     session, details = session_of(notification), notification.details
+    if not session:
+        return ()
     action = scalar(details.get("callAction"))
-    if not session or action not in OVER:
+    if action not in OVER:
         return ()
     whose = [""]
     if details.get("receiverType") == "group" and action in _PERSONAL:

@@ -37,7 +37,7 @@ def collapse_key(how: Collapse, notification: Notification, subject: str) -> str
 
 
 def _shorten(kind: str, key: str) -> str:
-    if len(key.encode()) <= LONGEST:
+    if (len(key) if key.isascii() else len(key.encode())) <= LONGEST:
         return key
     return f"{kind}:{blake2b(key.encode(), digest_size=16).hexdigest()}"
 
@@ -55,7 +55,8 @@ def _subject(notification: Notification) -> str:
         case "edit" | "delete":
             number = _dig(details, "message", "data", "entities", "on", "entity", "id")
         case _:
-            number = _dig(details, "message", "id")
+            message = details.get("message")
+            number = scalar(message.get("id")) if isinstance(message, dict) else ""
     number = number or scalar(details.get("tag"))
     return number and f"{conversation}:{number}"
 

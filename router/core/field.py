@@ -75,10 +75,13 @@ def _read_details(name: str, keys: tuple[str, ...] = ()) -> Read:
 
     def read_entry(subject: Subject) -> Json:
         value = subject.notification.details.get(name)
-        return value.get(keys[0]) if isinstance(value, dict) else _walk(value, keys)
+        if value is None:
+            return None
+        return value.get(key) if isinstance(value, dict) else _walk(value, keys)
 
     if not keys:
         return read
+    key = keys[0]
     return read_entry if len(keys) == 1 else read_inside
 
 

@@ -116,30 +116,29 @@ class Hours(Struct, frozen=True, kw_only=True):
         return self.zone
 
 
-class Calendar:
-    """The hours of a file for one recipient, as of one instant."""
+class Calendar(Struct):
+    """The hours of a file for one recipient, as of one instant.
 
-    __slots__ = ("_hours", "_now", "_open", "_recipient")
+    It works nothing out before it is asked for.
+    """
 
-    def __init__(self, hours: Hours, recipient: Recipient, now: float) -> None:
-        """Work nothing out before it is asked for."""
-        self._hours = hours
-        self._recipient = recipient
-        self._now = now
-        self._open: list[str] | None = None
+    hours: Hours
+    recipient: Recipient
+    now: float
+    _open: list[str] | None = None
 
     @property
     def open(self) -> list[str]:
         """The names of the hours it is now; worked out once."""
         if self._open is None:
-            windows = self._hours.windows
-            self._open = [n for n, w in windows.items() if w.contains(self._now, self.zone(n))]
+            windows = self.hours.windows
+            self._open = [n for n, w in windows.items() if w.contains(self.now, self.zone(n))]
         return self._open
 
     def ends(self, name: str, at: float) -> float:
         """Return when hours that are open at an instant end; that instant if they are not open."""
-        return self._hours.windows[name].ends(at, self.zone(name))
+        return self.hours.windows[name].ends(at, self.zone(name))
 
     def zone(self, name: str) -> tzinfo:
         """Return the zone whose clock counts for hours of a name."""
-        return self._hours.windows[name].zone or self._hours.home(self._recipient)
+        return self.hours.windows[name].zone or self.hours.home(self.recipient)

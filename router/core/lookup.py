@@ -148,8 +148,10 @@ class Table:
         if text is None:
             found.update(self.every)
             return
-        found.update(self._present)
-        found.update(self._whole.get(text, ()))
+        if self._present:
+            found.update(self._present)
+        if self._whole and (numbers := self._whole.get(text)):
+            found.update(numbers)
         if self._patterns is not None:
             self._patterns.collect(text, found)
         if self._folds:
@@ -160,10 +162,12 @@ class Table:
             self._folded.collect(text, found)
         if self._starts is not None:
             for length in self._starts.lengths:
-                found.update(self._starts.numbers.get(text[:length], ()))
+                if numbers := self._starts.numbers.get(text[:length]):
+                    found.update(numbers)
         if self._ends is not None:
             for length in self._ends.lengths:
-                found.update(self._ends.numbers.get(text[max(0, len(text) - length) :], ()))
+                if numbers := self._ends.numbers.get(text[max(0, len(text) - length) :]):
+                    found.update(numbers)
 
 
 def tabulate(clues: Iterable[Collection[Clue] | None]) -> list[Table]:

@@ -58,7 +58,10 @@ def arrange(planned: Sequence[Planned], facts: Facts) -> tuple[Planned, ...]:
     One that stands by is due when the last of those can end; where none is open, when it is. Of
     two that stand by for each other the first one goes.
     """
-    if not any(each.watch for each in planned):
+    for each in planned:
+        if each.watch is not None:
+            break
+    else:
         return tuple(planned)
     found = list(planned)
     ends: dict[str, bool] = {}

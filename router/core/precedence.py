@@ -1,7 +1,6 @@
 """What a delivery gives way to: what waits of its message, a throttle, a once-key of another."""
 
-from typing import NamedTuple
-
+from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.condition import Subject
@@ -12,7 +11,7 @@ from router.core.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
 from router.core.throttle import Overflow, Windows, schedule_summary, summary_key
 
 
-class Way(NamedTuple):
+class Way(Struct, frozen=True):
     """What the deliveries of a step have in common, `draft` being one without an address.
 
     One that is barred has nowhere to go; one that is shared speaks for all recipients.

@@ -1,7 +1,8 @@
 """Where a step sends: to addresses of the file, to a channel's own place, or to contacts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router.core.condition import Subject
 from router.core.facts import Contact, Recipient
@@ -13,7 +14,7 @@ _FEED_ADDRESS = {"email": "email", "sms": "phno"}
 """Where in `data.to` a feed brings an address itself; the kind of contact is the feed's name."""
 
 
-class Targets(NamedTuple):
+class Targets(Struct, frozen=True):
     """Where a step sends; `is_fixed` says that it does not depend on the recipient.
 
     `suppression` is the reason that keeps all of it back; then there is one contact without an

@@ -79,8 +79,11 @@ def watch(
 
     One that `is_late` has a time of its own to go, and stands by for no other.
     """
+    is_ringing = is_ring(notification)
+    if not clauses and not is_ringing:
+        return None
     session = session_of(notification)
-    ring = bool(session) and is_ring(notification)
+    ring = bool(session) and is_ringing
     if not clauses and not ring:
         return None
     sent_at = notification.sent_at
