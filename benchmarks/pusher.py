@@ -17,7 +17,7 @@ from router.bridge.transport import AiohttpTransport
 from router.core.facts import Device
 from router.core.notification import derive
 from router.core.payload import decode
-from router.plugins import _apns, _fcm
+from router.plugins import _apns, _fcm_account
 from router.plugins.push import Push, PushSettings
 
 AT_ONCE = 64
@@ -51,7 +51,7 @@ async def push_all(way: str, url: str, count: int) -> dict[str, float]:
     key = {"key": _apns.make_placeholder(), "topic": "com.example.chat"}
     settings = {
         "apns": {"apns": {**key, "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ"}},
-        "fcm": {"fcm": {"service_account": _fcm.make_placeholder()}},
+        "fcm": {"fcm": {"service_account": _fcm_account.make_placeholder()}},
     }
     transport = AiohttpTransport(rewrite={"*": url})
     channel = Push(msgspec.convert(settings[way], PushSettings, dec_hook=_hide), transport)

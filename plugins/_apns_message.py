@@ -12,7 +12,15 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from router import Message
-from router.plugins._payload import WORDS, cut, fit, write_texts
+from router.plugins._payload import (
+    WORDS,
+    cut,
+    fit,
+    localise,
+    read_sound,
+    weigh_json,
+    write_texts,
+)
 
 Kind = Literal["alert", "background", "voip"]
 
@@ -73,23 +81,36 @@ def write_payload(message: Message, kind: Kind) -> bytes:
     session = data.get("sessionId")
     if session and read_call_action(message):
         data["callUUID"] = str(uuid5(NAMESPACE_URL, session))
-    payload: dict[str, Any] = {"aps": _write_aps(message, kind)}
+    payload: dict[str, Any] = {"aps": write_aps(message, kind)}
     room = ROOM[kind] - len(msgspec.json.encode(payload))
-    return msgspec.json.encode(payload | fit(data, room, _weigh))
+    return msgspec.json.encode(payload | fit(data, room, weigh_json))
 
 
-def _write_aps(message: Message, kind: Kind) -> dict[str, Any]:
+def write_aps(message: Message, kind: Kind) -> dict[str, Any]:
+    """Return what Apple's devices heed of a payload."""
     if kind == "voip":
         return {}
     aps: dict[str, Any] = {} if message.badge is None else {"badge": max(0, message.badge)}
     if kind == "background":
         return {"content-available": 1, **aps}
-    words = {"title": message.title, "body": message.body}
-    alert = {name: cut(text, WORDS[name], _weigh) for name, text in words.items()}
-    aps |= {"alert": alert, "sound": message.sound or "default", "mutable-content": 1}
+    aps |= {"alert": _write_alert(message), "mutable-content": 1}
+    if sound := read_sound(message):
+        aps["sound"] = sound
     if message.notification.conversation:
-        aps["thread-id"] = cut(message.notification.conversation, WORDS["title"], _weigh)
+        aps["thread-id"] = cut(message.notification.conversation, WORDS["title"], weigh_json)
     return aps
+
+
+def _write_alert(message: Message) -> dict[str, Any]:
+    """Return the words that are shown: the app's own for a phrase that the rules name."""
+    alert: dict[str, Any] = {}
+    for name, text in (("title", message.title), ("body", message.body)):
+        prefix = "title-" if name == "title" else ""
+        if phrase := localise(message, name):
+            alert |= {f"{prefix}loc-key": phrase.key, f"{prefix}loc-args": phrase.args}
+        else:
+            alert[name] = cut(text, WORDS[name], weigh_json)
+    return alert
 
 
 def _choose_priority(message: Message, kind: Kind) -> str:
@@ -112,8 +133,3 @@ def _shrink(collapse: str) -> str:
     if len(collapse.encode()) <= COLLAPSE and collapse.isascii() and collapse.isprintable():
         return collapse
     return hashlib.sha256(collapse.encode()).hexdigest()
-
-
-def _weigh(text: str) -> int:
-    """Return the bytes of a text in JSON, with its quotes and what divides it from the next."""
-    return len(msgspec.json.encode(text)) + 1

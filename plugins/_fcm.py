@@ -1,63 +1,42 @@
 """Firebase Cloud Messaging, one of the providers of `push`.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages (requests),
-https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (answers),
-https://developers.google.com/identity/protocols/oauth2/service-account#httprest (tokens).
+https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (answers).
 """
 
-import base64
 import re
-from collections.abc import Mapping
-from functools import cache, lru_cache
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
-import msgspec
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Meta, Struct
 
 from router import Message, Secret
 from router.bridge import Build, Hop, Reading, Request, Response
+from router.plugins._fcm_account import Access, load_key, read_account
 from router.plugins._fcm_message import FcmMessage, compose
 
-SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME = 3600
-LEEWAY = 60.0
-"""Seconds before its end at which an access token is replaced."""
-
 BAD_TOKEN = "INVALID_ARGUMENT of the token"  # noqa: S105 - a name
+FOREIGN_AUTH = "THIRD_PARTY_AUTH_ERROR"
 
 _CODE = re.compile(r"[A-Z][A-Z_]{2,40}")
-_OAUTH_CODE = re.compile(r"[a-z][a-z_]{2,40}")
+_TOKEN = re.compile(r"[^\s/'\"()&|!]+")
+_TOKEN_FIELD = "message.token"  # noqa: S105 - a field's name
 
 ANSWERS: Mapping[int | str, Reading] = {
     "UNREGISTERED": "gone",
-    "NOT_FOUND": "gone",
     BAD_TOKEN: "gone",
+    "NOT_FOUND": "rejected",
     "SENDER_ID_MISMATCH": "rejected",
-    "THIRD_PARTY_AUTH_ERROR": "rejected",
+    FOREIGN_AUTH: "rejected",
     404: "suspend",
 }
-"""What FCM means; a 404 that is not FCM's own comes from a wrong address, not a dead token."""
+"""What FCM means; a 404 that is not FCM's own comes from a wrong address, not a dead token.
 
-
-class ServiceAccount(Struct, frozen=True, kw_only=True):
-    """What a Google service account file says."""
-
-    type: str
-    project_id: str
-    private_key_id: str
-    private_key: str
-    client_email: str
-    token_uri: str = TOKEN_URI
-
-    def __repr__(self) -> str:
-        """Name the project alone."""
-        return f"ServiceAccount({self.project_id})"
+Of a token of another project nothing is known, so it stays: a channel of that project may reach
+it. `THIRD_PARTY_AUTH_ERROR` tells of the Apple or web push key in the Firebase project: it costs
+messages to iPhones and browsers, and Android's go on.
+"""
 
 
 class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +54,14 @@ class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             description="Let the device show the message itself. CometChat's SDKs want data alone."
         ),
     ] = False
+    channel_id: Annotated[
+        str,
+        Meta(
+            description="Android's notification channel of what the device shows itself; the app "
+            "must have created it. Left out, the one in the app's manifest.",
+            max_length=200,
+        ),
+    ] = ""
     collapse: Annotated[
         Literal["calls", "all"],
         Meta(
@@ -84,111 +71,57 @@ class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "calls"
 
     def __post_init__(self) -> None:
-        """Refuse what is no service account."""
-        _load_key(_read_account(self.service_account))
-
-
-@cache
-def make_placeholder() -> str:
-    """Return a service account of nobody's, for sandbox mode."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    account = ServiceAccount(
-        type="service_account",
-        project_id="sandbox",
-        private_key_id="sandbox",
-        private_key=pem.decode(),
-        client_email="router@sandbox.iam.gserviceaccount.com",
-    )
-    return msgspec.json.encode(account).decode()
+        """Refuse what is no service account, and a channel for what is not shown."""
+        load_key(read_account(self.service_account))
+        if self.channel_id and not self.notification_block:
+            raise ValueError("channel_id: is for what the device shows; set notification_block")
 
 
 class Fcm:
-    """One Firebase project: its key, loaded once, and the access token that the key earned."""
+    """One Firebase project."""
 
     def __init__(self, settings: FcmSettings) -> None:
         """Load the key."""
-        self.account = _read_account(settings.service_account)
-        self._key = _load_key(self.account)
+        account = read_account(settings.service_account)
+        self.access = Access(account)
+        self._project = account.project_id
         self._settings = settings
-        self._token = ""
-        self._ends = 0.0
-
-    def is_fresh(self, now: float) -> bool:
-        """Return whether the access token can still be used."""
-        return now < self._ends - LEEWAY
-
-    def ask(self, now: float) -> Request:
-        """Return the signed request for an access token."""
-        head = {"typ": "JWT", "alg": "RS256", "kid": self.account.private_key_id}
-        claims = {
-            "iss": self.account.client_email,
-            "scope": SCOPE,
-            "aud": self.account.token_uri,
-            "iat": int(now),
-            "exp": int(now) + LIFETIME,
-        }
-        content = f"{_pack(msgspec.json.encode(head))}.{_pack(msgspec.json.encode(claims))}"
-        signature = self._key.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
-        form = {"grant_type": GRANT, "assertion": f"{content}.{_pack(signature)}"}
-        return Request(
-            method="POST",
-            url=self.account.token_uri,
-            headers={"content-type": "application/x-www-form-urlencoded"},
-            body=urlencode(form).encode(),
-        )
-
-    def keep(self, hop: Hop, now: float) -> bool:
-        """Keep the access token in an answer; return whether there was one."""
-        token, seconds = hop.field("access_token"), hop.field("expires_in")
-        if hop.status != HTTPStatus.OK or not isinstance(token, str):
-            return False
-        self._token = token
-        self._ends = now + (seconds if isinstance(seconds, int) else LIFETIME)
-        return True
-
-    def drop(self) -> None:
-        """Forget the access token: FCM does not take it any more."""
-        self._ends = 0.0
 
     def build(self, message: Message, now: float) -> Build:
         """Return Apprise's class for FCM and what it is made with."""
         return FcmMessage, {
-            "project": self.account.project_id,
-            "bearer": self._token,
+            "project": self._project,
+            "bearer": self.access.token,
             "message": compose(
                 message,
                 now=now,
                 block=self._settings.notification_block,
+                channel_id=self._settings.channel_id,
                 collapse=self._settings.collapse == "all" or message.kind == "call",
             ),
         }
+
+    def heed(self, hop: Hop) -> None:
+        """Let the next send get a new access token where this one was refused."""
+        if hop.status == HTTPStatus.UNAUTHORIZED and read_code(hop) != FOREIGN_AUTH:
+            headers = {name.lower(): value for name, value in hop.request.headers.items()}
+            self.access.drop(headers.get("authorization", "").removeprefix("Bearer "))
+
+
+def is_token(address: str) -> bool:
+    """Return whether an address can name a device: topics and conditions name many."""
+    return _TOKEN.fullmatch(address) is not None
 
 
 def read_code(hop: Hop) -> str:
     """Return FCM's error code, empty when it took the message; one may blame the token."""
     if hop.status == HTTPStatus.OK:
         return ""
-    details = hop.field("error", "details")
-    codes = (
-        [d.get("errorCode") for d in details if isinstance(d, dict)]
-        if isinstance(details, list)
-        else []
-    )
+    codes = (detail.get("errorCode") for detail in _details(hop))
     code = next((c for c in codes if isinstance(c, str)), hop.field("error", "status"))
-    if code == "INVALID_ARGUMENT" and "registration token" in str(hop.field("error", "message")):
+    if code == "INVALID_ARGUMENT" and _blames_token(hop):
         return BAD_TOKEN
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-
-def read_refusal(hop: Hop) -> str:
-    """Return why no access token was given: OAuth's word for it, else the status."""
-    code = hop.field("error")
-    return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(hop.status)
 
 
 def is_send(request: Request) -> bool:
@@ -203,36 +136,20 @@ def answer(request: Request) -> Response:
     return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
 
 
-def _read_account(secret: Secret) -> ServiceAccount:
-    try:
-        account = msgspec.json.decode(secret.reveal(), type=ServiceAccount)
-    except (msgspec.DecodeError, ValueError):
-        raise ValueError("service_account: must be the text of the JSON file itself") from None
-    if account.type != "service_account":
-        raise ValueError("service_account: must be a file of type service_account")
-    return account
+def _blames_token(hop: Hop) -> bool:
+    """Return whether an argument that FCM finds invalid is the token, by field or by words."""
+    violations = (detail.get("fieldViolations") for detail in _details(hop))
+    fields = [
+        violation.get("field")
+        for found in violations
+        for violation in (found if isinstance(found, list) else ())
+        if isinstance(violation, dict)
+    ]
+    return _TOKEN_FIELD in fields or "registration token" in str(hop.field("error", "message"))
 
 
-def _load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
-    key = _parse_key(account.private_key)
-    if key is None:
-        raise ValueError("service_account: private_key must be an RSA key in PEM")
-    return key
-
-
-@lru_cache(maxsize=8)
-def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
-    """Return an RSA key, None for what is none.
-
-    OpenSSL proves both primes, tens of milliseconds in which no other thread runs; so a text is
-    parsed once, however often its settings are checked, opened and loaded again.
-    """
-    try:
-        key = serialization.load_pem_private_key(pem.encode(), password=None)
-    except (TypeError, ValueError):
-        return None
-    return key if isinstance(key, rsa.RSAPrivateKey) else None
-
-
-def _pack(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+def _details(hop: Hop) -> Iterator[dict[str, object]]:
+    details = hop.field("error", "details")
+    yield from (
+        one for one in (details if isinstance(details, list) else ()) if isinstance(one, dict)
+    )

@@ -1,23 +1,51 @@
-"""What goes to FCM: the payload's keys as texts, within what FCM takes.
+"""What goes to FCM: the payload's keys as texts, within what FCM takes, and a block a platform.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and, for its limits,
 https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (INVALID_ARGUMENT),
-https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible-message-types
+https://firebase.google.com/docs/cloud-messaging/customize-messages/set-message-type (which keys are
+reserved),
+https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible-message-types and,
+for the headers of web push, RFC 8030
 """
 
+import base64
+import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from apprise.plugins.fcm import NotifyFCM
 
 from router import Message
 from router.bridge import requests
-from router.plugins._payload import WORDS, cut, fit, measure, write_texts
+from router.plugins._apns_message import choose_kind, write_aps, write_headers
+from router.plugins._payload import (
+    WORDS,
+    count_bytes,
+    cut,
+    fit,
+    localise,
+    read_sound,
+    weigh_json,
+    write_texts,
+)
+
+Platform = Literal["android", "ios", "web"]
 
 ROOM = 4000
 """Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
+WRAPPED_ROOM = 3700
+"""Bytes where FCM writes JSON of it, with some 300 of its own, for Apple or a browser."""
 LONGEST_TTL = 28 * 86400
+ADDRESS = 500
+"""Bytes of the longest link or image that is shown."""
+
+_EVERYWHERE: tuple[Platform, ...] = ("android", "ios", "web")
+_BLOCKS: Mapping[str, tuple[Platform, ...]] = {"ios": ("ios",), "web": ("web",)}
+"""The block of a platform, by the last part of its name; of any other, Android's."""
+_OF_APPLE = ("apns-push-type", "apns-priority", "apns-expiration")
+"""Apple's headers that FCM leaves to the sender, beside the collapse id."""
 
 
 class FcmMessage(NotifyFCM):
@@ -45,23 +73,140 @@ class FcmMessage(NotifyFCM):
 
 
 def compose(
-    message: Message, *, now: float, block: bool = False, collapse: bool = True
+    message: Message,
+    *,
+    now: float,
+    block: bool = False,
+    channel_id: str = "",
+    collapse: bool = True,
 ) -> dict[str, Any]:
-    """Return FCM's message: the payload's keys as texts, within what FCM takes."""
-    data = write_texts(message)
-    data = {name: value for name, value in data.items() if not _is_reserved(name)}
-    android: dict[str, Any] = {
-        "priority": "HIGH" if message.priority == "high" else "NORMAL",
-        "ttl": f"{max(0, min(int(message.expires - now), LONGEST_TTL))}s",
-    }
-    if collapse and message.collapse:
-        android["collapse_key"] = message.collapse
-    content: dict[str, Any] = {"token": message.address, "android": android}
-    if block:
-        content["notification"] = {name: cut(data[name], size) for name, size in WORDS.items()}
-    content["data"] = fit(data, ROOM - measure(content.get("notification", {})))
-    return content
+    """Return FCM's message: the payload's keys as texts, and a block for the device's platform.
+
+    With `block` the device shows the message itself, except what of a call nobody is to read.
+    An iPhone shows it without, since it starts no app for data alone. Of a device that is not
+    known, each platform has its block.
+    """
+    platforms = _tell_platforms(message)
+    shown = block and choose_kind(message) == "alert"
+    key = message.collapse if collapse else ""
+    content: dict[str, Any] = {"token": message.address}
+    if shown and platforms != ("ios",):
+        content["notification"] = _write_words(message)
+    if "android" in platforms:
+        content["android"] = _write_android(message, now, key)
+        if shown:
+            content["android"]["notification"] = _write_shown(message, channel_id)
+    if "ios" in platforms:
+        content["apns"] = _write_apple(message, now, key)
+    if "web" in platforms:
+        content["webpush"] = _write_web(message, now, key, shown=shown)
+    return content | {"data": _write_data(message, content, platforms)}
+
+
+def _tell_platforms(message: Message) -> tuple[Platform, ...]:
+    """Return the platform of the device, all where it is not known."""
+    if message.device is None:
+        return _EVERYWHERE
+    return _BLOCKS.get(message.device.platform.lower().rpartition("_")[2], ("android",))
+
+
+def _write_data(
+    message: Message, content: dict[str, Any], platforms: tuple[Platform, ...]
+) -> dict[str, str]:
+    texts = write_texts(message)
+    renamed = {f"_{name}": text for name, text in texts.items() if _is_reserved(name)}
+    data = renamed | {name: text for name, text in texts.items() if not _is_reserved(name)}
+    wrapped = platforms != ("android",)
+    used = [content.get("notification"), content.get("android", {}).get("notification")]
+    used += [content.get("apns", {}).get("payload"), content.get("webpush", {}).get("notification")]
+    room = WRAPPED_ROOM if wrapped else ROOM
+    room -= sum(len(msgspec.json.encode(part)) for part in used if part)
+    return fit(data, room, weigh_json if wrapped else count_bytes)
 
 
 def _is_reserved(name: str) -> bool:
-    return name in {"from", "message_type"} or name.startswith(("google", "gcm"))
+    """Return whether FCM, or its SDK in the app, keeps a name for itself."""
+    return name in {"from", "message_type", "collapse_key"} or name.startswith(("google", "gcm"))
+
+
+def _write_words(message: Message) -> dict[str, str]:
+    """Return what every platform shows, less what an app has words of its own for."""
+    words = {"title": message.title, "body": message.body}
+    shown = {
+        name: cut(text, WORDS[name], weigh_json)
+        for name, text in words.items()
+        if not localise(message, name)
+    }
+    return shown | _write_image(message)
+
+
+def _write_image(message: Message) -> dict[str, str]:
+    """Return the image; one whose address is too long to be a good one is in the data alone."""
+    return (
+        {"image": message.image} if message.image and weigh_json(message.image) <= ADDRESS else {}
+    )
+
+
+def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
+    android: dict[str, Any] = {
+        "priority": "HIGH" if message.priority == "high" else "NORMAL",
+        "ttl": f"{_count_seconds(message, now)}s",
+    }
+    return android | ({"collapse_key": key} if key else {})
+
+
+def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
+    """Return how Android shows it; a later one with its tag takes its place."""
+    shown: dict[str, Any] = {
+        "channel_id": channel_id,
+        "sound": read_sound(message),
+        "tag": message.collapse,
+    }
+    shown = {name: text for name, text in shown.items() if text}
+    for name in WORDS:
+        if phrase := localise(message, name):
+            shown |= {f"{name}_loc_key": phrase.key, f"{name}_loc_args": phrase.args}
+    return shown if message.badge is None else shown | {"notification_count": message.badge}
+
+
+def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
+    kind = choose_kind(message) or "background"
+    written = write_headers(message, kind, topic="", now=now)
+    headers = {name: written[name] for name in _OF_APPLE}
+    if message.collapse and (kind == "alert" or key):
+        headers["apns-collapse-id"] = written["apns-collapse-id"]
+    apple: dict[str, Any] = {"headers": headers, "payload": {"aps": write_aps(message, kind)}}
+    image = _write_image(message) if kind == "alert" else {}
+    return apple | ({"fcm_options": image} if image else {})
+
+
+def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[str, Any]:
+    headers = {"TTL": str(_count_seconds(message, now)), "Urgency": message.priority}
+    if key:
+        headers["Topic"] = _shorten(key)
+    web: dict[str, Any] = {"headers": headers}
+    if not shown:
+        return web
+    words = {"title": message.title, "body": message.body}
+    notification = {
+        name: cut(text, WORDS[name], weigh_json)
+        for name, text in words.items()
+        if localise(message, name)
+    }
+    if message.collapse:
+        notification["tag"] = message.collapse
+    if notification:
+        web["notification"] = notification
+    if message.link.startswith("https://") and weigh_json(message.link) <= ADDRESS:
+        web["fcm_options"] = {"link": message.link}
+    return web
+
+
+def _count_seconds(message: Message, now: float) -> int:
+    return max(0, min(int(message.expires - now), LONGEST_TTL))
+
+
+def _shorten(key: str) -> str:
+    """Return a topic of web push: the same for the same, at most 32 characters of base64url."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -3,6 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 
+import msgspec
+from msgspec import Struct
+
 from router import Message
 from router.bridge import shorten
 
@@ -11,8 +14,40 @@ EXPENDABLE = ("message", "custom", "senderAvatar", "receiverAvatar")
 WORDS = {"title": 200, "body": 800}
 """Bytes of the words that stay even where other data must go for them."""
 
+SILENT = "none"
+"""The sound of what is to be shown without one."""
+_ARGS = range(1, 10)
+_ARG = 100
+"""Bytes of what is put into a phrase of the app's."""
+
 Weigh = Callable[[str], int]
 """Returns the bytes that a provider counts for a text."""
+
+
+class Phrase(Struct, frozen=True):
+    """A text of the app's own, in the device's language: its key, and what is put into it."""
+
+    key: str
+    args: list[str]
+
+
+def localise(message: Message, name: str) -> Phrase | None:
+    """Return the app's phrase for the `title` or `body`, None where the rules name none.
+
+    Rules name it with the data `title_loc_key` and `title_loc_arg_1` to `_9`, `body_loc_key` and
+    so on; nothing in a payload can.
+    """
+    key = message.data.get(f"{name}_loc_key")
+    if not key:
+        return None
+    named = [message.data.get(f"{name}_loc_arg_{number}", "") for number in _ARGS]
+    most = max((number for number, text in enumerate(named, start=1) if text), default=0)
+    return Phrase(cut(key, _ARG), [cut(text, _ARG) for text in named[:most]])
+
+
+def read_sound(message: Message) -> str:
+    """Return the name of the sound: the system's own unless a rule names one, empty for silence."""
+    return "" if message.sound == SILENT else cut(message.sound, _ARG) or "default"
 
 
 def write_texts(message: Message) -> dict[str, str]:
@@ -28,6 +63,11 @@ def write_texts(message: Message) -> dict[str, str]:
 def count_bytes(text: str) -> int:
     """Return the bytes of a text in UTF-8."""
     return len(text.encode())
+
+
+def weigh_json(text: str) -> int:
+    """Return the bytes of a text in JSON, with its quotes and what divides it from the next."""
+    return len(msgspec.json.encode(text)) + 1
 
 
 def fit(data: dict[str, str], room: int, weigh: Weigh = count_bytes) -> dict[str, str]:

@@ -5,23 +5,18 @@ The provider is picked by the device's platform, in CometChat's spelling (`fcm_a
 A destination fixed in the rules is told by its form: Apple's tokens are hexadecimal.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from router import (
-    Delivered,
     Limits,
     Message,
     Outcome,
     Register,
     Rejected,
-    Retry,
     Settings,
-    Suspend,
     hookimpl,
 )
 from router.bridge import (
@@ -31,8 +26,6 @@ from router.bridge import (
     Request,
     Response,
     Transport,
-    TransportError,
-    judge,
 )
 from router.plugins import _apns as apns
 from router.plugins._apns import Apns, ApnsSettings
@@ -42,10 +35,10 @@ from router.plugins._fcm import (
     FcmSettings,
     answer,
     is_send,
-    make_placeholder,
+    is_token,
     read_code,
-    read_refusal,
 )
+from router.plugins._fcm_account import make_placeholder
 from router.plugins._fcm_message import ROOM
 
 
@@ -85,7 +78,6 @@ class Push(AppriseChannel[PushSettings]):
         super().__init__(settings, transport)
         self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
         self._apns = None if settings.apns is None else Apns(settings.apns)
-        self._renewing = asyncio.Lock()
 
     @classmethod
     def needs_contact(cls, settings: PushSettings) -> bool:  # noqa: ARG003 - the contract's signature
@@ -98,7 +90,7 @@ class Push(AppriseChannel[PushSettings]):
         platform = message.device.platform if message.device else told
         match platform.lower().partition("_")[0]:
             case "fcm" if self._fcm is not None:
-                return await self._renew(self._fcm) or await super().send(message)
+                return await self._send_fcm(message, self._fcm)
             case "apns" if self._apns is not None:
                 seconds, now = self.settings.timeout, self.clock()
                 return await self._apns.send(message, self.transport, seconds=seconds, now=now)
@@ -107,32 +99,17 @@ class Push(AppriseChannel[PushSettings]):
 
     async def check(self) -> Outcome | None:
         """Fetch an access token, as every send needs one."""
-        return None if self._fcm is None else await self._fetch_token(self._fcm)
-
-    async def _renew(self, fcm: Fcm) -> Outcome | None:
-        """Return None with an access token at hand, else why there is none."""
-        if fcm.is_fresh(self.clock()):
+        if self._fcm is None:
             return None
-        async with self._renewing:
-            if fcm.is_fresh(self.clock()):
-                return None
-            outcome = await self._fetch_token(fcm)
-            return None if isinstance(outcome, Delivered) else outcome
+        seconds, now = self.settings.timeout, self.clock()
+        return await self._fcm.access.fetch(self.transport, seconds=seconds, now=now)
 
-    async def _fetch_token(self, fcm: Fcm) -> Outcome:
-        """Return `Delivered`, or `Suspend`: without an access token no message goes out."""
-        now = self.clock()
-        request = fcm.ask(now)
-        try:
-            hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))
-        except TransportError as error:
-            return Suspend(reason=f"no access token: {error.reason}")
-        if fcm.keep(hop, now):
-            return Delivered(status=hop.status)
-        asked = judge([hop], answers={}, now=now)
-        after = asked.after if isinstance(asked, Retry) else None
-        reason = f"no access token: {read_refusal(hop)}"
-        return Suspend(reason=reason, after=after, status=hop.status)
+    async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
+        if not is_token(message.address):
+            return Rejected(reason="the address is no token: topics and conditions are not sent to")
+        seconds, now = self.settings.timeout, self.clock()
+        refused = await fcm.access.renew(self.transport, seconds=seconds, now=now)
+        return refused or await super().send(message)
 
     def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for the device's provider, holding the message."""
@@ -157,8 +134,8 @@ class Push(AppriseChannel[PushSettings]):
 
     def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
         """Let the next send fetch a new access token where this one was refused."""
-        if self._fcm is not None and hops and hops[-1].status == HTTPStatus.UNAUTHORIZED:
-            self._fcm.drop()
+        if self._fcm is not None and hops:
+            self._fcm.heed(hops[-1])
         return None
 
     def sandbox(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ import msgspec
 from router import Delivered, Rejected, Retry, Suspend
 from router.core.facts import Device
 from router.plugins._apns import make_placeholder as make_key
-from router.plugins._fcm import make_placeholder
+from router.plugins._fcm_account import make_placeholder
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
 from router.plugins.push import Push

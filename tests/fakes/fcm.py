@@ -1,6 +1,6 @@
 """Firebase Cloud Messaging: its token endpoint and `messages:send`.
 
-Formats: https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and
+What its bodies may say stands in `fcm_format`; tokens are as in
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
@@ -16,14 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.channel import Request
 from router.testing import Provider, Reply
-from tests.fakes.answer import path_of, read_json, reply_json
+from tests.fakes.answer import path_of, reply_json
+from tests.fakes.fcm_format import find_fault
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-MESSAGE_FIELDS = {"data", "notification", "android", "webpush", "apns", "fcm_options"}
-TARGETS = {"token", "topic", "condition"}
-ANDROID_FIELDS = {"collapse_key", "priority", "ttl", "restricted_package_name", "data"}
-LIMIT = 4096
 
 
 @cache
@@ -50,6 +47,28 @@ BAD_TOKEN = refuse(
 SENDER_MISMATCH = refuse(403, "PERMISSION_DENIED", "SenderId mismatch", "SENDER_ID_MISMATCH")
 FORBIDDEN = refuse(
     403, "PERMISSION_DENIED", "Permission 'cloudmessaging.messages.create' denied on resource"
+)
+THIRD_PARTY = refuse(
+    401,
+    "UNAUTHENTICATED",
+    "Auth error from APNS or Web Push Service",
+    "THIRD_PARTY_AUTH_ERROR",
+)
+BAD_FIELD = reply_json(
+    {
+        "error": {
+            "code": 400,
+            "message": "Request contains an invalid argument.",
+            "status": "INVALID_ARGUMENT",
+            "details": [
+                {
+                    "@type": "type.googleapis.com/google.rpc.BadRequest",
+                    "fieldViolations": [{"field": "message.token", "description": "Invalid"}],
+                },
+            ],
+        }
+    },
+    status=400,
 )
 QUOTA = reply_json(
     {"error": {"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED"}},
@@ -167,7 +186,7 @@ class Fcm(Provider):
             return UNAUTHENTICATED
         if not request.headers.get("content-type", "").startswith("application/json"):
             return refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
-        if fault := _fault_in(read_json(request)):
+        if fault := find_fault(request.body):
             return refuse(400, "INVALID_ARGUMENT", fault, "INVALID_ARGUMENT")
         return reply_json({"name": f"projects/{self.project}/messages/{len(self.sends)}"})
 
@@ -178,35 +197,3 @@ def _read(part: str) -> dict[str, object]:
 
 def _unpad(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
-def _fault_in(body: dict[str, object]) -> str:
-    message = body.get("message")
-    if set(body) != {"message"} or not isinstance(message, dict):
-        return "Invalid JSON payload received. Unknown name"
-    if unknown := set(message) - MESSAGE_FIELDS - TARGETS:
-        return f"Invalid JSON payload received. Unknown name {sorted(unknown)} at 'message'"
-    if len(set(message) & TARGETS) != 1:
-        return "Recipient of the message is not set."
-    return _fault_in_data(message.get("data", {})) or _fault_in_android(message.get("android", {}))
-
-
-def _fault_in_data(data: dict[str, object]) -> str:
-    for name, value in data.items():
-        if not isinstance(value, str):
-            return f"Invalid value at 'message.data[0].value' (TYPE_STRING), {value}"
-        if name in {"from", "message_type"} or name.startswith(("google.", "gcm.")):
-            return f"Invalid data payload key: {name}"
-    size = sum(len(name.encode()) + len(str(value).encode()) for name, value in data.items())
-    return "Android message is too big" if size > LIMIT else ""
-
-
-def _fault_in_android(android: dict[str, object]) -> str:
-    if unknown := set(android) - ANDROID_FIELDS - {"notification"}:
-        return f"Unknown name {sorted(unknown)} at 'message.android'"
-    if android.get("priority", "NORMAL") not in {"HIGH", "NORMAL", "high", "normal"}:
-        return "Invalid value at 'message.android.priority'"
-    ttl = android.get("ttl", "0s")
-    if not isinstance(ttl, str) or not ttl.endswith("s") or not 0 <= float(ttl[:-1]) <= 2419200:
-        return "Invalid value at 'message.android.ttl'"
-    return ""

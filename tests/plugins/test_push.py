@@ -76,37 +76,15 @@ async def test_a_message_reaches_the_device_as_data_alone(fcm: Fcm, push: Push) 
 
 
 async def test_a_call_is_worth_sending_for_as_long_as_it_rings(fcm: Fcm, push: Push) -> None:
-    message = make_message("push_call_audio_initiated", address=TOKEN, expires=time.time() + 45.9)
+    message = make_message(
+        "push_call_audio_initiated", address=TOKEN, device=ANDROID, expires=time.time() + 45.9
+    )
     assert isinstance(await push.send(message), Delivered)
     assert sent(fcm)["android"] == {"priority": "NORMAL", "ttl": "45s"}
 
 
-@pytest.mark.parametrize(
-    ("sample", "collapse", "collapses"),
-    [
-        ("push_call_audio_initiated", "calls", True),
-        ("push_chat_one_on_one", "calls", False),
-        ("push_chat_one_on_one", "all", True),
-    ],
-)
-async def test_messages_do_not_replace_each_other_unless_the_settings_say_so(
-    fcm: Fcm, sample: str, collapse: str, collapses: bool
-) -> None:
-    account = {"service_account": fcm.service_account, "collapse": collapse}
-    async with open_channel(Push, {"fcm": account}, fcm) as push:
-        await push.send(make_message(sample, address=TOKEN, collapse="k"))
-    assert sent(fcm)["android"].get("collapse_key") == ("k" if collapses else None)
-
-
-async def test_a_notification_block_is_sent_on_request(fcm: Fcm) -> None:
-    account = {"service_account": fcm.service_account, "notification_block": True}
-    async with open_channel(Push, {"fcm": account}, fcm) as push:
-        await push.send(make_message(address=TOKEN, title="Andrew", body="Hello!"))
-    assert sent(fcm)["notification"] == {"title": "Andrew", "body": "Hello!"}
-
-
 async def test_the_access_token_is_fetched_once_for_many_sends(fcm: Fcm, push: Push) -> None:
-    tokens = [f"{TOKEN}{number}" for number in range(20)]
+    tokens = [f"{TOKEN}{number}" for number in range(100)]
     outcomes = await asyncio.gather(*(push.send(make_message(address=t)) for t in tokens))
     assert all(isinstance(outcome, Delivered) for outcome in outcomes)
     assert len(fcm.token_requests) == 1
@@ -119,6 +97,49 @@ async def test_an_access_token_is_replaced_before_it_ends(fcm: Fcm, push: Push) 
     await push.send(make_message(address=TOKEN))
     await push.send(make_message(address=TOKEN))
     assert len(fcm.token_requests) == 2
+
+
+async def test_many_sends_ask_once_for_a_token_that_they_do_not_get(fcm: Fcm, push: Push) -> None:
+    fcm.token_script += [Reply(status=503), Reply(status=400)]
+    outcomes = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(100)))
+    assert outcomes == [Suspend(status=503, reason="no access token: 503")] * 100
+    assert len(fcm.token_requests) == 1
+    fcm.token_script.clear()
+    assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+
+
+async def test_many_sends_with_a_token_that_is_refused_replace_it_once(
+    fcm: Fcm, push: Push
+) -> None:
+    await push.send(make_message(address=TOKEN))
+    fcm.issued.clear()
+    first = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(20)))
+    assert {type(outcome) for outcome in first} <= {Suspend, Delivered}
+    assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+    assert len(fcm.token_requests) == 2
+
+
+async def test_an_apple_key_that_google_has_wrong_costs_nothing_but_its_own_messages(
+    fcm: Fcm, push: Push
+) -> None:
+    fcm.send_script.append(answers.THIRD_PARTY)
+    outcome = await push.send(make_message(address=TOKEN, device=Device(platform="fcm_ios")))
+    assert isinstance(outcome, Rejected)
+    assert not outcome.forget_contact
+    assert "THIRD_PARTY_AUTH_ERROR" in outcome.reason
+    assert isinstance(await push.send(make_message(address=TOKEN, device=ANDROID)), Delivered)
+    assert len(fcm.token_requests) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/topics/news", "'news' in topics", "'a' in topics && 'b' in topics", "!('a' in topics)"],
+)
+async def test_topics_and_conditions_are_not_sent_to(fcm: Fcm, push: Push, address: str) -> None:
+    outcome = await push.send(make_message(address=address))
+    assert isinstance(outcome, Rejected)
+    assert "topics and conditions are not sent to" in outcome.reason
+    assert fcm.requests == []
 
 
 async def test_a_refused_access_token_is_replaced_with_the_next_send(fcm: Fcm, push: Push) -> None:
@@ -141,6 +162,12 @@ async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, p
     [
         (answers.UNREGISTERED, Rejected(status=404, reason="", forget_contact=True)),
         (answers.BAD_TOKEN, Rejected(status=400, reason="", forget_contact=True)),
+        (answers.BAD_FIELD, Rejected(status=400, reason="", forget_contact=True)),
+        (answers.THIRD_PARTY, Rejected(status=401, reason="")),
+        (
+            refuse(404, "NOT_FOUND", "Requested entity was not found."),
+            Rejected(status=404, reason=""),
+        ),
         (answers.SENDER_MISMATCH, Rejected(status=403, reason="")),
         (answers.FORBIDDEN, Suspend(status=403, reason="")),
         (answers.UNAUTHENTICATED, Suspend(status=401, reason="")),

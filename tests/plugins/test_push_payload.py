@@ -1,19 +1,27 @@
 """Laws of what FCM gets: within its limit, whole characters, ids untouched."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router import Message
+from router.core.facts import Device
 from router.plugins._fcm_message import compose
 from router.plugins._payload import fit, measure
+from tests.fakes.fcm_format import find_fault
 from tests.plugins.opening import make_message
 
 LIMIT = 4096
+PHRASES = ("title_loc_key", "body_loc_key", "title_loc_arg_1", "body_loc_arg_9")
 IDS = ("sender", "receiver", "receiverType", "tag", "conversationId", "type", "sentAt")
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(0, 400))
+
+
+def make_device(platform: str) -> Device:
+    return Device(platform=platform)
 
 
 def payload_size(content: dict[str, object]) -> int:
@@ -29,14 +37,21 @@ def with_details(base: Message, /, **details: object) -> Message:
     return replace(base, notification=replace(told, details=told.details | details))
 
 
-@given(title=long_texts, body=long_texts, extra=st.dictionaries(texts, long_texts, max_size=5))
-def test_a_message_always_fits(title: str, body: str, extra: dict[str, str]) -> None:
-    message = make_message(address="t", title=title, body=body, data=extra)
-    for block in (True, False):
-        content = compose(message, now=0.0, block=block)
-        assert payload_size(content) <= LIMIT
-        for text in content["data"].values():
-            text.encode()
+@given(
+    words=st.fixed_dictionaries(
+        dict.fromkeys(("title", "body", "link", "image", "sound"), long_texts)
+    ),
+    extra=st.dictionaries(texts | st.sampled_from(PHRASES), long_texts, max_size=5),
+    device=st.none() | st.sampled_from(["fcm_android", "fcm_ios", "fcm_web"]).map(make_device),
+    block=st.booleans(),
+)
+def test_a_message_always_fits_and_says_nothing_that_fcm_does_not_know(
+    words: dict[str, str], extra: dict[str, str], device: Device | None, block: bool
+) -> None:
+    message = make_message(address="t", data=extra, device=device, **words)
+    content = compose(message, now=0.0, block=block, channel_id="chats")
+    assert find_fault(msgspec.json.encode({"message": content})) == ""
+    assert payload_size(content) <= LIMIT
 
 
 @given(body=long_texts)
@@ -89,14 +104,6 @@ def test_a_rule_s_own_data_goes_when_it_leaves_the_words_no_room() -> None:
     assert fit(data, 4000) == {"title": "t", "body": "b" * 500, "tag": "1"}
 
 
-def test_keys_that_fcm_keeps_for_itself_are_left_out() -> None:
-    reserved = {"from": "a", "message_type": "b", "google.x": "c", "gcm.y": "d"}
-    message = make_message(address="t", data=reserved | {"mine": "e"})
-    data = compose(message, now=0.0, block=False)["data"]
-    assert data["mine"] == "e"
-    assert not data.keys() & reserved.keys()
-
-
 def test_null_becomes_an_empty_text_and_a_number_its_digits() -> None:
     message = with_details(
         make_message(address="t"), senderAvatar=None, unreadMessageCount=10**26, muted=True
@@ -108,7 +115,9 @@ def test_null_becomes_an_empty_text_and_a_number_its_digits() -> None:
 
 
 def test_a_time_to_live_is_never_negative_and_never_beyond_four_weeks() -> None:
-    late = compose(make_message(address="t", expires=10.0), now=20.0, block=False)
-    early = compose(make_message(address="t", expires=1e9), now=0.0, block=False)
+    late = compose(make_message(address="t", expires=10.0), now=20.0)
+    early = compose(make_message(address="t", expires=1e9), now=0.0)
+    assert late["webpush"]["headers"]["TTL"] == "0"
+    assert early["webpush"]["headers"]["TTL"] == "2419200"
     assert late["android"]["ttl"] == "0s"
     assert early["android"]["ttl"] == "2419200s"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.plugins._apns import make_placeholder as make_key
-from router.plugins._fcm import make_placeholder
+from router.plugins._fcm_account import make_placeholder
 from router.registry import PluginSchema
 from tests.secrecy.canaries import LENGTH, Canaries
 

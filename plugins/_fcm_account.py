@@ -1,0 +1,187 @@
+"""A Google service account, and the access token that it earns for sending.
+
+https://developers.google.com/identity/protocols/oauth2/service-account#httprest
+"""
+
+import asyncio
+import base64
+import re
+from functools import cache, lru_cache
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+import msgspec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from msgspec import Struct
+
+from router import Delivered, Outcome, Retry, Secret, Suspend
+from router.bridge import Hop, Request, Transport, TransportError, judge
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFETIME = 3600
+LEEWAY = 60.0
+"""Seconds before its end at which an access token is replaced."""
+
+_OAUTH_CODE = re.compile(r"[a-z][a-z_]{2,40}")
+
+
+class ServiceAccount(Struct, frozen=True, kw_only=True):
+    """What a Google service account file says."""
+
+    type: str
+    project_id: str
+    private_key_id: str
+    private_key: str
+    client_email: str
+    token_uri: str = TOKEN_URI
+
+    def __repr__(self) -> str:
+        """Name the project alone."""
+        return f"ServiceAccount({self.project_id})"
+
+
+class Access:
+    """The right to send for one project: its key, loaded once, and the access token it earned."""
+
+    def __init__(self, account: ServiceAccount) -> None:
+        """Load the key."""
+        self._account = account
+        self._key = load_key(account)
+        self._renewing = asyncio.Lock()
+        self._fetches = 0
+        self._told: Outcome = Delivered()
+        self._ends = 0.0
+        self.token = ""
+
+    def is_fresh(self, now: float) -> bool:
+        """Return whether the access token can still be used."""
+        return now < self._ends - LEEWAY
+
+    def drop(self, token: str) -> None:
+        """Forget an access token that is not taken any more, unless there is another by now."""
+        if token == self.token:
+            self._ends = 0.0
+
+    async def renew(self, transport: Transport, *, seconds: float, now: float) -> Outcome | None:
+        """Return None with an access token at hand, else why there is none.
+
+        However many need one at a time, one asks; the others get what it was told.
+        """
+        if self.is_fresh(now):
+            return None
+        seen = self._fetches
+        async with self._renewing:
+            if self.is_fresh(now):
+                return None
+            if seen == self._fetches or isinstance(self._told, Delivered):
+                await self.fetch(transport, seconds=seconds, now=now)
+            return None if isinstance(self._told, Delivered) else self._told
+
+    async def fetch(self, transport: Transport, *, seconds: float, now: float) -> Outcome:
+        """Return `Delivered`, or `Suspend`: without an access token no message goes out."""
+        request = self._ask(now)
+        try:
+            hop = Hop(request, await transport.send(request, timeout=seconds))
+        except TransportError as error:
+            self._told = Suspend(reason=f"no access token: {error.reason}")
+        else:
+            self._told = self._keep(hop, now)
+        self._fetches += 1
+        return self._told
+
+    def _ask(self, now: float) -> Request:
+        """Return the signed request for an access token."""
+        head = {"typ": "JWT", "alg": "RS256", "kid": self._account.private_key_id}
+        claims = {
+            "iss": self._account.client_email,
+            "scope": SCOPE,
+            "aud": self._account.token_uri,
+            "iat": int(now),
+            "exp": int(now) + LIFETIME,
+        }
+        content = f"{_pack(msgspec.json.encode(head))}.{_pack(msgspec.json.encode(claims))}"
+        signature = self._key.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
+        form = {"grant_type": GRANT, "assertion": f"{content}.{_pack(signature)}"}
+        return Request(
+            method="POST",
+            url=self._account.token_uri,
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+        )
+
+    def _keep(self, hop: Hop, now: float) -> Outcome:
+        """Keep the access token in an answer, or return why there was none."""
+        token, seconds = hop.field("access_token"), hop.field("expires_in")
+        if hop.status == HTTPStatus.OK and isinstance(token, str):
+            self.token = token
+            self._ends = now + (seconds if isinstance(seconds, int) else LIFETIME)
+            return Delivered(status=hop.status)
+        asked = judge([hop], answers={}, now=now)
+        after = asked.after if isinstance(asked, Retry) else None
+        reason = f"no access token: {_read_refusal(hop)}"
+        return Suspend(reason=reason, after=after, status=hop.status)
+
+
+def read_account(secret: Secret) -> ServiceAccount:
+    """Return what a service account file says; raises `ValueError` for another text."""
+    try:
+        account = msgspec.json.decode(secret.reveal(), type=ServiceAccount)
+    except (msgspec.DecodeError, ValueError):
+        raise ValueError("service_account: must be the text of the JSON file itself") from None
+    if account.type != "service_account":
+        raise ValueError("service_account: must be a file of type service_account")
+    return account
+
+
+def load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
+    """Return an account's key; raises `ValueError` where it is none."""
+    key = _parse_key(account.private_key)
+    if key is None:
+        raise ValueError("service_account: private_key must be an RSA key in PEM")
+    return key
+
+
+@cache
+def make_placeholder() -> str:
+    """Return a service account of nobody's, for sandbox mode."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    account = ServiceAccount(
+        type="service_account",
+        project_id="sandbox",
+        private_key_id="sandbox",
+        private_key=pem.decode(),
+        client_email="router@sandbox.iam.gserviceaccount.com",
+    )
+    return msgspec.json.encode(account).decode()
+
+
+@lru_cache(maxsize=8)
+def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
+    """Return an RSA key, None for what is none.
+
+    OpenSSL proves both primes, tens of milliseconds in which no other thread runs; so a text is
+    parsed once, however often its settings are checked, opened and loaded again.
+    """
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, ValueError):
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
+def _read_refusal(hop: Hop) -> str:
+    """Return why no access token was given: OAuth's word for it, else the status."""
+    code = hop.field("error")
+    return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(hop.status)
+
+
+def _pack(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
