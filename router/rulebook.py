@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from router.channel import Channel
 from router.core.errors import Problem
 from router.core.loading import LAST_GOOD, Included, hash_texts
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
+from router.opening import OpenChannel, Opened, close, find_leaving, open_channels, retire
 from router.rulefiles import RulesText, Stamp, load_stored, look, preserve, read_rules
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets
 from router.telemetry import Metrics
-
-OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 
 CLOSING = 2.0
 """Seconds that channels may take to close when the router stops."""
@@ -56,7 +55,7 @@ class Rulebook:
         self._plugins: Mapping[str, ChannelSchema] = {}
         self._open: OpenChannel = _open_none
         self._changed: Callable[[Collection[str]], None] = lambda _: None
-        self._channels: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
+        self._channels: Opened = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self.ruleset: Ruleset | None = None
@@ -111,7 +110,12 @@ class Rulebook:
         if loaded.ruleset is None:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
             return
-        self._put_in_force(loaded.ruleset)
+        specs = loaded.ruleset.channels.values()
+        opened = await open_channels(specs, self._channels, self._open)
+        if isinstance(opened, Problem):
+            _log.error("the last good rules no longer load", problem=str(opened))
+            return
+        self._put_in_force(loaded.ruleset, opened)
         self.included = tuple(map(_as_last_good, loaded.included))
         self._tell_of_files()
         _log.warning("the last good rules are in force", version=loaded.ruleset.version)
@@ -122,25 +126,49 @@ class Rulebook:
         A bad included file leaves in force what it said before, and the others as they are now.
         """
         async with self._changing:
-            kept = await self._recall()
-            read = await asyncio.to_thread(
-                read_rules, self._path, self._plugins, sandbox=self._sandbox, kept=kept
-            )
+            read, faults, opened = await self._read()
             self._stamps, self._patterns = read.stamps, read.patterns
-            ruleset, included = read.loaded.ruleset, read.loaded.included
-            self.problems = (*read.loaded.problems, *self._find_lost(included))
+            self.problems = (*read.loaded.problems, *faults)
             for problem in self.problems:
                 log = _log.error if problem.severity == "error" else _log.warning
                 log("rules", problem=str(problem))
-            is_sound = ruleset is not None and len(self.problems) == len(read.loaded.problems)
-            if is_sound and ruleset is not None and self._put_in_force(ruleset):
-                self.included, self.current = included, read.loaded.is_whole
+            ruleset = read.loaded.ruleset
+            if ruleset is None or opened is None:
+                self.current = False
+            else:
+                self._put_in_force(ruleset, opened)
+                self.included, self.current = read.loaded.included, read.loaded.is_whole
                 await self._keep(ruleset.version, read)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
-            else:
-                self.current = False
             self._tell_of_files()
             return self.problems
+
+    async def _read(self) -> tuple[RulesText, Sequence[Problem], Opened | None]:
+        """Return the files as read, what is wrong besides, and the channels opened for them.
+
+        An included file with a channel that cannot be opened is a bad one, too.
+        """
+        kept = await self._recall()
+        refused: dict[str, Problem] = {}
+        while True:
+            read = await asyncio.to_thread(
+                read_rules,
+                self._path,
+                self._plugins,
+                sandbox=self._sandbox,
+                kept=kept,
+                refused=refused,
+            )
+            lost = self._find_lost(read.loaded.included)
+            if lost or read.loaded.ruleset is None:
+                return read, lost, None
+            specs = read.loaded.ruleset.channels.values()
+            opened = await open_channels(specs, self._channels, self._open)
+            if not isinstance(opened, Problem):
+                return read, (), opened
+            if opened.file in refused or opened.file not in map(_name, read.loaded.included):
+                return read, (opened,), None
+            refused[opened.file] = opened
 
     async def follow(self, pause: float = POLL) -> None:
         """Reload whenever the files have changed and stay as they are from one look to the next."""
@@ -205,47 +233,15 @@ class Rulebook:
         except StoreUnavailable as error:
             _log.warning("the rules are in force, but not kept", error=str(error))
 
-    def _put_in_force(self, ruleset: Ruleset) -> bool:
-        opened: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
-        for name, spec in ruleset.channels.items():
-            before = self._channels.get(name)
-            if before and _same(before[0], spec):
-                opened[name] = (spec, before[1])
-                continue
-            try:
-                opened[name] = (spec, self._open(spec))
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                self._refuse(spec, error)
-                return False
-        leaving = [
-            (name, channel)
-            for name, (_, channel) in self._channels.items()
-            if name not in opened or opened[name][1] is not channel
-        ]
-        reopened = [
-            name
-            for name, (_, channel) in opened.items()
-            if name in self._channels and self._channels[name][1] is not channel
-        ]
+    def _put_in_force(self, ruleset: Ruleset, opened: Opened) -> None:
+        leaving = find_leaving(self._channels, opened)
         self._channels = opened
         self.ruleset = ruleset
-        self._changed(reopened)
+        self._changed([name for name, _ in leaving if name in opened])
         for name, channel in leaving:
-            task = asyncio.create_task(_retire(channel), name=f"closing {name}")
+            task = asyncio.create_task(retire(channel), name=f"closing {name}")
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
-        return True
-
-    def _refuse(self, spec: ChannelSpec, error: Exception) -> None:
-        problem = Problem(
-            file=spec.place.file,
-            line=spec.place.line,
-            column=spec.place.column,
-            message=f'channel "{spec.name}" cannot be opened: {type(error).__name__}',
-            hint=f"see the settings of plugin {spec.plugin}",
-        )
-        _log.error("rules", problem=str(problem))
-        self.problems = (*self.problems, problem)
 
     async def aclose(self) -> None:
         """Close every channel; one that does not close in time is left as it is."""
@@ -253,7 +249,7 @@ class Rulebook:
             task.cancel()
         closing = set(self._retiring)
         for name, (_, channel) in self._channels.items():
-            closing.add(asyncio.create_task(_close(channel), name=f"closing {name}"))
+            closing.add(asyncio.create_task(close(channel), name=f"closing {name}"))
         self._channels = {}
         if closing:
             _, open_still = await asyncio.wait(closing, timeout=CLOSING)
@@ -268,26 +264,9 @@ def _as_last_good(file: Included) -> Included:
     return structs.replace(file, file=file.file.removesuffix(LAST_GOOD), standing="last good")
 
 
+def _name(file: Included) -> str:
+    return file.file
+
+
 def _open_none(spec: ChannelSpec) -> Channel[Any]:
     raise LookupError(spec.plugin)
-
-
-def _same(one: ChannelSpec, other: ChannelSpec) -> bool:
-    return one.plugin == other.plugin and bool(one.settings == other.settings)
-
-
-async def _retire(channel: Channel[Any]) -> None:
-    """Close a replaced channel once the sends it had begun must be over."""
-    try:
-        await asyncio.sleep(channel.settings.timeout + 5)
-    finally:
-        await _close(channel)
-
-
-async def _close(channel: Channel[Any]) -> None:
-    try:
-        await channel.aclose()
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
-        _log.warning("a channel did not close", channel=channel.name, error=type(error).__name__)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.core.errors import Problem
 from router.core.loading import Loaded, Source, Sources, hash_texts, load
@@ -36,16 +36,19 @@ def read_rules(
     *,
     sandbox: bool,
     kept: Mapping[str, str] | None = None,
+    refused: Mapping[str, Problem] | None = None,
 ) -> RulesText:
     """Return the rules in a file with every problem of it; never raises for a bad file.
 
-    `kept` are the last good texts of included files, which stand in for bad ones.
+    `kept` are the last good texts of included files, which stand in for bad ones; `refused` are
+    included files known to be bad, and why.
     """
-    folder = _Folder(path)
+    folder = _Folder(path, refused or {})
     stamps = look(path, ())
-    main = _read(path, str(path))
-    if main.fault:
-        return RulesText(text="", loaded=_unreadable(path, main.fault), stamps=stamps)
+    main = _read(path, str(path), "ROUTER_RULES names the rules file")
+    if main.fault is not None:
+        loaded = Loaded(ruleset=None, problems=(main.fault,))
+        return RulesText(text="", loaded=loaded, stamps=stamps)
     loaded = _load(
         main.text, str(path), plugins, sandbox=sandbox, sources=folder.find, kept=kept or {}
     )
@@ -122,10 +125,11 @@ def preserve(read: RulesText, version: str, file: str, now: float) -> tuple[Stor
 class _Folder:
     """The files beside a rules file, as they are asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, refused: Mapping[str, Problem]) -> None:
         self.patterns: list[str] = []
         self.stamps: dict[str, Stamp] = {}
         self._path = path
+        self._refused = refused
 
     def find(self, pattern: str) -> list[Source]:
         self.patterns.append(pattern)
@@ -135,7 +139,8 @@ class _Folder:
         stamp = _stamp(name)  # before the text: a write in between shows at the next look
         if stamp is not None:
             self.stamps[name] = stamp
-        return _read(Path(name), name)
+        source = _read(Path(name), name, "let the router read it")
+        return structs.replace(source, fault=source.fault or self._refused.get(name))
 
 
 def _match(path: Path, pattern: str) -> list[str]:
@@ -154,24 +159,16 @@ def _stamp(name: str) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _read(path: Path, name: str) -> Source:
+def _read(path: Path, name: str, hint: str) -> Source:
     try:
         return Source(file=name, text=path.read_text(encoding="utf-8"))
     except OSError as error:
-        return Source(file=name, fault=error.strerror or str(error))
+        reason = error.strerror or str(error)
     except UnicodeDecodeError as error:
-        return Source(file=name, fault=f"no UTF-8 text: {error.reason}")
-
-
-def _unreadable(path: Path, reason: str) -> Loaded:
-    problem = Problem(
-        file=str(path),
-        line=1,
-        column=1,
-        message=f"cannot be read: {reason}",
-        hint="ROUTER_RULES names the rules file",
-    )
-    return Loaded(ruleset=None, problems=(problem,))
+        reason = f"no UTF-8 text: {error.reason}"
+    message = f"cannot be read: {reason}"
+    fault = Problem(file=name, line=1, column=1, message=message, hint=hint)
+    return Source(file=name, fault=fault)
 
 
 def _resolve(source: Literal["env", "file"], name: str) -> str | None:

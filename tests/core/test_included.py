@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.core.document import split_lines
+from router.core.errors import Problem
 from router.core.loading import LAST_GOOD, Loaded, Source, hash_texts, load, picture
 from router.core.ruleset import Ruleset
 from router.core.trace import explain
@@ -151,7 +152,8 @@ def test_without_a_last_good_text_a_bad_file_is_left_out() -> None:
 
 
 def test_a_file_that_cannot_be_read_says_so_and_a_bad_main_file_refuses_all() -> None:
-    source = Source(file="a.yaml", fault="Permission denied")
+    fault = Problem(file="a.yaml", line=1, column=1, message="cannot be read: it is locked")
+    source = Source(file="a.yaml", fault=fault)
     loaded = load(
         MAIN.replace("send: [room]}]", "send: [roon]}]"),
         file="rules.yaml",
@@ -161,7 +163,7 @@ def test_a_file_that_cannot_be_read_says_so_and_a_bad_main_file_refuses_all() ->
     )
     assert loaded.ruleset is None
     assert [str(problem) for problem in loaded.problems][-1] == (
-        "a.yaml:1:1: error: cannot be read: Permission denied; let the router read it"
+        "a.yaml:1:1: error: cannot be read: it is locked"
     )
 
 

@@ -133,10 +133,8 @@ class Inclusion:
         self._scope.named.update(read.named)
 
     def _read(self, source: Source) -> _Read:
-        if source.fault:
-            message = f"cannot be read: {source.fault}"
-            problem = _tell(source.file, message, "let the router read it")
-            return _Read(problems=[problem], hidden="")
+        if source.fault is not None:
+            return _Read(problems=[source.fault], hidden=blur(source.text))
         report = Report()
         root, report.problems = read_document(source.text, source.file)
         if not isinstance(root, MappingNode):

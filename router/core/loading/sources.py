@@ -5,13 +5,15 @@ from typing import Literal
 
 from msgspec import Struct
 
+from router.core.errors import Problem
+
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A file that an `include` names; when it cannot be read, `fault` says why."""
+    """A file that an `include` names; one with a `fault` is refused for that."""
 
     file: str
     text: str = ""
-    fault: str = ""
+    fault: Problem | None = None
 
 
 Sources = Callable[[str], Sequence[Source]]

@@ -1,0 +1,78 @@
+"""Channels opened for a ruleset: all of them or none, those that stay the same left open."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from router.channel import Channel
+from router.core.errors import Problem
+from router.core.ruleset import ChannelSpec
+
+OpenChannel = Callable[[ChannelSpec], Channel[Any]]
+Opened = Mapping[str, tuple[ChannelSpec, Channel[Any]]]
+"""Open channels by name, each with what the rules say of it."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def open_channels(
+    specs: Iterable[ChannelSpec], before: Opened, open_channel: OpenChannel
+) -> Opened | Problem:
+    """Return the channels opened, or what is wrong with the first that cannot be.
+
+    One of `before` that is to be the same again stays open. Of those opened for nothing none is
+    left behind.
+    """
+    opened: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
+    for spec in specs:
+        old = before.get(spec.name)
+        if old is not None and _same(old[0], spec):
+            opened[spec.name] = (spec, old[1])
+            continue
+        try:
+            opened[spec.name] = (spec, open_channel(spec))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            for _, channel in find_leaving(opened, before):
+                await close(channel)
+            return _tell(spec, error)
+    return opened
+
+
+def find_leaving(before: Opened, after: Opened) -> list[tuple[str, Channel[Any]]]:
+    """Return the channels that are open in one set and not in the other, with their names."""
+    staying = {id(channel) for _, channel in after.values()}
+    return [(name, channel) for name, (_, channel) in before.items() if id(channel) not in staying]
+
+
+async def retire(channel: Channel[Any]) -> None:
+    """Close a replaced channel once the sends it had begun must be over."""
+    try:
+        await asyncio.sleep(channel.settings.timeout + 5)
+    finally:
+        await close(channel)
+
+
+async def close(channel: Channel[Any]) -> None:
+    """Close a channel; what its plugin raises is logged."""
+    try:
+        await channel.aclose()
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+        _log.warning("a channel did not close", channel=channel.name, error=type(error).__name__)
+
+
+def _same(one: ChannelSpec, other: ChannelSpec) -> bool:
+    return one.plugin == other.plugin and bool(one.settings == other.settings)
+
+
+def _tell(spec: ChannelSpec, error: Exception) -> Problem:
+    return Problem(
+        file=spec.place.file,
+        line=spec.place.line,
+        column=spec.place.column,
+        message=f'channel "{spec.name}" cannot be opened: {type(error).__name__}',
+        hint=f"see the settings of plugin {spec.plugin}",
+    )

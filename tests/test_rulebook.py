@@ -1,0 +1,149 @@
+"""A channel that its plugin cannot open: what is refused with it, and what stays open."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.channel import Channel, Request, Response, Settings, TransportError
+from router.core.ruleset import ChannelSpec
+from router.registry.schema import PluginSchema
+from router.rulebook import Rulebook
+from router.store.database import Database
+from router.store.rulesets import Rulesets
+from router.telemetry import Metrics
+
+MAIN = """version: 1
+channels: {ours: {plugin: doors, behind: nothing}}
+include: [teams/*.yaml]
+rules: [{name: all, send: [ours]}]
+"""
+TEAM = """owner: NAME
+channels: {NAME: {plugin: doors, behind: nothing}}
+rules: [{name: one, send: [NAME]}]
+"""
+
+
+class DoorSettings(Settings, frozen=True):
+    """Settings of a channel that stays shut when a wall is behind it."""
+
+    behind: str
+
+
+class Door(Channel[DoorSettings]):
+    """A channel that is counted while it is open."""
+
+    name = "doors"
+    Settings = DoorSettings
+
+    @classmethod
+    def needs_contact(cls, settings: DoorSettings) -> bool:  # noqa: ARG003 - the contract's signature
+        return False
+
+    def __init__(self, settings: DoorSettings, *, count: list[str]) -> None:
+        super().__init__(settings, Nowhere())
+        if settings.behind == "a wall":
+            raise OSError(settings.behind)
+        self._count = count
+        count.append(settings.behind)
+
+    async def aclose(self) -> None:
+        self._count.remove(self.settings.behind)
+
+
+class Nowhere:
+    """A way out that leads nowhere."""
+
+    live = False
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
+        raise TransportError("nothing is sent", sent=False)
+
+
+class House:
+    """Rules of two teams, and what is open of their channels."""
+
+    def __init__(self, folder: Path, rulebook: Rulebook, count: list[str]) -> None:
+        self.rulebook, self.open = rulebook, count
+        self._folder = folder
+
+    def write(self, team: str, behind: str) -> None:
+        self.write_bytes(team, TEAM.replace("NAME", team).replace("nothing", behind).encode())
+
+    def write_bytes(self, team: str, text: bytes) -> None:
+        (self._folder / "teams" / f"{team}.yaml").write_bytes(text)
+
+    def write_main(self, behind: str) -> None:
+        (self._folder / "rules.yaml").write_text(MAIN.replace("nothing", behind))
+
+    @property
+    def standing(self) -> dict[str, str]:
+        return {Path(file.file).stem: file.standing for file in self.rulebook.included}
+
+    @property
+    def rules(self) -> list[str]:
+        assert self.rulebook.ruleset is not None
+        return [rule.name for rule in self.rulebook.ruleset.rules]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/router.db", migrate=True)
+    kept, count = Rulesets(database), list[str]()
+    rulebook = Rulebook(tmp_path / "rules.yaml", kept=kept, metrics=Metrics(), sandbox=False)
+    house = House(tmp_path, rulebook, count)
+    (tmp_path / "teams").mkdir()
+    house.write_main("nothing")
+    house.write("billing", "nothing")
+    house.write("support", "nothing")
+
+    def open_channel(spec: ChannelSpec) -> Channel[Any]:
+        return Door(spec.settings, count=count)
+
+    await rulebook.start({"doors": PluginSchema(Door)}, open_channel)
+    try:
+        yield house
+    finally:
+        await rulebook.aclose()
+        assert count == []
+        await database.close()
+
+
+async def test_a_channel_that_cannot_be_opened_refuses_its_own_file_alone(house: House) -> None:
+    house.write("support", "a wall")
+    house.write("billing", "a garden")
+    problems = await house.rulebook.reload()
+    (problem,) = problems
+    assert str(problem).endswith(
+        'teams/support.yaml:2:12: error: channel "support" cannot be opened: OSError; '
+        "see the settings of plugin doors"
+    )
+    assert house.standing == {"billing": "current", "support": "last good"}
+    assert house.rules == ["all", "billing/one", "support/one"]
+    assert not house.rulebook.current
+    assert sorted(house.open) == ["a garden", *["nothing"] * 3], "the one replaced has its time"
+
+    house.write("support", "a street")
+    assert await house.rulebook.reload() == ()
+    assert house.standing == {"billing": "current", "support": "current"}
+
+
+async def test_one_of_the_main_file_changes_nothing_and_leaves_nothing_open(house: House) -> None:
+    before = house.rulebook.ruleset
+    house.write("billing", "a garden")
+    house.write_main("a wall")
+    (problem,) = await house.rulebook.reload()
+    assert "rules.yaml:2:12" in str(problem)
+    assert house.rulebook.ruleset is before
+    assert house.open == ["nothing"] * 3
+
+
+async def test_a_file_that_is_no_text_is_refused_alone(house: House) -> None:
+    house.write_bytes("support", b"owner: \xff")
+    (problem,) = await house.rulebook.reload()
+    assert str(problem).endswith(
+        "support.yaml:1:1: error: cannot be read: no UTF-8 text: invalid start byte; "
+        "let the router read it"
+    )
+    assert house.standing == {"billing": "current", "support": "last good"}
