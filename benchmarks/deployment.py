@@ -1,13 +1,13 @@
 """A router as it is installed: a folder with its rules and its database, and a process."""
 
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from benchmarks.payloads import PASSWORD, USER
 from benchmarks.process import Subject, running
+from tests.acceptance.process import ROUTER
 
 KEY = "an-operator-key-for-benchmarks"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -34,8 +34,13 @@ class Deployment:
         self.rules.write_text(text, encoding="utf-8")
 
     @asynccontextmanager
-    async def serving(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Subject]:
-        """Run `router serve` as it ships, in live mode unless the settings say otherwise."""
+    async def serving(
+        self, settings: Mapping[str, str] | None = None, *, command: Sequence[str] = ROUTER
+    ) -> AsyncIterator[Subject]:
+        """Run `router serve` as it ships, in live mode unless the settings say otherwise.
+
+        `command` is `router` itself.
+        """
         environ = {
             "ROUTER_RULES": str(self.rules),
             "ROUTER_DATABASE": self.url,
@@ -43,8 +48,8 @@ class Deployment:
             "ROUTER_WEBHOOK_PASSWORD": PASSWORD,
             "ROUTER_API_KEYS": f"benchmarks:operator:{KEY}",
         }
-        command = [sys.executable, "-m", "router.cli", "serve"]
-        async with running(command, self._folder, environ | dict(settings or {})) as subject:
+        environ |= dict(settings or {})
+        async with running([*command, "serve"], self._folder, environ) as subject:
             await subject.rest()
             yield subject
 

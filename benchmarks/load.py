@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -107,6 +107,26 @@ class Pace:
         """Nobody waits for it."""
 
 
+class Volleys:
+    """So many at once, and the next so many when all of those are answered."""
+
+    def __init__(self, size: int) -> None:
+        """Wait for `size` to ask, each time."""
+        self._size = size
+        self._waiting: list[Callable[[], None]] = []
+
+    def ask(self, go: Callable[[], None]) -> None:
+        """Call `go` when as many wait as go at once."""
+        self._waiting.append(go)
+        if len(self._waiting) == self._size:
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each()
+
+    def pass_on(self) -> None:
+        """Nobody waits for it."""
+
+
 class _Run:
     """The requests that are left, and what became of those that were sent."""
 
@@ -136,8 +156,9 @@ class _Run:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: _Run, since: float = 0.0) -> None:
         self._run = run
+        self._since = since
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._began = 0.0
@@ -160,7 +181,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             self._run.turn.pass_on()
             return
-        self._began = time.perf_counter()
+        self._began, self._since = self._since or time.perf_counter(), 0.0
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -209,4 +230,40 @@ async def generate(
         latencies=run.latencies,
         statuses=dict(run.statuses),
         cpu=own_cpu() - cpu,
+    )
+
+
+async def generate_apart(port: int, requests: Iterable[bytes]) -> Load:
+    """Send requests all at once, each over a connection of its own; to connect counts, too."""
+    loop = asyncio.get_running_loop()
+
+    async def send(request: bytes) -> _Run:
+        run = _Run(iter([request]), AtOnce())
+        since = time.perf_counter()
+        _, client = await loop.create_connection(lambda: _Connection(run, since), "127.0.0.1", port)
+        client.go_on()
+        await run.over
+        return run
+
+    cpu, began = own_cpu(), time.perf_counter()
+    async with asyncio.timeout(PATIENCE):
+        runs = await asyncio.gather(*map(send, requests))
+    return Load(
+        seconds=time.perf_counter() - began,
+        latencies=[latency for run in runs for latency in run.latencies],
+        statuses=dict(Counter(status for run in runs for status in run.statuses)),
+        cpu=own_cpu() - cpu,
+    )
+
+
+def join(loads: Sequence[Load]) -> Load:
+    """Return loads that came one after the other as one."""
+    statuses: Counter[int] = Counter()
+    for load in loads:
+        statuses.update(load.statuses)
+    return Load(
+        seconds=sum(load.seconds for load in loads),
+        latencies=[latency for load in loads for latency in load.latencies],
+        statuses=dict(statuses),
+        cpu=sum(load.cpu for load in loads),
     )

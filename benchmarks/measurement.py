@@ -33,6 +33,10 @@ class Effort(Struct, frozen=True, kw_only=True):
     """How many deliveries wait when memory is measured."""
     rows: int
     """How many notifications the long log holds, each with its payload, delivery and attempt."""
+    members: int = 1000
+    """How many people a group has."""
+    messages: int = 10
+    """How many messages it gets in a round."""
     may_install: bool = True
     """Whether what a baseline needs may be fetched."""
 
@@ -66,6 +70,8 @@ LEAST = Effort(
     decisions=50,
     pending=100,
     rows=200,
+    members=20,
+    messages=2,
     may_install=False,
 )
 

@@ -32,7 +32,7 @@ def webhooks(sample: str = "push_chat_one_on_one") -> Iterator[bytes]:
 
     Each has a `tag` and a `sentAt` of its own: none repeats another, of this run or a former.
     """
-    template = _template(sample)
+    template = _template(sample, receiver="@uid@", conversationId="cometchat-uid-1_user_@uid@")
     for number in _numbers:
         yield template % {
             b"uid": number % RECIPIENTS,
@@ -41,15 +41,34 @@ def webhooks(sample: str = "push_chat_one_on_one") -> Iterator[bytes]:
         }
 
 
-def _template(sample: str) -> bytes:
+def to_group(members: int) -> Iterator[bytes]:
+    """Yield requests for one message to a group after the other: one for each member.
+
+    Members are those of `webhooks`; a text ends with the number of the message.
+    """
+    template = _template(
+        "push_chat_one_on_one",
+        title="Andrew Joseph @ Hiking Group",
+        receiver="hiking",
+        receiverName="Hiking Group",
+        receiverType="group",
+        conversationId="group_hiking",
+    )
+    while True:
+        number = next(_numbers)
+        at = time.time_ns() // 1_000_000
+        for member in range(members):
+            yield template % {b"uid": member, b"number": number, b"time": at}
+
+
+def _template(sample: str, **details: str) -> bytes:
     payload: dict[str, Any] = read(sample)
     payload["data"]["to"]["uid"] = "@uid@"
     payload["data"]["notificationDetails"] |= {
-        "receiver": "@uid@",
         "tag": "@number@",
         "body": "Message @number@",
         "sentAt": "@time@",
-        "conversationId": "cometchat-uid-1_user_@uid@",
+        **details,
     }
     body = msgspec.json.encode(payload).replace(b"%", b"%%")
     for place, filling in _PLACES.items():

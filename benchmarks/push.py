@@ -14,7 +14,7 @@ from tests.acceptance.process import ROOT, clean_environ
 
 APPLE, FCM, STOCK = "push to Apple", "push to FCM", "stock Apprise, notify in a loop"
 
-_TAKEN = b'{"access_token":"t","expires_in":3599,"name":"projects/p/messages/1"}'
+TAKEN = b'{"access_token":"t","expires_in":3599,"name":"projects/p/messages/1"}'
 """What answers FCM's two requests, the one for a token and the one with the message."""
 
 
@@ -23,7 +23,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     rounds: dict[str, list[Round]] = {APPLE: [], FCM: [], STOCK: []}
     environ = write_authorities(folder)
     async with being_apple() as apple, providing() as provider:
-        provider.body = _TAKEN
+        provider.body = TAKEN
         local = f"localhost:{provider.port}"
         ways = {
             APPLE: ("pusher", "apns", f"https://localhost:{apple}", effort.notifications),

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from benchmarks import accept, decision, delivery, history, memory, push, reload
+from benchmarks import accept, decision, delivery, group, history, memory, push, reload
 from benchmarks.machine import describe
 from benchmarks.measurement import Effort, Report, Tell
 from benchmarks.results import Results
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Measure] = {
     "accept": accept.measure,
     "delivery": delivery.measure,
     "push": push.measure,
+    "group": group.measure,
     "decision": decision.measure,
     "reload": reload.measure,
     "memory": memory.measure,

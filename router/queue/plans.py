@@ -32,6 +32,7 @@ from router.store.locks import is_shared, try_locks
 from router.store.rows import Values, clean, hash_lane, write_delivery
 from router.store.sightings import write_calls
 from router.store.tables import (
+    contacts,
     deliveries,
     is_in_line,
     is_parked,
@@ -71,6 +72,11 @@ _last = select(deliveries.c.lane_hash, func.max(deliveries.c.due_at)).where(_in_
 _last = _last.group_by(deliveries.c.lane_hash)
 _busy = union_all(
     _last.where(is_sending), _last.where(is_in_line, _is_due), _last.where(is_parked, _is_due)
+)
+_still_there = (
+    select(contacts.c.id, contacts.c.address)
+    .where(contacts.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(read=True, skip_locked=True)
 )
 _add_delivery = insert(deliveries)
 _decision: dict[str, BindParameter[Any]] = {
@@ -177,12 +183,13 @@ def _write_deliveries(
     if not planned:
         return set()
     busy = _busy_lanes(connection, planned, now)
+    moved = _find_moved(connection, planned)
     rows, late = [], set()
     for delivery in planned:
         row = write_delivery(delivery)
         if delivery.state == "sending" or (delivery.state == "waiting" and delivery.due_at <= now):
             lane = _lane(delivery)
-            if delivery.state == "sending" and lane not in busy:
+            if delivery.state == "sending" and lane not in busy and delivery.id not in moved:
                 row["leased_to"] = owner
             elif delivery.state == "sending":
                 row |= {"state": "waiting", "lease_until": 0.0, "handouts": 0}
@@ -191,6 +198,20 @@ def _write_deliveries(
         rows.append(row)
     execute_many(connection, _add_delivery, rows)
     return late
+
+
+def _find_moved(connection: Connection, planned: Sequence[Delivery]) -> set[str]:
+    """Return those to be sent now whose contact is gone, or elsewhere, since it was read.
+
+    They wait, and who claims them looks again. A contact that somebody is changing right now
+    counts as gone.
+    """
+    eager = [each for each in planned if each.state == "sending" and each.contact]
+    if not eager:
+        return set()
+    found = connection.execute(_still_there, {"ids": list({each.contact for each in eager})})
+    there = {(row.id, row.address) for row in found}
+    return {each.id for each in eager if (each.contact, clean(each.address)) not in there}
 
 
 def _busy_lanes(

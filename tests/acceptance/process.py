@@ -43,20 +43,27 @@ def free_port() -> int:
 
 
 class RouterProcess:
-    """`router serve` on a free port, its log in a file."""
+    """`router serve` on a free port, its log in a file; `command` is `router` itself."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], *args: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        *args: str,
+        command: Sequence[str] = ROUTER,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "serve.log"
         self._args = args
+        self._command = command
         self._environ = clean_environ() | {"ROUTER_PORT": str(self.port)} | dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, path: str = "/health/ready") -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*ROUTER, "serve", *self._args],
+                [*self._command, "serve", *self._args],
                 env=self._environ,
                 stdout=log,
                 stderr=log,

@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
-from benchmarks.load import Pace, Window, generate
-from benchmarks.payloads import RECIPIENTS, webhooks
+from benchmarks.load import Pace, Volleys, Window, generate, generate_apart, join
+from benchmarks.payloads import RECIPIENTS, to_group, webhooks
 from router.core.notification import derive
 from router.core.payload import decode
 
@@ -112,3 +112,38 @@ async def test_a_pace_is_never_faster_than_it_says() -> None:
     async with answering(lambda _: [OK]) as port:
         load = await generate(port, islice(webhooks(), 20), connections=4, turn=Pace(200))
     assert load.seconds >= 20 / 200 * 0.95
+
+
+async def test_a_volley_waits_until_the_one_before_is_answered() -> None:
+    taken: list[int] = []
+
+    def answer(number: int) -> list[bytes]:
+        taken.append(number)
+        return [OK]
+
+    async with answering(answer) as port:
+        volleys = Volleys(5)
+        load = await generate(port, islice(webhooks(), 15), connections=5, turn=volleys)
+    assert (load.statuses, taken) == ({200: 15}, [*range(1, 16)])
+
+
+async def test_each_request_goes_over_a_connection_of_its_own() -> None:
+    def answer(number: int) -> list[bytes]:
+        return [BUSY] if number == 4 else [OK]
+
+    async with answering(answer) as port:
+        loads = [await generate_apart(port, islice(webhooks(), 4)) for _ in range(2)]
+    joined = join(loads)
+    assert (joined.statuses, joined.refused) == ({200: 7, 503: 1}, 1)
+    assert joined.latencies == [*loads[0].latencies, *loads[1].latencies]
+
+
+def test_a_message_to_a_group_is_a_payload_for_each_member() -> None:
+    told = [
+        derive(decode(request.split(b"\r\n\r\n", 1)[1]), id="", accepted_at=time.time())
+        for request in islice(to_group(3), 6)
+    ]
+    assert [each.uid for each in told] == ["u000000", "u000001", "u000002"] * 2
+    assert {each.conversation for each in told} == {"group_hiking"}
+    assert len({each.details["body"] for each in told}) == 2
+    assert len({each.key for each in told}) == 6

@@ -63,13 +63,15 @@ def refuse(status: int, reason: str, **more: object) -> Reply:
 class Apns(Http2Provider):
     """Takes pushes for its one app and checks each.
 
-    `script` holds what is done instead; `tokens` are the signed ones that were shown.
+    `script` holds what is done instead, `refused` what pushes to a device are answered, by its
+    token; `tokens` are the signed ones that were shown.
     """
 
     def __init__(self, *script: Act, sandbox: bool = False) -> None:
         super().__init__(*script, answer=self.take)
         self.hosts: tuple[str, ...] = (f"api.{'sandbox.' if sandbox else ''}push.apple.com",)
         self.tokens: set[str] = set()
+        self.refused: dict[str, Reply] = {}
 
     def take(self, request: Request) -> Reply:
         """Return what Apple answers to a request."""
@@ -83,6 +85,7 @@ class Apns(Http2Provider):
             or self.refuse_headers(request)
             or self.refuse_payload(request)
             or (refuse(400, "BadDeviceToken") if len(device) < 64 else None)
+            or self.refused.get(device)
             or Reply(status=200, headers={"apns-id": request.headers["apns-id"].upper()}, body=b"")
         )
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.channel import Request
 from router.testing import Provider, Reply
-from tests.fakes.answer import path_of, reply_json
+from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.fcm_format import find_fault
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
@@ -81,7 +81,8 @@ UNAUTHENTICATED = refuse(401, "UNAUTHENTICATED", "Request had invalid authentica
 class Fcm(Provider):
     """Issues tokens for its one service account and takes messages that bear them.
 
-    `send_script` and `token_script` hold answers for requests of that kind.
+    `send_script` and `token_script` hold answers for requests of that kind; `refused` those for
+    messages to a device, by its token.
     """
 
     project = "demo-project"
@@ -93,6 +94,7 @@ class Fcm(Provider):
         super().__init__(answer=self.answer_to)
         self.issued: set[str] = set()
         self.lifetime = 3599
+        self.refused: dict[str, Reply] = {}
         self.send_script: list[Reply] = []
         self.token_script: list[Reply] = []
 
@@ -188,6 +190,8 @@ class Fcm(Provider):
             return refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
         if fault := find_fault(request.body):
             return refuse(400, "INVALID_ARGUMENT", fault, "INVALID_ARGUMENT")
+        if refusal := self.refused.get(_token_in(request)):
+            return refusal
         return reply_json({"name": f"projects/{self.project}/messages/{len(self.sends)}"})
 
 
@@ -197,3 +201,8 @@ def _read(part: str) -> dict[str, object]:
 
 def _unpad(part: str) -> bytes:
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def _token_in(request: Request) -> str:
+    message = read_json(request)["message"]
+    return str(message.get("token")) if isinstance(message, dict) else ""

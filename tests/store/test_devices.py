@@ -143,6 +143,24 @@ async def test_an_auth_token_is_kept_as_a_hash(recipients: Recipients, database:
     assert "very-secret-token" not in str(rows)
 
 
+async def test_what_was_decided_for_a_device_that_went_meanwhile_is_not_sent(
+    recipients: Recipients, waiting: Waiting
+) -> None:
+    gone = await recipients.register("bob", device("t", "s"), "app")
+    moved = await recipients.register("bob", device("old", "other"), "app")
+    kept = await recipients.register("bob", device("kept"), "app")
+    await recipients.logout("bob", "s", "app")
+    await recipients.register("bob", device("new", "other"), "app")
+    lease = {"state": "sending", "lease_until": waiting.scene.now + 30}
+    late = await waiting.put(gone.id, address="t", **lease)
+    elsewhere = await waiting.put(moved.id, address="old", **lease)
+    there = await waiting.put(kept.id, address="kept", **lease)
+    assert await waiting.state(late) == await waiting.state(elsewhere) == ("waiting", "")
+    assert await waiting.state(there) == ("sending", "")
+    assert await waiting.scene.claimed() == [elsewhere]
+    assert await waiting.state(late) == ("cancelled", "contact_gone")
+
+
 async def test_what_is_being_sent_is_left_to_its_sender(
     recipients: Recipients, waiting: Waiting
 ) -> None:

@@ -1,0 +1,274 @@
+"""A live router whose pushes and texts go to fakes, and what its users' devices got of them."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import aiohttp
+
+from router.channel import Request
+from router.samples import read
+from router.testing import Reply
+from tests.acceptance.diverted import COMMAND, divert
+from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live
+from tests.fakes.answer import path_of, read_json
+from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, Apns, make_settings
+from tests.fakes.fcm import Fcm
+from tests.fakes.twilio import Twilio
+
+APP = "app123"
+PATIENCE = 60.0
+RULES = """
+version: 1
+channels:
+  app:
+    plugin: push
+    timeout: 5
+    fcm: {{service_account: "${{file:{account}}}"}}
+    apns: {{key: "${{file:{key}}}", key_id: {key_id}, team_id: {team_id}, topic: {topic}}}
+  text: {{plugin: sms, url: "{twilio}"}}
+"""
+
+_numbers = count(1)
+
+
+def apple(name: str) -> str:
+    """Return a device token as Apple gives out, the same for the same name."""
+    return sha256(name.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Push:
+    """What a device got, and when; the headers are Apple's, the content is that of the fake.
+
+    FCM's content is its message, Apple's the payload, a text's the form.
+    """
+
+    token: str
+    content: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def body(self) -> str:
+        """The words that are shown; those of a text in full."""
+        data: dict[str, str] = self.content.get("data", self.content)
+        return data["body"]
+
+
+class Wire:
+    """Everything that came over the wire, in order."""
+
+    def __init__(self) -> None:
+        self.pushes: list[Push] = []
+        self._news = asyncio.Event()
+
+    def add(self, push: Push) -> None:
+        self.pushes.append(push)
+        self._news.set()
+
+    def to(self, *tokens: str) -> list[Push]:
+        """Return what went to these tokens."""
+        return [push for push in self.pushes if push.token in tokens]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Return as soon as it holds of what came."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                self._news.clear()
+                await self._news.wait()
+
+
+class _Fcm(Fcm):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def take(self, request: Request) -> Reply:
+        message: Any = read_json(request)["message"]
+        self._wire.add(Push(message["token"], message))
+        return super().take(request)
+
+
+class _Apns(Apns):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def take(self, request: Request) -> Reply:
+        token = path_of(request).rpartition("/")[2]
+        self._wire.add(Push(token, read_json(request), request.headers))
+        return super().take(request)
+
+
+class _Twilio(Twilio):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def answer_to(self, request: Request) -> Reply:
+        form = parse_qs(request.body.decode())
+        self._wire.add(Push(form["To"][0], {"body": form["Body"][0]}))
+        return super().answer_to(request)
+
+
+def chat(uid: str, text: str, **details: object) -> dict[str, Any]:
+    """Return a payload of a message that was sent now."""
+    return _payload("push_chat_one_on_one", uid, {"body": text} | details)
+
+
+def call(uid: str, action: str, session: str, **details: object) -> dict[str, Any]:
+    """Return a payload of what happened to a call now."""
+    more = {"callAction": action, "sessionId": session}
+    return _payload("push_call_ongoing", uid, more | details)
+
+
+def _payload(sample: str, uid: str, details: Mapping[str, object]) -> dict[str, Any]:
+    payload: dict[str, Any] = read(sample)
+    payload["appId"] = APP
+    payload["data"]["to"]["uid"] = uid
+    payload["data"]["notificationDetails"] |= {
+        "tag": f"{next(_numbers)}",
+        "sender": "ann",
+        "receiver": uid,
+        "conversationId": f"ann_user_{uid}",
+        "sentAt": f"{time.time() * 1000:.0f}",
+    } | dict(details)
+    return payload
+
+
+@dataclass
+class Phones:
+    """The router, the fakes, and the wire between them."""
+
+    process: RouterProcess
+    session: aiohttp.ClientSession
+    wire: Wire
+    fcm: Fcm
+    apns: Apns
+
+    async def ask(
+        self, method: str, path: str, body: object = None, *, as_: Mapping[str, str] = OPERATOR
+    ) -> dict[str, Any]:
+        """Return the JSON of an answer, which must be 200; bytes are sent as they are."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        url = f"{self.process.url}{path}"
+        async with self.session.request(method, url, data=data, headers=as_) as answer:
+            assert answer.status == 200, await answer.text()
+            told: dict[str, Any] = await answer.json()
+            return told
+
+    async def post(self, *payloads: Mapping[str, Any]) -> None:
+        """Let payloads be accepted, all at once."""
+        asked = (self.ask("POST", "/webhook", each, as_=COMETCHAT) for each in payloads)
+        await asyncio.gather(*asked)
+
+    async def enrol(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Import recipients with their devices."""
+        body = "\n".join(map(json.dumps, lines)).encode()
+        summary = await self.ask("POST", f"/v1/recipients/import?appId={APP}", body)
+        assert (summary["bad"], summary["stoppedAt"]) == (0, None), summary
+
+    async def log_in(self, uid: str, platform: str, token: str, session: str = "") -> None:
+        """Register a device, in a session if one is named."""
+        device = {"platform": platform, "token": token, "authToken": session, "appId": APP}
+        await self.ask("PUT", f"/v1/recipients/{uid}/devices", device)
+
+    async def log_out(self, uid: str, session: str) -> int:
+        """End a session; return how many devices that removed."""
+        body = {"authToken": session, "appId": APP}
+        removed: int = (await self.ask("POST", f"/v1/recipients/{uid}/logout", body))["removed"]
+        return removed
+
+    async def devices(self, uid: str) -> int:
+        """Return how many devices are known of somebody."""
+        known = await self.ask("GET", f"/v1/recipients/{uid}?appId={APP}")
+        return len(known["devices"])
+
+    async def hold(self, channel: str = "app") -> None:
+        """Let what is accepted for a channel wait, from when the worker has heard of it."""
+        await self.ask("POST", f"/v1/channels/{channel}/pause", {"seconds": 600})
+        held = f'router_channel_held{{cause="paused",channel="{channel}"}} 1.0'
+        await until(self._metrics, lambda text: held in text)
+
+    async def let_go(self, channel: str = "app") -> None:
+        """Let what waits for a channel go."""
+        await self.ask("POST", f"/v1/channels/{channel}/resume", {})
+
+    async def _metrics(self) -> str:
+        async with self.session.get(f"{self.process.url}/metrics") as answer:
+            return await answer.text()
+
+    async def deliveries(self) -> list[dict[str, Any]]:
+        """Return every delivery, the newest first."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            more = f"&cursor={cursor}" if cursor else ""
+            page = await self.ask("GET", f"/v1/deliveries?limit=200{more}")
+            items += page["items"]
+            cursor = page["next"]
+        return items
+
+    async def settled(self, number: int) -> list[dict[str, Any]]:
+        """Return the deliveries as soon as there are so many and all have ended."""
+
+        def have_ended(items: list[dict[str, Any]]) -> bool:
+            is_open = {"waiting", "sending"}
+            return len(items) >= number and not any(item["state"] in is_open for item in items)
+
+        items: list[dict[str, Any]] = await until(self.deliveries, have_ended)
+        return items
+
+    async def restart(self) -> None:
+        """End the router in an orderly way, and start it again."""
+        assert await asyncio.to_thread(self.process.end) == 0
+        await asyncio.to_thread(self.process.start)
+
+
+async def until(
+    look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], pause: float = 0.05
+) -> Any:  # noqa: ANN401 - what `look` returns
+    """Return what is seen as soon as it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds(seen := await look()):
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(pause)
+    return seen
+
+
+@asynccontextmanager
+async def phones(folder: Path, rules: str, database: str = "") -> AsyncIterator[Phones]:
+    """Run a router with `rules` for its channels `app` (push) and `text` (sms)."""
+    wire = Wire()
+    async with _Fcm(wire) as fcm, _Apns(wire) as apns, _Twilio(wire) as twilio:
+        account, key = folder / "account.json", folder / "key.p8"
+        account.write_text(fcm.service_account)
+        key.write_text(str(make_settings()["key"]))
+        channels = RULES.format(
+            account=account,
+            key=key,
+            key_id=KEY_ID,
+            team_id=TEAM_ID,
+            topic=BUNDLE,
+            twilio=twilio.apprise_url,
+        )
+        (folder / "rules.yaml").write_text(channels + rules)
+        fakes = {host: fake.url for fake in (fcm, apns, twilio) for host in fake.hosts}
+        settings = live(folder, database) | divert(folder, fakes)
+        process = RouterProcess(folder, settings, command=COMMAND)
+        try:
+            await asyncio.to_thread(process.start)
+            connector = aiohttp.TCPConnector(limit=0)
+            async with aiohttp.ClientSession(connector=connector) as session:
+                yield Phones(process, session, wire, fcm, apns)
+        finally:
+            process.kill()
