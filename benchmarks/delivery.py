@@ -2,14 +2,11 @@
 
 import asyncio
 import re
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median
-
-import msgspec
 
 from benchmarks.deployment import Deployment
 from benchmarks.load import Pace, Window, generate
@@ -28,7 +25,7 @@ from benchmarks.measurement import (
 from benchmarks.payloads import webhooks
 from benchmarks.process import PATIENCE, Subject
 from benchmarks.provider import Provider, providing, write_authorities
-from tests.acceptance.process import ROOT, clean_environ
+from benchmarks.sending import send_all
 
 LATENCIES = (0.001, 0.1)
 """Seconds that the provider takes to answer."""
@@ -170,22 +167,5 @@ def _number(text: bytes) -> bytes:
 async def _stock(provider: Provider, way: str, count: int, environ: dict[str, str]) -> Round:
     provider.arrived = lambda _: None
     url = f"jsons://localhost:{provider.port}/notify"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.baselines.stock_apprise", url, way, str(count)),
-        env=clean_environ() | environ,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    found = msgspec.json.decode(output, type=dict[str, float])
-    if found["sent"] != count:
-        raise RuntimeError(f"stock Apprise sent {found['sent']:g} of {count}")
-    return {
-        "sends/s": count / found["seconds"],
-        "CPU µs": found["cpu"] / count * MICRO,
-        "resident MiB": found["resident"] / MIB,
-    }
+    module = "baselines.stock_apprise"
+    return await send_all(module, url, way, count=count, environ=environ)

@@ -1,16 +1,12 @@
 """The `push` channel alone, over one connection to Apple and to FCM, beside stock Apprise."""
 
-import asyncio
-import sys
 from pathlib import Path
 from statistics import median
 
-import msgspec
-
 from benchmarks.apple import being_apple
-from benchmarks.measurement import MIB, MICRO, Effort, Line, Report, Round, Tell, ratio
+from benchmarks.measurement import Effort, Line, Report, Round, Tell, ratio
 from benchmarks.provider import providing, write_authorities
-from tests.acceptance.process import ROOT, clean_environ
+from benchmarks.sending import send_all
 
 APPLE, FCM, STOCK = "push to Apple", "push to FCM", "stock Apprise, notify in a loop"
 
@@ -33,8 +29,9 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         for number in range(effort.rounds):
             tell(f"push: round {number + 1} of {effort.rounds}")
             for name, (module, one, other, count) in ways.items():
-                rounds[name].append(await _send(module, one, other, count, environ))
-    figure = "pushes/s"
+                sent = await send_all(module, one, other, count=count, environ=environ)
+                rounds[name].append(sent)
+    figure = "sends/s"
     lines = [
         Line(
             what="pushes/s to Apple over one connection",
@@ -56,25 +53,3 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         ),
     ]
     return Report(name="push", title="Push, the channel alone", lines=lines, rounds=rounds)
-
-
-async def _send(module: str, one: str, other: str, count: int, environ: dict[str, str]) -> Round:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"benchmarks.{module}", one, other, str(count)),
-        env=clean_environ() | environ,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    found = msgspec.json.decode(output, type=dict[str, float])
-    if found["sent"] != count:
-        raise RuntimeError(f"{one} took {found['sent']:g} of {count}")
-    return {
-        "pushes/s": count / found["seconds"],
-        "CPU µs": found["cpu"] / count * MICRO,
-        "resident MiB": found["resident"] / MIB,
-    }
