@@ -1,4 +1,4 @@
-"""The `push` channel alone, over one connection to Apple and to FCM, beside stock Apprise."""
+"""The `push` channel alone, to Apple, to FCM and to browsers, beside stock Apprise."""
 
 from pathlib import Path
 from statistics import median
@@ -8,15 +8,16 @@ from benchmarks.measurement import Effort, Line, Report, Round, Tell, ratio
 from benchmarks.provider import providing, write_authorities
 from benchmarks.sending import send_all
 
-APPLE, FCM, STOCK = "push to Apple", "push to FCM", "stock Apprise, notify in a loop"
+APPLE, FCM, WEB = "push to Apple", "push to FCM", "push to browsers"
+STOCK = "stock Apprise, notify in a loop"
 
 TAKEN = b'{"access_token":"t","expires_in":3599,"name":"projects/p/messages/1"}'
 """What answers FCM's two requests, the one for a token and the one with the message."""
 
 
 async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
-    """Send the same message over TLS in three ways, one after the other."""
-    rounds: dict[str, list[Round]] = {APPLE: [], FCM: [], STOCK: []}
+    """Send the same message over TLS in four ways, one after the other."""
+    rounds: dict[str, list[Round]] = {APPLE: [], FCM: [], WEB: [], STOCK: []}
     environ = write_authorities(folder)
     async with being_apple() as apple, providing() as provider:
         provider.body = TAKEN
@@ -24,6 +25,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         ways = {
             APPLE: ("pusher", "apns", f"https://localhost:{apple}", effort.notifications),
             FCM: ("pusher", "fcm", f"https://{local}", effort.notifications),
+            WEB: ("pusher", "webpush", f"https://{local}", effort.notifications),
             STOCK: ("baselines.stock_apprise", f"jsons://{local}/notify", "loop", effort.stock),
         }
         for number in range(effort.rounds):
@@ -44,6 +46,12 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
             value=median(each[figure] for each in rounds[FCM]),
             unit="/s",
             at_least=1500,
+        ),
+        Line(
+            what="pushes/s to browsers, each encrypted with a key of its own",
+            value=median(each[figure] for each in rounds[WEB]),
+            unit="/s",
+            at_least=500,
         ),
         Line(
             what="pushes/s to Apple against stock Apprise's sends/s",

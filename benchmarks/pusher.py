@@ -17,19 +17,30 @@ from router.bridge.transport import AiohttpTransport
 from router.core.facts import Device
 from router.core.notification import derive
 from router.core.payload import decode
-from router.plugins import _apns, _fcm_account
+from router.plugins import _es256, _fcm_account
 from router.plugins.push import Push, PushSettings
 
 AT_ONCE = 64
-PLATFORMS = {"apns": "apns_ios_device", "fcm": "fcm_android"}
+PLATFORMS = {"apns": "apns_ios_device", "fcm": "fcm_android", "webpush": "web"}
 
 
-def make_message(platform: str) -> Message:
+_POINT = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+"""A public key, from the example of RFC 8291."""
+
+
+def subscribe(number: int) -> str:
+    """Return a browser's subscription; the browser is one, and so is its push service."""
+    keys = {"p256dh": _POINT, "auth": "BTBZMqHH6r4Tts7J_aSIgg"}
+    told = {"endpoint": f"https://push.example.net/{number}", "keys": keys}
+    return msgspec.json.encode(told).decode()
+
+
+def make_message(platform: str, address: str) -> Message:
     """Return a documented chat message to a device of a platform."""
     sample = Path(str(resources.files("router.samples"))) / "push_chat_one_on_one.json"
     told = derive(decode(sample.read_bytes()), id="0192f0c1a2b3", accepted_at=time.time())
     return Message(
-        address="0" * 64,
+        address=address,
         title="Andrew Joseph",
         body="Message 0000000001",
         expires=time.time() + 3600,
@@ -48,14 +59,17 @@ def _hide(_: type, text: str) -> Secret:
 
 async def push_all(way: str, url: str, count: int) -> dict[str, float]:
     """Return what so many pushes took."""
-    key = {"key": _apns.make_placeholder(), "topic": "com.example.chat"}
+    key = {"key": _es256.make_placeholder(), "topic": "com.example.chat"}
+    vapid = {"private_key": _es256.make_placeholder(), "subject": "mailto:ops@example.com"}
     settings = {
         "apns": {"apns": {**key, "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ"}},
         "fcm": {"fcm": {"service_account": _fcm_account.make_placeholder()}},
+        "webpush": {"webpush": vapid},
     }
     transport = AiohttpTransport(rewrite={"*": url})
     channel = Push(msgspec.convert(settings[way], PushSettings, dec_hook=_hide), transport)
-    message = make_message(PLATFORMS[way])
+    address = subscribe if way == "webpush" else "{:064x}".format
+    message = make_message(PLATFORMS[way], address(0))
     await channel.send(message)  # connection, token
     left = iter(range(count))
     cpu, began = own_cpu(), time.perf_counter()
@@ -63,7 +77,7 @@ async def push_all(way: str, url: str, count: int) -> dict[str, float]:
     async def client() -> int:
         sent = 0
         for number in left:
-            each = replace(message, address=f"{number:064x}", delivery=f"d-{number}")
+            each = replace(message, address=address(number), delivery=f"d-{number}")
             sent += isinstance(await channel.send(each), Delivered)
         return sent
 

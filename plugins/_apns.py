@@ -6,16 +6,11 @@ and, for the tokens,
 https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns
 """
 
-import base64
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Annotated, Literal
 
-import msgspec
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import Meta, Struct
 
 from router import Delivered, Message, Outcome, Rejected, Secret
@@ -30,6 +25,7 @@ from router.bridge import (
     judge,
 )
 from router.plugins._apns_message import choose_kind, read_call_action, write_headers, write_payload
+from router.plugins._es256 import load_key, sign_token
 
 HOST = "https://api.push.apple.com"
 SANDBOX_HOST = "https://api.sandbox.push.apple.com"
@@ -159,12 +155,8 @@ class Apns:
         return self._token
 
     def _sign(self, now: float) -> str:
-        head = {"alg": "ES256", "kid": self._settings.key_id}
         claims = {"iss": self._settings.team_id, "iat": int(now)}
-        content = b".".join(_pack(msgspec.json.encode(part)) for part in (head, claims))
-        r, s = decode_dss_signature(self._key.sign(content, ec.ECDSA(hashes.SHA256())))
-        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        return (content + b"." + _pack(signature)).decode()
+        return sign_token(self._key, {"kid": self._settings.key_id}, claims)
 
 
 def is_token(address: str) -> bool:
@@ -182,34 +174,13 @@ def answer(request: Request) -> Response:
     return Response(status=200, headers={"apns-id": request.headers["apns-id"].upper()})
 
 
-@cache
-def make_placeholder() -> str:
-    """Return a key of nobody's, for sandbox mode."""
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
-    )
-
-
 def _read_reason(hop: Hop) -> str:
     reason = hop.field("reason")
     return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
 
 
 def _load_key(pem: str) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_pem_private_key(pem.encode(), password=None)
-    except (TypeError, ValueError):
-        key = None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+    key = load_key(pem)
+    if key is None:
         raise ValueError("key: must be the text of the .p8 file itself, an EC key on P-256")
     return key
-
-
-def _pack(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")

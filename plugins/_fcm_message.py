@@ -8,8 +8,6 @@ https://firebase.google.com/docs/cloud-messaging/customize-messages/collapsible-
 for the headers of web push, RFC 8030
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal
@@ -23,9 +21,11 @@ from router.plugins._apns_message import choose_kind, write_aps, write_headers
 from router.plugins._payload import (
     WORDS,
     count_bytes,
+    count_seconds,
     cut,
     fit,
     localise,
+    make_topic,
     read_sound,
     weigh_json,
     write_texts,
@@ -37,7 +37,6 @@ ROOM = 4000
 """Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
 WRAPPED_ROOM = 3700
 """Bytes where FCM writes JSON of it, with some 300 of its own, for Apple or a browser."""
-LONGEST_TTL = 28 * 86400
 ADDRESS = 500
 """Bytes of the longest link or image that is shown."""
 
@@ -150,7 +149,7 @@ def _write_image(message: Message) -> dict[str, str]:
 def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
     android: dict[str, Any] = {
         "priority": "HIGH" if message.priority == "high" else "NORMAL",
-        "ttl": f"{_count_seconds(message, now)}s",
+        "ttl": f"{count_seconds(message, now)}s",
     }
     return android | ({"collapse_key": key} if key else {})
 
@@ -181,9 +180,9 @@ def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
 
 
 def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[str, Any]:
-    headers = {"TTL": str(_count_seconds(message, now)), "Urgency": message.priority}
+    headers = {"TTL": str(count_seconds(message, now)), "Urgency": message.priority}
     if key:
-        headers["Topic"] = _shorten(key)
+        headers["Topic"] = make_topic(key)
     web: dict[str, Any] = {"headers": headers}
     if not shown:
         return web
@@ -200,13 +199,3 @@ def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[s
     if message.link.startswith("https://") and weigh_json(message.link) <= ADDRESS:
         web["fcm_options"] = {"link": message.link}
     return web
-
-
-def _count_seconds(message: Message, now: float) -> int:
-    return max(0, min(int(message.expires - now), LONGEST_TTL))
-
-
-def _shorten(key: str) -> str:
-    """Return a topic of web push: the same for the same, at most 32 characters of base64url."""
-    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

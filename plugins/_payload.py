@@ -1,5 +1,7 @@
 """The payload's keys as texts, cut to what a provider of push takes."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 
@@ -13,6 +15,9 @@ EXPENDABLE = ("message", "custom", "senderAvatar", "receiverAvatar")
 """What is left out first, in this order, when a message does not fit."""
 WORDS = {"title": 200, "body": 800}
 """Bytes of the words that stay even where other data must go for them."""
+
+LONGEST_TTL = 28 * 86400
+"""Seconds that FCM keeps a message, or a browser's push service, at most."""
 
 SILENT = "none"
 """The sound of what is to be shown without one."""
@@ -60,6 +65,17 @@ def write_texts(message: Message) -> dict[str, str]:
     return data | message.data | {"title": message.title, "body": message.body}
 
 
+def count_seconds(message: Message, now: float) -> int:
+    """Return for how long a provider may keep a message for a device that is away."""
+    return max(0, min(int(message.expires - now), LONGEST_TTL))
+
+
+def make_topic(key: str) -> str:
+    """Return a topic of web push: the same for the same, at most 32 characters of base64url."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
 def count_bytes(text: str) -> int:
     """Return the bytes of a text in UTF-8."""
     return len(text.encode())
@@ -97,7 +113,8 @@ def measure(data: Mapping[str, str], weigh: Weigh = count_bytes) -> int:
 
 def cut(text: str, size: int, weigh: Weigh = count_bytes) -> str:
     """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
-    return shorten(text, size, measure=weigh)
+    frame = weigh("")
+    return shorten(text, size - frame, measure=lambda part: weigh(part) - frame)
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,8 @@
 
 The provider is picked by the device's platform, in CometChat's spelling (`fcm_android`,
 `apns_ios_device`, …): https://www.cometchat.com/docs/notifications/push-integration
-A destination fixed in the rules is told by its form: Apple's tokens are hexadecimal.
+A destination fixed in the rules is told by its form: Apple's tokens are hexadecimal. A browser
+(`web`) is reached by its push subscription, in JSON.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,9 @@ from router.bridge import (
     Transport,
 )
 from router.plugins import _apns as apns
+from router.plugins import _webpush as webpush
 from router.plugins._apns import Apns, ApnsSettings
+from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm import (
     ANSWERS,
     Fcm,
@@ -40,6 +43,7 @@ from router.plugins._fcm import (
 )
 from router.plugins._fcm_account import make_placeholder
 from router.plugins._fcm_message import ROOM
+from router.plugins._webpush import WebPush, WebPushSettings
 
 
 class PushSettings(Settings, frozen=True):
@@ -51,12 +55,16 @@ class PushSettings(Settings, frozen=True):
     apns: Annotated[
         ApnsSettings | None, Meta(description="Apple's push service: iOS, calls that ring.")
     ] = None
+    webpush: Annotated[
+        WebPushSettings | None, Meta(description="Web Push: browsers, with nobody in between.")
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse a channel without a provider."""
-        if self.fcm is None and self.apns is None:
+        if self.fcm is None and self.apns is None and self.webpush is None:
             raise ValueError(
-                "names no provider; write `fcm: {service_account: …}` or `apns: {key: …}`"
+                "names no provider; write `fcm: {service_account: …}`, `apns: {key: …}` or "
+                "`webpush: {private_key: …}`"
             )
 
 
@@ -70,7 +78,9 @@ class Push(AppriseChannel[PushSettings]):
     answers = ANSWERS
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "fcm.service_account": make_placeholder,
-        "apns.key": apns.make_placeholder,
+        "apns.key": make_key,
+        "webpush.private_key": make_key,
+        "webpush.subject": "mailto:push@example.com",
     }
 
     def __init__(self, settings: PushSettings, transport: Transport) -> None:
@@ -78,22 +88,28 @@ class Push(AppriseChannel[PushSettings]):
         super().__init__(settings, transport)
         self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
         self._apns = None if settings.apns is None else Apns(settings.apns)
+        self._webpush = None if settings.webpush is None else WebPush(settings.webpush)
 
     @classmethod
     def needs_contact(cls, settings: PushSettings) -> bool:  # noqa: ARG003 - the contract's signature
         """Return True: a device, or a token fixed in the rules."""
         return True
 
+    def host(self, address: str) -> str:
+        """Return the push service of a browser's subscription; other addresses lead to one host."""
+        return webpush.find_service(address)
+
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""
-        told = "apns" if apns.is_token(message.address) else "fcm"
-        platform = message.device.platform if message.device else told
+        platform = _tell_platform(message)
+        seconds, now = self.settings.timeout, self.clock()
         match platform.lower().partition("_")[0]:
             case "fcm" if self._fcm is not None:
                 return await self._send_fcm(message, self._fcm)
             case "apns" if self._apns is not None:
-                seconds, now = self.settings.timeout, self.clock()
                 return await self._apns.send(message, self.transport, seconds=seconds, now=now)
+            case "web" if self._webpush is not None:
+                return await self._webpush.send(message, self.transport, seconds=seconds, now=now)
             case _:
                 return Rejected(reason=f"no provider is configured for devices of {platform}")
 
@@ -121,7 +137,7 @@ class Push(AppriseChannel[PushSettings]):
 
     def carries(self, request: Request) -> bool:
         """Return False for the fetching of an access token."""
-        return apns.is_send(request) or is_send(request)
+        return any(carries(request) for carries in (apns.is_send, webpush.is_send, is_send))
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider's error code."""
@@ -140,7 +156,18 @@ class Push(AppriseChannel[PushSettings]):
 
     def sandbox(self, request: Request) -> Response:
         """Answer as the provider does."""
+        if webpush.is_send(request):
+            return webpush.answer(request)
         return apns.answer(request) if apns.is_send(request) else answer(request)
+
+
+def _tell_platform(message: Message) -> str:
+    """Return the platform of a device; a destination of the rules, and a subscription, tell it."""
+    if webpush.is_subscription(message.address):
+        return "web"
+    if message.device is not None:
+        return message.device.platform
+    return "apns" if apns.is_token(message.address) else "fcm"
 
 
 @hookimpl

@@ -231,7 +231,7 @@ async def serve(
         stack.push_async_callback(database.close)
         await _take_over(database, presence)
         if transport is None and not environment.sandbox:
-            transport = live = AiohttpTransport()
+            transport = live = AiohttpTransport(allowed=environment.private_targets)
             stack.push_async_callback(live.aclose)
         router = Router(environment, database, Outlet(live=transport, record=record, veil=veil))
         stack.push_async_callback(router.aclose)

@@ -84,6 +84,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """Whether the server must prove who it is."""
     http2: bool = False
     """Whether it goes over HTTP/2, to a provider that speaks nothing else."""
+    guarded: bool = False
+    """Whether the URL is a recipient's own, which may lead to public addresses alone."""
 
     def __repr__(self) -> str:
         """Show the method alone: URL, headers and body may hold secrets."""
@@ -110,6 +112,14 @@ class TransportError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
+
+
+class TargetError(TransportError):
+    """Nothing was sent: a recipient's own URL leads where it may not, and would do so again."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason, free of secrets."""
+        super().__init__(reason, sent=False)
 
 
 class Transport(Protocol):

@@ -86,13 +86,8 @@ class Redactor:
             name: MASK if _HEADERS.search(name) else self.text(value)
             for name, value in request.headers.items()
         }
-        return Request(
-            method=request.method,
-            url=self.url(request.url),
-            headers=headers,
-            body=self.body(request.body),
-            verify=request.verify,
-            http2=request.http2,
+        return replace(
+            request, url=self.url(request.url), headers=headers, body=self.body(request.body)
         )
 
     def body(self, body: bytes) -> bytes:

@@ -1,3 +1,4 @@
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def test_every_variable_is_read_by_its_type() -> None:
             "ROUTER_WEBHOOK_SECRET": KEY,
             "ROUTER_WEBHOOK_SIGNATURE_HEADER": "X-Signature",
             "ROUTER_API_KEYS": f"app:recipients:{KEY}1, ops:operator:{KEY}:2",
+            "ROUTER_PRIVATE_TARGETS": "Push.Corp.Example, 10.2.0.0/16,192.0.2.9,fd00::/8",
             "ROUTER_PLUGINS_DIR": "/plugins",
             "ROUTER_LOG_LEVEL": "WARNING",
             "ROUTER_LOG_FORMAT": "json",
@@ -60,6 +62,8 @@ def test_every_variable_is_read_by_its_type() -> None:
         ("app", "recipients", f"{KEY}1"),
         ("ops", "operator", f"{KEY}:2"),
     ]
+    networks = map(ip_network, ("10.2.0.0/16", "192.0.2.9/32", "fd00::/8"))
+    assert environment.private_targets == ("push.corp.example", *networks)
     assert environment.plugins_dir == Path("/plugins")
     assert (environment.log_level, environment.log_format) == ("warning", "json")
     assert environment.sandbox is True
@@ -183,6 +187,13 @@ def test_a_wrong_api_key_is_named_by_its_place_and_never_shown(entry: str, probl
     (found,) = refused({"ROUTER_API_KEYS": f"app:recipients:{KEY},{entry}"})
     assert found.startswith(f"ROUTER_API_KEYS: entry 2 {problem}")
     assert "hunter2" not in found
+
+
+def test_every_target_that_is_none_is_named() -> None:
+    assert refused({"ROUTER_PRIVATE_TARGETS": "push.corp.example,10.2.0.1/16,https://x,"}) == tuple(
+        f"ROUTER_PRIVATE_TARGETS: `{entry}` is neither a host name nor a network, as 10.2.0.0/16"
+        for entry in ("10.2.0.1/16", "https://x", "")
+    )
 
 
 def test_a_short_api_key_is_warned_about_by_its_place() -> None:

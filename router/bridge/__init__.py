@@ -10,7 +10,7 @@ from router.bridge.instance import Build, BuildError, make, parse
 from router.bridge.probe import check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
-from router.channel import Request, Response, Transport, TransportError
+from router.channel import Request, Response, TargetError, Transport, TransportError
 from router.redaction import Redactor, reveal
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Request",
     "Response",
     "SandboxTransport",
+    "TargetError",
     "TemplateError",
     "Transport",
     "TransportError",

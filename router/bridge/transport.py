@@ -13,14 +13,17 @@ import aiohttp
 import certifi
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from msgspec.structs import replace
 from yarl import URL
 
+from router.bridge.guard import BARRED, BarredError, Guard
 from router.bridge.http2_pool import PROTOCOL, Http2Pool
 from router.bridge.journey import Journey
 from router.bridge.mishap import explain
 from router.bridge.postman import Postman
 from router.bridge.trip import TIMED_OUT
-from router.channel import Request, Response, TransportError
+from router.channel import Request, Response, TargetError, TransportError
+from router.settings import Target
 
 BODY = 1 << 20
 """Bytes of an answer that are read; a plugin gets no more."""
@@ -35,17 +38,25 @@ class AiohttpTransport:
 
     URLs go out byte for byte. `rewrite` (tests only) maps a host, or `*` for any other, to
     the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`; `authorities` are
-    certificates in PEM of whom to trust besides (tests only, too).
+    certificates in PEM of whom to trust besides (tests only, too). `allowed` are host names and
+    networks that a guarded request may go to beside public addresses.
     """
 
     live = True
 
-    def __init__(self, *, rewrite: Mapping[str, str] | None = None, authorities: str = "") -> None:
-        """Open nothing yet; the session is made with the first request."""
+    def __init__(
+        self,
+        *,
+        rewrite: Mapping[str, str] | None = None,
+        authorities: str = "",
+        allowed: Iterable[Target] = (),
+    ) -> None:
+        """Open nothing yet; a session is made with its first request."""
         self._rewrite = dict(rewrite or {})
         self._authorities = authorities
         self._bind = lru_cache(256)(self._rewritten)
-        self._session: aiohttp.ClientSession | None = None
+        self._guard = Guard(allowed)
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     @cached_property
     def _postman(self) -> Postman:
@@ -59,6 +70,8 @@ class AiohttpTransport:
         """Return the answer, or raise `TransportError` when none came within `timeout`."""
         if self._rewrite:
             request = self._redirect(request)
+        if request.guarded and (request.http2 or request.method == "SMTP"):
+            raise TargetError("a recipient's own URL is reached over HTTP/1.1 alone")
         if request.method == "SMTP":
             return await self._postman.send(request, timeout=timeout)
         journey = Journey()
@@ -70,6 +83,8 @@ class AiohttpTransport:
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=journey.sent) from None
         except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, BarredError):
+                raise TargetError(BARRED) from None
             raise TransportError(explain(error), sent=False) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(explain(error), sent=journey.sent) from None
@@ -78,9 +93,9 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
         if "_postman" in vars(self):
             await self._postman.aclose()
         if "_http2" in vars(self):
@@ -88,9 +103,13 @@ class AiohttpTransport:
 
     async def _fetch(self, request: Request, journey: Journey) -> Response:
         _JOURNEY.set(journey)
-        async with self._open().request(
+        url = URL(request.url, encoded=True)
+        if request.guarded and url.scheme not in {"http", "https"}:
+            raise TargetError("a recipient's own URL must be http:// or https://")
+        guarded = request.guarded and not self._guard.trusts(url.host or "")
+        async with self._open(guarded=guarded).request(
             request.method,
-            URL(request.url, encoded=True),
+            url,
             headers=request.headers,
             data=request.body or None,
             allow_redirects=False,
@@ -103,17 +122,22 @@ class AiohttpTransport:
                 body=await _read(response),
             )
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+    def _open(self, *, guarded: bool) -> aiohttp.ClientSession:
+        """Return the session of guarded requests, or of all others: they share no connection."""
+        if guarded not in self._sessions:
+            self._sessions[guarded] = aiohttp.ClientSession(
                 connector=_Connector(
-                    limit=0, ssl=_trust(self._authorities), ttl_dns_cache=60, keepalive_timeout=IDLE
+                    limit=0,
+                    ssl=_trust(self._authorities),
+                    ttl_dns_cache=60,
+                    keepalive_timeout=IDLE,
+                    socket_factory=self._guard.make_socket if guarded else None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 trust_env=False,
             )
-        return self._session
+        return self._sessions[guarded]
 
     def _redirect(self, request: Request) -> Request:
         bound = self._bind(request.url, mail=request.method == "SMTP")
@@ -121,14 +145,8 @@ class AiohttpTransport:
             return request
         url, host = bound
         headers = request.headers
-        return Request(
-            method=request.method,
-            url=url,
-            headers=headers if request.method == "SMTP" else {**headers, "Host": host},
-            body=request.body,
-            verify=request.verify,
-            http2=request.http2,
-        )
+        to = headers if request.method == "SMTP" else {**headers, "Host": host}
+        return replace(request, url=url, headers=to, guarded=False)
 
     def _rewritten(self, url: str, *, mail: bool) -> tuple[str, str] | None:
         """Return the URL at the fake and the host it was for; None when there is no fake."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Literal, assert_never
 
 from router.bridge.hop import Hop
+from router.channel import TargetError, TransportError
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 
 Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend"]
@@ -62,7 +63,7 @@ def judge(
         return Rejected(reason="no request could be made of the message and the settings")
     hop = hops[-1]
     if hop.error is not None:
-        return conclude("unknown" if hop.error.sent else "retry", reason=hop.error.reason)
+        return conclude(_read_error(hop.error), reason=hop.error.reason)
     status = hop.status or 0
     return conclude(
         _read(hop, status, answers, code),
@@ -71,6 +72,13 @@ def judge(
         after=read_retry_after(hop.headers.get("retry-after", ""), now),
         handle=handle,
     )
+
+
+def _read_error(error: TransportError) -> Reading:
+    """Return what it means that no answer came."""
+    if isinstance(error, TargetError):
+        return "rejected"
+    return "unknown" if error.sent else "retry"
 
 
 def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:

@@ -78,7 +78,7 @@ async def _try(
     exchanges: list[Exchange] = []
     veil = Veil()
     configure_logging(environment.log_level, environment.log_format, veil=veil)
-    live = None if environment.sandbox else AiohttpTransport()
+    live = None if environment.sandbox else AiohttpTransport(allowed=environment.private_targets)
     try:
         channel = Outlet(live=live, record=exchanges.append, veil=veil).open(registry, spec)
         with report_strays(asyncio.get_running_loop()):

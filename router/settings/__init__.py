@@ -1,6 +1,6 @@
 """What the environment says: the `ROUTER_*` variables, read once and typed."""
 
-from router.settings.environment import ApiKey, Environment, LogFormat, LogLevel, Scope
+from router.settings.environment import ApiKey, Environment, LogFormat, LogLevel, Scope, Target
 from router.settings.exposure import WEBHOOK_CREDENTIALS, check_exposure, is_loopback
 from router.settings.reading import EnvironmentInvalid, read_environment
 from router.settings.variable import Variable, variables
@@ -13,6 +13,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Scope",
+    "Target",
     "Variable",
     "check_exposure",
     "is_loopback",

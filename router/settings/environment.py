@@ -1,7 +1,8 @@
 """What can be set, as types."""
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Literal, NewType, TypeAlias
 
 from msgspec import Struct
 
@@ -16,6 +17,10 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 HeaderName = NewType("HeaderName", str)
 """The name of an HTTP header, in lower case."""
+
+
+Target: TypeAlias = str | IPv4Network | IPv6Network
+"""A host, by its name in lower case, or a network."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
@@ -48,6 +53,10 @@ class Environment(Struct, frozen=True, kw_only=True):
     ] = HeaderName("x-cometchat-signature")
     api_keys: Annotated[
         tuple[ApiKey, ...], "Keys of the API; the scope `operator` includes `recipients`."
+    ] = ()
+    private_targets: Annotated[
+        tuple[Target, ...],
+        "Hosts and networks that recipients' own URLs may lead to though they are not public.",
     ] = ()
     plugins_dir: Annotated[Path | None, "A folder of your own plugins, one file a channel."] = None
     log_level: Annotated[LogLevel, "The least urgent lines to log."] = "info"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, NamedTuple, get_args, get_type_hints
 
@@ -17,6 +18,7 @@ from router.settings.environment import (
     LogFormat,
     LogLevel,
     Scope,
+    Target,
 )
 
 
@@ -105,6 +107,21 @@ def _read_api_key(entry: str, taken: set[str]) -> ApiKey:
     return ApiKey(name=name, scope=msgspec.convert(scope, Scope), key=Secret(key))
 
 
+def _read_targets(text: str) -> tuple[Target, ...]:
+    """Return host names and networks; a single address is a network of one."""
+    targets: list[Target] = []
+    messages: list[str] = []
+    for entry in map(str.strip, text.split(",")):
+        try:
+            targets.append(entry.lower() if _NAME.fullmatch(entry) else ip_network(entry))
+        except ValueError:
+            messages.append(f"`{entry}` is neither a host name nor a network, as 10.2.0.0/16")
+    if messages:
+        raise TextRefused(*messages)
+    return tuple(targets)
+
+
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 """Source: RFC 9110, section 5.6.2."""
 _PORT = Annotated[int, Meta(ge=0, le=65535)]
@@ -118,5 +135,6 @@ _KINDS: dict[object, tuple[str, Callable[[str], object]]] = {
     LogFormat: ("text or json", lambda text: _word(text, LogFormat)),
     HeaderName: ("the name of an HTTP header other than Authorization", _read_header_name),
     Secret: ("a text", Secret),
+    tuple[Target, ...]: ("host names and networks, comma separated", _read_targets),
     tuple[ApiKey, ...]: ("`name:scope:key`, comma separated", _read_api_keys),
 }

@@ -3,10 +3,12 @@
 import base64
 
 import msgspec
+from msgspec.structs import replace
 
 from router import Delivered, Rejected, Retry, Suspend
+from router.channel import Request
 from router.core.facts import Device
-from router.plugins._apns import make_placeholder as make_key
+from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm_account import make_placeholder
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
@@ -15,6 +17,7 @@ from router.plugins.slack import Slack
 from router.plugins.sms import Sms
 from router.plugins.webhook import Webhook
 from router.testing import Answer, ChannelContract
+from tests.fakes.webpush import Browser
 
 
 def fcm_error(code: str, message: str = "") -> bytes:
@@ -106,6 +109,39 @@ class TestPushToApple(ChannelContract):
 
 class TestPushToAppleWithFcmBeside(TestPushToApple):
     settings = TestPushToApple.settings | TestPush.settings
+
+
+BROWSER = Browser()
+
+
+class TestPushToBrowsers(ChannelContract):
+    channel = Push
+    settings = {"webpush": {"private_key": make_key(), "subject": "mailto:ops@example.com"}}
+    address = BROWSER.address
+    device = Device(platform="web")
+    answers = {
+        "ok": Answer(
+            means=Delivered,
+            status=201,
+            headers={"Location": "https://push.example.net/message/1"},
+            body=b"",
+            handle="https://push.example.net/message/1",
+        ),
+        "a browser that is gone": Answer(means=Rejected, status=410, forget=True),
+        "another key's subscription": Answer(means=Rejected, status=403),
+        "too many to a browser": Answer(
+            means=Retry, status=429, headers={"Retry-After": "7"}, after=7
+        ),
+    }
+    statuses = dict.fromkeys((401, 403, 407), Rejected)
+    gone = frozenset({404, 410})
+
+    def unseal(self, request: Request) -> Request:
+        return replace(request, body=BROWSER.decrypt(request.body))
+
+
+class TestPushToBrowsersWithTheOthersBeside(TestPushToBrowsers):
+    settings = TestPushToBrowsers.settings | TestPushToAppleWithFcmBeside.settings
 
 
 class TestSms(ChannelContract):

@@ -58,7 +58,7 @@ class Outcomes(Stage):
         outcome = self.play(response, self.message())
         assert type(outcome) is expected, outcome
         assert outcome.status == status
-        assert getattr(outcome, "forget_contact", False) is False
+        assert getattr(outcome, "forget_contact", False) is (status in self.gone)
         assert getattr(outcome, "reason", "")
 
     @pytest.mark.parametrize("form", ["seconds", "date"])

@@ -1,7 +1,7 @@
 """What every part of the contract plays on: a channel opened over a script."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -58,6 +58,8 @@ class Stage:
     """Answers by name; `ok` is the one to a message taken."""
     statuses: ClassVar[Mapping[int, Means]] = {}
     """What a bare status means to this provider, where it is not as HTTP or SMTP has it."""
+    gone: ClassVar[Collection[int]] = ()
+    """Bare statuses that say an address is dead for every message."""
     protocol: ClassVar[Literal["http", "smtp"]] = "http"
     """What its requests are."""
 
@@ -73,6 +75,10 @@ class Stage:
     def message(self, **changes: Any) -> Message:  # noqa: ANN401 - any field of a message
         """Return a message to the sound address."""
         return make_message(**{"address": self.address, "device": self.device} | changes)
+
+    def unseal(self, request: Request) -> Request:
+        """Return a request as its receiver reads it; override it where the body is encrypted."""
+        return request
 
     def read_settings(self) -> Any:  # noqa: ANN401 - the channel's own class
         """Return the settings, checked as a rules file's are, once for all tests."""
@@ -121,7 +127,8 @@ class Stage:
         async def send() -> tuple[Outcome, list[Request]]:
             channel, transport = self.share()
             transport.line, transport.carried = line, []
-            return await channel.send(message), transport.carried
+            outcome = await channel.send(message)
+            return outcome, [self.unseal(request) for request in transport.carried]
 
         return self.runner.run(send())
 

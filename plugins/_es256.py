@@ -1,0 +1,54 @@
+"""Keys on P-256 and tokens that they sign (RFC 7515, ES256), as push services ask for them."""
+
+import base64
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+WIDTH = 32
+"""Bytes of a number on the curve."""
+
+
+def load_key(pem: str) -> ec.EllipticCurvePrivateKey | None:
+    """Return a private key in PEM; None for what is none, or one on another curve."""
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, ValueError):
+        return None
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1":
+        return key
+    return None
+
+
+def sign_token(
+    key: ec.EllipticCurvePrivateKey, head: Mapping[str, object], claims: Mapping[str, object]
+) -> str:
+    """Return a signed token; `head` gets its algorithm here."""
+    parts = ({"alg": "ES256", **head}, claims)
+    content = b".".join(pack(msgspec.json.encode(part)) for part in parts)
+    r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
+    signature = r.to_bytes(WIDTH, "big") + s.to_bytes(WIDTH, "big")
+    return (content + b"." + pack(signature)).decode()
+
+
+def pack(content: bytes) -> bytes:
+    """Return bytes in base64url without padding."""
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+@cache
+def make_placeholder() -> str:
+    """Return a key of nobody's in PEM, for sandbox mode."""
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )

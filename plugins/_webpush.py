@@ -1,0 +1,189 @@
+"""The browsers' push services, one of the providers of `push`.
+
+https://www.rfc-editor.org/rfc/rfc8030 (requests and answers) and, for the signature that says
+who sends, https://www.rfc-editor.org/rfc/rfc8292 (VAPID).
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Literal
+from urllib.parse import urljoin
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Meta, Struct
+
+from router import Message, Outcome, Rejected, Secret
+from router.bridge import Hop, Reading, Request, Response, Transport, TransportError, judge
+from router.plugins._es256 import WIDTH, load_key, pack, sign_token
+from router.plugins._webpush_message import (
+    encrypt,
+    find_host,
+    read_browser,
+    unpack,
+    write_headers,
+    write_payload,
+    write_point,
+)
+
+LIFETIME = 12 * 3600
+"""Seconds a signature is good for; push services take none longer than 24 hours."""
+
+RENEWAL = LIFETIME - 3600
+"""Seconds it is used, so that a push service whose clock is ahead takes it as well."""
+
+ORIGINS = 1000
+"""How many push services have their signature kept: there are few, but anyone may name one."""
+
+ANSWERS: Mapping[int | str, Reading] = {
+    401: "rejected",
+    403: "rejected",
+    404: "gone",
+    407: "rejected",
+    410: "gone",
+}
+"""What a push service means. It is the recipient's word which one is asked, so one that refuses
+our signature stops nothing but this message: see docs/decisions/0020-web-push.md."""
+
+_NAME = re.compile(r"[!-~]{1,500}")
+_REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
+_NUMBERS = 1000
+_SUBJECT = r"^(mailto:[^@\s]+@[^@\s]+\.[^@\s.]+|https://[^\s/]+\.[^\s/.]+(/\S*)?)$"
+"""Apple's service takes no address at localhost, so none without a dot gets past here."""
+
+
+class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The browsers' push services, with the key that the browsers were given (VAPID)."""
+
+    private_key: Annotated[
+        Secret,
+        Meta(
+            description="An EC key on P-256: in PEM, as ${file:/run/secrets/vapid.pem}, or its 32 "
+            "bytes in base64url."
+        ),
+    ]
+    subject: Annotated[
+        str,
+        Meta(
+            description="Whom a push service can write to about the pushes, as "
+            "mailto:ops@example.com or https://example.com/contact.",
+            pattern=_SUBJECT,
+        ),
+    ]
+
+    collapse: Annotated[
+        Literal["calls", "all"],
+        Meta(
+            description="What a later message replaces at the push service while the browser is "
+            "away. Google's may keep four such messages a browser and drop the rest."
+        ),
+    ] = "calls"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no key."""
+        _load_key(self.private_key.reveal())
+
+
+class WebPush:
+    """One key, loaded once, and what it signed for each push service."""
+
+    def __init__(self, settings: WebPushSettings) -> None:
+        """Load the key."""
+        self._subject = settings.subject
+        self._all = settings.collapse == "all"
+        self._key = _load_key(settings.private_key.reveal())
+        self._public = pack(write_point(self._key.public_key())).decode()
+        self._shown: dict[str, tuple[str, float]] = {}
+
+    def __repr__(self) -> str:
+        """Name the subject alone."""
+        return f"WebPush({self._subject})"
+
+    async def send(
+        self, message: Message, transport: Transport, *, seconds: float, now: float
+    ) -> Outcome:
+        """Try once to reach a browser."""
+        try:
+            browser = read_browser(message.address)
+        except ValueError as error:
+            return Rejected(reason=str(error))
+        request = Request(
+            method="POST",
+            url=browser.endpoint,
+            headers={
+                "authorization": f"vapid t={self._show(browser.origin, now)}, k={self._public}",
+                **write_headers(message, now, collapse=self._all or message.kind == "call"),
+            },
+            body=encrypt(write_payload(message), browser),
+            guarded=True,
+        )
+        try:
+            hop = Hop(request, await transport.send(request, timeout=seconds))
+        except TransportError as error:
+            return judge([Hop(request, error=error)], answers=ANSWERS, now=now)
+        code, name = _read_code(hop), _read_name(hop)
+        return judge([hop], answers=ANSWERS, now=now, code=code, handle=name)
+
+    def _show(self, origin: str, now: float) -> str:
+        """Return the signature for a push service, a new one where the last is old."""
+        token, made = self._shown.get(origin, ("", 0.0))
+        if token and 0 <= now - made < RENEWAL:
+            return token
+        claims = {"aud": origin, "exp": int(now) + LIFETIME, "sub": self._subject}
+        token = sign_token(self._key, {"typ": "JWT"}, claims)
+        self._shown.pop(origin, None)
+        if len(self._shown) >= ORIGINS:
+            del self._shown[next(iter(self._shown))]
+        self._shown[origin] = token, now
+        return token
+
+
+def is_subscription(address: str) -> bool:
+    """Return whether an address is a subscription, which is JSON as no token is."""
+    return address.startswith("{")
+
+
+def find_service(address: str) -> str:
+    """Return the push service that a browser's address leads to; empty where it is no browser's."""
+    return find_host(address) if is_subscription(address) else ""
+
+
+def is_send(request: Request) -> bool:
+    """Return whether a request is one to a push service."""
+    return request.headers.get("content-encoding") == "aes128gcm"
+
+
+def answer(request: Request) -> Response:
+    """Answer as a push service does: with the place of the message, and nothing else."""
+    return Response(status=201, headers={"location": urljoin(request.url, "/message/1")})
+
+
+def _read_name(hop: Hop) -> str:
+    """Return what the push service calls the message, unless that lets one push to the browser."""
+    name = hop.headers.get("location", "")
+    return name if _NAME.fullmatch(name) and hop.request.url not in name else ""
+
+
+def _read_code(hop: Hop) -> str:
+    """Return the word, or the number, by which a push service says why it refused a message."""
+    if (hop.status or 0) < HTTPStatus.BAD_REQUEST:
+        return ""
+    reason, number = hop.field("reason"), hop.field("errno")
+    if isinstance(reason, str) and _REASON.fullmatch(reason):
+        return reason
+    return f"errno {number:d}" if isinstance(number, int) and 0 < number < _NUMBERS else ""
+
+
+def _load_key(text: str) -> ec.EllipticCurvePrivateKey:
+    raw = unpack(text.strip())
+    if len(raw) == WIDTH:
+        try:
+            return ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
+        except ValueError:
+            pass
+    key = load_key(text)
+    if key is None:
+        raise ValueError(
+            "private_key: must be an EC key on P-256, in PEM or as its 32 bytes in base64url"
+        )
+    return key

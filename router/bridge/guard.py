@@ -1,0 +1,79 @@
+"""Where a recipient's own URL may lead: to public addresses, and where the operator allows it.
+
+Anyone may have written such a URL. It must not become a way into the network that the router
+stands in, be it by an address, by a name, or by a name whose address changes between a check and
+the connection: so the check is of the very address that a socket is made for.
+"""
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from aiohttp import AddrInfoType
+
+from router.settings import Target
+
+BARRED = "the address leads to a network that is not public"
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""IPv4 as a translator writes it (RFC 6052, 2.1)."""
+
+_HOSTS_OWN = frozenset({IPv4Address("168.63.129.16")})
+"""Public by its number, and yet the machine's own host, which hands out its configuration:
+https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16"""
+
+
+class BarredError(OSError):
+    """No socket was made, for it would have been connected to where it may not."""
+
+    def __init__(self) -> None:
+        """Say why, and no address: the reason may be shown."""
+        super().__init__(BARRED)
+
+
+class Guard:
+    """Knows which addresses are public and which others are `allowed`: host names and networks."""
+
+    def __init__(self, allowed: Iterable[Target] = ()) -> None:
+        """Part the names from the networks."""
+        given = tuple(allowed)
+        self._names = frozenset(_bare(each) for each in given if isinstance(each, str))
+        self._networks = tuple(each for each in given if not isinstance(each, str))
+
+    def trusts(self, host: str) -> bool:
+        """Return whether a host is allowed by its name, whatever its address."""
+        return _bare(host) in self._names
+
+    def make_socket(self, info: AddrInfoType) -> socket.socket:
+        """Return a socket to connect to an address; raises `BarredError` for one it may not be."""
+        family, kind, protocol, _, address = info
+        if not self.lets_through(str(address[0])):
+            raise BarredError
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+    def lets_through(self, address: str) -> bool:
+        """Return whether an address, as the system writes it, is public or allowed."""
+        told = ip_address(address)
+        meant = _unwrap(told)
+        return _is_public(meant) or any(
+            each in network for network in self._networks for each in (told, meant)
+        )
+
+
+def _bare(host: str) -> str:
+    return host.lower().rstrip(".")
+
+
+def _unwrap(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and (address.is_reserved or address.is_site_local):
+        return False
+    return address.is_global and not address.is_multicast and address not in _HOSTS_OWN
