@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta, Struct
 
-from router import Delivered, Message, Outcome, Rejected, Secret
+from router import Message, Notification, Outcome, Rejected, Secret
 from router.bridge import (
     Hop,
     Reading,
@@ -49,9 +49,6 @@ ANSWERS: Mapping[int | str, Reading] = {
     "TooManyProviderTokenUpdates": "suspend",
 }
 """What Apple means, where HTTP's sense is another; its other reasons are as their status."""
-
-NOT_NEEDED = "not-needed"
-"""What stands for Apple's id in the log where a device was left in peace."""
 
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
@@ -118,10 +115,10 @@ class Apns:
         """Try once to reach a device."""
         if not is_token(message.address):
             return Rejected(reason="the address is no device token of Apple's")
-        kind = choose_kind(message)
-        rings = read_call_action(message) == "initiated"
-        if kind is None or (rings and kind == "alert" and self._settings.rings == "voip"):
-            return Delivered(handle=NOT_NEEDED)
+        platform = message.device.platform if message.device else ""
+        kind = choose_kind(message.notification, platform)
+        if kind is None:
+            return Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
         token = self._show(now)
         headers = write_headers(message, kind, topic=self._settings.topic, now=now)
         request = Request(
@@ -157,6 +154,14 @@ class Apns:
     def _sign(self, now: float) -> str:
         claims = {"iss": self._settings.team_id, "iat": int(now)}
         return sign_token(self._key, {"kid": self._settings.key_id}, claims)
+
+
+def wants(settings: ApnsSettings, notification: Notification, platform: str) -> bool:
+    """Return whether a device is to hear of a notification: a VoIP token of rings alone."""
+    kind = choose_kind(notification, platform)
+    if kind == "alert" and settings.rings == "voip":
+        return read_call_action(notification) != "initiated"
+    return kind is not None
 
 
 def is_token(address: str) -> bool:

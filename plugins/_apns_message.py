@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from router import Message
+from router import Message, Notification
 from router.plugins._payload import (
     WORDS,
     cut,
@@ -42,22 +42,22 @@ def is_voip(platform: str) -> bool:
     return platform.lower().endswith("voip")
 
 
-def choose_kind(message: Message) -> Kind | None:
-    """Return the kind of push that a message is on its device; None where it is none.
+def choose_kind(notification: Notification, platform: str) -> Kind | None:
+    """Return the kind of push that a notification is on a device; None where it is none.
 
     An app that gets a VoIP push and reports no new call to the system is ended by it, so such
     a token gets what rings and nothing else.
     """
-    action = read_call_action(message)
-    if message.device is not None and is_voip(message.device.platform):
+    action = read_call_action(notification)
+    if is_voip(platform):
         return "voip" if action == "initiated" else None
     return "alert" if not action or action in _SEEN else "background"
 
 
-def read_call_action(message: Message) -> str:
-    """Return what happened to a call; empty where the message is about none."""
-    action = message.notification.details.get("callAction")
-    return action if message.kind == "call" and isinstance(action, str) else ""
+def read_call_action(notification: Notification) -> str:
+    """Return what happened to a call; empty where the notification is about none."""
+    action = notification.details.get("callAction")
+    return action if notification.kind == "call" and isinstance(action, str) else ""
 
 
 def write_headers(message: Message, kind: Kind, *, topic: str, now: float) -> dict[str, str]:
@@ -79,7 +79,7 @@ def write_payload(message: Message, kind: Kind) -> bytes:
     data = write_texts(message)
     data.pop("aps", None)
     session = data.get("sessionId")
-    if session and read_call_action(message):
+    if session and read_call_action(message.notification):
         data["callUUID"] = str(uuid5(NAMESPACE_URL, session))
     payload: dict[str, Any] = {"aps": write_aps(message, kind)}
     room = ROOM[kind] - len(msgspec.json.encode(payload))

@@ -14,6 +14,7 @@ from msgspec import Meta
 from router import (
     Limits,
     Message,
+    Notification,
     Outcome,
     Register,
     Rejected,
@@ -45,6 +46,10 @@ from router.plugins._fcm_account import make_placeholder
 from router.plugins._fcm_message import ROOM
 from router.plugins._webpush import WebPush, WebPushSettings
 
+DEFAULT = "default"
+"""The `providerId` of a device that named none, as CometChat's SDKs have it."""
+NO_TOKEN = "name a device; topics and conditions are not sent to"  # noqa: S105 - words
+
 
 class PushSettings(Settings, frozen=True):
     """Settings of `plugin: push`; at least one provider."""
@@ -58,6 +63,14 @@ class PushSettings(Settings, frozen=True):
     webpush: Annotated[
         WebPushSettings | None, Meta(description="Web Push: browsers, with nobody in between.")
     ] = None
+    provider_id: Annotated[
+        str,
+        Meta(
+            description="Send to devices alone that were registered with this `providerId`; one "
+            "that named none has `default`. Left out, to all.",
+            max_length=200,
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         """Refuse a channel without a provider."""
@@ -99,11 +112,27 @@ class Push(AppriseChannel[PushSettings]):
         """Return the push service of a browser's subscription; other addresses lead to one host."""
         return webpush.find_service(address)
 
+    @classmethod
+    def wants(
+        cls, settings: PushSettings, notification: Notification, platform: str, provider_id: str
+    ) -> bool:
+        """Return whether a device is one of this channel's, and is to hear of this."""
+        if settings.provider_id and settings.provider_id != (provider_id or DEFAULT):
+            return False
+        if settings.apns is None or _family(platform) != "apns":
+            return True
+        return apns.wants(settings.apns, notification, platform)
+
+    @classmethod
+    def find_fault(cls, settings: PushSettings, address: str) -> str:  # noqa: ARG003 - the contract's signature
+        """Return what is wrong with a token in the rules."""
+        return "" if is_token(address) or webpush.is_subscription(address) else NO_TOKEN
+
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""
         platform = _tell_platform(message)
         seconds, now = self.settings.timeout, self.clock()
-        match platform.lower().partition("_")[0]:
+        match _family(platform):
             case "fcm" if self._fcm is not None:
                 return await self._send_fcm(message, self._fcm)
             case "apns" if self._apns is not None:
@@ -122,7 +151,7 @@ class Push(AppriseChannel[PushSettings]):
 
     async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
         if not is_token(message.address):
-            return Rejected(reason="the address is no token: topics and conditions are not sent to")
+            return Rejected(reason=f"the address is no token: {NO_TOKEN}", forget_contact=True)
         seconds, now = self.settings.timeout, self.clock()
         refused = await fcm.access.renew(self.transport, seconds=seconds, now=now)
         return refused or await super().send(message)
@@ -168,6 +197,11 @@ def _tell_platform(message: Message) -> str:
     if message.device is not None:
         return message.device.platform
     return "apns" if apns.is_token(message.address) else "fcm"
+
+
+def _family(platform: str) -> str:
+    """Return the provider that a platform's name begins with."""
+    return platform.lower().partition("_")[0]
 
 
 @hookimpl

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
 from msgspec import Meta, Struct, field
 
 from router.core.message import Message
+from router.core.notification import Notification
 from router.core.outcome import Outcome
 
 
@@ -164,6 +165,30 @@ class Channel(Generic[S]):
     def needs_contact(cls, settings: S) -> bool:  # noqa: ARG003 - for subclasses
         """Return whether it sends to a recipient's address; if not, its destination is fixed."""
         return True
+
+    @classmethod
+    def wants(
+        cls,
+        settings: S,  # noqa: ARG003 - for subclasses
+        notification: Notification,  # noqa: ARG003 - for subclasses
+        platform: str,  # noqa: ARG003 - for subclasses
+        provider_id: str,  # noqa: ARG003 - for subclasses
+    ) -> bool:
+        """Return whether a recipient's device is to hear of a notification; yes is the default.
+
+        The device is as it was registered: `platform` and, empty where none was named,
+        `provider_id`. It is asked while the router decides, so it answers by these arguments
+        alone and never raises. For a device that is not to hear of it nothing is planned.
+        """
+        return True
+
+    @classmethod
+    def find_fault(cls, settings: S, address: str) -> str:  # noqa: ARG003 - for subclasses
+        """Return what is wrong with an address in the rules, empty, the default, for nothing.
+
+        It is asked of what stands behind `to:` when the rules are read.
+        """
+        return ""
 
     def host(self, address: str) -> str:  # noqa: ARG002 - for subclasses
         """Return the host that an address leads to; empty, the default, where all lead to one.

@@ -195,13 +195,16 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_channel_of_a_rules_file_is_opened(tmp_path: Path) -> None:
     registry = load_plugins(write(tmp_path, pager="pager"))
-    settings = registry.schemas["pager"].convert({"rate": "5/s"})
+    schema = registry.schemas["pager"]
+    settings = schema.convert({"rate": "5/s"})
     spec = ChannelSpec(
         name="on-call",
         plugin="pager",
         settings=settings,
         address_kind="pager",
         place=Place("rules.yaml", 1, 1),
+        wants=schema.wants,
+        find_fault=schema.find_fault,
     )
     channel = registry.open_channel(spec, ScriptedTransport(None))
     assert isinstance(channel, Channel)

@@ -133,8 +133,7 @@ class _Walk:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
         if step.when is not None and not step.when.holds(self._subject):
             return
-        kind = self._ruleset.channels[step.channel].address_kind
-        found = targets(step, kind, self._subject)
+        found = targets(step, self._ruleset.channels[step.channel], self._subject)
         draft = self._draft(rule, ordinal, step, enrichments, found.suppression)
         is_shared = found.is_fixed and step.once_per is not None
         way = Way(step, draft, bool(found.suppression), is_shared, overflow)

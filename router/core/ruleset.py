@@ -1,6 +1,6 @@
 """A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct, field
@@ -12,9 +12,19 @@ from router.core.field import Field
 from router.core.hours import Hours
 from router.core.index import Index
 from router.core.message import Priority, Privacy
+from router.core.notification import Notification
 from router.core.payload import Json
 from router.core.template import Template
 from router.core.watch import Clause
+
+Wants = Callable[[Any, Notification, str, str], bool]
+"""Returns whether, by a channel's settings, a device is to hear of a notification.
+
+Of the device it is told the platform and the provider id."""
+
+
+FindFault = Callable[[Any, str], str]
+"""Returns what is wrong, by a channel's settings, with an address in the rules; else nothing."""
 
 
 class ChannelSchema(Protocol):
@@ -31,6 +41,14 @@ class ChannelSchema(Protocol):
     @property
     def replaces(self) -> bool:
         """Whether a later message about the same replaces what is shown."""
+
+    @property
+    def wants(self) -> Wants:
+        """Tells which devices are to hear of a notification."""
+
+    @property
+    def find_fault(self) -> FindFault:
+        """Tells what is wrong with an address that stands in the rules."""
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""
@@ -59,6 +77,10 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     place: Place
     replaces: bool = False
     """Whether a later message about the same replaces what is shown."""
+    wants: Wants
+    """Tells which devices are to hear of a notification."""
+    find_fault: FindFault
+    """Tells what is wrong with an address that stands in the rules."""
 
 
 class Classifier(Struct, frozen=True, kw_only=True):

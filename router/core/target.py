@@ -8,7 +8,7 @@ from router.core.condition import Subject
 from router.core.facts import Contact, Recipient
 from router.core.notification import Notification
 from router.core.payload import scalar
-from router.core.ruleset import Step
+from router.core.ruleset import ChannelSpec, Step
 
 _FEED_ADDRESS = {"email": "email", "sms": "phno"}
 """Where in `data.to` a feed brings an address itself; the kind of contact is the feed's name."""
@@ -30,8 +30,8 @@ _PLACE = Contact(id="", kind="", address="")
 """Stands for a destination that only the channel knows."""
 
 
-def targets(step: Step, address_kind: str, subject: Subject) -> Targets:
-    """Return where a step sends; `address_kind` is its channel's, empty for a fixed destination."""
+def targets(step: Step, channel: ChannelSpec, subject: Subject) -> Targets:
+    """Return where a step sends over its channel."""
     recipient, notification = subject.recipient, subject.notification
     if step.channel in recipient.opt_outs:
         return Targets((_PLACE,), suppression="opted_out")
@@ -40,10 +40,18 @@ def targets(step: Step, address_kind: str, subject: Subject) -> Targets:
     if step.to:
         named = [Contact(id="", kind="", address=address) for address in dict.fromkeys(step.to)]
         return Targets(named, is_fixed=True)
-    if not address_kind:
+    if not channel.address_kind:
         return Targets((_PLACE,), is_fixed=True)
-    found = contacts(notification, recipient, address_kind)
+    found = contacts(notification, recipient, channel.address_kind)
+    found = [each for each in found if _is_wanted(each, channel, notification)]
     return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
+
+
+def _is_wanted(contact: Contact, channel: ChannelSpec, notification: Notification) -> bool:
+    device = contact.device
+    return device is None or channel.wants(
+        channel.settings, notification, device.platform, device.provider_id
+    )
 
 
 def contacts(notification: Notification, recipient: Recipient, kind: str) -> Sequence[Contact]:

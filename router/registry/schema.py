@@ -41,6 +41,8 @@ class PluginSchema:
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
         self.replaces = channel.replaces
+        self.find_fault = channel.find_fault
+        self.wants = channel.wants
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.hours import Zones
 from router.core.loading import Loaded, load
+from router.core.notification import Notification
 from router.core.payload import Json
 
 Settings = Mapping[str, Json]
@@ -36,6 +37,12 @@ class FakeSchema:
 
     def needs_contact(self, settings: object) -> bool:
         return not self.is_fixed
+
+    def wants(self, settings: object, told: Notification, platform: str, provider: str) -> bool:
+        return True
+
+    def find_fault(self, settings: object, address: str) -> str:
+        return "name an address" if address.startswith("/") else ""
 
     def placeholder(self, path: str) -> str | None:
         return self.placeholders.get(path)

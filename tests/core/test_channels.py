@@ -5,6 +5,7 @@ import pytest
 
 from router.core.errors import SettingsError, SettingsFault
 from router.core.loading import Loaded, load
+from router.core.notification import Notification
 from router.core.payload import Json
 from tests.core.schemas import resolve
 
@@ -36,6 +37,12 @@ class Fussy:
 
     def needs_contact(self, settings: object) -> bool:
         return True
+
+    def wants(self, settings: object, told: Notification, platform: str, provider: str) -> bool:
+        return True
+
+    def find_fault(self, settings: object, address: str) -> str:
+        return ""
 
     def placeholder(self, path: str) -> str | None:
         return None

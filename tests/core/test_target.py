@@ -2,17 +2,23 @@ import msgspec
 import pytest
 
 from router.core.decision import decide
-from router.core.facts import Recipient
+from router.core.facts import Contact, Device, Recipient
+from router.core.notification import Notification
 from router.core.payload import Json
 from tests.core.events import NOON, digest, push
 from tests.core.rulebooks import (
     ANN,
+    CHANNELS,
+    MAIL,
+    PHONE,
+    TABLET,
     decided,
     kept_back,
     rulebook,
     went,
     world,
 )
+from tests.core.schemas import load_text
 
 CHAT = "rules: [{name: chat, when: {type: chat}, send: [app]}]"
 
@@ -87,3 +93,37 @@ def test_the_address_that_a_feed_brings_stands_for_its_kind_alone(
     decision = decided(digest(feed, to=to), f"rules: [{{name: all, send: [{channel}]}}]")
     first = decision.deliveries[0]
     assert (first.address, first.contact) == (address, contact)
+
+
+def test_a_channel_is_asked_which_devices_are_to_hear_of_it() -> None:
+    asked = []
+
+    def wants(settings: object, notification: Notification, platform: str, provider: str) -> bool:
+        asked.append((settings, notification.kind, platform, provider))
+        return provider == "second"
+
+    ruleset = rulebook(CHAT)
+    picky = msgspec.structs.replace(ruleset.channels["app"], wants=wants, settings="mine")
+    ruleset = msgspec.structs.replace(ruleset, channels={**ruleset.channels, "app": picky})
+    tablet = msgspec.structs.replace(
+        TABLET, device=Device(platform="fcm_android", provider_id="second")
+    )
+    plain = Contact(id="c9", kind="push", address="token-9")
+    ann = msgspec.structs.replace(ANN, contacts=(PHONE, tablet, plain, MAIL))
+    assert went(*decided(push(), ruleset, ann).deliveries) == [
+        ("chat", "app", "token-2"),
+        ("chat", "app", "token-9"),
+    ]
+    assert asked == [
+        ("mine", "message", "fcm_android", ""),
+        ("mine", "message", "fcm_android", "second"),
+    ]
+    alone = msgspec.structs.replace(ANN, contacts=(PHONE,))
+    assert kept_back(*decided(push(), ruleset, alone).deliveries) == [("chat", "app", "no_contact")]
+
+
+def test_an_address_that_a_channel_finds_fault_with_is_an_error() -> None:
+    loaded = load_text(CHANNELS + "rules: [{name: all, send: [{channel: mail, to: [/x, a@b.c]}]}]")
+    assert [(each.message, each.hint) for each in loaded.problems if each.severity == "error"] == [
+        ('channel mail cannot send to "/x"', "name an address")
+    ]

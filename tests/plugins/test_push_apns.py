@@ -111,8 +111,9 @@ async def test_a_ring_reaches_a_voip_token_as_a_call(apns: Apns, push: Push) -> 
         "push_reaction_one_on_one",
     ],
 )
-async def test_a_voip_token_hears_of_nothing_but_rings(apns: Apns, push: Push, sample: str) -> None:
-    assert await push.send(tell(sample, VOIP)) == Delivered(handle="not-needed")
+async def test_a_voip_token_is_sent_nothing_but_rings(apns: Apns, push: Push, sample: str) -> None:
+    outcome = await push.send(tell(sample, VOIP))
+    assert outcome == Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
     assert apns.requests == []
 
 
@@ -134,16 +135,6 @@ async def test_a_call_shows_on_other_devices_what_a_person_needs_to_see(
     headers, payload = apns.requests[0].headers, read_json(apns.requests[0])
     assert (headers["apns-push-type"], headers["apns-priority"]) == (kind, priority)
     assert payload["callUUID"] == str(uuid5(NAMESPACE_URL, "v1.123.aik2"))
-
-
-async def test_where_every_app_has_a_voip_token_a_ring_goes_there_alone(apns: Apns) -> None:
-    settings = {"apns": {**make_settings(), "rings": "voip"}}
-    async with open_channel(Push, settings, apns) as push:
-        ring = await push.send(tell("push_call_audio_initiated"))
-        assert ring == Delivered(handle="not-needed")
-        assert isinstance(await push.send(tell("push_call_unanswered")), Delivered)
-        assert isinstance(await push.send(ringing()), Delivered)
-    assert [r.headers["apns-push-type"] for r in apns.requests] == ["alert", "voip"]
 
 
 async def test_a_ring_that_is_over_is_not_kept(apns: Apns, push: Push) -> None:

@@ -58,6 +58,8 @@ def _read_channel(
         address_kind=address_kind,
         place=entry.key.place,
         replaces=schema.replaces,
+        wants=schema.wants,
+        find_fault=schema.find_fault,
     )
 
 

@@ -11,7 +11,7 @@ from router.core.loading.timing import read_after, read_quiet
 from router.core.loading.unless import read_unless
 from router.core.message import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
-from router.core.ruleset import Collapse, Step
+from router.core.ruleset import ChannelSpec, Collapse, Step
 
 _RECIPIENT = "recipient"
 _KEYS = (
@@ -39,11 +39,12 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
     condition = None if when is None else read_condition(when, scope)
     expires = step.duration("expires")
     unless = step.get("unless")
+    channel = _read_channel(step, scope)
     settings = Step(
-        channel=_read_channel(step, scope),
+        channel=channel,
         place=node.place,
         when=condition,
-        to=_read_addresses(step, scope),
+        to=_read_addresses(step, scope.channels.get(channel), scope),
         after=read_after(step, expires, scope),
         quiet=read_quiet(step, scope),
         unless=() if unless is None else read_unless(unless, scope),
@@ -66,7 +67,7 @@ def _read_channel(step: Section, scope: Scope) -> str:
     return "" if node is None else check_channel(node, scope) or ""
 
 
-def _read_addresses(step: Section, scope: Scope) -> tuple[str, ...]:
+def _read_addresses(step: Section, channel: ChannelSpec | None, scope: Scope) -> tuple[str, ...]:
     """Return fixed addresses; none where the recipient's own are meant."""
     nodes = step.texts("to") or []
     if [node.text for node in nodes] == [_RECIPIENT]:
@@ -75,6 +76,8 @@ def _read_addresses(step: Section, scope: Scope) -> tuple[str, ...]:
         if node.text == _RECIPIENT:
             hint = "write a step of its own for the recipient"
             scope.report.error(node, "a step goes to the recipient or to addresses", hint)
+        elif channel and (fault := channel.find_fault(channel.settings, node.text)):
+            scope.report.error(node, f'channel {channel.name} cannot send to "{node.text}"', fault)
     return tuple(node.text for node in nodes)
 
 
