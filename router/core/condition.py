@@ -9,7 +9,18 @@ from router.core.errors import Place
 from router.core.field import FieldType, Read, Subject
 from router.core.payload import Json
 
-__all__ = ["ALWAYS", "All", "AnyOf", "Condition", "Not", "Subject", "Test", "Verdict", "verdicts"]
+__all__ = [
+    "ALWAYS",
+    "All",
+    "AnyOf",
+    "Condition",
+    "Not",
+    "Subject",
+    "Test",
+    "Verdict",
+    "name_fields",
+    "verdicts",
+]
 
 _SHOWN = 60
 _ITEMS = 5
@@ -89,6 +100,18 @@ class Not(Struct, frozen=True):
 
 Condition = Test | All | AnyOf | Not
 ALWAYS = All()
+
+
+def name_fields(condition: Condition) -> Iterator[str]:
+    """Yield the names of the fields that a condition looks at."""
+    match condition:
+        case Test():
+            yield condition.field
+        case Not(part=part):
+            yield from name_fields(part)
+        case _:
+            for part in condition.parts:
+                yield from name_fields(part)
 
 
 def verdicts(condition: Condition, subject: Subject) -> list[Verdict]:

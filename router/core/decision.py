@@ -1,13 +1,16 @@
 """What the rules make of a notification: the one pure function behind everything."""
 
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
 from msgspec import Struct, structs
 
 from router.core.call import hear, is_too_late
 from router.core.collapse import collapse_key, tell_subject
 from router.core.errors import Place
-from router.core.facts import Contact, Effects, Facts
+from router.core.facts import Contact, Effects, Facts, appear_at
 from router.core.notification import Notification, is_ring, is_sequel
-from router.core.outlook import Outlook, hold, survey
+from router.core.outlook import Outlook, hold, look, survey
 from router.core.planned import Planned, arrange
 from router.core.precedence import Precedence, Way
 from router.core.ruleset import Enrichment, Ruleset, Step
@@ -72,6 +75,15 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     )
 
 
+class _Origin(NamedTuple):
+    """The rule a step stands in, and what that says for all of its steps."""
+
+    rule: str
+    overflow: Overflow | None = None
+    shared: tuple[Enrichment, ...] = ()
+    enrich: Enrichment = Enrichment()
+
+
 class _Walk:
     """One walk over the rules: what it met, what it plans, and what it changes."""
 
@@ -80,13 +92,14 @@ class _Walk:
         self.matched: list[str] = []
         self.planned: list[Planned] = []
         self.duplicates: list[Duplicate] = []
+        self._outlook = outlook
         self._subject = outlook.subject
         self._notification = notification
         self._about = tell_subject(notification)
         self._precedence = Precedence(outlook.subject, self._about, ruleset, facts)
-        self._enrichments = outlook.enrichments
         self._ruleset = ruleset
         self._standing: dict[tuple[str, str], Planned] = {}
+        self._outlooks = {outlook.subject.recipient.locale: outlook}
 
     def effects(self) -> Effects:
         """Return what the walk changes."""
@@ -108,9 +121,9 @@ class _Walk:
             overflow = (
                 None if rule.throttle is None else self._precedence.admit(rule, rule.throttle)
             )
-            enrichments = (*self._enrichments, *hold(rule.shared, subject), rule.enrich)
+            origin = _Origin(rule.name, overflow, rule.shared, rule.enrich)
             for ordinal, step in enumerate(rule.send):
-                self._step(rule.name, ordinal, step, enrichments, overflow)
+                self._step(origin, ordinal, step)
             if rule.stop or rule.drop:
                 ended = rule.owner
             if rule.drop:
@@ -119,33 +132,51 @@ class _Walk:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             step = Step(channel=channel, place=_NOWHERE)
-            self._step(ON_NO_MATCH, ordinal, step, self._enrichments, None)
+            self._step(_Origin(ON_NO_MATCH), ordinal, step)
         return "no_match"
 
-    def _step(
-        self,
-        rule: str,
-        ordinal: int,
-        step: Step,
-        enrichments: tuple[Enrichment, ...],
-        overflow: Overflow | None,
-    ) -> None:
+    def _step(self, origin: _Origin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
-        if step.when is not None and not step.when.holds(self._subject):
-            return
         found = targets(step, self._ruleset.channels[step.channel], self._subject)
-        draft = self._draft(rule, ordinal, step, enrichments, found.suppression)
         is_shared = found.is_fixed and step.once_per is not None
-        way = Way(step, draft, bool(found.suppression), is_shared, overflow)
-        for contact in found.contacts:
-            standing = self._standing.setdefault((step.channel, contact.address), draft)
-            if standing.rule == rule:
-                self.planned.append(self._address(way, contact))
-            else:
-                duplicate = Duplicate(
-                    rule=rule, step=ordinal, channel=step.channel, stands=standing.rule
-                )
-                self.duplicates.append(duplicate)
+        for outlook, contacts in self._look_from(found.contacts):
+            if step.when is not None and not step.when.holds(outlook.subject):
+                continue
+            shared = hold(origin.shared, outlook.subject)
+            enrichments = (*outlook.enrichments, *shared, origin.enrich)
+            draft = self._draft(origin.rule, ordinal, step, enrichments, found.suppression)
+            way = Way(step, draft, bool(found.suppression), is_shared, origin.overflow)
+            for contact in contacts:
+                self._plan(way, contact)
+
+    def _look_from(
+        self, contacts: Sequence[Contact]
+    ) -> Iterator[tuple[Outlook, Sequence[Contact]]]:
+        """Yield what conditions see, with the contacts from which they see it: one or several."""
+        if not self._ruleset.heeds_locale:
+            yield self._outlook, contacts
+            return
+        seen: dict[str, list[Contact]] = {}
+        for contact in contacts:
+            recipient = appear_at(self._subject.recipient, contact)
+            if recipient.locale not in self._outlooks:
+                outlook = look(self._notification, self._ruleset, recipient, self._subject.now)
+                self._outlooks[recipient.locale] = outlook
+            seen.setdefault(recipient.locale, []).append(contact)
+        for locale, those in seen.items():
+            yield self._outlooks[locale], those
+
+    def _plan(self, way: Way, contact: Contact) -> None:
+        """Plan the delivery to a contact, unless an earlier rule's stands for it."""
+        draft = way.draft
+        standing = self._standing.setdefault((draft.channel, contact.address), draft)
+        if standing.rule == draft.rule:
+            self.planned.append(self._address(way, contact))
+        else:
+            duplicate = Duplicate(
+                rule=draft.rule, step=draft.step, channel=draft.channel, stands=standing.rule
+            )
+            self.duplicates.append(duplicate)
 
     def _draft(
         self,

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 Scalar = str | int | float | bool
 """A recipient's attribute as the API takes it."""
@@ -37,6 +38,13 @@ class Recipient(Struct, frozen=True, kw_only=True):
     locale: str = ""
     muted: dict[str, float] = field(default_factory=dict)
     opt_outs: frozenset[str] = frozenset()
+
+
+def appear_at(recipient: Recipient, contact: Contact | None) -> Recipient:
+    """Return a recipient as a contact of theirs has them: in a device's language, if it has one."""
+    if contact is None or contact.device is None or not contact.device.locale:
+        return recipient
+    return replace(recipient, locale=contact.device.locale)
 
 
 class OnceKey(Struct, frozen=True):

@@ -125,6 +125,7 @@ _KNOWN = (
     _text("uid", lambda subject: subject.notification.uid),
     _text("appId", lambda subject: subject.notification.app_id or None),
     _text("region", lambda subject: subject.notification.region or None),
+    _text("locale", lambda subject: subject.recipient.locale or None),
     _word("feed", lambda subject: subject.notification.feed, *get_args(Feed)),
     _word("kind", lambda subject: subject.notification.kind, *get_args(Kind)),
     _text("conversation", lambda subject: subject.notification.conversation or None),

@@ -10,7 +10,7 @@ from router.core.payload import Json, scalar
 
 # not a word to a line, which would take a page
 DERIVED = (
-    "uid", "appId", "region", "feed", "kind", "conversation", "reply", "mention", "age",
+    "uid", "appId", "region", "locale", "feed", "kind", "conversation", "reply", "mention", "age",
     "attributes", "vars", "title", "body",
 )  # fmt: skip
 """The names that are not the payload's own."""
@@ -36,6 +36,7 @@ def visible(
         "uid": notification.uid,
         "appId": notification.app_id,
         "region": notification.region,
+        "locale": recipient.locale,
         "feed": notification.feed,
         "kind": notification.kind,
         "conversation": notification.conversation,

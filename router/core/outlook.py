@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from router.core.condition import Subject
-from router.core.facts import Facts
+from router.core.facts import Facts, Recipient
 from router.core.hours import Calendar
 from router.core.names import visible
 from router.core.notification import Notification
@@ -24,8 +24,13 @@ class Outlook(Struct, frozen=True, kw_only=True):
 
 def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Outlook:
     """Return what the rules look at; `vars` are made of the payload, never of rewritten text."""
-    variables: dict[str, str] = {}
     recipient = facts.recipient(notification.app_id, notification.uid)
+    return look(notification, ruleset, recipient, now)
+
+
+def look(notification: Notification, ruleset: Ruleset, recipient: Recipient, now: float) -> Outlook:
+    """Return what the rules look at, for a recipient who is known."""
+    variables: dict[str, str] = {}
     subject = Subject(
         notification=notification,
         recipient=recipient,

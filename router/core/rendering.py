@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from router.core.facts import Recipient
+from router.core.facts import Recipient, appear_at
 from router.core.filters import number
 from router.core.message import Content, Privacy
 from router.core.names import visible
@@ -35,12 +35,15 @@ def render(
 ) -> Rendered:
     """Return the words of a planned delivery; never raises for a template's fault.
 
+    Its `locale` is that of the device it goes to, where that has one.
     With `privacy` the templates see only what it leaves of the payload, so that no title can
     tell the body. A template that fails costs its own text; a title or body falls back to the
     payload's.
     """
     privacy, defaults = planned.privacy, ruleset.defaults
     variables: dict[str, str] = {}
+    at = next((each for each in recipient.contacts if each.id == planned.contact), None)
+    recipient = appear_at(recipient, at)
     open_part = withhold(notification, privacy)
     names = visible(open_part, recipient, variables, now, ruleset.assumed)
     if privacy != "none":

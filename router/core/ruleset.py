@@ -1,12 +1,12 @@
 """A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr, replace
 
-from router.core.condition import Condition, Subject
+from router.core.condition import Condition, Subject, name_fields
 from router.core.errors import Place
 from router.core.field import Field
 from router.core.hours import Hours
@@ -189,6 +189,12 @@ def _narrow(rule: Rule, when: Condition) -> Rule:
     return replace(rule, when=when)
 
 
+def _heeds_locale(condition: Condition | None) -> bool:
+    """Return whether a condition looks at the locale, or at what may be made of it."""
+    names = () if condition is None else name_fields(condition)
+    return any(name == "locale" or name.startswith("vars.") for name in names)
+
+
 class Ruleset(Struct, frozen=True, kw_only=True):
     """One version of the rules; `version` is the hash of the text it was made from."""
 
@@ -204,11 +210,22 @@ class Ruleset(Struct, frozen=True, kw_only=True):
 
     index: Index[Rule] | None = None
     """Finds candidates; made from `rules`."""
+    heeds_locale: bool = False
+    """Whether a condition of a step or of words may hold for one device of a recipient and not for
+    another; made from the conditions."""
 
     def __post_init__(self) -> None:
         """Build the index."""
         index = Index([(rule.when, rule) for rule in self.rules], _narrow)
         force_setattr(self, "index", index)
+        heeds = any(map(_heeds_locale, self._of_steps_and_words()))
+        force_setattr(self, "heeds_locale", heeds)
+
+    def _of_steps_and_words(self) -> Iterator[Condition | None]:
+        yield from (entry.when for entry in self.enrich)
+        for rule in self.rules:
+            yield from (entry.when for entry in rule.shared)
+            yield from (step.when for step in rule.send)
 
     def candidates(self, subject: Subject) -> Sequence[Rule]:
         """Return the rules that may match, in file order; the others cannot.

@@ -20,7 +20,9 @@ def read(name: str, subject: Subject) -> Json:
 
 def take_sample(name: str) -> Subject:
     notification = derive(decode(sample(name)), id="n-1", accepted_at=NOW)
-    recipient = Recipient(app_id="", uid="", attributes={"tier": "gold", "plan.size": 3})
+    recipient = Recipient(
+        app_id="", uid="", attributes={"tier": "gold", "plan.size": 3}, locale="de"
+    )
     now = 1741847463.0
     return Subject(
         notification=notification,
@@ -54,6 +56,7 @@ def take_sample(name: str) -> Subject:
         ("to.email", None),
         ("appId", "app123"),
         ("region", "us/eu/in"),
+        ("locale", "de"),
         ("feed", "push"),
         ("kind", "call"),
         ("reply", False),

@@ -36,6 +36,7 @@ HEADERS = {
     "content-length",
 }
 APS = {"alert", "badge", "sound", "thread-id", "content-available", "mutable-content"}
+ALERT = {"title", "body", "title-loc-key", "title-loc-args", "loc-key", "loc-args"}
 LIMITS = {"alert": 4096, "background": 4096, "voip": 5120}
 
 
@@ -143,7 +144,9 @@ class Apns(Http2Provider):
         assert isinstance(aps, dict)
         assert aps.keys() <= APS, aps.keys() - APS
         if kind == "alert":
-            assert aps["alert"].keys() == {"title", "body"}
+            assert aps["alert"].keys() <= ALERT, aps["alert"].keys() - ALERT
+            assert {"title", "title-loc-key"} & aps["alert"].keys()
+            assert {"body", "loc-key"} & aps["alert"].keys()
         if kind == "background":
             assert aps["content-available"] == 1
             assert not aps.keys() & {"alert", "sound"}

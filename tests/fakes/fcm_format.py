@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from tests.fakes.apns import ALERT, APS
+
 LIMIT = 4096
 Duration = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]{1,9})?s$")]
 Texts = dict[str, str]
@@ -126,8 +128,6 @@ class Body(Part):
 
 
 APPLE_HEADERS = {"apns-push-type", "apns-priority", "apns-expiration", "apns-collapse-id"}
-APS = {"alert", "badge", "sound", "thread-id", "content-available", "mutable-content"}
-ALERT = {"title", "body", "title-loc-key", "title-loc-args", "loc-key", "loc-args"}
 WEB_HEADERS = {
     "TTL": re.compile(r"[0-9]{1,7}"),
     "Urgency": re.compile("very-low|low|normal|high"),

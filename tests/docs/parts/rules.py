@@ -10,6 +10,7 @@ from tests.docs.parts.table import code, table
 
 _MEANINGS = {
     "uid": "the recipient",
+    "locale": "the language of the device, else of the recipient, see [words](#words)",
     "feed": "which custom provider sent it",
     "kind": "what happened, told by the payload",
     "conversation": "`conversationId`, or what stands for it in a digest",
