@@ -25,7 +25,7 @@ from tests.fakes.fcm import Fcm
 from tests.fakes.twilio import Twilio
 
 APP = "app123"
-PATIENCE = 60.0
+PATIENCE = 30.0
 RULES = """
 version: 1
 channels:
@@ -137,9 +137,9 @@ def _payload(sample: str, uid: str, details: Mapping[str, object]) -> dict[str, 
     payload["data"]["to"]["uid"] = uid
     payload["data"]["notificationDetails"] |= {
         "tag": f"{next(_numbers)}",
-        "sender": "ann",
+        "sender": "zoe",
         "receiver": uid,
-        "conversationId": f"ann_user_{uid}",
+        "conversationId": f"{uid}_user_zoe",
         "sentAt": f"{time.time() * 1000:.0f}",
     } | dict(details)
     return payload

@@ -1,0 +1,114 @@
+"""Who has logged out on a phone gets nothing there, and who logs in next gets nothing of theirs."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from router.testing import Reply
+from tests.acceptance.phones import Phones, apple, call, chat, phones
+from tests.fakes.http2 import Fault
+
+RULES = """
+rules:
+  - name: everything
+    send: [app]
+"""
+BUSY = Reply(status=503)
+ALERT, VOIP = apple("alert"), apple("voip")
+PLATFORMS = {
+    "phone": "fcm_android",
+    ALERT: "apns_ios_device",
+    VOIP: "apns_ios_voip",
+    "tablet": "fcm_android",
+}
+ON_THE_PHONE = {"FCM": ("phone",), "Apple": (ALERT, VOIP)}
+
+
+async def log_in(stage: Phones, uid: str, tokens: tuple[str, ...], session: str) -> None:
+    """Register what an app has of tokens, in its session."""
+    for token in tokens:
+        await stage.log_in(uid, PLATFORMS[token], token, session)
+
+
+async def say_nothing(_: Phones) -> None:
+    """Leave the app without logging out."""
+
+
+async def log_out(stage: Phones) -> None:
+    """Leave the session on the phone."""
+    assert await stage.log_out("ann", "ann's session") > 0
+
+
+@pytest.fixture(params=ON_THE_PHONE)
+def there(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The tokens of the app on the one phone."""
+    return ON_THE_PHONE[request.param]
+
+
+def texts(stage: Phones, *tokens: str) -> list[str]:
+    return [push.body for push in stage.wire.to(*tokens)]
+
+
+async def test_a_logout_ends_what_waits_for_the_phone_and_leaves_other_devices_alone(
+    tmp_path: Path, there: tuple[str, ...]
+) -> None:
+    async with phones(tmp_path, RULES) as stage:
+        await log_in(stage, "ann", there, "ann's session")
+        await log_in(stage, "ann", ("tablet",), "another session")
+        await stage.hold()
+        await stage.post(chat("ann", "waits"), call("ann", "initiated", "v1.1"))
+        assert await stage.log_out("ann", "ann's session") == len(there)
+        await stage.let_go()
+        items = await stage.settled(2 * len(there) + 2)
+        assert [item["reason"] for item in items if item["state"] == "cancelled"] == [
+            "contact_gone"
+        ] * (2 * len(there))
+        await stage.post(chat("ann", "later"))
+        await stage.settled(2 * len(there) + 3)
+        assert texts(stage, *there) == []
+        assert sorted(texts(stage, "tablet")) == ["AUDIO CALL", "later", "waits"]
+
+
+@pytest.mark.parametrize("leave", [log_out, say_nothing])
+async def test_the_next_user_of_a_phone_gets_nothing_that_was_for_the_one_before(
+    tmp_path: Path, there: tuple[str, ...], leave: Callable[[Phones], Awaitable[None]]
+) -> None:
+    async with phones(tmp_path, RULES) as stage:
+        await log_in(stage, "ann", there, "ann's session")
+        refused = stage.apns.refused | stage.fcm.refused | dict.fromkeys(there, BUSY)
+        stage.apns.refused = stage.fcm.refused = refused
+        await stage.post(chat("ann", "is retried"))
+        token = there[0]
+        await stage.wire.until(lambda: texts(stage, token) == ["is retried"])
+        await stage.hold()
+        await stage.post(chat("ann", "is queued"), call("ann", "initiated", "v1.1"))
+        await leave(stage)
+        await log_in(stage, "ben", there, "ben's session")
+        refused.clear()
+        seen = len(stage.wire.pushes)
+        await stage.let_go()
+        await stage.post(chat("ann", "comes later"), chat("ben", "is for the next"))
+        await stage.settled(4 * len(there))
+        assert texts(stage, *there)[seen:] == ["is for the next"]
+        assert await stage.devices("ann") == 0
+
+
+async def test_what_is_on_its_way_at_a_logout_is_not_tried_again(tmp_path: Path) -> None:
+    async with phones(tmp_path, RULES) as stage:
+        await log_in(stage, "ann", (ALERT,), "ann's session")
+        stage.apns.say(Fault.HANG)
+        await stage.post(chat("ann", "is on its way"))
+        await stage.apns.took(1)
+        await stage.post(*(chat("ann", f"{number}") for number in range(10)))
+        await log_out(stage)
+        await log_in(stage, "ben", (ALERT,), "ben's session")
+        [connection] = stage.apns.connections
+        connection.answer(1, BUSY)
+        connection.flush()
+        await stage.post(chat("ben", "is for the next"))
+        items = await stage.settled(12)
+        assert [push.body for push in stage.wire.pushes] == ["is for the next"]
+        ends = [item["state"] for item in items]
+        assert ends.count("delivered") == 1
+        assert {*ends} == {"delivered", "cancelled", "suppressed"}
