@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.store.errors import Fault, RecipientInvalid
+from router.store.subscription import subscription_faults
 from router.zones import zone_names
 
 DEVICE_KIND = "push"
@@ -104,6 +105,7 @@ def _change_faults(change: Change) -> Iterator[Fault]:
 def _device_faults(device: Registration) -> Iterator[Fault]:
     yield from _pattern_faults("$.platform", device.platform, _PLATFORM, "web")
     yield from _text_faults("$.token", device.address)
+    yield from subscription_faults(device.platform, device.address)
     yield from _text_faults("$.authToken", device.auth_token, needed=False)
     yield from _text_faults("$.providerId", device.provider_id, NAME, needed=False)
     yield from _zone_faults(device.timezone)

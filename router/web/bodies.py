@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.store.change import DEVICE_KIND, Change, Registration
 from router.store.errors import Fault, RecipientInvalid
+from router.store.subscription import PushSubscription, SubscriptionKeys, write_address
 
 
 class AppChoice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -59,8 +59,8 @@ class RecipientChange(
 class Subscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """A browser's push subscription, as `PushSubscription.toJSON()` gives it."""
 
-    endpoint: str
-    keys: dict[str, str]
+    endpoint: Annotated[str, Meta(description="The https:// address of its push service.")]
+    keys: SubscriptionKeys
     expiration_time: float | None = None
 
 
@@ -171,8 +171,9 @@ def kind_faults(change: Change, kinds: Collection[str]) -> Iterator[Fault]:
 
 def _address(asked: DeviceFields) -> str:
     """Return the token, or the subscription as the text that stands for it."""
-    if (asked.token is UNSET) is (asked.subscription is UNSET):
+    token, told = asked.token, asked.subscription
+    if told is UNSET and token is not UNSET:
+        return token
+    if told is UNSET or token is not UNSET:
         raise RecipientInvalid([Fault("$.token", "give either `token` or `subscription`")])
-    if asked.token is not UNSET:
-        return asked.token
-    return msgspec.json.encode(asked.subscription, order="deterministic").decode()
+    return write_address(PushSubscription(endpoint=told.endpoint, keys=told.keys))

@@ -72,11 +72,15 @@ class Browser:
         self.key = ec.generate_private_key(ec.SECP256R1())
 
     @property
+    def keys(self) -> dict[str, str]:
+        """What is to be encrypted with."""
+        point = write_point(self.key.public_key())
+        return {"p256dh": pack(point), "auth": pack(self.secret)}
+
+    @property
     def subscription(self) -> dict[str, object]:
         """What `PushSubscription.toJSON()` gives."""
-        point = write_point(self.key.public_key())
-        keys = {"p256dh": pack(point), "auth": pack(self.secret)}
-        return {"endpoint": self.endpoint, "expirationTime": None, "keys": keys}
+        return {"endpoint": self.endpoint, "expirationTime": None, "keys": self.keys}
 
     @property
     def address(self) -> str:

@@ -30,6 +30,7 @@ MORE: Mapping[str, Mapping[str, str]] = {
 
 BESIDE: Mapping[str, Mapping[str, str]] = {
     "push.apns.key": {"key_id": "ABC123DEFG", "team_id": "DEF123GHIJ", "topic": "com.example"},
+    "push.webpush.private_key": {"subject": "mailto:ops@example.com"},
 }
 """What must stand beside a setting, though it is no secret."""
 
@@ -93,7 +94,7 @@ def make_value(plugin: str, path: tuple[str, ...], channel: str, canaries: Canar
         account = json.loads(make_placeholder())
         canaries.adopt(find_canary(account["private_key"]), f"{name} of {channel}")
         return json.dumps(account)
-    if name == "push.apns.key":
+    if name in {"push.apns.key", "push.webpush.private_key"}:
         key = make_key()
         canaries.adopt(find_canary(key), f"{name} of {channel}")
         return key

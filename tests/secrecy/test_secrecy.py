@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import wait_for
+from tests.fakes.webpush import Browser
 from tests.secrecy.echo import echoing
 from tests.secrecy.stage import APP, ROUNDS, UID, Stage, make_payload
 
@@ -75,11 +76,12 @@ def register(stage: Stage) -> None:
     }
     body = {"appId": APP, "contacts": contacts}
     assert stage.call("PUT", path, body)[0] == 200
-    keys = {"p256dh": make["address of a browser"], "auth": make["address of a browser, auth"]}
-    endpoint = f"https://push.test/{make['address of a browser, endpoint']}"
+    browser = Browser(make["address of a browser, endpoint"], host="push.test")
+    for name, key in browser.keys.items():
+        make.adopt(key, f"address of a browser, {name}")
     devices = (
         {"platform": "fcm_android", "token": make["address of a device"]},
-        {"platform": "web", "subscription": {"endpoint": endpoint, "keys": keys}},
+        {"platform": "web", "subscription": browser.subscription},
     )
     for device in devices:
         body = {"appId": APP, "authToken": make["auth token"], **device}

@@ -158,29 +158,13 @@ async def test_a_device_that_logs_in_under_another_user_moves(stage: Stage) -> N
     assert len((await show(stage, "ann"))["devices"]) == 1
 
 
-async def test_a_subscription_stands_for_a_token(stage: Stage) -> None:
-    subscription: Json = {
-        "endpoint": "https://push.example.com/abc",
-        "keys": {"p256dh": "secret-key", "auth": "secret-auth"},
-        "expirationTime": None,
-    }
-    body: Json = {"appId": "app-1", "platform": "web", "subscription": subscription}
-    answer = await send(stage, "PUT", "bob/devices", body)
-    assert answer.status_code == 200
-    for part in ("push.example.com", "secret"):
-        assert part not in answer.text
-        assert part not in str(await show(stage, "bob"))
-    again = await send(stage, "PUT", "bob/devices", body)
-    assert again.json()["id"] == answer.json()["id"]
-
-
 IMPOSSIBLE: list[tuple[dict[str, Json], str]] = [
     ({"token": None}, "$.token"),
     ({"token": 5}, "$.token"),
     ({"token": ""}, "$.token"),
     ({"token": "a\0b"}, "$.token"),
     ({"token": "x" * 5000}, "$.token"),
-    ({"subscription": {"endpoint": "https://x.example", "keys": {}}}, "$.token"),
+    ({"subscription": {"endpoint": "x", "keys": {"p256dh": "k", "auth": "a"}}}, "$.token"),
     ({"platform": ""}, "$.platform"),
     ({"platform": None}, "$.platform"),
     ({"tokens": "x"}, "$.tokens"),

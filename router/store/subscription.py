@@ -1,0 +1,91 @@
+"""A browser's push subscription, which stands for a device's token.
+
+What it holds: https://www.w3.org/TR/push-api/#pushsubscription-interface and, for its keys,
+https://www.rfc-editor.org/rfc/rfc8291#section-3
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import Meta, Struct
+
+from router.store.errors import Fault
+
+PLATFORM = "web"
+"""The platform of a browser that has a subscription; one of Firebase's has a token."""
+
+_POINT, _SECRET = 65, 16
+"""Bytes of a public key, and of a secret."""
+
+
+class SubscriptionKeys(Struct, frozen=True, kw_only=True):
+    """What to encrypt for a browser with."""
+
+    p256dh: Annotated[str, Meta(description="The browser's public key, 65 bytes in base64url.")]
+    auth: Annotated[str, Meta(description="The secret it shares, 16 bytes in base64url.")]
+
+
+class PushSubscription(Struct, frozen=True, kw_only=True):
+    """A browser's push subscription, less what no push needs."""
+
+    endpoint: str
+    keys: SubscriptionKeys
+
+
+def write_address(subscription: PushSubscription) -> str:
+    """Return the text that stands for a subscription, the same for the same."""
+    return msgspec.json.encode(subscription, order="deterministic").decode()
+
+
+def subscription_faults(platform: str, address: str) -> Iterator[Fault]:
+    """Yield what is wrong with the address of a browser; of other devices nothing."""
+    if address.startswith("{"):
+        try:
+            told = msgspec.json.decode(address, type=PushSubscription)
+        except (msgspec.DecodeError, ValueError):
+            yield Fault("$.token", "must be a token, or a subscription as a browser gives it")
+        else:
+            yield from _faults(told)
+    elif platform.lower() == PLATFORM:
+        remedy = "give `subscription`, as `PushSubscription.toJSON()` gives it"
+        yield Fault("$.token", f"is none of a browser's; {remedy}")
+
+
+def _faults(told: PushSubscription) -> Iterator[Fault]:
+    if not _is_endpoint(told.endpoint):
+        yield Fault("$.subscription.endpoint", "must be a https:// address")
+    if not _is_point(_unpack(told.keys.p256dh)):
+        reason = "must be the browser's public key, 65 bytes in base64url that are a point on P-256"
+        yield Fault("$.subscription.keys.p256dh", reason)
+    if len(_unpack(told.keys.auth)) != _SECRET:
+        yield Fault("$.subscription.keys.auth", f"must be {_SECRET} bytes in base64url")
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url
+    return named and plain and parts.scheme == "https" and url.startswith("https://")
+
+
+def _is_point(point: bytes) -> bool:
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError:
+        return False
+    return len(point) == _POINT
+
+
+def _unpack(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,107 @@
+"""Browsers: a subscription that stands for a token, and what cannot be one."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from router.core.payload import Json
+from tests.fakes.webpush import Browser
+from tests.web.stage import APP, Stage, open_stage
+
+BROWSER = Browser(host="push.example.com")
+ENDPOINT, KEYS = BROWSER.endpoint, BROWSER.keys
+POINT = KEYS["p256dh"]
+SUBSCRIPTION: dict[str, Json] = {"endpoint": ENDPOINT, "expirationTime": None, "keys": {**KEYS}}
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
+    async with open_stage(tmp_path, url=database_url) as stage:
+        yield stage
+
+
+async def register(stage: Stage, body: dict[str, Json]) -> httpx.Response:
+    async with stage.client(APP) as client:
+        content = json.dumps({"appId": "app-1", "platform": "web", **body}).encode()
+        return await client.put("/v1/recipients/bob/devices", content=content)
+
+
+async def show(stage: Stage) -> str:
+    async with stage.client(APP) as client:
+        return (await client.get("/v1/recipients/bob")).text
+
+
+def faults(answer: httpx.Response) -> dict[str, str]:
+    assert answer.status_code == 400, answer.text
+    return {problem["path"]: problem["reason"] for problem in answer.json()["problems"]}
+
+
+async def test_a_subscription_stands_for_a_token(stage: Stage) -> None:
+    answer = await register(stage, {"subscription": SUBSCRIPTION})
+    assert answer.status_code == 200
+    for part in ("push.example.com", KEYS["p256dh"][:8], KEYS["auth"]):
+        assert part not in answer.text
+        assert part not in await show(stage)
+    later: Json = {**SUBSCRIPTION, "expirationTime": 1893456000000.0}
+    again = await register(stage, {"subscription": later})
+    assert again.json()["id"] == answer.json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "endpoint", "path"),
+    [
+        ({"p256dh": f"C{POINT[1:]}"}, ENDPOINT, "$.subscription.keys.p256dh"),
+        ({"p256dh": POINT[:-1]}, ENDPOINT, "$.subscription.keys.p256dh"),
+        ({"p256dh": f"Ag{POINT[2:44]}"}, ENDPOINT, "$.subscription.keys.p256dh"),
+        ({"p256dh": "é"}, ENDPOINT, "$.subscription.keys.p256dh"),
+        ({"auth": "AAAA"}, ENDPOINT, "$.subscription.keys.auth"),
+        ({"auth": "no base64!"}, ENDPOINT, "$.subscription.keys.auth"),
+        ({}, "http://push.example.com/abc", "$.subscription.endpoint"),
+        ({}, "https://ann:pass@push.example.com/abc", "$.subscription.endpoint"),
+        ({}, "https://push.example.com/a b", "$.subscription.endpoint"),
+        ({}, "https:///abc", "$.subscription.endpoint"),
+        ({}, "https://[::1", "$.subscription.endpoint"),
+        ({}, "https://x:99999/", "$.subscription.endpoint"),
+        ({}, "abc", "$.subscription.endpoint"),
+    ],
+)
+async def test_a_subscription_that_cannot_be_is_refused_in_its_place(
+    stage: Stage, keys: dict[str, str], endpoint: str, path: str
+) -> None:
+    subscription: Json = {"endpoint": endpoint, "keys": {**KEYS, **keys}}
+    answer = await register(stage, {"subscription": subscription})
+    assert [*faults(answer)] == [path]
+    assert KEYS["auth"] not in answer.text
+
+
+async def test_everything_wrong_with_a_subscription_is_told_at_once(stage: Stage) -> None:
+    subscription: Json = {"endpoint": "x", "keys": {"p256dh": "", "auth": ""}}
+    answer = await register(stage, {"platform": "?", "subscription": subscription})
+    where = ("endpoint", "keys.p256dh", "keys.auth")
+    assert faults(answer).keys() == {"$.platform", *(f"$.subscription.{each}" for each in where)}
+
+
+@pytest.mark.parametrize("token", ["dXJk-1:APA91bH", '{"endpoint": 1}', "{"])
+async def test_a_browser_has_a_subscription_and_no_token(stage: Stage, token: str) -> None:
+    answer = await register(stage, {"token": token})
+    assert "subscription" in faults(answer)["$.token"]
+
+
+@pytest.mark.parametrize("platform", ["fcm_web", "web_push", "WEB"])
+async def test_a_subscription_may_have_another_platform(stage: Stage, platform: str) -> None:
+    answer = await register(stage, {"platform": platform, "subscription": SUBSCRIPTION})
+    assert answer.status_code == 200
+
+
+async def test_a_token_of_firebase_needs_no_subscription(stage: Stage) -> None:
+    answer = await register(stage, {"platform": "fcm_web", "token": "dXJk-1:APA91bH"})
+    assert answer.status_code == 200
+
+
+async def test_a_subscription_may_come_as_the_text_it_is_kept_as(stage: Stage) -> None:
+    first = await register(stage, {"subscription": SUBSCRIPTION})
+    kept = json.dumps({"endpoint": ENDPOINT, "keys": KEYS}, separators=(",", ":"))
+    assert (await register(stage, {"token": kept})).json()["id"] == first.json()["id"]
