@@ -23,6 +23,8 @@ SHOWN = ("ini", "nginx", "caddyfile", "yml")
 """Files of the repository, shown whole; they have tests of their own."""
 UNCHECKED = ("text", "mermaid", "sh-example")
 """Output, diagrams, and commands that need what only a reader has; their syntax is checked."""
+FOREIGN = ("js",)
+"""What a browser runs; the names it shares with the router are checked."""
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
