@@ -48,8 +48,7 @@ our signature stops nothing but this message: see docs/decisions/0020-web-push.m
 _NAME = re.compile(r"[!-~]{1,500}")
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _NUMBERS = 1000
-_SUBJECT = r"^(mailto:[^@\s]+@[^@\s]+\.[^@\s.]+|https://[^\s/]+\.[^\s/.]+(/\S*)?)$"
-"""Apple's service takes no address at localhost, so none without a dot gets past here."""
+_SUBJECT = re.compile(r"mailto:[^@\s]+@[^@\s]+\.[^@\s.]+|https://[^\s/]+\.[^\s/.]+(/\S*)?")
 
 
 class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +66,7 @@ class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(
             description="Whom a push service can write to about the pushes, as "
             "mailto:ops@example.com or https://example.com/contact.",
-            pattern=_SUBJECT,
+            pattern=r"^(mailto:|https://)\S+$",
         ),
     ]
 
@@ -80,8 +79,13 @@ class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "calls"
 
     def __post_init__(self) -> None:
-        """Refuse what is no key."""
+        """Refuse what is no key, and whom nobody can write to."""
         _load_key(self.private_key.reveal())
+        if not _SUBJECT.fullmatch(self.subject):
+            raise ValueError(
+                "subject: must be an address of the world's, as mailto:ops@example.com: "
+                "Apple's push service takes no other"
+            )
 
 
 class WebPush:
@@ -107,6 +111,7 @@ class WebPush:
             browser = read_browser(message.address)
         except ValueError as error:
             return Rejected(reason=str(error))
+        content = write_payload(message)
         request = Request(
             method="POST",
             url=browser.endpoint,
@@ -114,7 +119,8 @@ class WebPush:
                 "authorization": f"vapid t={self._show(browser.origin, now)}, k={self._public}",
                 **write_headers(message, now, collapse=self._all or message.kind == "call"),
             },
-            body=encrypt(write_payload(message), browser),
+            body=encrypt(content, browser),
+            plain=content,
             guarded=True,
         )
         try:

@@ -87,6 +87,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """Whether it goes over HTTP/2, to a provider that speaks nothing else."""
     guarded: bool = False
     """Whether the URL is a recipient's own, which may lead to public addresses alone."""
+    plain: bytes = b""
+    """What the body says where it is encrypted: for people to read in a sandbox, never sent."""
 
     def __repr__(self) -> str:
         """Show the method alone: URL, headers and body may hold secrets."""

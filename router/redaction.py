@@ -87,7 +87,11 @@ class Redactor:
             for name, value in request.headers.items()
         }
         return replace(
-            request, url=self.url(request.url), headers=headers, body=self.body(request.body)
+            request,
+            url=self.url(request.url),
+            headers=headers,
+            body=self.body(request.body),
+            plain=self.body(request.plain),
         )
 
     def body(self, body: bytes) -> bytes:

@@ -93,9 +93,8 @@ def _show(name: str, timeline: Timeline, exchanges: Sequence[Exchange]) -> None:
 def show_request(exchange: Exchange) -> list[str]:
     """Return a recorded request as lines for people: method and URL, and its body cut short."""
     request = exchange.request
-    body = (
-        _letter(request.body) if request.method == "SMTP" else request.body.decode(errors="replace")
-    )
+    content = request.plain or request.body
+    body = _letter(content) if request.method == "SMTP" else content.decode(errors="replace")
     line = " ".join(body.split())
     shown = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
     return [f"{request.method} {request.url}", *([f"  {shown}"] if shown else [])]

@@ -8,13 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from router import Delivered, Message, Outcome, Rejected, Retry, Unknown
+from router.bridge import Exchange, SandboxTransport
 from router.core.facts import Device
+from router.plugins import _webpush as webpush
 from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm_account import make_placeholder as make_fcm_account
 from router.plugins.push import Push
 from router.testing import Reply
 from tests.fakes.webpush import HOST, Browser, PushService, make_settings, pack, vapid_key
-from tests.plugins.opening import make_message, open_channel, without_reason
+from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
 WEB = Device(platform="web")
 
@@ -271,3 +273,13 @@ def test_one_push_services_outage_is_not_the_others(push: Push) -> None:
     assert push.host(Browser(host="push.example.net").address) == HOST
     assert push.host(Browser(host="other.example.org:8443").address) == "other.example.org"
     assert push.host("dXJk-1:APA91bH") == ""
+
+
+async def test_a_sandbox_shows_what_the_browser_would_read() -> None:
+    recorded: list[Exchange] = []
+    transport = SandboxTransport(webpush.answer, recorded.append, channel="app")
+    push = Push(read_settings(Push, {"webpush": make_settings()}), transport)
+    browser = Browser()
+    assert isinstance(await push.send(tell(browser)), Delivered)
+    (exchange,) = recorded
+    assert exchange.request.plain == browser.decrypt(exchange.request.body)

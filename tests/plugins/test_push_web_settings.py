@@ -30,7 +30,8 @@ def other_curve() -> str:
         ({"private_key": other_curve()}, "private_key", "must be an EC key on P-256"),
         ({"subject": "ops@example.com"}, "subject", "as mailto:ops@example.com"),
         ({"subject": "mailto: ops@example.com"}, "subject", "as mailto:ops@example.com"),
-        ({"subject": "mailto:ops@localhost"}, "subject", "as mailto:ops@example.com"),
+        ({"subject": "mailto:ops@localhost"}, "subject", "an address of the world's"),
+        ({"subject": "https://localhost/contact"}, "subject", "an address of the world's"),
         ({"subject": "http://example.com"}, "subject", "as mailto:ops@example.com"),
     ],
 )
