@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from router import Message, Notification, Outcome, Rejected, Secret
 from router.bridge import (
@@ -142,7 +143,11 @@ class Apns:
             return conclude("suspend", status=hop.status, reason=code, after=REST)
         name = hop.headers.get("apns-id", "")
         handle = name if _ID.fullmatch(name) else ""
-        return judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
+        outcome = judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
+        found_dead = hop.field("timestamp")  # in milliseconds, beside a 410 alone
+        if isinstance(outcome, Rejected) and isinstance(found_dead, int):
+            return replace(outcome, dead_since=found_dead / 1000)
+        return outcome
 
     def _show(self, now: float) -> str:
         """Return the token, a new one where the last is old."""

@@ -23,10 +23,15 @@ class Retry(Answer, frozen=True, tag="retry"):
 
 
 class Rejected(Answer, frozen=True, tag="rejected"):
-    """It will never go out; with `forget_contact` the address is dead for every message."""
+    """It will never go out; with `forget_contact` the address is dead for every message.
+
+    `dead_since` is the epoch second at which the provider found it dead, if it says so: an address
+    that was registered later is another one. Else it is the time at which the attempt began.
+    """
 
     reason: str
     forget_contact: bool = False
+    dead_since: float | None = None
 
 
 class Unknown(Answer, frozen=True, tag="unknown"):

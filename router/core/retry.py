@@ -40,10 +40,11 @@ class Hold(Struct, frozen=True, tag="hold"):
 
 
 class Dead(Struct, frozen=True, tag="dead"):
-    """The delivery is a dead letter."""
+    """The delivery is a dead letter; its contact may have been dead since an epoch second."""
 
     reason: str
     forget_contact: bool = False
+    dead_since: float | None = None
 
 
 class Expired(Struct, frozen=True, tag="expired"):
@@ -96,8 +97,8 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
     match outcome:
         case Delivered(handle=handle):
             return Done(handle)
-        case Rejected(reason=reason, forget_contact=forget):
-            return Dead(reason, forget)
+        case Rejected(reason=reason, forget_contact=forget, dead_since=since):
+            return Dead(reason, forget, since)
         case Suspend(reason=reason, after=after):
             return Hold(now + (SUSPENSION if after is None else after), reason)
         case Unknown() if not idempotent:

@@ -100,8 +100,8 @@ def _write(
                 hold(connection, row.channel, "suspended", until)
             case Hold(until=until):
                 _hold_lane(connection, row, until)
-            case Dead(forget_contact=True) if row.contact:
-                _forget(connection, row.contact, row.address, now)
+            case Dead(forget_contact=True, dead_since=since) if row.contact:
+                _forget(connection, row, _dead_at(settlement, now) if since is None else since, now)
 
 
 def _follow(settlement: Settlement, row: AnyRow) -> Values:
@@ -165,11 +165,17 @@ def resume(connection: Connection, channel: str, causes: Collection[str]) -> Non
         connection.execute(delete(lane_holds).where(lane_holds.c.channel == channel))
 
 
-def _forget(connection: Connection, contact: str, address: str, now: float) -> None:
-    """Remove a contact that its provider calls dead, unless its address is a new one."""
-    this = (contacts.c.id == contact, contacts.c.address == address)
-    if connection.execute(delete(contacts).where(*this)).rowcount:
-        cancel_waiting(connection, [contact], now)
+def _dead_at(settlement: Settlement, now: float) -> float:
+    """Return when a contact was tried that turned out to be dead."""
+    return now if settlement.attempt is None else settlement.attempt.started_at
+
+
+def _forget(connection: Connection, row: AnyRow, dead_since: float, now: float) -> None:
+    """Remove a contact that its provider calls dead, unless it was registered again since."""
+    this = (contacts.c.id == row.contact, contacts.c.address == row.address)
+    was_dead = contacts.c.seen_at <= dead_since
+    if connection.execute(delete(contacts).where(*this, was_dead)).rowcount:
+        cancel_waiting(connection, [row.contact], now)
 
 
 def release(connection: Connection, ids: Iterable[str], *, owner: str) -> None:

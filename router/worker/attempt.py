@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 import structlog
@@ -79,13 +79,17 @@ def _storable(outcome: Outcome) -> Outcome:
         changes["reason"] = _text(outcome.reason)
     if isinstance(outcome, Retry | Suspend):
         changes["after"] = _seconds(outcome.after)
+    if isinstance(outcome, Rejected) and not _is_number(outcome.dead_since):
+        changes["dead_since"] = None
     return msgspec.structs.replace(outcome, **changes)
 
 
 def _seconds(after: object) -> float | None:
-    if not isinstance(after, int | float) or not math.isfinite(after):
-        return None
-    return min(max(after, 0.0), LONGEST_WAIT)
+    return min(max(after, 0.0), LONGEST_WAIT) if _is_number(after) else None
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _text(words: str) -> str:

@@ -218,6 +218,10 @@ class Phones:
             cursor = page["next"]
         return items
 
+    async def planned(self, number: int) -> None:
+        """Return as soon as there are so many deliveries."""
+        await until(self.deliveries, lambda items: len(items) >= number)
+
     async def settled(self, number: int) -> list[dict[str, Any]]:
         """Return the deliveries as soon as there are so many and all have ended."""
 

@@ -88,6 +88,22 @@ async def test_a_dead_token_is_tried_once_after_a_restart_too_until_it_is_regist
         assert [push.body for push in stage.wire.to(death.token)] == ["first", "fourth"]
 
 
+async def test_a_token_that_was_registered_after_apple_found_it_dead_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    found_dead = round((time.time() - 60) * 1000)
+    async with phones(tmp_path, RULES) as stage:
+        await stage.log_in(UID, "apns_ios_device", apple("phone"))
+        stage.apns.refused[apple("phone")] = apns.refuse(410, "Unregistered", timestamp=found_dead)
+        await stage.post(chat(UID, "first"))
+        [item] = await stage.settled(1)
+        assert item["state"] == "dead"
+        stage.apns.refused.clear()
+        await stage.post(chat(UID, "second"))
+        await stage.settled(2)
+        assert [push.body for push in stage.wire.pushes] == ["first", "second"]
+
+
 async def test_of_what_waits_for_a_dead_token_one_is_tried_and_the_rest_is_cancelled(
     tmp_path: Path, death: Death
 ) -> None:

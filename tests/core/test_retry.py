@@ -45,6 +45,10 @@ def after(
     [
         (Delivered(handle="m-1"), Done("m-1")),
         (Rejected(reason="gone", forget_contact=True), Dead("gone", forget_contact=True)),
+        (
+            Rejected(reason="gone", forget_contact=True, dead_since=5.0),
+            Dead("gone", forget_contact=True, dead_since=5.0),
+        ),
         (Rejected(reason="bad"), Dead("bad")),
         (Suspend(reason="401"), Hold(NOW + SUSPENSION, "401")),
         (Suspend(reason="401", after=0), Hold(NOW, "401")),

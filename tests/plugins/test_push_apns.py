@@ -196,7 +196,12 @@ GONE = Rejected(reason="", forget_contact=True)
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (refuse(410, "Unregistered", timestamp=1), replace(GONE, status=410)),
+        (
+            refuse(410, "Unregistered", timestamp=1_800_000_000_500),
+            replace(GONE, status=410, dead_since=1_800_000_000.5),
+        ),
+        (refuse(410, "Unregistered", timestamp="soon"), replace(GONE, status=410)),
+        (refuse(429, "TooManyRequests", timestamp=1), Retry(reason="", status=429)),
         (refuse(410, "ExpiredToken"), replace(GONE, status=410)),
         (refuse(400, "BadDeviceToken"), replace(GONE, status=400)),
         (refuse(400, "DeviceTokenNotForTopic"), replace(GONE, status=400)),

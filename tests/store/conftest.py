@@ -6,8 +6,13 @@ from tests.store.stage import Clock, Waiting
 
 
 @pytest.fixture
-def recipients(database: Database) -> Recipients:
-    return Recipients(database, Clock())
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def recipients(database: Database, clock: Clock) -> Recipients:
+    return Recipients(database, clock)
 
 
 @pytest.fixture

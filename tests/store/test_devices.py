@@ -1,15 +1,18 @@
 """The registry of recipients: devices that log in, move and log out."""
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from router.core.facts import Contact, Device, Recipient
+from router.core.retry import Dead
+from router.queue.ports import Settlement
 from router.store.contacts import DEVICES
 from router.store.database import Database
 from router.store.errors import RecipientInvalid
 from router.store.recipients import Change, Recipients, Registration
 from router.store.tables import contacts
-from tests.store.stage import Waiting, device, tokens
+from tests.store.stage import Clock, Waiting, device, tokens
 
 
 async def test_a_device_is_a_contact_with_what_the_app_said(recipients: Recipients) -> None:
@@ -159,6 +162,37 @@ async def test_what_was_decided_for_a_device_that_went_meanwhile_is_not_sent(
     assert await waiting.state(there) == ("sending", "")
     assert await waiting.scene.claimed() == [elsewhere]
     assert await waiting.state(late) == ("cancelled", "contact_gone")
+
+
+@pytest.mark.parametrize(
+    ("began", "dead_since", "left"),
+    [
+        (1.0, None, []),
+        (-1.0, None, ["t"]),
+        (1.0, -1.0, ["t"]),
+        (-1.0, 1.0, []),
+    ],
+)
+async def test_a_token_that_is_called_dead_is_forgotten_unless_it_was_registered_since(
+    recipients: Recipients,
+    waiting: Waiting,
+    clock: Clock,
+    *,
+    began: float,
+    dead_since: float | None,
+    left: list[str],
+) -> None:
+    contact = await recipients.register("bob", device("t"), "app")
+    registered = clock.now
+    tried, queued = [await waiting.put(contact.id, address="t") for _ in range(2)]
+    assert await waiting.scene.claimed() == [tried]
+    attempt = replace(waiting.scene.attempt(tried), started_at=registered + began)
+    since = None if dead_since is None else registered + dead_since
+    end = Dead("gone", forget_contact=True, dead_since=since)
+    await waiting.engine.queue.settle([Settlement(delivery=tried, attempt=attempt, next=end)])
+    assert await tokens(recipients, "bob") == left
+    assert await waiting.state(tried) == ("dead", "gone")
+    assert (await waiting.state(queued))[0] == ("waiting" if left else "cancelled")
 
 
 async def test_what_is_being_sent_is_left_to_its_sender(

@@ -2,12 +2,16 @@
 
 import asyncio
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from tests.worker.stage import Collapsing, Script, Stage
+from router.redaction import Redactor
+from router.worker.attempt import attempt
+from tests.plugins.opening import make_message
+from tests.worker.stage import Collapsing, Script, Scripted, Stage, StageSettings
 from tests.worker.virtual import EPOCH, now, play
 
 
@@ -237,6 +241,16 @@ def test_hostile_texts_and_numbers_of_a_plugin_are_made_storable() -> None:
         assert third.handle == "12345"
 
     play(scene())
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"), [(5.0, 5.0), (float("nan"), None), (float("inf"), None), ("soon", None)]
+)
+async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float | None) -> None:  # noqa: ANN401 - a plugin may not be typed
+    outcome = Rejected(reason="gone", forget_contact=True, dead_since=said)
+    channel = Scripted(StageSettings(), answering(outcome))
+    heard = await attempt(channel, make_message, Redactor(()))
+    assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
 
 
 def test_a_contact_is_read_again_and_a_contact_that_is_gone_cancels() -> None:
