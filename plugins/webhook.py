@@ -1,4 +1,4 @@
-"""Hand a message over to a team's own gateway.
+"""Hand a message over to a team's own gateway, or to the one that a recipient names.
 
 The body is CometChat's own, so a handler written for a CometChat custom provider works
 unchanged: https://www.cometchat.com/docs/notifications/custom-providers
@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -18,16 +19,26 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from router import Channel, Message, Outcome, Register, Secret, Settings, hookimpl
+from router import Channel, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
 from router.bridge import Hop, Reading, Request, Response, TransportError, judge
 
 PREFIX = "whsec_"
+RECIPIENTS = "{to}"
+"""The URL that stands for a recipient's own."""
+
+_URL = re.compile(r"https?://[^@\s/?#]+([/?#][!-~]*)?", re.ASCII)
 
 
 class WebhookSettings(Settings, frozen=True):
     """Settings of `plugin: webhook`."""
 
-    url: Annotated[Secret, Meta(description="Where to post to, as https://gateway.example/notify.")]
+    url: Annotated[
+        Secret,
+        Meta(
+            description="Where to post to, as https://gateway.example/notify; {to} alone is the "
+            "recipient's contact of the kind webhook."
+        ),
+    ]
     secret: Annotated[
         Secret | None,
         Meta(description="Signs each request: whsec_ and at least 24 bytes in base64."),
@@ -38,11 +49,11 @@ class WebhookSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what could not work."""
-        parts = urlsplit(self.url.reveal())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("url: must be a http:// or https:// address")
-        if parts.username is not None:
-            raise ValueError("url: must hold no password; write `basic: user:password`")
+        if self.url.reveal() == RECIPIENTS:
+            if self.basic is not None:
+                raise ValueError("basic: would go to whomever a recipient names; leave it out")
+        else:
+            _check_url(self.url.reveal())
         if self.basic is not None and ":" not in self.basic.reveal():
             raise ValueError("basic: must read user:password")
         if self.secret is not None:
@@ -67,21 +78,38 @@ class Webhook(Channel[WebhookSettings]):
         410: "rejected",
     }
 
+    answers_of_recipients: ClassVar[Mapping[int | str, Reading]] = {
+        401: "rejected",
+        403: "rejected",
+        407: "rejected",
+        410: "gone",
+    }
+    """A gateway that a recipient names and that locks the router out says nothing of the others."""
+
     clock: Callable[[], float] = staticmethod(time.time)
 
     @classmethod
-    def needs_contact(cls, settings: WebhookSettings) -> bool:  # noqa: ARG003 - the contract's signature
-        """Return False: the gateway knows whom to reach."""
-        return False
+    def needs_contact(cls, settings: WebhookSettings) -> bool:
+        """Return whether recipients name the gateway; the team's own knows whom to reach."""
+        return settings.url.reveal() == RECIPIENTS
+
+    def host(self, address: str) -> str:
+        """Return the host that a recipient's URL leads to; empty for the team's own gateway."""
+        if not self.needs_contact(self.settings) or not _is_url(address):
+            return ""
+        return urlsplit(address).hostname or ""
 
     async def send(self, message: Message) -> Outcome:
         """Post the message once."""
         request = self.compose(message)
+        if request.guarded and not _is_url(request.url):
+            return Rejected(reason="the address is no http:// or https:// URL without a password")
+        answers = self.answers_of_recipients if request.guarded else self.answers
         try:
-            response = await self.transport.send(request, timeout=self.settings.timeout)
+            hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))
         except TransportError as error:
-            return judge([Hop(request, error=error)], answers=self.answers, now=self.clock())
-        return judge([Hop(request, response)], answers=self.answers, now=self.clock())
+            hop = Hop(request, error=error)
+        return judge([hop], answers=answers, now=self.clock())
 
     def compose(self, message: Message) -> Request:
         """Return the signed request for a message."""
@@ -91,7 +119,9 @@ class Webhook(Channel[WebhookSettings]):
         if self.settings.basic is not None:
             credentials = base64.b64encode(self.settings.basic.reveal().encode()).decode()
             headers["authorization"] = f"Basic {credentials}"
-        return Request(method="POST", url=self.settings.url.reveal(), headers=headers, body=body)
+        guarded = self.needs_contact(self.settings)
+        url = message.address if guarded else self.settings.url.reveal()
+        return Request(method="POST", url=url, headers=headers, body=body, guarded=guarded)
 
     def sandbox(self, request: Request) -> Response:  # noqa: ARG002 - the contract's signature
         """Answer as a gateway that took it."""
@@ -106,6 +136,25 @@ def sign(name: str, at: int, body: bytes, secret: Secret | None) -> dict[str, st
         digest = hmac.digest(_read_key(secret), content, sha256)
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
     return headers
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("url: must be a http:// or https:// address, or {to} alone")
+    if parts.username is not None:
+        raise ValueError("url: must hold no password; write `basic: user:password`")
+    if RECIPIENTS in url:
+        raise ValueError("url: {to} stands for a whole URL, and alone")
+
+
+def _is_url(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        found = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return found and _URL.fullmatch(address) is not None
 
 
 def _read_key(secret: Secret) -> bytes:

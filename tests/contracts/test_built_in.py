@@ -232,6 +232,21 @@ class TestWebhook(ChannelContract):
     answers = {"ok": Answer(means=Delivered, status=204, body=b"")}
 
 
+class TestWebhookOfRecipients(ChannelContract):
+    channel = Webhook
+    settings = {
+        "url": "{to}",
+        "secret": "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode(),
+    }
+    address = "https://people.example/in/george?key=hunter2hunter2"
+    answers = {
+        "ok": Answer(means=Delivered, status=204, body=b""),
+        "a webhook that is gone": Answer(means=Rejected, status=410, forget=True),
+    }
+    statuses = dict.fromkeys((401, 403, 407), Rejected)
+    gone = frozenset({410})
+
+
 class TestApprise(ChannelContract):
     channel = Apprise
     settings = {"url": "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}"}

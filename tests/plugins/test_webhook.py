@@ -87,6 +87,53 @@ async def test_a_wrong_secret_suspends_the_channel(gateway: Gateway) -> None:
     assert other not in outcome.reason
 
 
+PEOPLES = "https://people.example/in/george?key=1"
+
+
+async def test_each_recipient_may_name_a_gateway(gateway: Gateway) -> None:
+    settings = {"url": "{to}", "secret": Gateway.secret}
+    async with open_channel(Webhook, settings, elsewhere=gateway.url) as webhook:
+        assert await webhook.send(make_message(address=PEOPLES)) == Delivered(status=204)
+        assert webhook.host(PEOPLES) == "people.example"
+    assert gateway.requests[0].url == PEOPLES.replace("https", "http")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (401, Rejected(status=401, reason="")),
+        (403, Rejected(status=403, reason="")),
+        (404, Rejected(status=404, reason="")),
+        (410, Rejected(status=410, reason="", forget_contact=True)),
+        (503, Retry(status=503, reason="")),
+    ],
+)
+async def test_one_recipients_gateway_says_nothing_of_the_others(
+    gateway: Gateway, status: int, expected: Outcome
+) -> None:
+    gateway.say([Reply(status=status)])
+    async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:
+        outcome = await webhook.send(make_message(address=PEOPLES))
+    assert without_reason(outcome) == expected
+
+
+async def test_a_recipient_reaches_no_machine_of_ours(gateway: Gateway) -> None:
+    async with open_channel(Webhook, {"url": "{to}"}) as webhook:
+        outcome = await webhook.send(make_message(address=gateway.url))
+    assert outcome == Rejected(reason="the address leads to a network that is not public")
+    assert gateway.requests == []
+
+
+@pytest.mark.parametrize(
+    "address", ["", "ann", "file:///etc/passwd", "https://ann:pw@x.example/", "http://[::1", "//x"]
+)
+async def test_an_address_that_is_no_url_goes_nowhere(gateway: Gateway, address: str) -> None:
+    async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:
+        assert isinstance(await webhook.send(make_message(address=address)), Rejected)
+        assert webhook.host(address) == ""
+    assert gateway.requests == []
+
+
 async def test_basic_credentials_go_along_when_they_are_given(gateway: Gateway) -> None:
     settings = {"url": gateway.url, "secret": Gateway.secret, "basic": "router:pass:word"}
     async with open_channel(Webhook, settings) as webhook:
@@ -144,6 +191,8 @@ async def test_a_gateway_that_is_down_is_tried_again(gateway: Gateway) -> None:
         ({"url": "gateway.example"}, "url: must be a http"),
         ({"url": "ftp://gateway.example"}, "url: must be a http"),
         ({"url": "https://me:hunter2@gateway.example"}, "write `basic: user:password`"),
+        ({"url": "https://a.example/{to}"}, "stands for a whole URL, and alone"),
+        ({"url": "{to}", "basic": "me:hunter2"}, "basic: would go to whomever a recipient names"),
         ({"url": "https://a.example", "basic": "hunter2"}, "basic: must read user:password"),
         ({"url": "https://a.example", "secret": "hunter2"}, "secret: must be whsec_"),
         ({"url": "https://a.example", "secret": "whsec_aHVudGVyMg=="}, "24 to 64 bytes"),
