@@ -19,10 +19,12 @@ from router.samples import read
 from router.testing import Reply
 from tests.acceptance.diverted import COMMAND, divert
 from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live
+from tests.fakes import webpush
 from tests.fakes.answer import path_of, read_json
 from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, Apns, make_settings
 from tests.fakes.fcm import Fcm
 from tests.fakes.twilio import Twilio
+from tests.fakes.webpush import Browser, PushService
 
 APP = "app123"
 PATIENCE = 30.0
@@ -33,7 +35,13 @@ channels:
     plugin: push
     timeout: 5
     fcm: {{service_account: "${{file:{account}}}"}}
-    apns: {{key: "${{file:{key}}}", key_id: {key_id}, team_id: {team_id}, topic: {topic}}}
+    apns:
+      key: "${{file:{key}}}"
+      key_id: {key_id}
+      team_id: {team_id}
+      topic: {topic}
+      rings: {rings}
+    webpush: {{private_key: "${{file:{vapid}}}", subject: "{subject}"}}
   text: {{plugin: sms, url: "{twilio}"}}
 """
 
@@ -47,15 +55,16 @@ def apple(name: str) -> str:
 
 @dataclass(frozen=True)
 class Push:
-    """What a device got, and when; the headers are Apple's, the content is that of the fake.
+    """What a device got, and when (an epoch second).
 
-    FCM's content is its message, Apple's the payload, a text's the form.
+    The content is FCM's message, Apple's payload, what a browser reads, or a text's form; the
+    headers are those of the request. The token of a browser is its endpoint, of a text the number.
     """
 
     token: str
     content: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
-    at: float = field(default_factory=time.monotonic)
+    at: float = field(default_factory=time.time)
 
     @property
     def body(self) -> str:
@@ -109,6 +118,18 @@ class _Apns(Apns):
         return super().take(request)
 
 
+class _PushService(PushService):
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._wire = wire
+        self.browser = Browser()
+
+    def take(self, request: Request) -> Reply:
+        content: Any = self.browser.read(request.body)
+        self._wire.add(Push(self.browser.endpoint, content, request.headers))
+        return super().take(request)
+
+
 class _Twilio(Twilio):
     def __init__(self, wire: Wire) -> None:
         super().__init__()
@@ -154,6 +175,7 @@ class Phones:
     wire: Wire
     fcm: Fcm
     apns: Apns
+    browser: Browser
 
     async def ask(
         self, method: str, path: str, body: object = None, *, as_: Mapping[str, str] = OPERATOR
@@ -181,6 +203,12 @@ class Phones:
         """Register a device, in a session if one is named."""
         device = {"platform": platform, "token": token, "authToken": session, "appId": APP}
         await self.ask("PUT", f"/v1/recipients/{uid}/devices", device)
+
+    async def log_in_browser(self, uid: str, session: str = "") -> None:
+        """Register the one browser, in a session if one is named."""
+        device = {"platform": "web", "subscription": self.browser.subscription}
+        body = device | {"authToken": session, "appId": APP}
+        await self.ask("PUT", f"/v1/recipients/{uid}/devices", body)
 
     async def log_out(self, uid: str, session: str) -> int:
         """End a session; return how many devices that removed."""
@@ -232,6 +260,18 @@ class Phones:
         items: list[dict[str, Any]] = await until(self.deliveries, have_ended)
         return items
 
+    async def at_rest(self) -> None:
+        """Return when all that was accepted is planned, and what is due by now has ended."""
+
+        async def look() -> list[dict[str, Any]]:
+            unplanned = await self.ask("GET", "/v1/notifications?state=accepted")
+            items = [*unplanned["items"], *await self.deliveries()]
+            is_open = {"accepted", "waiting", "sending"}
+            now = time.time()
+            return [i for i in items if i["state"] in is_open and i.get("due_at", now) <= now]
+
+        await until(look, lambda items: not items)
+
     async def restart(self) -> None:
         """End the router in an orderly way, and start it again."""
         assert await asyncio.to_thread(self.process.end) == 0
@@ -250,29 +290,41 @@ async def until(
 
 
 @asynccontextmanager
-async def phones(folder: Path, rules: str, database: str = "") -> AsyncIterator[Phones]:
+async def phones(
+    folder: Path, rules: str, database: str = "", *, rings: str = "everywhere"
+) -> AsyncIterator[Phones]:
     """Run a router with `rules` for its channels `app` (push) and `text` (sms)."""
     wire = Wire()
-    async with _Fcm(wire) as fcm, _Apns(wire) as apns, _Twilio(wire) as twilio:
-        account, key = folder / "account.json", folder / "key.p8"
+    async with (
+        _Fcm(wire) as fcm,
+        _Apns(wire) as apns,
+        _PushService(wire) as browsers,
+        _Twilio(wire) as twilio,
+    ):
+        account, key, vapid = (folder / name for name in ("account.json", "key.p8", "vapid.pem"))
         account.write_text(fcm.service_account)
         key.write_text(str(make_settings()["key"]))
+        vapid.write_text(str(webpush.make_settings()["private_key"]))
         channels = RULES.format(
             account=account,
             key=key,
             key_id=KEY_ID,
             team_id=TEAM_ID,
             topic=BUNDLE,
+            rings=rings,
+            vapid=vapid,
+            subject=webpush.SUBJECT,
             twilio=twilio.apprise_url,
         )
         (folder / "rules.yaml").write_text(channels + rules)
-        fakes = {host: fake.url for fake in (fcm, apns, twilio) for host in fake.hosts}
+        made = (fcm, apns, browsers, twilio)
+        fakes = {host: fake.url for fake in made for host in fake.hosts}
         settings = live(folder, database) | divert(folder, fakes)
         process = RouterProcess(folder, settings, command=COMMAND)
         try:
             await asyncio.to_thread(process.start)
             connector = aiohttp.TCPConnector(limit=0)
             async with aiohttp.ClientSession(connector=connector) as session:
-                yield Phones(process, session, wire, fcm, apns)
+                yield Phones(process, session, wire, fcm, apns, browsers.browser)
         finally:
             process.kill()

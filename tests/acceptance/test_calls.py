@@ -1,0 +1,178 @@
+"""What an iPhone, an Android phone and a browser of one user get of calls, push by push."""
+
+import time
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+
+from tests.acceptance.phones import Phones, Push, apple, call, phones
+
+UID = "ben"
+NUMBER = "+12125550123"
+VOIP, ALERT, ANDROID = apple("voip"), apple("alert"), "android"
+RING = 45
+SOON = 3.0
+"""Seconds in which a push is there on a busy machine; a tenth of one is the rule."""
+RULES = """
+rules:
+  - name: incoming-call
+    when: {{type: call, callAction: initiated}}
+    enrich: {{title: "{{{{ senderName }}}} is calling"}}
+    send:
+      - {{channel: app, priority: high, expires: 45s}}
+      - {{channel: text, after: {after}, unless: {{call: over}}}}
+  - name: missed-call
+    when: {{type: call, callAction: unanswered}}
+    enrich: {{title: "Missed call from {{{{ senderName }}}}"}}
+    send: [app]
+  - name: call-state
+    when: {{type: call, not: {{callAction: [initiated, unanswered]}}}}
+    send: [app]
+"""
+
+Got = dict[str, str]
+"""What each device gets: what it is told of, in which way; a device that gets nothing is not in it.
+"""
+
+RINGS: Got = {
+    "iPhone, VoIP": "voip, at once: initiated",
+    "Android": "data, at once: initiated",
+    "browser": "data, at once: initiated",
+}
+STORY: list[tuple[str, str, Got]] = [
+    ("answered", "initiated", RINGS),
+    (
+        "answered",
+        "ongoing",
+        {
+            "iPhone": "background: ongoing",
+            "Android": "data, at once: ongoing",
+            "browser": "data, at once: ongoing",
+        },
+    ),
+    ("answered", "initiated", {}),
+    ("cancelled", "initiated", RINGS),
+    (
+        "cancelled",
+        "cancelled",
+        {
+            "iPhone": "alert, at once: cancelled",
+            "Android": "data, at once: cancelled",
+            "browser": "data, at once: cancelled",
+        },
+    ),
+    ("cancelled", "initiated", {}),
+    ("missed", "initiated", RINGS),
+    (
+        "missed",
+        "unanswered",
+        {
+            "iPhone": "alert, at once: unanswered",
+            "Android": "data, at once: unanswered",
+            "browser": "data, at once: unanswered",
+        },
+    ),
+]
+
+
+def describe(stage: Phones, push: Push) -> tuple[str, str]:
+    """Return a push in words: to which device, and what of what."""
+    headers, content = push.headers, push.content
+    if push.token == ANDROID:
+        urgency, data = content["android"]["priority"], content["data"]
+        return "Android", f"data{_urgency(urgency == 'HIGH')}: {data['callAction']}"
+    if push.token == stage.browser.endpoint:
+        return "browser", f"data{_urgency(headers['urgency'] == 'high')}: {content['callAction']}"
+    if push.token == NUMBER:
+        return "text", content["body"]
+    kind = headers["apns-push-type"]
+    name = "iPhone, VoIP" if push.token == VOIP else "iPhone"
+    return name, f"{kind}{_urgency(headers['apns-priority'] == '10')}: {content['callAction']}"
+
+
+def _urgency(at_once: bool) -> str:
+    return ", at once" if at_once else ""
+
+
+async def log_in(stage: Phones) -> None:
+    """Register all that one user has."""
+    body = {"appId": "app123", "contacts": {"sms": NUMBER}}
+    await stage.ask("PUT", f"/v1/recipients/{UID}", body)
+    await stage.log_in(UID, "apns_ios_voip", VOIP, "iPhone")
+    await stage.log_in(UID, "apns_ios_device", ALERT, "iPhone")
+    await stage.log_in(UID, "fcm_android", ANDROID, "Android")
+    await stage.log_in_browser(UID, "browser")
+
+
+async def test_a_call_rings_everywhere_at_once_and_stops_where_it_rang(tmp_path: Path) -> None:
+    async with phones(tmp_path, RULES.format(after="20s"), rings="voip") as stage:
+        await log_in(stage)
+        pushes = stage.wire.pushes
+        for session, action, expected in STORY:
+            seen = len(pushes)
+            began = time.time()
+            await stage.post(call(UID, action, session))
+            await stage.at_rest()
+            assert all(push.at - began < SOON for push in pushes[seen:])
+            got = [describe(stage, push) for push in pushes[seen:]]
+            assert sorted(got) == sorted(expected.items()), (session, action)
+        texts = [item for item in await stage.deliveries() if item["channel"] == "text"]
+        assert [(item["state"], item["reason"]) for item in texts] == [
+            ("cancelled", "unless: call over")
+        ] * 3
+    for push in pushes:
+        if describe(stage, push)[1].endswith("initiated"):
+            check_ring(stage, push)
+
+
+def check_ring(stage: Phones, push: Push) -> None:
+    """Fail unless a push that rings is what its device needs, and no provider keeps it for long."""
+    if push.token == VOIP:
+        assert push.headers["apns-topic"] == "com.example.chat.voip"
+        ends = int(push.headers["apns-expiration"])
+        session = push.content["sessionId"]
+        assert push.content["callUUID"] == str(uuid5(NAMESPACE_URL, session))
+        assert RING - 5 < ends - push.at <= RING
+    elif push.token == ANDROID:
+        assert "notification" not in push.content
+        assert RING - 5 < int(push.content["android"]["ttl"].removesuffix("s")) <= RING
+        assert push.content["data"]["title"] == "George Alan is calling"
+    else:
+        assert push.token == stage.browser.endpoint
+        assert RING - 5 < int(push.headers["ttl"]) <= RING
+        assert push.content["title"] == "George Alan is calling"
+
+
+@pytest.mark.parametrize("end", ["ongoing", "cancelled", "unanswered"])
+async def test_a_ring_that_waits_when_the_call_ends_is_cancelled(tmp_path: Path, end: str) -> None:
+    async with phones(tmp_path, RULES.format(after="20s"), rings="voip") as stage:
+        await log_in(stage)
+        await stage.hold()
+        await stage.post(call(UID, "initiated", "one"))
+        await stage.planned(4)
+        await stage.post(call(UID, end, "one"))
+        await stage.planned(7)
+        await stage.let_go()
+        await stage.settled(7)
+        items = await stage.deliveries()
+        assert [item["rule"] for item in items if item["state"] == "cancelled"] == [
+            "incoming-call"
+        ] * 4
+        assert [each for each in stage.wire.pushes if each.token == VOIP] == []
+        actions = {describe(stage, each)[1].rpartition(": ")[2] for each in stage.wire.pushes}
+        assert actions == {end}
+
+
+async def test_who_does_not_answer_for_a_while_gets_a_text_and_no_device_rings_twice(
+    tmp_path: Path,
+) -> None:
+    async with phones(tmp_path, RULES.format(after="1s"), rings="voip") as stage:
+        await log_in(stage)
+        await stage.post(call(UID, "initiated", "one"))
+        await stage.wire.until(lambda: bool(stage.wire.to(NUMBER)))
+        [text] = stage.wire.to(NUMBER)
+        others = [push for push in stage.wire.pushes if push is not text]
+        assert sorted(describe(stage, push) for push in others) == sorted(RINGS.items())
+        assert all(text.at - push.at > 0.5 for push in others)
+        assert text.body.startswith("George Alan is calling")
