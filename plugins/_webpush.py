@@ -110,7 +110,7 @@ class WebPush:
         try:
             browser = read_browser(message.address)
         except ValueError as error:
-            return Rejected(reason=str(error))
+            return Rejected(reason=str(error), forget_contact=True)
         content = write_payload(message)
         request = Request(
             method="POST",
@@ -147,6 +147,15 @@ class WebPush:
 def is_subscription(address: str) -> bool:
     """Return whether an address is a subscription, which is JSON as no token is."""
     return address.startswith("{")
+
+
+def find_fault(address: str) -> str:
+    """Return what is wrong with a subscription, empty for nothing."""
+    try:
+        read_browser(address)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def find_service(address: str) -> str:

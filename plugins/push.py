@@ -125,8 +125,10 @@ class Push(AppriseChannel[PushSettings]):
 
     @classmethod
     def find_fault(cls, settings: PushSettings, address: str) -> str:  # noqa: ARG003 - the contract's signature
-        """Return what is wrong with a token in the rules."""
-        return "" if is_token(address) or webpush.is_subscription(address) else NO_TOKEN
+        """Return what is wrong with a token or a subscription in the rules."""
+        if webpush.is_subscription(address):
+            return webpush.find_fault(address)
+        return "" if is_token(address) else NO_TOKEN
 
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""

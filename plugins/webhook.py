@@ -26,6 +26,7 @@ PREFIX = "whsec_"
 RECIPIENTS = "{to}"
 """The URL that stands for a recipient's own."""
 
+NO_URL = "the address is no http:// or https:// URL without a password"
 _URL = re.compile(r"https?://[^@\s/?#]+([/?#][!-~]*)?", re.ASCII)
 
 
@@ -93,6 +94,11 @@ class Webhook(Channel[WebhookSettings]):
         """Return whether recipients name the gateway; the team's own knows whom to reach."""
         return settings.url.reveal() == RECIPIENTS
 
+    @classmethod
+    def find_fault(cls, settings: WebhookSettings, address: str) -> str:
+        """Return what is wrong with an address in the rules."""
+        return "" if not cls.needs_contact(settings) or _is_url(address) else NO_URL
+
     def host(self, address: str) -> str:
         """Return the host that a recipient's URL leads to; empty for the team's own gateway."""
         if not self.needs_contact(self.settings) or not _is_url(address):
@@ -103,7 +109,7 @@ class Webhook(Channel[WebhookSettings]):
         """Post the message once."""
         request = self.compose(message)
         if request.guarded and not _is_url(request.url):
-            return Rejected(reason="the address is no http:// or https:// URL without a password")
+            return Rejected(reason=NO_URL)
         answers = self.answers_of_recipients if request.guarded else self.answers
         try:
             hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))

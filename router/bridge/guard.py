@@ -5,15 +5,20 @@ stands in, be it by an address, by a name, or by a name whose address changes be
 the connection: so the check is of the very address that a socket is made for.
 """
 
+import asyncio
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from aiohttp import AddrInfoType
+from aiohttp import AddrInfoType, ThreadedResolver
+from aiohttp.abc import ResolveResult
 
 from router.settings import Target
 
 BARRED = "the address leads to a network that is not public"
+
+LOOK_UPS = 2
+"""Names that are looked up at a time: the system has four threads for it, under uvloop."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 as a translator writes it (RFC 6052, 2.1)."""
@@ -58,6 +63,22 @@ class Guard:
         return _is_public(meant) or any(
             each in network for network in self._networks for each in (told, meant)
         )
+
+
+class RestrainedResolver(ThreadedResolver):
+    """Looks few names up at a time, so that those that hang leave room for the providers'."""
+
+    def __init__(self) -> None:
+        """Look names up on the running event loop."""
+        super().__init__()
+        self._room = asyncio.Semaphore(LOOK_UPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return a host's addresses; who waits may be called off, the look-up is not."""
+        async with self._room:
+            return await super().resolve(host, port, family)
 
 
 def _bare(host: str) -> str:

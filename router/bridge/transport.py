@@ -16,7 +16,7 @@ from aiohttp.tracing import Trace
 from msgspec.structs import replace
 from yarl import URL
 
-from router.bridge.guard import BARRED, BarredError, Guard
+from router.bridge.guard import BARRED, BarredError, Guard, RestrainedResolver
 from router.bridge.http2_pool import PROTOCOL, Http2Pool
 from router.bridge.journey import Journey
 from router.bridge.mishap import explain
@@ -132,6 +132,7 @@ class AiohttpTransport:
                     ttl_dns_cache=60,
                     keepalive_timeout=IDLE,
                     socket_factory=self._guard.make_socket if guarded else None,
+                    resolver=RestrainedResolver() if guarded else None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),

@@ -1,9 +1,12 @@
 """A recipient's own URL leads to public addresses, and to nothing behind the router."""
 
+import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 import pytest
 from aiohttp import AddrInfoType
@@ -235,6 +238,36 @@ async def test_a_name_whose_address_changes_is_judged_by_the_one_it_is_connected
             await transport.send(Request(method="GET", url=url, guarded=True), timeout=5)
     assert asked == ["rebinding.example"] * 2
     assert provider.requests == []
+
+
+async def test_names_that_hang_leave_room_for_the_providers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look_up, over = socket.getaddrinfo, threading.Event()
+
+    def hang(host: str, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever the system's takes
+        if host.startswith("hangs"):
+            over.wait(30)
+        return look_up("127.0.0.1" if host.startswith("hangs") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    async with Provider() as provider, opened() as transport:
+        asked = [
+            transport.send(
+                Request(method="GET", url=f"https://hangs{number}.example/", guarded=True),
+                timeout=1,
+            )
+            for number in range(100)
+        ]
+        waiting = asyncio.gather(*asked, return_exceptions=True)
+        url = provider.url.replace("127.0.0.1", "localhost")
+        try:
+            await asyncio.sleep(0)
+            assert (await transport.send(Request(method="GET", url=url), timeout=10)).status == 200
+            outcomes = await waiting
+        finally:
+            over.set()
+    assert {str(outcome) for outcome in outcomes} == {"timed out"}
 
 
 @pytest.mark.parametrize("way", [{"http2": True}, {"method": "SMTP"}])

@@ -238,7 +238,8 @@ async def test_a_subscription_is_told_by_its_form(service: PushService, push: Pu
         assert isinstance(await push.send(tell(Browser(), device=device)), Delivered)
     assert len(service.requests) == 3
     outcome = await push.send(make_message(address="dXJk-1:APA91bH", device=WEB))
-    assert outcome == Rejected(reason="the address is no push subscription")
+    reason = "the address is no push subscription"
+    assert outcome == Rejected(reason=reason, forget_contact=True)
 
 
 async def test_without_a_key_no_browser_is_reached() -> None:
@@ -264,7 +265,9 @@ async def test_a_subscription_that_is_none_goes_nowhere(
     service: PushService, push: Push, old: str, new: str, reason: str
 ) -> None:
     address = Browser().address.replace(old, new)
-    assert await push.send(make_message(address=address, device=WEB)) == Rejected(reason=reason)
+    outcome = await push.send(make_message(address=address, device=WEB))
+    assert outcome == Rejected(reason=reason, forget_contact=True)
+    assert push.find_fault(push.settings, address) == reason
     assert push.host(address) == ("" if "endpoint" in reason or "address" in reason else HOST)
     assert service.requests == []
 

@@ -131,6 +131,8 @@ async def test_an_address_that_is_no_url_goes_nowhere(gateway: Gateway, address:
     async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:
         assert isinstance(await webhook.send(make_message(address=address)), Rejected)
         assert webhook.host(address) == ""
+        assert webhook.find_fault(webhook.settings, address)
+        assert not webhook.find_fault(webhook.settings, PEOPLES)
     assert gateway.requests == []
 
 
