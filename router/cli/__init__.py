@@ -17,7 +17,7 @@ VERBS = {
     "simulate": "Post sample payloads to a running router.",
     "deliveries": "List deliveries and how they went.",
     "channels": "List channels and what holds them; pause and resume them.",
-    "recipients": "Import recipients and their devices.",
+    "recipients": "Import, export and show recipients and their devices.",
     "dead": "List, retry or drop dead letters.",
     "migrate": "Bring the database to this version of the router.",
     "backup": "Copy the database while the router runs.",

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.environment import load_environment, warn
+from router.cli.environment import fail, load_environment, warn
+from router.cli.listing import show_list
 from router.cli.spreadsheet import HeaderInvalid, read_table
-from router.cli.storage import with_database
+from router.cli.storage import clock_time, with_database
+from router.core.facts import Recipient, Scalar
 from router.registry import load_plugins
 from router.store.database import Database
-from router.store.errors import Fault
+from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Recipients
+from router.web.bodies import entry_of
 from router.web.entries import Defaults, Reading
 from router.web.imports import (
     READERS,
@@ -27,6 +31,7 @@ from router.web.imports import (
     Summary,
     read_defaults,
 )
+from router.web.recipients import RecipientView, view
 
 PIECE = 64 * 1024
 """How many bytes are read of a file at once."""
@@ -37,7 +42,7 @@ FORMATS = {".csv": "csv", ".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl
 
 @click.group(name="recipients")
 def command() -> None:
-    """Import recipients and their devices."""
+    """Import, export and show recipients and their devices."""
 
 
 @command.command(name="import")
@@ -103,6 +108,81 @@ def import_(
         f" {summary.bad} bad"
     )
     sys.exit(1 if summary.bad else 0)
+
+
+@command.command(name="export")
+@click.option("--app", "app_id", help="The app whose recipients; default: those of all apps.")
+@click.option(
+    "--with-tokens", is_flag=True, help="With their devices: push tokens whole, sessions as hashes."
+)
+def export(app_id: str | None, *, with_tokens: bool) -> None:
+    """Print every recipient as a line of JSON that `import` takes back.
+
+    Addresses stand in it whole. Devices are left out unless --with-tokens is given, for with
+    its token anybody who may send for the app reaches a device.
+    """
+
+    async def run(database: Database) -> None:
+        recipients = Recipients(database)
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("export", total=await recipients.count(app_id))
+            after = ("", "")
+            while listings := await recipients.roster(app_id, after):
+                for listing in listings:
+                    entry = entry_of(listing, with_devices=with_tokens)
+                    click.echo(msgspec.json.encode(entry))
+                after = (listings[-1].app_id, listings[-1].uid)
+                bar.advance(task, len(listings))
+
+    with_database(run)
+
+
+@command.command(name="show")
+@click.argument("uid")
+@click.option("--app", "app_id", help="The recipient's app; default: the one known.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def show(uid: str, app_id: str | None, form: str) -> None:
+    """Show what is known of a recipient; addresses and tokens are masked."""
+
+    async def read(database: Database) -> Recipient | None:
+        return await Recipients(database).get(uid, app_id)
+
+    try:
+        recipient = with_database(read)
+    except AppUnclear as error:
+        fail(str(error))
+    if recipient is None:
+        fail(f"nobody knows a recipient {uid}")
+    shown = view(recipient)
+    if form == "json":
+        click.echo(msgspec.json.encode(shown))
+    else:
+        show_list(("field", "value"), _fields(shown))
+
+
+def _fields(shown: RecipientView) -> Iterator[tuple[str, str]]:
+    """Yield what there is, under the names that the columns of a table have."""
+    yield "uid", shown.uid
+    yield "appId", shown.app_id
+    yield from ((f"contacts.{kind}", text) for kind, text in sorted(shown.contacts.items()))
+    yield from ((f"attributes.{n}", _write(value)) for n, value in sorted(shown.attributes.items()))
+    opt_outs = ";".join(shown.opt_outs)
+    plain = {"timezone": shown.timezone, "locale": shown.locale, "optOuts": opt_outs}
+    yield from ((name, text) for name, text in plain.items() if text)
+    yield from (
+        (f"muted.{name}", f"until {clock_time(until)}" if until else "for good")
+        for name, until in sorted(shown.muted.items())
+    )
+    for device in shown.devices:
+        told = (device.platform, device.token, device.provider_id, device.locale, device.timezone)
+        yield "device", " ".join(text for text in told if text)
+
+
+def _write(value: Scalar) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 class _Source:

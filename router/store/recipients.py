@@ -26,8 +26,10 @@ from router.store.profiles import (
     resolve_app,
     save,
 )
+from router.store.roster import Listing, count_recipients, read_roster
+from router.store.statistics import Statistics, analyze
 
-__all__ = ["DEVICE_KIND", "Change", "Entry", "Recipients", "Registration"]
+__all__ = ["DEVICE_KIND", "Change", "Entry", "Listing", "Recipients", "Registration"]
 
 
 class Recipients:
@@ -41,6 +43,7 @@ class Recipients:
         """Use a database; the clock gives epoch seconds."""
         self._database = database
         self._clock = clock
+        self._statistics = Statistics()
 
     async def get(self, uid: str, app_id: str | None = None) -> Recipient | None:
         """Return a recipient with all contacts, oldest first; None when never heard of."""
@@ -102,11 +105,24 @@ class Recipients:
     async def enrol(self, entries: Sequence[Entry]) -> list[bool]:
         """Make everything as the entries say, in one transaction; return which changed anything."""
         now = self._clock()
-        return await take_step(self._database, lambda c: enrol(c, entries, now))
+        changed = await take_step(self._database, lambda c: enrol(c, entries, now))
+        if self._statistics.count(sum(changed)):
+            await take_step(self._database, analyze)
+        return changed
 
     async def compare(self, entries: Sequence[Entry]) -> list[bool]:
         """Return which of the entries would change anything; nothing is written."""
         return await self._database.read(lambda c: compare(c, entries))
+
+    async def roster(
+        self, app_id: str | None = None, after: tuple[str, str] = ("", ""), limit: int = 200
+    ) -> list[Listing]:
+        """Return recipients by app and uid, those after a pair of them; of all apps for None."""
+        return await self._database.read(lambda c: read_roster(c, app_id, after, limit))
+
+    async def count(self, app_id: str | None = None) -> int:
+        """Return how many recipients there are, of all apps for None."""
+        return await self._database.read(lambda c: count_recipients(c, app_id))
 
     async def only_app(self) -> str:
         """Return the one app that is known; raises `AppUnclear` when that is not one."""

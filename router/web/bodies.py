@@ -10,6 +10,7 @@ from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.store.change import DEVICE_KIND, Change, Registration
 from router.store.errors import Fault, RecipientInvalid
+from router.store.recipients import Listing
 from router.store.subscription import PushSubscription, SubscriptionKeys, write_address
 
 
@@ -64,7 +65,14 @@ class Subscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     expiration_time: float | None = None
 
 
-class DeviceFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class DeviceFields(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+):
     """A device: exactly one of `token` and `subscription` is given."""
 
     platform: Annotated[str, Meta(description="The platform, in CometChat's spelling.")]
@@ -104,7 +112,12 @@ class DeviceEntry(
 
 
 class RecipientEntry(
-    RecipientChange, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+    RecipientChange,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
 ):
     """One line of an import: a recipient, what changes of it, and its devices."""
 
@@ -145,6 +158,35 @@ def registration_in(asked: DeviceFields) -> Registration:
         locale=asked.locale,
         session=entry.session if entry else "",
         seen_at=entry.seen_at if entry else None,
+    )
+
+
+def entry_of(listing: Listing, *, with_devices: bool) -> RecipientEntry:
+    """Return the line of an import that says what is known of a recipient."""
+    change = listing.change
+    devices = listing.devices if with_devices else ()
+    return RecipientEntry(
+        uid=listing.uid,
+        app_id=listing.app_id,
+        contacts=change.contacts,
+        attributes=change.attributes,
+        timezone=change.timezone,
+        locale=change.locale,
+        muted=change.muted,
+        opt_outs=change.opt_outs,
+        devices=[_device_entry(device) for device in devices],
+    )
+
+
+def _device_entry(device: Registration) -> DeviceEntry:
+    return DeviceEntry(
+        platform=device.platform,
+        token=device.address,
+        provider_id=device.provider_id,
+        timezone=device.timezone,
+        locale=device.locale,
+        session=device.session,
+        seen_at=device.seen_at,
     )
 
 

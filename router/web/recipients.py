@@ -109,7 +109,7 @@ async def change_recipient(
     app_id = _app(request, asked.app_id)
     with every_fault(kind_faults(change, rulebook.contact_kinds)):
         check_change(uid, app_id, change)
-    return _view(await recipients.put(uid, change, app_id))
+    return view(await recipients.put(uid, change, app_id))
 
 
 @get("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
@@ -120,7 +120,7 @@ async def show_recipient(
     recipient = await recipients.get(uid, _app(request))
     if recipient is None:
         raise _unknown()
-    return _view(recipient)
+    return view(recipient)
 
 
 @delete("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
@@ -255,7 +255,8 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "nothing is known of this recipient")
 
 
-def _view(recipient: Recipient) -> RecipientView:
+def view(recipient: Recipient) -> RecipientView:
+    """Return a recipient as it may be shown."""
     devices = [c for c in recipient.contacts if c.kind == DEVICE_KIND]
     return RecipientView(
         uid=recipient.uid,

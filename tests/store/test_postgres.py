@@ -12,7 +12,9 @@ from sqlalchemy import Connection, text
 
 from router.store.database import HEAD, Database, migrate
 from router.store.errors import DatabaseUnusable
+from router.store.recipients import Entry, Recipients
 from router.store.schema import metadata
+from router.store.statistics import FIRST, Statistics
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
 
@@ -88,3 +90,25 @@ def test_what_may_be_left_out_is_told_loudly() -> None:
     result = run_one_of_postgres(ROUTER_TEST_ALLOW_MISSING="postgres")
     assert result.returncode == 0
     assert "!! 1 tests of PostgreSQL WERE NOT RUN !!" in result.stdout
+
+
+async def test_an_import_tells_the_server_how_much_there_is(postgres_url: str) -> None:
+    database = await Database.open(postgres_url)
+    people = [Entry(app_id="app", uid=f"uid-{number}") for number in range(FIRST)]
+    recipients = Recipients(database)
+    counted = text("SELECT reltuples FROM pg_class WHERE relname = 'recipients'")
+
+    async def count() -> float:
+        return await database.read(lambda c: float(c.execute(counted).scalar_one()))
+
+    await recipients.enrol(people[:-1])
+    assert await count() <= 0
+    await recipients.enrol(people[-1:])
+    assert await count() == FIRST
+    await database.close()
+
+
+def test_it_is_told_again_whenever_the_changes_have_doubled() -> None:
+    statistics = Statistics()
+    told = [number for number in range(1, 9000) if statistics.count(1)]
+    assert told == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]
