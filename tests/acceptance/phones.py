@@ -175,6 +175,7 @@ class Phones:
     wire: Wire
     fcm: Fcm
     apns: Apns
+    browsers: PushService
     browser: Browser
 
     async def ask(
@@ -325,6 +326,6 @@ async def phones(
             await asyncio.to_thread(process.start)
             connector = aiohttp.TCPConnector(limit=0)
             async with aiohttp.ClientSession(connector=connector) as session:
-                yield Phones(process, session, wire, fcm, apns, browsers.browser)
+                yield Phones(process, session, wire, fcm, apns, browsers, browsers.browser)
         finally:
             process.kill()
