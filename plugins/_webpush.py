@@ -69,7 +69,6 @@ class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             pattern=r"^(mailto:|https://)\S+$",
         ),
     ]
-
     collapse: Annotated[
         Literal["calls", "all"],
         Meta(

@@ -97,7 +97,11 @@ def _read(address: str) -> Subscription:
 
 
 def _locate(endpoint: str) -> tuple[str, int]:
-    """Return the host of an endpoint, as a URL writes it, and the port."""
+    """Return the host of an endpoint, as a URL writes it, and the port.
+
+    Chrome writes `permanently-removed.invalid` where nobody is to be reached any more, in a
+    domain that will never be (RFC 6761, 6.4).
+    """
     try:
         url = urlsplit(endpoint)
         host, port = url.hostname, url.port or HTTPS
@@ -105,6 +109,8 @@ def _locate(endpoint: str) -> tuple[str, int]:
         host, port = None, 0
     if not host or not _ENDPOINT.fullmatch(endpoint):
         raise ValueError("the subscription's endpoint is no https:// address")
+    if host.endswith(".invalid"):
+        raise ValueError("the browser has given the subscription up")
     return f"[{host}]" if ":" in host else host, port
 
 

@@ -58,7 +58,7 @@ def subscription_faults(platform: str, address: str) -> Iterator[Fault]:
 
 def _faults(told: PushSubscription) -> Iterator[Fault]:
     if not _is_endpoint(told.endpoint):
-        yield Fault("$.subscription.endpoint", "must be a https:// address")
+        yield Fault("$.subscription.endpoint", "must be a https:// address of a push service")
     if not _is_point(_unpack(told.keys.p256dh)):
         reason = "must be the browser's public key, 65 bytes in base64url that are a point on P-256"
         yield Fault("$.subscription.keys.p256dh", reason)
@@ -69,11 +69,13 @@ def _faults(told: PushSubscription) -> Iterator[Fault]:
 def _is_endpoint(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        host = parts.hostname or ""
+        named = bool(host) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         return False
     plain = url.isascii() and url.isprintable() and " " not in url
-    return named and plain and parts.scheme == "https" and url.startswith("https://")
+    real = named and not host.endswith(".invalid")  # as Chrome's of one that was given up
+    return real and plain and url.startswith("https://")
 
 
 def _is_point(point: bytes) -> bool:

@@ -258,6 +258,7 @@ async def test_without_a_key_no_browser_is_reached() -> None:
         ("/push/", "/pu sh/", "the subscription's endpoint is no https:// address"),
         ("push.example.net", "[::1", "the subscription's endpoint is no https:// address"),
         ("push.example.net", "x:99999", "the subscription's endpoint is no https:// address"),
+        (HOST, "permanently-removed.invalid", "the browser has given the subscription up"),
         ('"keys"', '"kees"', "the address is no push subscription"),
     ],
 )
@@ -268,7 +269,7 @@ async def test_a_subscription_that_is_none_goes_nowhere(
     outcome = await push.send(make_message(address=address, device=WEB))
     assert outcome == Rejected(reason=reason, forget_contact=True)
     assert push.find_fault(push.settings, address) == reason
-    assert push.host(address) == ("" if "endpoint" in reason or "address" in reason else HOST)
+    assert push.host(address) == (HOST if "secret" in reason or "key" in reason else "")
     assert service.requests == []
 
 
