@@ -3,6 +3,7 @@
 import time
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,8 @@ from router.samples import STORY, people, read, restamp
 
 RULES = (10, 100, 500)
 BUDGET = 25
+VARIANTS = 40
+"""How often each sample comes, with another text each time."""
 
 
 async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
@@ -83,15 +86,17 @@ def _read(folder: Path, count: int) -> Ruleset:
 
 
 def _notifications() -> list[Notification]:
+    """Return the samples many times over, each with a text of its own, so that none is known."""
     now = time.time()
-    return [
-        derive(
-            decode(msgspec.json.encode(restamp(read(name), now=now, story="benchmarks"))),
-            id=name,
-            accepted_at=now,
-        )
-        for name in STORY
-    ]
+    return [_write(name, number, now) for number in range(VARIANTS) for name in STORY]
+
+
+def _write(name: str, number: int, now: float) -> Notification:
+    sample: Any = restamp(read(name), now=now, story="benchmarks")
+    details = sample["data"].get("notificationDetails", {})
+    if "body" in details:
+        details["body"] += f" {number}"
+    return derive(decode(msgspec.json.encode(sample)), id=name, accepted_at=now)
 
 
 def _facts() -> Facts:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct, field
@@ -11,6 +12,13 @@ from router.core.condition import All, AnyOf, Condition, Test
 from router.core.field import Read
 from router.core.pattern import PatternSet, quote, translate
 from router.core.payload import Json
+
+REMEMBERED = 256
+"""Texts of a field whose conditions are not looked up again: what is said to a group comes once
+for each of its members, from the same sender."""
+
+SHORT = 500
+"""Characters of the longest text that is remembered."""
 
 Way = Literal["whole", "start", "end", "pattern", "folded", "present"]
 """How a text is looked up: as it is, by its start or end, by patterns that match it as it is or
@@ -141,33 +149,34 @@ class Table:
         self._patterns = _Patterns(by["pattern"]) if "pattern" in by else None
         self._folded = _Patterns(by["folded"]) if "folded" in by else None
         self._folds = not by.keys().isdisjoint({"start", "end", "folded"})
+        self._remember = lru_cache(REMEMBERED)(self._find)
 
     def collect(self, value: Json, found: set[int]) -> None:
         """Add those that may hold of a value; all of them where it is no single one."""
         text = value if isinstance(value, str) else written(value)
         if text is None:
             found.update(self.every)
-            return
-        if self._present:
-            found.update(self._present)
-        if self._whole and (numbers := self._whole.get(text)):
-            found.update(numbers)
+        else:
+            found.update((self._remember if len(text) <= SHORT else self._find)(text))
+
+    def _find(self, text: str) -> set[int]:
+        found = set(self._present)
+        found.update(self._whole.get(text, ()))
         if self._patterns is not None:
             self._patterns.collect(text, found)
         if self._folds:
             self._collect_folded(text.casefold(), found)
+        return found
 
     def _collect_folded(self, text: str, found: set[int]) -> None:
         if self._folded is not None:
             self._folded.collect(text, found)
         if self._starts is not None:
             for length in self._starts.lengths:
-                if numbers := self._starts.numbers.get(text[:length]):
-                    found.update(numbers)
+                found.update(self._starts.numbers.get(text[:length], ()))
         if self._ends is not None:
             for length in self._ends.lengths:
-                if numbers := self._ends.numbers.get(text[max(0, len(text) - length) :]):
-                    found.update(numbers)
+                found.update(self._ends.numbers.get(text[max(0, len(text) - length) :], ()))
 
 
 def tabulate(clues: Iterable[Collection[Clue] | None]) -> list[Table]:
