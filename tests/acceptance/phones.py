@@ -5,29 +5,21 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import aiohttp
 
-from router.channel import Request
 from router.samples import read
-from router.testing import Reply
 from tests.acceptance.diverted import COMMAND, divert
-from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live
+from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
+from tests.acceptance.wire import NotedApns, NotedFcm, NotedPushService, NotedTwilio, Wire
 from tests.fakes import webpush
-from tests.fakes.answer import path_of, read_json
-from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, Apns, make_settings
-from tests.fakes.fcm import Fcm
-from tests.fakes.twilio import Twilio
-from tests.fakes.webpush import Browser, PushService
+from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, make_settings
 
 APP = "app123"
-PATIENCE = 30.0
 RULES = """
 version: 1
 channels:
@@ -46,99 +38,6 @@ channels:
 """
 
 _numbers = count(1)
-
-
-def apple(name: str) -> str:
-    """Return a device token as Apple gives out, the same for the same name."""
-    return sha256(name.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Push:
-    """What a device got, and when (an epoch second).
-
-    The content is FCM's message, Apple's payload, what a browser reads, or a text's form; the
-    headers are those of the request. The token of a browser is its endpoint, of a text the number.
-    """
-
-    token: str
-    content: dict[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    at: float = field(default_factory=time.time)
-
-    @property
-    def body(self) -> str:
-        """The words that are shown; those of a text in full."""
-        data: dict[str, str] = self.content.get("data", self.content)
-        return data["body"]
-
-
-class Wire:
-    """Everything that came over the wire, in order."""
-
-    def __init__(self) -> None:
-        self.pushes: list[Push] = []
-        self._news = asyncio.Event()
-
-    def add(self, push: Push) -> None:
-        self.pushes.append(push)
-        self._news.set()
-
-    def to(self, *tokens: str) -> list[Push]:
-        """Return what went to these tokens."""
-        return [push for push in self.pushes if push.token in tokens]
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Return as soon as it holds of what came."""
-        async with asyncio.timeout(PATIENCE):
-            while not holds():
-                self._news.clear()
-                await self._news.wait()
-
-
-class _Fcm(Fcm):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def take(self, request: Request) -> Reply:
-        message: Any = read_json(request)["message"]
-        self._wire.add(Push(message["token"], message))
-        return super().take(request)
-
-
-class _Apns(Apns):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def take(self, request: Request) -> Reply:
-        token = path_of(request).rpartition("/")[2]
-        self._wire.add(Push(token, read_json(request), request.headers))
-        return super().take(request)
-
-
-class _PushService(PushService):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-        self.browser = Browser()
-
-    def take(self, request: Request) -> Reply:
-        content: Any = self.browser.read(request.body)
-        self._wire.add(Push(self.browser.endpoint, content, request.headers))
-        return super().take(request)
-
-
-class _Twilio(Twilio):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def answer_to(self, request: Request) -> Reply:
-        form = parse_qs(request.body.decode())
-        self._wire.add(Push(form["To"][0], {"body": form["Body"][0]}))
-        return super().answer_to(request)
 
 
 def chat(uid: str, text: str, **details: object) -> dict[str, Any]:
@@ -173,10 +72,9 @@ class Phones:
     process: RouterProcess
     session: aiohttp.ClientSession
     wire: Wire
-    fcm: Fcm
-    apns: Apns
-    browsers: PushService
-    browser: Browser
+    fcm: NotedFcm
+    apns: NotedApns
+    browsers: NotedPushService
 
     async def ask(
         self, method: str, path: str, body: object = None, *, as_: Mapping[str, str] = OPERATOR
@@ -207,7 +105,7 @@ class Phones:
 
     async def log_in_browser(self, uid: str, session: str = "") -> None:
         """Register the one browser, in a session if one is named."""
-        device = {"platform": "web", "subscription": self.browser.subscription}
+        device = {"platform": "web", "subscription": self.browsers.browser.subscription}
         body = device | {"authToken": session, "appId": APP}
         await self.ask("PUT", f"/v1/recipients/{uid}/devices", body)
 
@@ -297,10 +195,10 @@ async def phones(
     """Run a router with `rules` for its channels `app` (push) and `text` (sms)."""
     wire = Wire()
     async with (
-        _Fcm(wire) as fcm,
-        _Apns(wire) as apns,
-        _PushService(wire) as browsers,
-        _Twilio(wire) as twilio,
+        NotedFcm(wire) as fcm,
+        NotedApns(wire) as apns,
+        NotedPushService(wire) as browsers,
+        NotedTwilio(wire) as twilio,
     ):
         account, key, vapid = (folder / name for name in ("account.json", "key.p8", "vapid.pem"))
         account.write_text(fcm.service_account)
@@ -326,6 +224,6 @@ async def phones(
             await asyncio.to_thread(process.start)
             connector = aiohttp.TCPConnector(limit=0)
             async with aiohttp.ClientSession(connector=connector) as session:
-                yield Phones(process, session, wire, fcm, apns, browsers, browsers.browser)
+                yield Phones(process, session, wire, fcm, apns, browsers)
         finally:
             process.kill()

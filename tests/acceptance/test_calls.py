@@ -6,7 +6,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from tests.acceptance.phones import Phones, Push, apple, call, phones
+from tests.acceptance.phones import Phones, call, phones
+from tests.acceptance.wire import Push, apple
 
 UID = "ben"
 NUMBER = "+12125550123"
@@ -82,7 +83,7 @@ def describe(stage: Phones, push: Push) -> tuple[str, str]:
     if push.token == ANDROID:
         urgency, data = content["android"]["priority"], content["data"]
         return "Android", f"data{_urgency(urgency == 'HIGH')}: {data['callAction']}"
-    if push.token == stage.browser.endpoint:
+    if push.token == stage.browsers.browser.endpoint:
         return "browser", f"data{_urgency(headers['urgency'] == 'high')}: {content['callAction']}"
     if push.token == NUMBER:
         return "text", content["body"]
@@ -139,7 +140,7 @@ def check_ring(stage: Phones, push: Push) -> None:
         assert RING - 5 < int(push.content["android"]["ttl"].removesuffix("s")) <= RING
         assert push.content["data"]["title"] == "George Alan is calling"
     else:
-        assert push.token == stage.browser.endpoint
+        assert push.token == stage.browsers.browser.endpoint
         assert RING - 5 < int(push.headers["ttl"]) <= RING
         assert push.content["title"] == "George Alan is calling"
 

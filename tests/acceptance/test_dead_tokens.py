@@ -10,7 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from router.testing import Reply
-from tests.acceptance.phones import Phones, apple, chat, phones
+from tests.acceptance.phones import Phones, chat, phones
+from tests.acceptance.wire import apple
 from tests.fakes import apns, fcm
 from tests.fakes.http2 import Fault
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from router.testing import Reply
-from tests.acceptance.phones import APP, Phones, apple, chat, phones
+from tests.acceptance.phones import APP, Phones, chat, phones
+from tests.acceptance.wire import apple
 from tests.fakes import apns, fcm
 
 UID = "ben"

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from pathlib import Path
 
-from tests.acceptance.phones import apple, chat, phones
+from tests.acceptance.phones import chat, phones
+from tests.acceptance.wire import apple
 
 MEMBERS, MESSAGES = 200, 5
 """`python -m benchmarks group` does the same with a thousand members and ten messages."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from router.testing import Reply
-from tests.acceptance.phones import Phones, apple, call, chat, phones
+from tests.acceptance.phones import Phones, call, chat, phones
+from tests.acceptance.wire import apple
 from tests.fakes.http2 import Fault
 
 RULES = """
