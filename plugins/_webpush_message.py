@@ -32,7 +32,7 @@ SECRET = 16
 """Bytes of a subscription's authentication secret (RFC 8291, 3.2)."""
 
 HTTPS = 443
-_ENDPOINT = re.compile(r"https://[^@\s/?#]+([/?#][!-~]*)?", re.ASCII)
+_ENDPOINT = re.compile(r"https://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 
 
 class Keys(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ RECIPIENTS = "{to}"
 """The URL that stands for a recipient's own."""
 
 NO_URL = "the address is no http:// or https:// URL without a password"
-_URL = re.compile(r"https?://[^@\s/?#]+([/?#][!-~]*)?", re.ASCII)
+_URL = re.compile(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 
 
 class WebhookSettings(Settings, frozen=True):

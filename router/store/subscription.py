@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc8291#section-3
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from router.store.errors import Fault
 PLATFORM = "web"
 """The platform of a browser that has a subscription; one of Firebase's has a token."""
 
+_ENDPOINT = re.compile(r"https://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 _POINT, _SECRET = 65, 16
 """Bytes of a public key, and of a secret."""
 
@@ -69,13 +71,12 @@ def _faults(told: PushSubscription) -> Iterator[Fault]:
 def _is_endpoint(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        named = bool(host) and "@" not in parts.netloc and parts.port != 0
+        host = parts.hostname if parts.port != 0 else None
     except ValueError:
+        host = None
+    if not host or host.endswith(".invalid"):  # as Chrome's of a subscription that was given up
         return False
-    plain = url.isascii() and url.isprintable() and " " not in url
-    real = named and not host.endswith(".invalid")  # as Chrome's of one that was given up
-    return real and plain and url.startswith("https://")
+    return _ENDPOINT.fullmatch(url) is not None
 
 
 def _is_point(point: bytes) -> bool:

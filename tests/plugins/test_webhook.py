@@ -125,7 +125,16 @@ async def test_a_recipient_reaches_no_machine_of_ours(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ann", "file:///etc/passwd", "https://ann:pw@x.example/", "http://[::1", "//x"]
+    "address",
+    [
+        "",
+        "ann",
+        "file:///etc/passwd",
+        "https://ann:pw@x.example/",
+        "http://[::1",
+        "//x",
+        "https://ⓛ/",
+    ],
 )
 async def test_an_address_that_is_no_url_goes_nowhere(gateway: Gateway, address: str) -> None:
     async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:

@@ -63,6 +63,8 @@ async def test_a_subscription_stands_for_a_token(stage: Stage) -> None:
         ({}, "https://ann:pass@push.example.com/abc", "$.subscription.endpoint"),
         ({}, "https://push.example.com/a b", "$.subscription.endpoint"),
         ({}, "https:///abc", "$.subscription.endpoint"),
+        ({}, "https://push<.example.com/abc", "$.subscription.endpoint"),
+        ({}, "https://ⓛocalhost/abc", "$.subscription.endpoint"),
         ({}, "https://permanently-removed.invalid/abc", "$.subscription.endpoint"),
         ({}, "https://[::1", "$.subscription.endpoint"),
         ({}, "https://x:99999/", "$.subscription.endpoint"),
