@@ -91,10 +91,14 @@ def _unwrap(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
         return address
     if address in _NAT64:
         return IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or address
+    return address.ipv4_mapped or address
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address) and (address.is_reserved or address.is_site_local):
+    if isinstance(address, IPv6Address) and (
+        address.is_reserved
+        or address.is_site_local
+        or address.sixtofour is not None  # given up (RFC 7526), and a way to any IPv4 address
+    ):
         return False
     return address.is_global and not address.is_multicast and address not in _HOSTS_OWN

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import AddrInfoType
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.bridge import Request, TargetError, TransportError
@@ -49,6 +49,7 @@ PRIVATE = (
     "2001:db8::1",
     "2002:7f00:1::",
     "2002:a00:1::1",
+    "2002:808:808::1",
     "2001:0:7f00:1::",
     "fc00::1",
     "fd00:ec2::254",
@@ -67,7 +68,6 @@ PUBLIC = (
     "172.32.0.0",
     "::ffff:8.8.8.8",
     "64:ff9b::808:808",
-    "2002:808:808::1",
     "2606:4700:4700::1111",
     "2a00:1450:4001:81b::200a",
 )
@@ -90,7 +90,6 @@ def test_an_address_is_judged_alike_however_it_is_written(address: IPv4Address) 
     written = (
         IPv6Address((0xFFFF << 32) | number),
         IPv6Address((0x0064_FF9B << 96) | number),
-        IPv6Address((0x2002 << 112) | (number << 80) | 1),
     )
     assert {Guard().lets_through(str(each)) for each in written} == {bare}
 
@@ -100,9 +99,8 @@ def test_nothing_that_the_registries_call_private_is_let_through(
     address: IPv4Address | IPv6Address,
 ) -> None:
     told = ip_address(str(address))
-    special = told.is_private or told.is_loopback or told.is_link_local or told.is_multicast
-    mapped = isinstance(told, IPv6Address) and told.ipv4_mapped is not None
-    if (special and not mapped) or told.is_unspecified:
+    assume(not isinstance(told, IPv6Address) or told.ipv4_mapped is None)
+    if told.is_private or told.is_loopback or told.is_link_local or told.is_multicast:
         assert not Guard().lets_through(str(address))
 
 

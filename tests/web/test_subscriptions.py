@@ -108,3 +108,17 @@ async def test_a_subscription_may_come_as_the_text_it_is_kept_as(stage: Stage) -
     first = await register(stage, {"subscription": SUBSCRIPTION})
     kept = json.dumps({"endpoint": ENDPOINT, "keys": KEYS}, separators=(",", ":"))
     assert (await register(stage, {"token": kept})).json()["id"] == first.json()["id"]
+
+
+async def test_an_import_names_the_place_of_a_subscription_that_cannot_be(stage: Stage) -> None:
+    broken = {"endpoint": ENDPOINT, "keys": {**KEYS, "auth": "AAAA"}}
+    lines = [
+        {"uid": "ann", "devices": [{"platform": "web", "subscription": SUBSCRIPTION}]},
+        {"uid": "bob", "devices": [{"platform": "web", "subscription": broken}]},
+        {"uid": "cat", "devices": [{"platform": "web", "token": "t"}]},
+    ]
+    content = "\n".join(map(json.dumps, lines))
+    async with stage.client(APP) as client:
+        answer = await client.post("/v1/recipients/import?appId=app-1", content=content)
+    told = [(problem["line"], problem["path"]) for problem in answer.json()["problems"]]
+    assert told == [(2, "$.devices[0].subscription.keys.auth"), (3, "$.devices[0].token")]
