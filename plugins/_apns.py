@@ -117,7 +117,7 @@ class Apns:
         if not is_token(message.address):
             return Rejected(reason="the address is no device token of Apple's")
         platform = message.device.platform if message.device else ""
-        kind = choose_kind(message.notification, platform)
+        kind = choose_kind(message.notification, platform, quiet=message.quiet)
         if kind is None:
             return Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
         token = self._show(now)

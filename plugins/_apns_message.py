@@ -42,7 +42,7 @@ def is_voip(platform: str) -> bool:
     return platform.lower().endswith("voip")
 
 
-def choose_kind(notification: Notification, platform: str) -> Kind | None:
+def choose_kind(notification: Notification, platform: str, *, quiet: bool = False) -> Kind | None:
     """Return the kind of push that a notification is on a device; None where it is none.
 
     An app that gets a VoIP push and reports no new call to the system is ended by it, so such
@@ -51,6 +51,8 @@ def choose_kind(notification: Notification, platform: str) -> Kind | None:
     action = read_call_action(notification)
     if is_voip(platform):
         return "voip" if action == "initiated" else None
+    if quiet:
+        return "background"
     return "alert" if not action or action in _SEEN else "background"
 
 
@@ -96,6 +98,8 @@ def write_aps(message: Message, kind: Kind) -> dict[str, Any]:
     aps |= {"alert": _write_alert(message), "mutable-content": 1}
     if sound := read_sound(message):
         aps["sound"] = sound
+    if read_call_action(message.notification) not in {"", "initiated"}:
+        aps["content-available"] = 1  # the app has to wake, to end what rings
     if message.notification.conversation:
         aps["thread-id"] = cut(message.notification.conversation, WORDS["title"], weigh_json)
     return aps

@@ -86,7 +86,7 @@ def compose(
     known, each platform has its block.
     """
     platforms = _tell_platforms(message)
-    shown = block and choose_kind(message.notification, "") == "alert"
+    shown = block and choose_kind(message.notification, "", quiet=message.quiet) == "alert"
     key = message.collapse if collapse else ""
     content: dict[str, Any] = {"token": message.address}
     if shown and platforms != ("ios",):
@@ -169,7 +169,7 @@ def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
 
 
 def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
-    kind = choose_kind(message.notification, "") or "background"
+    kind = choose_kind(message.notification, "", quiet=message.quiet) or "background"
     written = write_headers(message, kind, topic="", now=now)
     headers = {name: written[name] for name in _OF_APPLE}
     if message.collapse and (kind == "alert" or key):

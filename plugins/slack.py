@@ -1,14 +1,15 @@
 """Deliver to a Slack channel or person, by incoming webhook, workflow or bot.
 
 Requests: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
-https://docs.slack.dev/reference/methods/chat.postMessage
+https://docs.slack.dev/reference/methods/chat.postMessage, and of a bot, for edits and deletions,
+https://docs.slack.dev/reference/methods/chat.update, …/chat.delete
 Answers: https://docs.slack.dev/reference/methods/chat.postMessage#errors and, for webhooks,
 https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
 Text: https://docs.slack.dev/messaging/formatting-message-text#escaping
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Annotated, Any, ClassVar
@@ -17,7 +18,17 @@ import msgspec
 from apprise.plugins.slack import NotifySlack, SlackMode
 from msgspec import Meta
 
-from router import Limits, Message, Register, Secret, Settings, hookimpl
+from router import (
+    Delivered,
+    Limits,
+    Message,
+    Outcome,
+    Register,
+    Rejected,
+    Secret,
+    Settings,
+    hookimpl,
+)
 from router.bridge import (
     AppriseChannel,
     Build,
@@ -49,9 +60,13 @@ SUSPEND = (
 RETRY = (
     {"ratelimited", "rate_limited", "message_limit_exceeded", "request_timeout"}
     | {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
-    | {"rollup_error"}
+    | {"rollup_error", "update_failed"}
 )
-"""It passes; every other error is about this message or this place, and stays."""
+"""It passes; every other error is about this message or this place, and stays. A message that is
+gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window_closed`)."""
+GONE = "message_not_found"
+API = "https://slack.com/api/"
+UPDATE, DELETE = f"{API}chat.update", f"{API}chat.delete"
 
 
 class SlackSettings(Settings, frozen=True):
@@ -136,13 +151,43 @@ class Slack(AppriseChannel[SlackSettings]):
             return not settings.channel
         return "{to}" in settings.url.reveal()
 
+    async def update(self, handle: str, message: Message) -> Outcome:
+        """Try once to make a bot's message read like this one, and hold no more than it."""
+        content = {"attachments": [], "blocks": []} | self._lay_out(message)
+        return await self._ask(UPDATE, handle, content, message.address)
+
+    async def retract(self, handle: str) -> Outcome:
+        """Try once to remove a bot's message."""
+        return await self._ask(DELETE, handle, {})
+
+    async def _ask(
+        self, url: str, handle: str, content: dict[str, Any], address: str = ""
+    ) -> Outcome:
+        """Try once to do something to the message with a handle."""
+        channel, _, ts = handle.partition(":")
+        token = self._parse("C0000000000").get("access_token")
+        if not token or not ts:
+            return Rejected(reason="only what a bot has posted can be changed")
+        request = Request(
+            method="POST",
+            url=url,
+            headers={
+                "authorization": f"Bearer {token}",
+                "content-type": "application/json; charset=utf-8",
+            },
+            body=msgspec.json.encode({"channel": channel, "ts": ts, **content}),
+        )
+        return await self.request(request, address=address)
+
     def plugin(self, message: Message) -> Build:
         """Return Apprise's class for Slack, holding the message."""
         options = self._parse(message.address)
-        lay_out = _write_blocks if self.settings.blocks else _write_text
         if options.get("mode") in WORKFLOWS:
-            lay_out = _write_plain
-        return SlackMessage, options | {"content": lay_out(message)}
+            return SlackMessage, options | {"content": _write_plain(message)}
+        return SlackMessage, options | {"content": self._lay_out(message)}
+
+    def _lay_out(self, message: Message) -> dict[str, Any]:
+        return (_write_blocks if self.settings.blocks else _write_text)(message)
 
     def write(self, message: Message) -> tuple[str, str]:
         """Return a body that Apprise lets pass; `plugin` holds the real one."""
@@ -158,6 +203,13 @@ class Slack(AppriseChannel[SlackSettings]):
             return str(hop.field("error") or "unknown_error")
         taken = hop.status == 200  # noqa: PLR2004 - HTTP's own number
         return hop.body.decode() if not taken and WORD.fullmatch(hop.body) else ""
+
+    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
+        """Return that a deletion is done where there is nothing left to delete."""
+        hop = hops[-1] if hops else None
+        if hop is None or hop.request.url != DELETE or self.error_code(hop) != GONE:
+            return None
+        return Delivered(status=hop.status)
 
     def handle(self, hop: Hop) -> str:
         """Return the channel and time stamp that name a bot's message."""

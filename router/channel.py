@@ -6,7 +6,7 @@ outcome, and the router decides what follows.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct, field
 
@@ -154,7 +154,8 @@ class Channel(Generic[S]):
     """Whether the provider collapses repeats, so that a doubtful send may be repeated."""
     replaces: ClassVar[bool] = False
     """Whether a later message with the same `collapse` or about the same, as an edit is, replaces
-    what is shown; where it does not, an edit of what was sent is not sent."""
+    what is shown. Then edits of what was sent go to `send` too, and what takes it back does as a
+    `quiet` message. A channel with neither this nor `update` and `retract` gets neither."""
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {}
     """What stands in for settings that sandbox mode does not find, by dotted path."""
 
@@ -206,6 +207,22 @@ class Channel(Generic[S]):
         """Try once to send the message, and return what came of it."""
         raise NotImplementedError
 
+    async def update(self, handle: str, message: Message) -> Outcome:
+        """Try once to make what an earlier send has shown read like the message.
+
+        `handle` is what that send returned with `Delivered`. Override it where the provider can
+        do that; then edits of what was sent come here.
+        """
+        raise NotImplementedError
+
+    async def retract(self, handle: str) -> Outcome:
+        """Try once to take back what an earlier send has shown.
+
+        `handle` is what that send returned with `Delivered`. Override it where the provider can
+        do that; then deletions of what was sent come here. What is gone already is `Delivered`.
+        """
+        raise NotImplementedError
+
     async def check(self) -> Outcome | None:
         """Try the credentials without sending; None where the provider offers no way."""
         return None
@@ -216,3 +233,13 @@ class Channel(Generic[S]):
 
     async def aclose(self) -> None:
         """Close what the channel opened."""
+
+
+def can_update(kind: type[Channel[Any]]) -> bool:
+    """Return whether channels of a class can change what they have shown."""
+    return kind.update is not Channel.update
+
+
+def can_retract(kind: type[Channel[Any]]) -> bool:
+    """Return whether channels of a class can take back what they have shown."""
+    return kind.retract is not Channel.retract

@@ -17,7 +17,7 @@ from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, make, parse
 from router.bridge.passage import Passage
 from router.bridge.verdict import Answers, judge, read_enhanced_code
-from router.channel import Channel, Request, Secret, Settings, Transport
+from router.channel import Channel, Request, Secret, Settings, Transport, TransportError
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.redaction import Redactor, reveal
@@ -104,6 +104,15 @@ class AppriseChannel(Channel[S], Generic[S]):
         except BuildError as error:
             outcome = Suspend(reason=str(error))
         return self._redact(outcome, message.address)
+
+    async def request(self, request: Request, *, address: str = "") -> Outcome:
+        """Try once a request of the channel's own making; its answer is read as any other."""
+        try:
+            response = await self.transport.send(request, timeout=self.settings.timeout)
+            hop = Hop(request, response)
+        except TransportError as error:
+            hop = Hop(request, error=error)
+        return self._redact(self._conclude([hop], done=_taken(hop)), address)
 
     async def aclose(self) -> None:
         """Let go of the threads that some plugins run in."""

@@ -32,6 +32,7 @@ _GLOSSES = {
     "muted": "the recipient muted the conversation",
     "throttled": "the rule's throttle lets no more through",
     "cannot_change": "the channel cannot change or remove what it has shown",
+    "not_shown": "it changes or removes what was shown of its message, and nothing of it is known",
 }
 """What a reason says."""
 
@@ -161,6 +162,11 @@ def _delivery(each: TracedDelivery, told: Told, now: float) -> Iterator[_Line]:
     until = f"until {clock(each.expires, now, told.zone)}"
     private = "" if each.privacy == "none" else f", privacy {each.privacy}"
     yield _Line("", "dim", 6, f"priority {each.priority}, {until}{private}")
+    if each.operation != "send":
+        deed = "changes" if each.operation == "update" else "takes back"
+        yield _Line(
+            "", "dim", 6, f"{each.operation}: {deed} what was shown {each.original}".rstrip()
+        )
     if each.unless:
         yield _Line("", "dim", 6, f"unless {' or '.join(each.unless)}")
     limits = told.limits.get(each.channel) or Limits()

@@ -11,7 +11,7 @@ from router.store.database import Database
 from router.store.log import DeliveryFilter, DeliveryItem, Log
 from router.store.page import Page
 
-_HEADINGS = ("id", "due", "rule", "channel", "address", "state", "tries", "reason")
+_HEADINGS = ("id", "due", "rule", "channel", "address", "operation", "state", "tries", "reason")
 
 
 @click.command(name="deliveries")
@@ -33,4 +33,5 @@ def command(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  
 def _row(item: DeliveryItem) -> tuple[str, ...]:
     time = clock_time(item.due_at)
     tries = str(item.attempts)
-    return (item.id, time, item.rule, item.channel, item.address, item.state, tries, item.reason)
+    where = (item.rule, item.channel, item.address)
+    return (item.id, time, *where, item.operation, item.state, tries, item.reason)

@@ -158,7 +158,8 @@ def _lines(entry: _Entry) -> Iterator[tuple[str, str]]:
 
 
 def _aim(each: Foreseen | Change) -> str:
-    return f"{each.channel} to {each.address}" if each.address else each.channel
+    where = f"{each.channel} to {each.address}" if each.address else each.channel
+    return where if each.operation == "send" else f"{where} ({each.operation})"
 
 
 def _difference(of: Difference) -> str:

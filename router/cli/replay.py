@@ -155,7 +155,7 @@ async def _stored(
     """Yield what was accepted with its recipient as known now, a page at a time."""
     log, world, after = Log(database), World(database), ""
     while page := await log.payloads(*span, after, PAGE):
-        facts = await world.facts(page, once=False)
+        facts = await world.facts(page)
         for each in page:
             yield each, facts.recipient(each.app_id, each.uid)
         after = page[-1].id

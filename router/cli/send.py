@@ -102,7 +102,9 @@ async def _check_and_send(channel: Channel[Any], message: Message, redactor: Red
         click.echo(f"check: {_describe(redactor.outcome(checked, message.address))}")
         if not isinstance(checked, Delivered):
             return False
-    outcome = await attempt(channel, lambda: message, redactor)
+    outcome = await attempt(
+        channel.send, lambda: message, redactor, seconds=channel.settings.timeout
+    )
     click.echo(f"send: {_describe(outcome)}")
     return isinstance(outcome, Delivered)
 

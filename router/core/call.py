@@ -1,4 +1,7 @@
-"""Call sessions: what is heard of them, and when their ring is over."""
+"""Call sessions: what is heard of them, when their ring is over, and that it was missed."""
+
+import json
+from hashlib import blake2b
 
 from router.core.facts import Facts, Heard
 from router.core.notification import CONVERSATION, Notification, is_ring
@@ -6,6 +9,9 @@ from router.core.payload import scalar
 
 OVER = ("ongoing", "unanswered", "cancelled", "rejected", "busy", "ended")
 """The actions after which nobody's phone need ring: all that are documented but `initiated`."""
+
+MISSED = frozenset({"unanswered", "cancelled"})
+"""Those after which a call was missed; of one call, both may come."""
 
 _PERSONAL = frozenset({"ongoing", "rejected", "busy"})
 """Those that in a group concern the one who did it and the recipient alone."""
@@ -39,3 +45,16 @@ def is_too_late(notification: Notification, facts: Facts) -> bool:
         return False
     session = session_of(notification)
     return bool(session and facts.heard(notification.app_id, session, notification.uid))
+
+
+def name_missed(notification: Notification, *, for_all: bool = False) -> str:
+    """Return what the notices of a missed call share, for the recipient or for all.
+
+    Empty where the notification is of no missed call. Nobody can read in it whose call it was.
+    """
+    session = session_of(notification)
+    if not session or scalar(notification.details.get("callAction")) not in MISSED:
+        return ""
+    whose = [] if for_all else [notification.uid]
+    parts = json.dumps([notification.app_id, session, *whose])
+    return f"missed:{blake2b(parts.encode(), digest_size=16).hexdigest()}"

@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from router.core.errors import Place
 from router.core.facts import Contact, Recipient, Scalar
-from router.core.message import Content, Priority
+from router.core.manner import Operation, Priority
+from router.core.message import Content
 from router.core.notification import Notification
 
 
@@ -62,13 +63,15 @@ class Expected(Struct, frozen=True, kw_only=True):
     channel: str | None = None
     to: str | None = None
     priority: Priority | None = None
+    operation: Operation | None = None
     words: dict[str, str] = {}
     """Of a content's texts; the badge as it is written."""
     data: dict[str, str] = {}
 
     def fits(self, sent: "Sent", began: float) -> bool:
         """Return whether it speaks of a message."""
-        return not self.differences(sent, began)
+        is_silent = sent.by_itself and self.operation is None
+        return not is_silent and not self.differences(sent, began)
 
     def differences(self, sent: "Sent", began: float) -> list[str]:
         """Return in words what of a message is not as expected."""
@@ -78,6 +81,7 @@ class Expected(Struct, frozen=True, kw_only=True):
             ("channel", self.channel, sent.channel),
             ("to", self.to, sent.to),
             ("priority", self.priority, sent.priority),
+            ("operation", self.operation, sent.operation),
             *((name, text, word(sent.content, name)) for name, text in self.words.items()),
             *((f"data.{key}", text, sent.content.data.get(key)) for key, text in self.data.items()),
         ]
@@ -93,7 +97,11 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """A message that went out at a time (epoch seconds)."""
+    """A message that went out at a time (epoch seconds), or what became of one that did.
+
+    What was taken back `by_itself`, since no rule said so, is no message: only an expectation that
+    names its operation speaks of it.
+    """
 
     at: float
     uid: str
@@ -101,6 +109,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     channel: str
     to: str
     priority: Priority
+    operation: Operation = "send"
+    by_itself: bool = False
     content: Content
 
 

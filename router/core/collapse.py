@@ -8,6 +8,8 @@ from router.core.ruleset import Collapse
 
 LONGEST = 64
 """Bytes of the longest key: what the strictest providers take."""
+_DIGITS = 18
+"""Digits of the longest number; 64 bits hold it."""
 
 
 def tell_subject(notification: Notification) -> str:
@@ -36,10 +38,30 @@ def collapse_key(how: Collapse, notification: Notification, subject: str) -> str
             return _shorten("conversation", whole) if notification.conversation else subject
 
 
+def number_subject(about: str) -> int | None:
+    """Return a number under which to look for what is about the same; None where nothing asks.
+
+    It is the message's own, which grows with time, so that an index of it does as well.
+    """
+    kind, _, rest = about.partition(":")
+    if kind not in {"message", "call"}:
+        return None
+    last = rest.rpartition(":")[2]
+    if _is_number(last):
+        return int(last)
+    return int.from_bytes(blake2b(about.encode("utf-8", "replace"), digest_size=7).digest())
+
+
 def _shorten(kind: str, key: str) -> str:
     if (len(key) if key.isascii() else len(key.encode())) <= LONGEST:
         return key
-    return f"{kind}:{blake2b(key.encode(), digest_size=16).hexdigest()}"
+    last = key.rpartition(":")[2]
+    tail = f":{last}" if _is_number(last) else ""
+    return f"{kind}:{blake2b(key.encode(), digest_size=16).hexdigest()}{tail}"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def _subject(notification: Notification) -> str:

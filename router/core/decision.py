@@ -64,6 +64,7 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
         return Decision(version=ruleset.version, reason=CALL_OVER)
     walk = _Walk(outlook, ruleset, facts)
     reason = "own_act" if outlook.is_own_act else walk.rules()
+    walk.take_back()
     return Decision(
         version=ruleset.version,
         matched=tuple(walk.matched),
@@ -134,6 +135,10 @@ class _Walk:
             step = Step(channel=channel, place=_NOWHERE)
             self._step(_Origin(ON_NO_MATCH), ordinal, step)
         return "no_match"
+
+    def take_back(self) -> None:
+        """Plan to take back what was shown, where no rule does."""
+        self.planned += list(self._precedence.take_back(self.planned))
 
     def _step(self, origin: _Origin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""

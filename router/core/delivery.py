@@ -6,9 +6,10 @@ from typing import Literal
 from msgspec import Struct
 
 from router.core.facts import Device
-from router.core.message import Content, Message, Priority, Privacy
+from router.core.manner import Operation, Priority, Privacy
+from router.core.message import Content, Message
 from router.core.notification import Notification
-from router.core.privacy import withhold
+from router.core.privacy import generalise, withhold
 from router.core.watch import Watch
 
 DeliveryState = Literal[
@@ -60,6 +61,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
     collapse: str = ""
     content: Content
     handle: str = ""
+    """What the provider calls it; of a change that goes out, what it calls the original."""
+    operation: Operation = "send"
+    original: str = ""
+    """The delivery whose message it changes or takes back; empty where that is not known."""
     watch: Watch | None = None
     """What makes it needless while it waits."""
     awaited: bool = False
@@ -68,8 +73,13 @@ class Delivery(Struct, frozen=True, kw_only=True):
     def address_to(
         self, notification: Notification, address: str, device: Device | None = None
     ) -> Message:
-        """Return the message for the address as it reads now."""
-        words = self.content
+        """Return the message for the address as it reads now.
+
+        The end of a call goes to everybody whose devices rang, by the notification of one of them.
+        """
+        words, quiet = self.content, self.operation == "retract"
+        shown = withhold(notification, self.privacy)
+        is_stop = quiet and notification.kind == "call"
         return Message(
             address=address,
             title=words.title,
@@ -78,16 +88,17 @@ class Delivery(Struct, frozen=True, kw_only=True):
             link=words.link,
             image=words.image,
             sound=words.sound,
-            badge=words.badge,
+            badge=None if is_stop else words.badge,
             priority=self.priority,
             expires=self.expires_at,
             collapse=self.collapse,
             kind=notification.kind,
             privacy=self.privacy,
-            notification=withhold(notification, self.privacy),
+            notification=generalise(shown) if is_stop else shown,
             device=device,
             delivery=self.id,
             rule=self.rule,
+            quiet=quiet,
         )
 
 

@@ -33,16 +33,16 @@ def judge(case: Case, sent: Sequence[Sent]) -> list[Failure]:
     surplus = [
         Failure(place=case.place, message=f"nothing else may go out: {describe(one, case.at)}")
         for number, one in enumerate(sent)
-        if case.exact and number not in taken
+        if case.exact and number not in taken and not one.by_itself
     ]
     return [*missing, *unwanted, *surplus]
 
 
 def describe(sent: Sent, began: float) -> str:
     """Return a message in a line."""
-    return (
-        f"{sent.at - began:.0f}s {sent.rule} → {sent.channel} to {sent.uid}: {sent.content.title!r}"
-    )
+    how = "" if sent.operation == "send" else f" ({sent.operation})"
+    where = f"{sent.channel} to {sent.uid}{how}"
+    return f"{sent.at - began:.0f}s {sent.rule} → {where}: {sent.content.title!r}"
 
 
 def _miss(expected: Expected, left: Sequence[Sent], began: float) -> Failure:

@@ -5,8 +5,14 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from router.core.manner import Operation, Privacy
+
 Scalar = str | int | float | bool
 """A recipient's attribute as the API takes it."""
+
+
+Stage = Literal["waiting", "sending", "delivered"]
+"""How far a delivery is that something later may find; one that may have arrived is delivered."""
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -105,8 +111,12 @@ class CounterMove(Struct, frozen=True, kw_only=True):
     after: Counter
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
-    """A delivery that waits, as an edit or the deletion of its message finds it."""
+class Earlier(Struct, frozen=True, kw_only=True):
+    """A delivery that waits, is being sent or was, as what changes its message or call finds it.
+
+    `named` says that the provider left a handle. `original` is the delivery that it changes
+    itself, if its `operation` does. `app_id` and `uid` are those of its notification.
+    """
 
     id: str
     app_id: str
@@ -116,8 +126,16 @@ class Waiting(Struct, frozen=True, kw_only=True):
     channel: str
     contact: str
     address: str
+    lane: str = ""
+    state: Stage = "waiting"
     due_at: float
     expires_at: float
+    urgent: bool = False
+    privacy: Privacy = "none"
+    collapse: str = ""
+    operation: Operation = "send"
+    original: str = ""
+    named: bool = False
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -145,8 +163,8 @@ class Facts(Struct, kw_only=True):
 
     `calls` maps an app and a session to what was heard, as pairs of uid and action; `reads` an
     app, a uid and a conversation to how far that has been read.
-    `counters` are by key (`throttle.find_keys`), those of closed windows too. `waiting` has, for
-    what a batch edits or deletes (`collapse.tell_subject`), the deliveries that wait, by id.
+    `counters` are by key (`throttle.find_keys`), those of closed windows too. `earlier` has, for
+    what a batch edits, deletes or ends (`collapse.tell_subject`), the deliveries of it, by id.
     """
 
     recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)
@@ -154,7 +172,7 @@ class Facts(Struct, kw_only=True):
     calls: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
     reads: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
-    waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
+    earlier: dict[str, dict[str, Earlier]] = field(default_factory=dict)
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
         """Return what is known of a recipient; one never heard of has no contacts."""
@@ -174,5 +192,5 @@ class Facts(Struct, kw_only=True):
         for move in effects.counters:
             self.counters[move.key] = move.after
         for ending in effects.endings:
-            for waiting in self.waiting.values():
-                waiting.pop(ending.delivery, None)
+            for earlier in self.earlier.values():
+                earlier.pop(ending.delivery, None)

@@ -1,14 +1,10 @@
 """A rendered message, as it is stored and as a channel gets it."""
 
-from typing import Literal
-
 from msgspec import Struct, field
 
 from router.core.facts import Device
+from router.core.manner import Priority, Privacy
 from router.core.notification import Notification
-
-Priority = Literal["high", "normal", "low"]
-Privacy = Literal["none", "no_body", "no_content"]
 
 
 class Content(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,7 +24,9 @@ class Message(Struct, frozen=True, kw_only=True):
 
     `expires` is the epoch second after which it is worthless. `collapse` is the key under
     which a later message replaces an earlier one. `notification` holds the payload, already
-    stripped of what `privacy` keeps back. `delivery` and `rule` name where it came from.
+    stripped of what `privacy` keeps back. `delivery` and `rule` name where it came from. One that
+    is `quiet` takes back what was shown (a deletion, the end of a call that rang): it has words,
+    and is not to be shown itself.
     """
 
     address: str
@@ -48,3 +46,4 @@ class Message(Struct, frozen=True, kw_only=True):
     device: Device | None = None
     delivery: str
     rule: str
+    quiet: bool = False

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.facts import Facts, OnceKey
-from router.core.message import Priority, Privacy
+from router.core.manner import Operation, Priority, Privacy
 from router.core.ruleset import Enrichment
 from router.core.timing import PlannedState
 from router.core.watch import Ends, Watch, is_ripe, needless
@@ -21,11 +21,12 @@ class Planned(Struct, frozen=True, kw_only=True):
     `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
     they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
     `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`, `cannot_change`,
-    `deleted: ID OF WHAT WAITED`) and is kept to be seen; a cancelled one is needless already
-    (`unless: …`); an expired one came too late to be sent, and is a dead letter. `about` is what
-    `tell_subject` says, `collapse` what a provider may replace it by. `watch` says what makes a
-    waiting one needless, `awaited` that another one wants to hear of its end. One with a `count`
-    is a summary of so many notifications.
+    `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a cancelled one is
+    needless already (`unless: …`); an expired one came too late to be sent, and is a dead letter.
+    `about` is what `tell_subject` says, `collapse` what a provider may replace it by. `watch` says
+    what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
+    a `count` is a summary of so many notifications. One whose `operation` changes or takes back
+    what was shown names the delivery that showed it as `original`, and goes in its `lane`.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     channel: str
     contact: str = ""
     address: str = ""
+    lane: str = ""
     state: PlannedState = "waiting"
     reason: str = ""
     due_at: float
@@ -49,6 +51,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     count: int = 0
     watch: Watch | None = None
     awaited: bool = False
+    operation: Operation = "send"
+    original: str = ""
     enrichments: tuple[Enrichment, ...] = ()
 
 

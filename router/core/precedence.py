@@ -1,12 +1,28 @@
 """What a delivery gives way to: what waits of its message, a throttle, a once-key of another."""
 
+from collections.abc import Iterator, Sequence
+
 from msgspec import Struct
 from msgspec.structs import replace
 
+from router.core.call import name_missed
 from router.core.condition import Subject
-from router.core.facts import CounterMove, Ending, Facts, OnceKey, Waiting
+from router.core.facts import CounterMove, Earlier, Ending, Facts, OnceKey
+from router.core.manner import Operation
+from router.core.notification import DAY
 from router.core.planned import ONCE, Planned
-from router.core.retraction import find_place, find_waiting, is_change, withdraw
+from router.core.retraction import (
+    find_own,
+    find_place,
+    find_shown,
+    is_change,
+    is_unsent,
+    is_within_reach,
+    place_of,
+    revoke,
+    take_back,
+    withdraw,
+)
 from router.core.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
 from router.core.throttle import Overflow, Windows, schedule_summary, summary_key
 
@@ -37,7 +53,7 @@ class Precedence:
         self._facts = facts
         self._windows: Windows | None = None
         self._withdrawn = (
-            withdraw(subject.notification, about, ruleset, facts) if facts.waiting else ()
+            withdraw(subject.notification, about, ruleset, facts) if facts.earlier else ()
         )
         self.endings = [ending for _, ending in self._withdrawn]
 
@@ -45,6 +61,24 @@ class Precedence:
     def moves(self) -> tuple[CounterMove, ...]:
         """How the counters of throttles moved."""
         return () if self._windows is None else self._windows.moves
+
+    def take_back(self, planned: Sequence[Planned]) -> Iterator[Planned]:
+        """Yield what takes back what was shown, where none of the planned deliveries does."""
+        now, about = self._subject.now, self._about
+        if not self._facts.earlier:
+            return
+        done = {each.original for each in planned}
+        done_at = {
+            place_of(each) for each in planned if each.state == "waiting" and each.due_at <= now
+        }
+        count = len(planned)
+        for each in take_back(self._notification, about, self._ruleset, self._facts, now):
+            channel = self._ruleset.channels.get(each.channel)
+            is_told = place_of(each) in done_at if each.urgent else each.id in done
+            if not is_told and is_within_reach(each, channel):
+                id_ = f"{self._notification.id}-{count}"
+                yield revoke(each, self._notification, about, id_=id_, now=now)
+                count += 1
 
     def admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
         """Count the notification, or return what it is too much for."""
@@ -63,21 +97,51 @@ class Precedence:
 
     def _change(self, way: Way, planned: Planned) -> Planned:
         """Return what a step makes of an edit or a deletion."""
-        if self._notification.kind == "delete":
-            gone = find_place(planned, [waiting for waiting, _ in self._withdrawn])
-            if gone is not None:
-                return replace(planned, state="suppressed", reason=f"deleted: {gone.id}")
-        else:
+        is_edit = self._notification.kind == "edit"
+        own = find_own(self._notification, self._about, self._facts, way.is_shared)
+        if is_edit:
             ended = {ending.delivery for ending in self.endings}
-            waiting = find_waiting(self._notification, self._about, self._facts, way.is_shared)
-            found = find_place(planned, [each for each in waiting if each.id not in ended])
-            if found is not None:
+            waiting = (each for each in own if is_unsent(each) and each.id not in ended)
+            if (found := find_place(planned, list(waiting))) is not None:
                 return self._rewrite(found, self._share(way, planned))
-        if planned.state != "suppressed" and not self._ruleset.channels[planned.channel].replaces:
-            return replace(planned, state="suppressed", reason="cannot_change")
-        return self._hold_back(way, planned)
+        channel = self._ruleset.channels[planned.channel]
+        shown = find_place(planned, find_shown(own))
+        has_way = channel.updates if is_edit else channel.retracts
+        if shown is not None and (
+            (has_way and shown.named)
+            or (shown.state == "sending" and not (is_edit and channel.replaces))
+            or (channel.replaces and not is_edit)
+        ):
+            altered = self._alter(planned, shown, "update" if is_edit else "retract")
+            return self._share(way, altered)
+        if not is_edit and (gone := find_place(planned, self._find_gone(own))) is not None:
+            return replace(planned, state="suppressed", reason=f"deleted: {gone.id}")
+        if planned.state != "suppressed" and not channel.replaces:
+            reason = "not_shown" if has_way and shown is None else "cannot_change"
+            return replace(planned, state="suppressed", reason=reason)
+        return self._hold_back(way, planned if is_edit else replace(planned, operation="retract"))
 
-    def _rewrite(self, waiting: Waiting, planned: Planned) -> Planned:
+    def _find_gone(self, own: list[Earlier]) -> list[Earlier]:
+        """Return what a deletion has withdrawn, or took back already."""
+        withdrawn = [waiting for waiting, _ in self._withdrawn]
+        return withdrawn + [each for each in own if each.operation == "retract"]
+
+    def _alter(self, planned: Planned, shown: Earlier, operation: Operation) -> Planned:
+        """Return the delivery as one that changes what is shown, at once: that disturbs nobody."""
+        return replace(
+            planned,
+            state="waiting",
+            reason="",
+            deferred_by="",
+            due_at=self._subject.now,
+            expires_at=self._subject.now + DAY,
+            watch=None,
+            operation=operation,
+            original=shown.id,
+            lane=shown.lane,
+        )
+
+    def _rewrite(self, waiting: Earlier, planned: Planned) -> Planned:
         """Return the delivery in the place of one that waits, which it ends."""
         if planned.reason.startswith(ONCE):
             return planned
@@ -91,6 +155,9 @@ class Precedence:
             deferred_by="",
             due_at=planned.due_at if stands_by else waiting.due_at,
             expires_at=planned.expires_at if stands_by else waiting.expires_at,
+            operation=waiting.operation,
+            original=waiting.original,
+            lane=waiting.lane,
         )
 
     def _hold_back(self, way: Way, planned: Planned) -> Planned:
@@ -129,18 +196,30 @@ class Precedence:
         )
 
     def _share(self, way: Way, planned: Planned) -> Planned:
-        """Return the delivery; one for all recipients is suppressed if another holds its key."""
-        if not way.is_shared:
+        """Return the delivery, suppressed if one stands for it that holds its key.
+
+        Such a key have the deliveries for all recipients, and the notices of a missed call.
+        """
+        key = self._find_key(way, planned)
+        if key is None:
             return planned
-        key = OnceKey(
+        holder = self._facts.once.get(key, planned.id)
+        if holder != planned.id and not holder.startswith(f"{self._notification.id}-"):
+            return replace(planned, state="suppressed", reason=f"{ONCE}{holder}")
+        if all(taken != key for taken, _ in self.once):
+            self.once.append((key, planned.id))
+        return replace(planned, once=key)
+
+    def _find_key(self, way: Way, planned: Planned) -> OnceKey | None:
+        missed = name_missed(self._notification, for_all=way.is_shared)
+        if missed:
+            return OnceKey(missed, "", 0, *place_of(planned))
+        if not way.is_shared:
+            return None
+        return OnceKey(
             self._notification.event,
             planned.rule,
             planned.step,
             planned.channel,
             planned.address,
         )
-        holder = self._facts.once.get(key, planned.id)
-        if holder != planned.id:
-            return replace(planned, state="suppressed", reason=f"{ONCE}{holder}")
-        self.once.append((key, planned.id))
-        return replace(planned, once=key)

@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from router.core.message import Privacy
+from router.core.manner import Privacy
 from router.core.notification import Notification
 from router.core.payload import prune
 
@@ -36,3 +36,9 @@ def withhold(notification: Notification, privacy: Privacy) -> Notification:
     if "notificationDetails" in notification.data:
         data["notificationDetails"] = details
     return structs.replace(notification, data=data, details=details)
+
+
+def generalise(notification: Notification) -> Notification:
+    """Return a call's notification without what counts for its own recipient alone."""
+    details = {k: part for k, part in notification.details.items() if k != "unreadMessageCount"}
+    return structs.replace(notification, details=details)

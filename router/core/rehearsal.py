@@ -12,16 +12,19 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.core.classification import classify
+from router.core.collapse import number_subject
 from router.core.decision import decide
 from router.core.facts import Facts, Recipient
-from router.core.message import Content, Priority, Privacy
+from router.core.manner import Operation, Priority, Privacy
+from router.core.message import Content
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.rendering import render
+from router.core.retraction import leave
 from router.core.ruleset import Ruleset
 
 MEMORY = 50_000
-"""How many calls, once-keys and throttles' windows are remembered at least."""
+"""How many calls, messages, once-keys and throttles' windows are remembered at least."""
 
 Value = str | float | None
 """What is compared: a text, or seconds after the notification was accepted; None if absent."""
@@ -38,6 +41,7 @@ class Foreseen(Struct, frozen=True, kw_only=True):
     priority: Priority
     privacy: Privacy
     collapse: str
+    operation: Operation = "send"
     unless: str
     content: Content
 
@@ -50,6 +54,7 @@ class Foreseen(Struct, frozen=True, kw_only=True):
             "priority": self.priority,
             "privacy": self.privacy,
             "collapse": self.collapse,
+            "operation": self.operation,
             "unless": self.unless,
             "title": words.title,
             "body": words.body,
@@ -76,6 +81,7 @@ class Change(Struct, frozen=True, kw_only=True):
     rule: str
     channel: str
     address: str
+    operation: Operation = "send"
     differences: tuple[Difference, ...] = ()
 
 
@@ -95,17 +101,27 @@ class Rehearsal:
         facts.recipients = {(told.app_id, told.uid): recipient}
         decision = decide(notification, ruleset, facts, now)
         facts.fold(decision.effects)
+        going = [planned for planned in decision.deliveries if planned.state == "waiting"]
+        for planned in going:
+            self._note(planned, notification)
         self._forget()
         return tuple(
             _foresee(planned, render(planned, notification, recipient, ruleset, now).content, now)
-            for planned in decision.deliveries
-            if planned.state == "waiting"
+            for planned in going
         )
+
+    def _note(self, planned: Planned, notification: Notification) -> None:
+        """Take a message to be there at once, for what changes it later."""
+        if number_subject(planned.about) is not None:
+            channel = self._ruleset.channels[planned.channel]
+            named = channel.updates or channel.retracts
+            of_subject = self._facts.earlier.setdefault(planned.about, {})
+            of_subject[planned.id] = leave(planned, notification, "delivered", named=named)
 
     def _forget(self) -> None:
         """Let go of the oldest, many at once: to find the oldest of many costs their number."""
         facts = self._facts
-        known: tuple[dict[Any, Any], ...] = (facts.once, facts.calls, facts.counters)
+        known: tuple[dict[Any, Any], ...] = (facts.once, facts.calls, facts.counters, facts.earlier)
         for mapping in known:
             if len(mapping) > 2 * self._memory:
                 for key in list(islice(mapping, len(mapping) - self._memory)):
@@ -141,7 +157,12 @@ def _change(
     sign: Literal["-", "+", "~"], of: Foreseen, differences: tuple[Difference, ...] = ()
 ) -> Change:
     return Change(
-        sign=sign, rule=of.rule, channel=of.channel, address=of.address, differences=differences
+        sign=sign,
+        rule=of.rule,
+        channel=of.channel,
+        address=of.address,
+        operation=of.operation,
+        differences=differences,
     )
 
 
@@ -163,6 +184,7 @@ def _foresee(planned: Planned, content: Content, accepted_at: float) -> Foreseen
         priority=planned.priority,
         privacy=planned.privacy,
         collapse=planned.collapse,
+        operation=planned.operation,
         unless=" or ".join(map(str, clauses)),
         content=content,
     )

@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from router.core.facts import Recipient, appear_at
 from router.core.filters import number
-from router.core.message import Content, Privacy
+from router.core.manner import Privacy
+from router.core.message import Content
 from router.core.names import visible
 from router.core.notification import Notification
 from router.core.outlook import set_variables

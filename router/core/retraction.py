@@ -1,17 +1,27 @@
-"""What an edit or a deletion does to the deliveries of its message that still wait."""
+"""What an edit, a deletion or a call's end finds of its message: what waits, and what was shown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from router.core.call import hear
 from router.core.delivery import Delivery
-from router.core.facts import Ending, Facts, Waiting
-from router.core.notification import Notification
+from router.core.facts import Earlier, Ending, Facts, Stage
+from router.core.notification import DAY, Notification
 from router.core.planned import Planned
-from router.core.ruleset import Ruleset, Step
+from router.core.ruleset import ChannelSpec, Ruleset, Step
+from router.core.timing import RING
+
+Place = tuple[str, str]
+"""A channel, and the contact it goes to; the address, where that is fixed."""
+
+NEAR = 5.0
+"""Seconds within which what waits may go out while something is decided."""
 
 
-def leave_waiting(each: Planned | Delivery, notification: Notification) -> Waiting:
-    """Return a delivery that waits as a later edit or deletion finds it, under its `about`."""
-    return Waiting(
+def leave(
+    each: Planned | Delivery, notification: Notification, state: Stage, *, named: bool = False
+) -> Earlier:
+    """Return a delivery as what changes its message later finds it, under its `about`."""
+    return Earlier(
         id=each.id,
         app_id=notification.app_id,
         uid=notification.uid,
@@ -20,8 +30,16 @@ def leave_waiting(each: Planned | Delivery, notification: Notification) -> Waiti
         channel=each.channel,
         contact=each.contact,
         address=each.address,
+        lane=each.lane,
+        state=state,
         due_at=each.due_at,
         expires_at=each.expires_at,
+        urgent=each.urgent,
+        privacy=each.privacy,
+        collapse=each.collapse,
+        operation=each.operation,
+        original=each.original,
+        named=named,
     )
 
 
@@ -30,9 +48,14 @@ def is_change(notification: Notification) -> bool:
     return notification.kind in {"edit", "delete"}
 
 
+def changes_something(notification: Notification) -> bool:
+    """Return whether it may change, take back or end what was sent before."""
+    return is_change(notification) or bool(hear(notification))
+
+
 def withdraw(
     notification: Notification, subject: str, ruleset: Ruleset, facts: Facts
-) -> Sequence[tuple[Waiting, Ending]]:
+) -> Sequence[tuple[Earlier, Ending]]:
     """Return what a deletion cancels, whatever the rules make of the deletion itself.
 
     That is all that waits for the recipient, or for all at once, unless its step says
@@ -42,19 +65,100 @@ def withdraw(
         return ()
     return [
         (waiting, Ending(delivery=waiting.id, state="cancelled", reason="deleted"))
-        for waiting in facts.waiting.get(subject, {}).values()
+        for waiting in facts.earlier.get(subject, {}).values()
+        if is_unsent(waiting)
         if _concerns(waiting, notification, _find_step(waiting, ruleset))
     ]
 
 
-def find_place(planned: Planned, waiting: Sequence[Waiting]) -> Waiting | None:
-    """Return what stands where a delivery would, among what waits.
+def take_back(
+    notification: Notification, subject: str, ruleset: Ruleset, facts: Facts, now: float
+) -> list[Earlier]:
+    """Return what was shown and is to be taken back, whatever the rules make of the notification.
+
+    Of a deletion that is its message, unless the step that showed it says `retract: false`. Of a
+    call's end it is what rings, where nothing has told the device yet.
+    """
+    found = facts.earlier.get(subject, {}).values()
+    if notification.kind == "delete":
+        shown = find_shown(found)
+        steps = ((each, _find_step(each, ruleset)) for each in shown)
+        return [each for each, step in steps if _concerns(each, notification, step)]
+    whose = {heard.uid for heard in hear(notification)}
+    told = {place_of(each) for each in found if not each.urgent and each.due_at <= now}
+    return [
+        each
+        for each in found
+        if each.urgent and ("" in whose or each.uid in whose)
+        if each.due_at <= now + NEAR and now < each.expires_at + RING
+        if place_of(each) not in told
+        if (step := _find_step(each, ruleset)) is None or step.retract
+    ]
+
+
+def is_within_reach(each: Earlier, channel: ChannelSpec | None) -> bool:
+    """Return whether what was shown can be taken back by its channel, or may yet turn out unsent.
+
+    Without a rule that says so, a destination that is fixed in the channel is told nothing, and
+    of a call that rang only what replaces it.
+    """
+    if channel is None:
+        return False
+    if channel.replaces and each.address:
+        return True
+    return not each.urgent and (
+        (channel.retracts and each.named) or (each.state == "sending" and not channel.replaces)
+    )
+
+
+def revoke(
+    each: Earlier, notification: Notification, about: str, *, id_: str, now: float
+) -> Planned:
+    """Return the delivery that takes another one back, though no rule sends it."""
+    is_call = notification.kind == "call"
+    return Planned(
+        id=id_,
+        rule=each.rule,
+        step=each.step,
+        channel=each.channel,
+        contact=each.contact,
+        address=each.address,
+        lane=each.lane,
+        due_at=now,
+        expires_at=max(each.expires_at, now) + RING if is_call else now + DAY,
+        follows=True,
+        priority="high" if is_call else "normal",
+        privacy=each.privacy,
+        about=about,
+        collapse=each.collapse,
+        operation="retract",
+        original=each.id,
+    )
+
+
+def is_unsent(each: Earlier) -> bool:
+    """Return whether it waits, with something to be shown."""
+    return each.state == "waiting" and each.operation != "retract"
+
+
+def find_shown(found: Collection[Earlier]) -> list[Earlier]:
+    """Return what was shown, or is about to be, and has not been taken back."""
+    gone = {each.original for each in found if each.operation == "retract"}
+    return [
+        each
+        for each in found
+        if each.state != "waiting" and each.operation == "send" and each.id not in gone
+    ]
+
+
+def find_place(planned: Planned, earlier: Sequence[Earlier]) -> Earlier | None:
+    """Return what stands where a delivery would, among what came earlier.
 
     That is the one of the same step, or one that another rule left.
     """
     there = [
         each
-        for each in waiting
+        for each in earlier
         if (each.channel, each.contact) == (planned.channel, planned.contact)
         and (each.contact or each.address == planned.address)
     ]
@@ -63,37 +167,42 @@ def find_place(planned: Planned, waiting: Sequence[Waiting]) -> Waiting | None:
     return next(same, None) or next(others, None)
 
 
-def find_waiting(
+def find_own(
     notification: Notification,
     subject: str,
     facts: Facts,
     is_shared: bool,  # noqa: FBT001 - it is computed, never written out
-) -> Sequence[Waiting]:
-    """Return what waits of the message; with `is_shared` what speaks for all recipients too."""
+) -> list[Earlier]:
+    """Return what there is of the message; with `is_shared` what speaks for all recipients too."""
     return [
         each
-        for each in facts.waiting.get(subject, {}).values()
+        for each in facts.earlier.get(subject, {}).values()
         if _is_of(each, notification) or (is_shared and not each.contact)
     ]
 
 
-def _concerns(waiting: Waiting, notification: Notification, step: Step | None) -> bool:
+def place_of(each: Earlier | Planned) -> Place:
+    """Return where a delivery goes."""
+    return each.channel, each.contact or each.address
+
+
+def _concerns(each: Earlier, notification: Notification, step: Step | None) -> bool:
     if step is not None and not step.retract:
         return False
-    is_shared = step is not None and step.once_per is not None and not waiting.contact
-    return is_shared or _is_of(waiting, notification)
+    is_shared = step is not None and step.once_per is not None and not each.contact
+    return is_shared or _is_of(each, notification)
 
 
-def _is_of(waiting: Waiting, notification: Notification) -> bool:
-    return (waiting.app_id, waiting.uid) == (notification.app_id, notification.uid)
+def _is_of(each: Earlier, notification: Notification) -> bool:
+    return (each.app_id, each.uid) == (notification.app_id, notification.uid)
 
 
-def _find_step(waiting: Waiting, ruleset: Ruleset) -> Step | None:
+def _find_step(each: Earlier, ruleset: Ruleset) -> Step | None:
     """Return the step that a delivery came from, None where the rules no longer have it."""
     found: Iterator[Step] = (
         step
         for rule in ruleset.rules
-        if rule.name == waiting.rule
-        for step in rule.send[waiting.step : waiting.step + 1]
+        if rule.name == each.rule
+        for step in rule.send[each.step : each.step + 1]
     )
     return next(found, None)

@@ -11,7 +11,7 @@ from router.core.errors import Place
 from router.core.field import Field
 from router.core.hours import Hours
 from router.core.index import Index
-from router.core.message import Priority, Privacy
+from router.core.manner import Priority, Privacy
 from router.core.notification import Notification
 from router.core.payload import Json
 from router.core.template import Template
@@ -50,6 +50,14 @@ class ChannelSchema(Protocol):
     def find_fault(self) -> FindFault:
         """Tells what is wrong with an address that stands in the rules."""
 
+    @property
+    def updates(self) -> bool:
+        """Whether it can change what it has shown, by the handle the provider left."""
+
+    @property
+    def retracts(self) -> bool:
+        """Whether it can take back what it has shown, by the handle the provider left."""
+
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""
 
@@ -81,6 +89,9 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     """Tells which devices are to hear of a notification."""
     find_fault: FindFault
     """Tells what is wrong with an address that stands in the rules."""
+    updates: bool = False
+    retracts: bool = False
+    """Whether what is shown can be changed, or taken back, by the handle the provider left."""
 
 
 class Classifier(Struct, frozen=True, kw_only=True):

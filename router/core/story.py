@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from router.core.case import Case, Event, Sent
 from router.core.classification import classify
-from router.core.decision import decide
-from router.core.facts import Facts, Reading
+from router.core.decision import ON_NO_MATCH, decide
+from router.core.facts import Facts, Reading, Stage
 from router.core.notification import Notification
 from router.core.planned import Planned
 from router.core.rendering import render
-from router.core.retraction import leave_waiting
+from router.core.retraction import leave
 from router.core.ruleset import Ruleset
 from router.core.watch import is_ripe, makes_needless, needless
 
@@ -30,6 +30,7 @@ class Played(Struct, frozen=True, kw_only=True):
 class _Waiting(NamedTuple):
     planned: Planned
     notification: Notification
+    by_itself: bool
 
 
 def play(case: Case, ruleset: Ruleset) -> Played:
@@ -87,24 +88,32 @@ class _Stage:
         self._facts.fold(decision.effects)
         self.matched.update(decision.matched)
         for planned in decision.deliveries:
+            by_rule = planned.rule in {*decision.matched, ON_NO_MATCH}
             if planned.state == "waiting":
-                self._keep(_Waiting(planned, notification))
+                by_itself = planned.operation == "retract" and not by_rule
+                self._keep(_Waiting(planned, notification, by_itself))
         for ending in decision.effects.endings:
             if due := self._take(ending.delivery):
                 self._end(due.planned, ending.state, ending.reason)
 
     def _keep(self, due: _Waiting) -> None:
         """Let a delivery wait, where an edit or a deletion of its message finds it."""
-        planned, notification = due
-        self._waiting[planned.id] = due
-        of_subject = self._facts.waiting.setdefault(planned.about, {})
-        of_subject[planned.id] = leave_waiting(planned, notification)
+        self._waiting[due.planned.id] = due
+        self._note(due, "waiting")
+
+    def _note(self, due: _Waiting, state: Stage) -> None:
+        """Let what changes its message later find a delivery."""
+        planned, notification, _ = due
+        channel = self._ruleset.channels[planned.channel]
+        named = state == "delivered" and (channel.updates or channel.retracts)
+        of_subject = self._facts.earlier.setdefault(planned.about, {})
+        of_subject[planned.id] = leave(planned, notification, state, named=named)
 
     def _take(self, delivery: str) -> _Waiting | None:
         """Return a delivery that waits no longer; None for one that did not."""
         due = self._waiting.pop(delivery, None)
         if due is not None:
-            self._facts.waiting[due.planned.about].pop(delivery, None)
+            self._facts.earlier[due.planned.about].pop(delivery, None)
         return due
 
     def _reconsider(self) -> None:
@@ -132,7 +141,7 @@ class _Stage:
             self._facts.recipients[who] = person.appear(*who, self._kinds)
 
     def _send(self, due: _Waiting) -> None:
-        planned, notification = due
+        planned, notification, by_itself = due
         self._now = max(self._now, planned.due_at)
         if planned.channel in self._case.refused:
             self._end(planned, "dead")
@@ -147,7 +156,10 @@ class _Stage:
                 channel=planned.channel,
                 to=planned.address,
                 priority=planned.priority,
+                operation=planned.operation,
+                by_itself=by_itself,
                 content=rendered.content,
             )
         )
+        self._note(due, "delivered")
         self._end(planned, "delivered")

@@ -64,6 +64,7 @@ class TracedDelivery(Struct, frozen=True, kw_only=True):
     `deferred` says to when by which quiet hours, by the clock that counts, where it is.
     Any of `unless` makes it needless while it waits. One that `stands_by` goes as soon as those
     it stands in for have ended without reaching anybody, and is `due` by then at the latest.
+    One whose `operation` is no `send` changes or takes back the `original`, another delivery.
     """
 
     id: str
@@ -81,6 +82,8 @@ class TracedDelivery(Struct, frozen=True, kw_only=True):
     priority: str
     privacy: str
     collapse: str
+    operation: str
+    original: str
     title: str
     body: str
     data: dict[str, str]
@@ -279,6 +282,8 @@ def _show(planned: Planned, words: Content, subject: Subject) -> TracedDelivery:
         priority=planned.priority,
         privacy=planned.privacy,
         collapse=planned.collapse,
+        operation=planned.operation,
+        original=planned.original,
         title=words.title,
         body=words.body,
         data=words.data,

@@ -111,7 +111,7 @@ def _delivery(
         channel=planned.channel,
         contact=planned.contact,
         address=planned.address,
-        lane="" if planned.address else f"{notification.app_id}/{notification.uid}",
+        lane=planned.lane or _lane(planned, notification),
         state=planned.state,
         reason=planned.reason,
         due_at=planned.due_at,
@@ -125,7 +125,13 @@ def _delivery(
         content=content,
         watch=planned.watch,
         awaited=planned.awaited,
+        operation=planned.operation,
+        original=planned.original,
     )
+
+
+def _lane(planned: Planned, notification: Notification) -> str:
+    return "" if planned.address else f"{notification.app_id}/{notification.uid}"
 
 
 def _state(deliveries: tuple[Delivery, ...]) -> Literal["pending", "dropped", "undelivered"]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from router.core.collapse import tell_subject
-from router.core.delivery import Delivery
-from router.core.facts import Facts
+from router.core.call import name_missed
+from router.core.delivery import OPEN, Delivery
+from router.core.facts import Facts, Stage
 from router.core.notification import Notification
 from router.core.outlook import survey
-from router.core.retraction import is_change, leave_waiting
+from router.core.retraction import changes_something, leave
 from router.core.ruleset import Ruleset
 from router.core.throttle import find_keys
 from router.store.world import World
@@ -25,14 +25,20 @@ class Briefing:
     async def prepare(self, batch: Sequence[Notification], ruleset: Ruleset, now: float) -> Facts:
         """Return what there is to know for a batch, and the rules it is decided by."""
         self._learn(ruleset)
-        facts = await self._world.facts(batch, once=self._has_once)
+        facts = await self._world.facts(batch, self._events(batch))
         if self._has_throttles:
             outlooks = (survey(each, ruleset, facts, now) for each in batch)
             keys = {key for each in outlooks for key in find_keys(each.subject, ruleset)}
             facts.counters = await self._world.counters(keys)
-        if subjects := {tell_subject(each) for each in batch if is_change(each)}:
-            facts.waiting = await self._world.waiting(subjects, batch)
+        if changing := [each for each in batch if changes_something(each)]:
+            facts.earlier = await self._world.earlier(changing)
         return facts
+
+    def _events(self, batch: Sequence[Notification]) -> set[str]:
+        """Return the events of which a step may hold a once-key."""
+        events = {each.event for each in batch} if self._has_once else set()
+        missed = (name_missed(each, for_all=for_all) for each in batch for for_all in (True, False))
+        return events.union(filter(None, missed))
 
     def _learn(self, ruleset: Ruleset) -> None:
         if ruleset is not self._known:
@@ -41,10 +47,11 @@ class Briefing:
             self._has_throttles = any(rule.throttle for rule in ruleset.rules)
 
 
-def note_waiting(facts: Facts, notification: Notification, deliveries: Sequence[Delivery]) -> None:
-    """Let an edit later in the batch find what waits of its message."""
-    if not facts.waiting:
+def note_planned(facts: Facts, notification: Notification, deliveries: Sequence[Delivery]) -> None:
+    """Let what comes later in the batch find what was planned of its message or call."""
+    if not facts.earlier:
         return
     for each in deliveries:
-        if each.state == "waiting" and each.about in facts.waiting:
-            facts.waiting[each.about][each.id] = leave_waiting(each, notification)
+        if each.about in facts.earlier and each.state in OPEN:
+            state: Stage = "sending" if each.state == "sending" else "waiting"
+            facts.earlier[each.about][each.id] = leave(each, notification, state)

@@ -14,7 +14,7 @@ from router.core.facts import Contact, Facts
 from router.core.notification import Notification
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
-from router.planner.briefing import Briefing, note_waiting
+from router.planner.briefing import Briefing, note_planned
 from router.planner.classification import classify_all, rings
 from router.planner.inbox import Inbox
 from router.planner.tally import Tally
@@ -241,7 +241,7 @@ class Planner:
         assembly = assemble(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)
         leased = lease(assembly, now, self._worker.room)
-        note_waiting(facts, notification, leased.plan.deliveries)
+        note_planned(facts, notification, leased.plan.deliveries)
         self._busy += time.perf_counter() - began
         return leased
 
@@ -277,7 +277,8 @@ class Planner:
             and delivery.due_at <= assembly.plan.decided_at
         ]
         for delivery in due:
-            self._worker.remember(delivery, assembly.notification)
+            if not delivery.original:  # what that came to is read when it goes
+                self._worker.remember(delivery, assembly.notification)
         return bool(due)
 
     async def _give_up_on(self, notification: Notification, reason: str) -> None:

@@ -13,7 +13,7 @@ Of several processes one claims at a time, since what another has locked cannot 
 is not there. Planning leases too: whoever leases in a lane locks it first.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from router.core.retry import HANDOUTS
+from router.queue.changes import weigh
 from router.queue.ports import Lease, Room
 from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
@@ -83,7 +84,7 @@ _gone = and_(_row.contact != "", contacts.c.id.is_(None))
 _line = (
     select(
         *(_row.id, _row.notification, _row.channel, _row.urgent, _row.due_at, _row.lane_hash),
-        *(_row.handouts, _row.unless, _row.awaited),
+        *(_row.handouts, _row.unless, _row.awaited, _row.operation, _row.original),
         _busy.label("busy"),
         _early.label("early"),
         _gone.label("gone"),
@@ -232,14 +233,15 @@ def _pick(
     lines = [(True, room.slots), (False, room.ordinary)]
     for urgent, slots in reversed(lines) if room.probes else lines:
         left = min(slots, room.slots - len(chosen))
-        for row, why in _read_line(connection, channel, now, left, urgent=urgent):
+        line = _read_line(connection, channel, now, left, chosen, urgent=urgent)
+        for row, early, why in line:
             if why:
                 needless.setdefault(why, []).append(row)
             elif row.busy or row.lane_hash in lanes:
                 parked += [] if urgent else [row.id]
             elif left == 0:
                 break
-            elif row.early:
+            elif early:
                 continue
             elif is_last_out and row.handouts == HANDOUTS - 1:
                 lanes.add(row.lane_hash)
@@ -255,10 +257,16 @@ def _pick(
     return chosen
 
 
-def _read_line(
-    connection: Connection, channel: str, now: float, wanted: int, *, urgent: bool
-) -> Iterator[tuple[AnyRow, str]]:
-    """Yield what is due, each with the reason why it need not go."""
+def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
+    connection: Connection,
+    channel: str,
+    now: float,
+    wanted: int,
+    chosen: Sequence[AnyRow],
+    *,
+    urgent: bool,
+) -> Iterator[tuple[AnyRow, bool, str]]:
+    """Yield what is due, each with whether that is too early, and why it need not go."""
     due_at, id_ = float("-inf"), ""
     most, read = wanted and min(PAGE, wanted + FEW), 0
     while most > 0 and read < MOST_READ:
@@ -273,9 +281,13 @@ def _read_line(
                 "most": most,
             },
         ).all()
-        needless = find_needless(connection, rows)
+        changes = weigh(connection, rows, [row.id for row in chosen], now)
+        needless = {**changes.needless, **find_needless(connection, rows)}
         for row in rows:
-            yield row, "contact_gone" if row.gone else needless.get(row.id, "")
+            if row.id in changes.ended:
+                continue
+            why = "contact_gone" if row.gone else needless.get(row.id, "")
+            yield row, row.early or row.id in changes.early, why
         if len(rows) < most:
             return
         due_at, id_ = rows[-1].due_at, rows[-1].id

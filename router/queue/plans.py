@@ -108,7 +108,7 @@ def settle_plans(
             fresh.setdefault(plan.notification, plan)
     stale = _take_once_keys(connection, fresh.values())
     stale |= _find_early(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
-    stale |= find_outdated(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
+    stale |= find_outdated(connection, [fresh[id_] for id_ in fresh if id_ not in stale], stale)
     _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
     now = max(clock(), *(plan.decided_at for plan in plans))
     late = _write_deliveries(connection, list(fresh.values()), owner, now)

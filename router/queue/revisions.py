@@ -4,22 +4,24 @@ A plan rests on what was read before it was decided. Where that is so no longer,
 process was faster or a delivery's turn came, it is stale and decided again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select, update
 
+from router.core.delivery import OPEN
 from router.core.facts import Counter
+from router.core.manner import Operation
 from router.core.planned import ONCE
 from router.queue.ports import Plan
 from router.store.bulk import execute_many
 from router.store.dialect import insert_or
-from router.store.locks import lock_all
+from router.store.locks import is_shared, lock_all
 from router.store.marks import throttles
 from router.store.rows import Values, clean
 from router.store.states import roll_up
-from router.store.tables import deliveries, is_waiting
+from router.store.tables import deliveries, is_change, is_waiting
 from router.store.watchers import ENDING, follow
 
 _Version = tuple[float, int]
@@ -32,6 +34,20 @@ _waiting = (
     .order_by(deliveries.c.id)
     .with_for_update()
 )
+_lock_originals = (
+    select(deliveries.c.id)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(deliveries.c.id)
+    .with_for_update()
+)
+_gone = select(deliveries.c.original).where(
+    is_change,
+    deliveries.c.original.in_(bindparam("ids", expanding=True)),
+    deliveries.c.operation == literal_column("'retract'"),
+    deliveries.c.state.in_(
+        [literal_column("'waiting'"), literal_column("'sending'"), literal_column("'delivered'")]
+    ),
+)
 _heeded = select(*ENDING).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)),
     or_(deliveries.c.awaited, deliveries.c.unless != b""),
@@ -43,20 +59,31 @@ _end = (
 )
 
 
-def find_outdated(connection: Connection, plans: Sequence[Plan]) -> set[str]:
+def find_outdated(
+    connection: Connection, plans: Sequence[Plan], stale: Collection[str]
+) -> set[str]:
     """Return the notifications whose plans rest on what is so no longer.
 
-    That is also one that rests on another of these plans which is outdated.
+    That is also one that rests on another of these plans which is outdated, or on one of those
+    that are stale for other reasons.
     """
-    if not any(plan.effects.counters or plan.effects.endings for plan in plans):
+    if not any(
+        plan.effects.counters or plan.effects.endings or _originals_of(plan) for plan in plans
+    ):
         return set()
     counters = _read_counters(connection, plans)
     waiting = _lock_waiting(connection, plans)
+    gone = _read_gone(connection, plans)
     outdated: set[str] = set()
     for plan in plans:
-        if not _holds(plan, counters, waiting) or _leans_on(plan, outdated):
+        if (
+            not _holds(plan, counters, waiting)
+            or _leans_on(plan, outdated.union(stale))
+            or not gone.isdisjoint(_originals_of(plan))
+        ):
             outdated.add(plan.notification)
             continue
+        gone.update(_originals_of(plan, "retract"))
         for move in plan.effects.counters:
             counters[move.key] = _version(move.after)
         waiting.difference_update(ending.delivery for ending in plan.effects.endings)
@@ -102,6 +129,29 @@ def _lock_waiting(connection: Connection, plans: Sequence[Plan]) -> set[str]:
     return set(connection.execute(_waiting, {"ids": sorted(ids)}).scalars()) if ids else set()
 
 
+def _read_gone(connection: Connection, plans: Sequence[Plan]) -> set[str]:
+    """Return the originals of what the plans change that something takes back already.
+
+    Of those, nobody else plans anything meanwhile.
+    """
+    ids = {id_ for plan in plans for id_ in _originals_of(plan)}
+    if not ids:
+        return set()
+    if is_shared(connection):
+        connection.execute(_lock_originals, {"ids": sorted(ids)}).close()
+    return set(connection.execute(_gone, {"ids": sorted(ids)}).scalars())
+
+
+def _originals_of(plan: Plan, *operations: Operation) -> set[str]:
+    """Return the originals of what a plan changes, by these operations or by any."""
+    return {
+        each.original
+        for each in plan.deliveries
+        if each.original and each.state in OPEN
+        if not operations or each.operation in operations
+    }
+
+
 def _holds(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool:
     moves, endings = plan.effects.counters, plan.effects.endings
     return all(
@@ -111,10 +161,13 @@ def _holds(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool
 
 
 def _leans_on(plan: Plan, outdated: set[str]) -> bool:
-    """Return whether an outdated plan's delivery stands for one of this plan."""
+    """Return whether an outdated plan's delivery stands for one of this plan, or is changed."""
     return bool(outdated) and any(
-        each.reason.startswith(ONCE)
-        and _notification_of(each.reason.removeprefix(ONCE)) in outdated
+        (
+            each.reason.startswith(ONCE)
+            and _notification_of(each.reason.removeprefix(ONCE)) in outdated
+        )
+        or _notification_of(each.original) in outdated
         for each in plan.deliveries
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
-from router.channel import Channel, Secret
+from router.channel import Channel, Secret, can_retract, can_update
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.payload import Json
 from router.redaction import Redactor
@@ -43,6 +43,8 @@ class PluginSchema:
         self.replaces = channel.replaces
         self.find_fault = channel.find_fault
         self.wants = channel.wants
+        self.updates = can_update(channel)
+        self.retracts = can_retract(channel)
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""

@@ -20,6 +20,7 @@ from router.store.tables import (
     attempts,
     contacts,
     deliveries,
+    is_change,
     notifications,
     once,
     payloads,
@@ -42,6 +43,10 @@ _low: BindParameter[str] = bindparam("low")
 _high: BindParameter[str] = bindparam("high")
 _delete_attempts = delete(attempts).where(attempts.c.delivery > _low, attempts.c.delivery < _high)
 _delete_deliveries = delete(deliveries).where(deliveries.c.id > _low, deliveries.c.id < _high)
+_delete_changes = delete(deliveries).where(
+    is_change, deliveries.c.original > _low, deliveries.c.original < _high
+)
+"""Of what was sent to somebody, the end of a call is told by a notification to anybody in it."""
 _delete_watches = delete(watches).where(watches.c.delivery > _low, watches.c.delivery < _high)
 _delete_once = delete(once).where(once.c.delivery > _low, once.c.delivery < _high)
 
@@ -97,6 +102,7 @@ def _delete_whole(connection: Connection, ids: Sequence[str], keys: Sequence[str
     """Delete notifications with all that names them."""
     connection.execute(delete(seen).where(seen.c.key.in_(keys), seen.c.notification.in_(ids)))
     execute_many(connection, _delete_once, _ranges(ids))
+    execute_many(connection, _delete_changes, _ranges(ids))
     delete_notifications(connection, ids)
 
 

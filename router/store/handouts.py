@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, bindparam, select
 
 from router.core.delivery import Delivery
@@ -19,11 +20,17 @@ _leased: Select[Any] = select(deliveries).where(
     is_sending, deliveries.c.id.in_(bindparam("ids", expanding=True))
 )
 _bodies = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
+_handles: Select[Any] = select(deliveries.c.id, deliveries.c.handle).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True))
+)
 _contacts: Select[Any] = select(*CONTACT).where(contacts.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
-    """Return the deliveries that are being sent, with notification and contact, in order."""
+    """Return the deliveries that are being sent, with notification and contact, in order.
+
+    One that changes another has the handle that the provider left of that.
+    """
     unknown = [id_ for id_ in ids if id_ not in known]
     found = {row.id: read_delivery(row) for row in _rows(connection, _leased, unknown)}
     about = {
@@ -34,6 +41,11 @@ def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> l
         if id_ in known:
             found[id_], notification = known[id_]
             about[notification.id] = notification
+    originals = {each.original for each in found.values() if each.original}
+    named = {row.id: row.handle for row in _rows(connection, _handles, originals)}
+    for id_, each in found.items():
+        if each.original:
+            found[id_] = replace(each, handle=named.get(each.original, ""))
     reached = {each.contact for each in found.values() if each.contact}
     to = {row.id: read_contact(row) for row in _rows(connection, _contacts, reached)}
     return [

@@ -5,6 +5,7 @@ from msgspec import Struct, field
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from router.core.delivery import Attempt, DeliveryState, NotificationState, mask
+from router.core.manner import Operation
 from router.core.notification import Kind
 from router.core.payload import Feed
 from router.store.rows import AnyRow, read_attempt
@@ -30,7 +31,11 @@ class NotificationItem(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryItem(Struct, frozen=True, kw_only=True):
-    """A delivery in a list; the address is masked, times are epoch seconds."""
+    """A delivery in a list; the address is masked, times are epoch seconds.
+
+    One whose `operation` is `update` or `retract` changes or takes back what `original`, another
+    delivery, has shown; that is empty where nothing is known of it.
+    """
 
     id: str
     notification: str
@@ -42,6 +47,8 @@ class DeliveryItem(Struct, frozen=True, kw_only=True):
     attempts: int
     due_at: float
     expires_at: float
+    operation: Operation
+    original: str
     handle: str
 
 
@@ -107,6 +114,8 @@ def read_delivery_item(row: AnyRow) -> DeliveryItem:
         attempts=row.attempts,
         due_at=row.due_at,
         expires_at=row.expires_at,
+        operation=row.operation,
+        original=row.original,
         handle=row.handle,
     )
 

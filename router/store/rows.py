@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, select
 
+from router.core.collapse import number_subject
 from router.core.delivery import Attempt, Delivery
 from router.core.message import Content
 from router.core.notification import Notification, derive, overrule
@@ -111,6 +112,9 @@ def write_delivery(delivery: Delivery) -> Values:
         "collapse": clean(delivery.collapse),
         "content": msgspec.json.encode(delivery.content),
         "handle": clean(delivery.handle),
+        "operation": delivery.operation,
+        "original": delivery.original,
+        "topic": number_subject(delivery.about),
         "unless": b"" if delivery.watch is None else encode_watch(delivery.watch),
         "awaited": delivery.awaited,
     }

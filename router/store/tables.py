@@ -123,6 +123,9 @@ deliveries = Table(
     Column("collapse", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("handle", Text, nullable=False),
+    Column("operation", Text, nullable=False, server_default="send"),
+    Column("original", Text, nullable=False, server_default=""),
+    Column("topic", BigInteger),
     Column("unless", LargeBinary, nullable=False, server_default=""),
     Column("awaited", Boolean, nullable=False, server_default=false()),
 )
@@ -133,6 +136,8 @@ unique index guarantees. A delivery that was met while its lane was busy is `par
 long line to one address is not walked again and again; it is let out when its turn comes.
 `leased_to` is the process that sends it, or sent it last. `unless` is what makes it needless, as
 JSON; empty where nothing does. `awaited` says that another one wants to hear of its end.
+`topic` is a number made of `about`, under which to look for it (`collapse.number_subject`).
+`original` is the delivery that one with an `operation` other than `send` changes or takes back.
 """
 
 is_waiting = _is(deliveries.c.state, "waiting")
@@ -152,6 +157,7 @@ def are_open(table: FromClause) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+is_change = deliveries.c.original != literal_column("''")
 is_dead = or_(_is(deliveries.c.state, "dead"), _is(deliveries.c.state, "expired"))
 
 _delivery = deliveries.c
@@ -163,7 +169,8 @@ _partial(
 _partial("deliveries_parked", _delivery.lane_hash, _delivery.due_at, _delivery.id, where=is_parked)
 _partial("deliveries_lane", _delivery.lane_hash, _delivery.due_at, where=is_in_line)
 _partial("deliveries_contact", _delivery.contact, where=is_waiting)
-_partial("deliveries_about", _delivery.about, where=is_waiting)
+_partial("deliveries_topic", _delivery.topic, where=_delivery.topic.is_not(None))
+_partial("deliveries_original", _delivery.original, where=is_change)
 _partial("deliveries_expiry", _delivery.expires_at, where=is_waiting)
 _partial("deliveries_sending", _delivery.lane_hash, where=is_sending, unique=True)
 _partial("deliveries_dead", _delivery.id, where=is_dead)

@@ -1,32 +1,50 @@
 """The facts a batch of decisions needs, read in bulk."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, literal_column, or_, select
 
 from router.core.call import session_of
-from router.core.facts import Counter, Facts, OnceKey, Summary, Waiting
+from router.core.collapse import number_subject, tell_subject
+from router.core.facts import Counter, Earlier, Facts, OnceKey, Summary
 from router.core.notification import Notification
 from router.store.database import Database
 from router.store.marks import throttles
 from router.store.profiles import read_recipients
+from router.store.rows import clean
 from router.store.sightings import read_calls
-from router.store.tables import deliveries, is_waiting, notifications
+from router.store.tables import deliveries, is_sending, is_waiting, notifications
 from router.store.tables import once as once_keys
 
 _counters = select(throttles).where(throttles.c.key.in_(bindparam("keys", expanding=True)))
 _events = msgspec.json.Decoder(tuple[str, ...])
 _summaries = msgspec.json.Decoder(tuple[Summary, ...])
 _row = deliveries.c
+_is_found = or_(
+    is_waiting,
+    is_sending,
+    _row.state == literal_column("'delivered'"),
+    _row.reason == literal_column("'may_have_arrived'"),
+)
+"""What waits, or may have been shown."""
 _still_waiting = select(_row.id).where(is_waiting, _row.id.in_(bindparam("ids", expanding=True)))
-_waiting = (
+_earlier = (
     select(_row.about, _row.id, notifications.c.app_id, notifications.c.uid)
-    .add_columns(_row.rule, _row.step, _row.channel, _row.contact, _row.address)
-    .add_columns(_row.due_at, _row.expires_at)
+    .add_columns(_row.rule, _row.step, _row.channel, _row.contact, _row.address, _row.lane)
+    .add_columns(_row.state, _row.due_at, _row.expires_at, _row.urgent, _row.privacy)
+    .add_columns(_row.collapse, _row.operation, _row.original, (_row.handle != "").label("named"))
     .join(notifications, notifications.c.id == _row.notification)
-    .where(is_waiting, _row.about.in_(bindparam("subjects", expanding=True)))
-    .where(or_(_row.contact == "", notifications.c.uid.in_(bindparam("uids", expanding=True))))
+    .where(_row.topic.in_(bindparam("topics", expanding=True)))
+    .where(_row.about.in_(bindparam("subjects", expanding=True)), _is_found)
+    .where(
+        or_(
+            _row.contact == "",
+            _row.about.in_(bindparam("calls", expanding=True)),
+            notifications.c.uid.in_(bindparam("uids", expanding=True)),
+        )
+    )
+    .order_by(_row.id)
 )
 _taken = select(once_keys).where(once_keys.c.event.in_(bindparam("events", expanding=True)))
 
@@ -38,15 +56,16 @@ class World:
         """Use a database."""
         self._database = database
 
-    async def facts(self, notifications: Sequence[Notification], *, once: bool = True) -> Facts:
+    async def facts(
+        self, notifications: Sequence[Notification], events: Collection[str] = ()
+    ) -> Facts:
         """Return what is known of the recipients of these, and what was heard of their calls.
 
-        With `once` their once-keys are there. What was read is asked when the plan is written.
+        The once-keys of `events` are there. What was read is asked when the plan is written.
         """
         uids: dict[str, set[str]] = {}
         for notification in notifications:
             uids.setdefault(notification.app_id, set()).add(notification.uid)
-        events = {notification.event for notification in notifications} if once else set()
         named = ((each.app_id, session_of(each)) for each in notifications)
         sessions = {key for key in named if key[1]}
 
@@ -61,17 +80,21 @@ class World:
         """Return the counters there are of these keys, each with the summaries that still wait."""
         return await self._database.glance(lambda connection: _read_counters(connection, keys))
 
-    async def waiting(
-        self, subjects: Collection[str], notifications: Sequence[Notification]
-    ) -> dict[str, dict[str, Waiting]]:
-        """Return what waits about each of these subjects, by id.
+    async def earlier(self, notifications: Sequence[Notification]) -> dict[str, dict[str, Earlier]]:
+        """Return what there is of what each of these changes or ends, by id.
 
-        Of deliveries to a contact those are left out that go to none of the recipients of these
-        notifications.
+        Of a message's deliveries to a contact those are left out that go to none of the
+        recipients of these.
         """
-        uids = {notification.uid for notification in notifications}
+        subjects = {tell_subject(each): each.kind == "call" for each in notifications}
+        asked = {
+            "topics": [number_subject(subject) for subject in subjects],
+            "subjects": [clean(subject) for subject in subjects],
+            "calls": [clean(subject) for subject, is_call in subjects.items() if is_call],
+            "uids": list({notification.uid for notification in notifications}),
+        }
         return await self._database.glance(
-            lambda connection: _read_waiting(connection, subjects, uids)
+            lambda connection: _read_earlier(connection, subjects, asked)
         )
 
 
@@ -91,19 +114,21 @@ def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, C
     }
 
 
-def _read_waiting(
-    connection: Connection, subjects: Collection[str], uids: Collection[str]
-) -> dict[str, dict[str, Waiting]]:
-    found: dict[str, dict[str, Waiting]] = {subject: {} for subject in subjects}
-    rows = connection.execute(_waiting, {"subjects": list(subjects), "uids": list(uids)})
-    for row in rows.mappings():
+def _read_earlier(
+    connection: Connection, subjects: Collection[str], asked: Mapping[str, object]
+) -> dict[str, dict[str, Earlier]]:
+    found: dict[str, dict[str, Earlier]] = {subject: {} for subject in subjects}
+    names = {clean(subject): subject for subject in subjects}
+    for row in connection.execute(_earlier, asked).mappings():
         values = {name: value for name, value in row.items() if name != "about"}
-        found[row["about"]][row["id"]] = Waiting(**values)
+        state = "delivered" if row["state"] == "dead" else row["state"]
+        values |= {"state": state, "named": bool(row["named"])}
+        found[names[row["about"]]][row["id"]] = Earlier(**values)
     return found
 
 
 def _read(
-    connection: Connection, facts: Facts, uids: dict[str, set[str]], events: set[str]
+    connection: Connection, facts: Facts, uids: dict[str, set[str]], events: Collection[str]
 ) -> None:
     for app_id, names in uids.items():
         for uid, recipient in read_recipients(connection, app_id, names).items():

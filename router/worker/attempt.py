@@ -2,13 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import Any, TypeGuard
+from collections.abc import Awaitable, Callable
+from typing import TypeGuard
 
 import msgspec
 import structlog
 
-from router.channel import Channel
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.redaction import Redactor
@@ -23,7 +22,11 @@ _log = structlog.get_logger("router.worker")
 
 
 async def attempt(
-    channel: Channel[Any], message: Callable[[], Message], redactor: Redactor
+    transmit: Callable[[Message], Awaitable[Outcome]],
+    message: Callable[[], Message],
+    redactor: Redactor,
+    *,
+    seconds: float,
 ) -> Outcome:
     """Return what one try came to, with neither a secret nor the address in its words.
 
@@ -31,13 +34,13 @@ async def attempt(
     anything; no answer in time is `Unknown`. Only a cancellation of this task gets through.
     """
     address = ""
-    limit = channel.settings.timeout + MARGIN
+    limit = seconds + MARGIN
     deadline = asyncio.timeout(limit)
     try:
         async with deadline:
             made = message()
             address = made.address
-            outcome = await channel.send(made)
+            outcome = await transmit(made)
     except asyncio.CancelledError as fault:
         if _is_cancelled():
             raise

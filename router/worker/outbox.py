@@ -14,10 +14,9 @@ from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
-from router.worker.attempt import attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
-from router.worker.sending import Sending, find_host, names_of
+from router.worker.sending import Sending, find_hindrance, find_host, names_of
 
 MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
@@ -124,7 +123,7 @@ class Outbox:
             handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
             if handout is None:
                 return
-            if self._is_over(handout):
+            if self._is_over(handout, configured):
                 continue
             host = find_host(configured, handout)
             if seconds := gate.rest(host):
@@ -181,8 +180,8 @@ class Outbox:
         loop = asyncio.get_running_loop()
         self._alarms[channel] = loop.call_later(seconds, self.send, channel)
 
-    def _is_over(self, handout: Handout) -> bool:
-        """End a delivery whose turn comes too late; return whether it did."""
+    def _is_over(self, handout: Handout, channel: Channel[Any]) -> bool:
+        """End a delivery that comes too late, or that nobody can make; return whether it did."""
         delivery = handout.delivery
         if not self._owner.is_leased(delivery.id):
             _log.warning("lease ran out before its turn", **names_of(delivery))
@@ -191,6 +190,8 @@ class Outbox:
             self._settle(handout, Expired("expired before it was sent"))
         elif delivery.contact and handout.contact is None:
             self._settle(handout, Cancelled("contact_gone"))
+        elif hindrance := find_hindrance(channel, delivery):
+            self._settle(handout, Cancelled(hindrance))
         else:
             return False
         self._lanes.free(handout)
@@ -201,7 +202,7 @@ class Outbox:
         structlog.contextvars.bind_contextvars(**names_of(delivery))
         outcome: Outcome | None = None
         try:
-            outcome = await attempt(channel, sending.message, self._redactor(channel))
+            outcome = await sending.attempt(self._redactor(channel))
         except asyncio.CancelledError as fault:
             if self._closed:
                 raise
@@ -245,7 +246,7 @@ class Outbox:
         step = follow(
             outcome,
             attempts=number,
-            idempotent=sending.channel.idempotent,
+            idempotent=sending.channel.idempotent or delivery.operation != "send",
             now=now,
             expires_at=delivery.expires_at,
             age=now - handout.notification.accepted_at,

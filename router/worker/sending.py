@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from router.channel import Channel
+from router.channel import Channel, can_retract, can_update
 from router.core.delivery import Delivery
 from router.core.message import Message
+from router.core.outcome import Outcome
+from router.redaction import Redactor
 from router.telemetry import name_fault
-from router.worker.attempt import MARGIN
+from router.worker.attempt import MARGIN, attempt
 from router.worker.gate import Gate
 from router.worker.lanes import Handout
 
@@ -33,12 +35,40 @@ class Sending(NamedTuple):
         limit: float = self.channel.settings.timeout + MARGIN + STUBBORN
         return now - self.began > limit
 
+    async def attempt(self, redactor: Redactor) -> Outcome:
+        """Return what one try came to."""
+        seconds = self.channel.settings.timeout
+        return await attempt(self._transmit, self.message, redactor, seconds=seconds)
+
+    async def _transmit(self, message: Message) -> Outcome:
+        """Return what comes of the message: sent anew, or by what the original left."""
+        delivery, channel = self.handout.delivery, self.channel
+        if delivery.operation == "update":
+            return await channel.update(delivery.handle, message)
+        if delivery.operation == "retract" and _retracts(channel, delivery):
+            return await channel.retract(delivery.handle)
+        return await channel.send(message)
+
     def message(self) -> Message:
         """Return what is to be sent."""
         delivery, notification, contact = self.handout
         if contact is None:
             return delivery.address_to(notification, delivery.address)
         return delivery.address_to(notification, contact.address, contact.device)
+
+
+def find_hindrance(channel: Channel[Any], delivery: Delivery) -> str:
+    """Return why a channel cannot do what a delivery asks; empty where it can."""
+    able = {
+        "send": True,
+        "update": bool(delivery.handle) and can_update(type(channel)),
+        "retract": channel.replaces or _retracts(channel, delivery),
+    }
+    return "" if able[delivery.operation] else "cannot_change"
+
+
+def _retracts(channel: Channel[Any], delivery: Delivery) -> bool:
+    return bool(delivery.handle) and can_retract(type(channel))
 
 
 def names_of(delivery: Delivery) -> dict[str, str]:

@@ -190,6 +190,21 @@ class TestSlackBot(ChannelContract):
             after=30,
         ),
     }
+    updates = {
+        "too late": Answer(means=Rejected, body=b'{"ok": false, "error": "edit_window_closed"}'),
+        "not the bot's": Answer(
+            means=Rejected, body=b'{"ok": false, "error": "cant_update_message"}'
+        ),
+        "gone": Answer(means=Rejected, body=b'{"ok": false, "error": "message_not_found"}'),
+    }
+    retractions = {
+        "gone already": Answer(
+            means=Delivered, body=b'{"ok": false, "error": "message_not_found"}'
+        ),
+        "not the bot's": Answer(
+            means=Rejected, body=b'{"ok": false, "error": "cant_delete_message"}'
+        ),
+    }
     statuses = {404: Suspend, 410: Suspend}
 
 

@@ -24,6 +24,8 @@ class FakeSchema:
     required: tuple[str, ...] = ("url",)
     is_fixed: bool = False
     replaces: bool = False
+    updates: bool = False
+    retracts: bool = False
     placeholders: dict[str, str] = field(default_factory=dict)
 
     @property

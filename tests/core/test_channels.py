@@ -28,6 +28,8 @@ class Fussy:
     definition: Mapping[str, Json] | None = None
     name: str = "fussy"
     replaces = False
+    updates = False
+    retracts = False
     address_kind: str = "mail"
 
     def convert(self, settings: Mapping[str, Json]) -> object:

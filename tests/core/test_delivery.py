@@ -1,9 +1,11 @@
 import pytest
+from msgspec.structs import replace
 
 from router.core.delivery import OPEN, Attempt, Delivery, mask
 from router.core.facts import Device
-from router.core.message import Content, Privacy
-from tests.core.events import NOON, push
+from router.core.manner import Privacy
+from router.core.message import Content
+from tests.core.events import NOON, call, push
 
 
 def delivery(privacy: Privacy = "none") -> Delivery:
@@ -42,6 +44,17 @@ def test_a_private_message_carries_no_more_of_the_payload_than_it_may() -> None:
     assert message.privacy == "no_body"
     assert "body" not in message.notification.details
     assert "hello" not in str(message.notification)
+
+
+def test_what_takes_back_a_message_is_quiet() -> None:
+    assert not replace(delivery(), operation="update").address_to(push(), "token").quiet
+    gone = replace(delivery(), operation="retract").address_to(push(unreadMessageCount=2), "token")
+    assert (gone.quiet, gone.badge) == (True, 3)
+    assert gone.notification.details["unreadMessageCount"] == 2
+    ended = call("ended", unreadMessageCount=2)
+    stop = replace(delivery(), operation="retract").address_to(ended, "token")
+    assert (stop.quiet, stop.badge) == (True, None)
+    assert "unreadMessageCount" not in stop.notification.details
 
 
 def test_only_what_waits_or_is_being_sent_is_open() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
-from router.core.message import Privacy
+from router.core.manner import Privacy
 from router.core.notification import Notification
-from router.core.privacy import withhold
+from router.core.privacy import generalise, withhold
 from tests.core.events import call, digest, notify, push, sample
 
 CHAT = push(
@@ -86,3 +86,9 @@ def test_no_content_of_a_sample_names_nobody_and_nothing(name: str, words: list[
     notification: Notification = notify(sample(name))
     told = withhold(notification, "no_content")
     assert not [word for word in words if word in str(told)]
+
+
+def test_the_end_of_a_call_counts_for_nobody_else() -> None:
+    ended = call("ended", unreadMessageCount=3)
+    told = generalise(ended)
+    assert told.details == {k: p for k, p in ended.details.items() if k != "unreadMessageCount"}

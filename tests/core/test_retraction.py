@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decision import Decision, decide
-from router.core.facts import Facts, Waiting
+from router.core.facts import Earlier, Facts
 from router.core.notification import Notification
 from router.core.payload import Json
 from tests.core.events import NOON, push
@@ -24,9 +24,9 @@ def change(action: str, uid: str = "ann") -> Notification:
 EDIT, DELETE = change("edited"), change("deleted")
 
 
-def waits(step: int = 1, rule: str = "chat", **fields: object) -> Waiting:
+def waits(step: int = 1, rule: str = "chat", **fields: object) -> Earlier:
     """Return Ann's mail, which waits for ten minutes."""
-    mail = Waiting(
+    mail = Earlier(
         id=f"n1-{step}",
         app_id="app",
         uid="ann",
@@ -41,9 +41,9 @@ def waits(step: int = 1, rule: str = "chat", **fields: object) -> Waiting:
     return replace(mail, **fields)
 
 
-def retell(notification: Notification, rules: str, *waiting: Waiting) -> Decision:
+def retell(notification: Notification, rules: str, *waiting: Earlier) -> Decision:
     facts = world(ANN)
-    facts.waiting[ABOUT] = {each.id: each for each in waiting}
+    facts.earlier[ABOUT] = {each.id: each for each in waiting}
     return decide(notification, rulebook(rules), facts, NOON)
 
 
@@ -113,7 +113,7 @@ def test_an_edit_changes_what_its_own_step_left_else_what_another_rule_did() -> 
         waits(contact="", address="elsewhere"),
     ],
 )
-def test_what_goes_elsewhere_is_left_alone(other: Waiting) -> None:
+def test_what_goes_elsewhere_is_left_alone(other: Earlier) -> None:
     assert ends(retell(EDIT, BOTH, other)) == []
 
 
@@ -131,10 +131,10 @@ def test_the_edit_of_the_others_is_suppressed_as_their_message_was() -> None:
     rules = rulebook("rules: [{name: chat, send: [{channel: room, once_per: message}]}]")
     facts: Facts = world(ANN)
     room = waits(0, channel="room", contact="", address="")
-    facts.waiting[ABOUT] = {room.id: room}
+    facts.earlier[ABOUT] = {room.id: room}
     facts.fold(decide(EDIT, rules, facts, NOON).effects)
-    assert facts.waiting == {ABOUT: {}}
-    facts.waiting[ABOUT] = {"n3-0": replace(room, id="n3-0")}
+    assert facts.earlier == {ABOUT: {}}
+    facts.earlier[ABOUT] = {"n3-0": replace(room, id="n3-0")}
     second = decide(replace(change("edited", "cleo"), id="n4"), rules, facts, NOON)
     assert told(second) == [("room", "suppressed", "once: n2-0")]
     assert ends(second) == []
@@ -143,7 +143,7 @@ def test_the_edit_of_the_others_is_suppressed_as_their_message_was() -> None:
 def test_an_edit_that_comes_late_still_changes_what_waits() -> None:
     old = replace(EDIT, sent_at=NOON - 86399)
     facts = world(ANN)
-    facts.waiting[ABOUT] = {"n1-1": waits()}
+    facts.earlier[ABOUT] = {"n1-1": waits()}
     decision = decide(old, rulebook(BOTH), facts, NOON + 5)
     assert [each.state for each in decision.deliveries] == ["expired", "expired", "waiting"]
 

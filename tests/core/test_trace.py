@@ -72,6 +72,8 @@ def test_a_trace_has_the_documented_shape() -> None:
             "priority": "normal",
             "privacy": "none",
             "collapse": "message:app:ann_user_bob:7",
+            "operation": "send",
+            "original": "",
             "title": "Hi",
             "body": "hello",
             "data": {},

@@ -1,7 +1,7 @@
-"""Slack's incoming webhooks and `chat.postMessage`.
+"""Slack's incoming webhooks, `chat.postMessage`, `chat.update` and `chat.delete`.
 
 Formats: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
-https://docs.slack.dev/reference/methods/chat.postMessage
+https://docs.slack.dev/reference/methods/chat.postMessage, …/chat.update, …/chat.delete
 """
 
 from router.channel import Request
@@ -20,6 +20,8 @@ class Slack(Provider):
 
     def __init__(self) -> None:
         super().__init__(answer=self.answer_to)
+        self.shown: dict[str, dict[str, object]] = {}
+        """What the channel shows, by time stamp, as a bot posted or changed it."""
 
     def answer_to(self, request: Request) -> Reply:
         """Return what the provider answers."""
@@ -30,8 +32,15 @@ class Slack(Provider):
             return self.take_hook(request)
         if path_of(request) == self.workflow:
             return reply_json({"ok": True})
-        if path_of(request) == "/api/chat.postMessage":
-            return self.post_message(request)
+        methods = {
+            "/api/chat.postMessage": self.post_message,
+            "/api/chat.update": self.update,
+            "/api/chat.delete": self.delete,
+        }
+        if method := methods.get(path_of(request)):
+            if request.headers.get("authorization") != f"Bearer {self.bot_token}":
+                return reply_json({"ok": False, "error": "invalid_auth"})
+            return method(read_json(request))
         return Reply(status=404, body=b"no_service")
 
     def take_hook(self, request: Request) -> Reply:
@@ -41,12 +50,34 @@ class Slack(Provider):
             return Reply(status=400, body=b"no_text")
         return Reply(status=200, body=b"ok")
 
-    def post_message(self, request: Request) -> Reply:
+    def post_message(self, body: dict[str, object]) -> Reply:
         """Answer a bot's post: always 200 but for the rate limit."""
-        if request.headers.get("authorization") != f"Bearer {self.bot_token}":
-            return reply_json({"ok": False, "error": "invalid_auth"})
-        body = read_json(request)
-        if not body.get("channel"):
+        if not body.pop("channel", None):
             return reply_json({"ok": False, "error": "channel_not_found"})
         ts = f"1700000000.{len(self.requests):06}"
+        self.shown[ts] = body
         return reply_json({"ok": True, "channel": self.channel, "ts": ts, "message": {}})
+
+    def update(self, body: dict[str, object]) -> Reply:
+        """Answer a bot's edit: what it leaves out stays, and an empty list takes away."""
+        if fault := self.find_fault(body):
+            return reply_json({"ok": False, "error": fault})
+        channel, ts = body.pop("channel"), str(body.pop("ts"))
+        if not any(body.get(name) for name in ("text", "blocks", "attachments")):
+            return reply_json({"ok": False, "error": "no_text"})
+        whole = self.shown[ts] | body
+        self.shown[ts] = {name: part for name, part in whole.items() if part}
+        return reply_json({"ok": True, "channel": channel, "ts": ts, "text": body.get("text", "")})
+
+    def delete(self, body: dict[str, object]) -> Reply:
+        """Answer a bot's deletion."""
+        if fault := self.find_fault(body):
+            return reply_json({"ok": False, "error": fault})
+        del self.shown[str(body["ts"])]
+        return reply_json({"ok": True, "channel": body["channel"], "ts": body["ts"]})
+
+    def find_fault(self, body: dict[str, object]) -> str:
+        """Return what is wrong with the channel and time stamp that name a message."""
+        if body.get("channel") != self.channel:
+            return "channel_not_found"
+        return "" if body.get("ts") in self.shown else "message_not_found"

@@ -157,20 +157,22 @@ async def test_what_was_sent_meanwhile_is_not_replaced(stage: Stage) -> None:
     await accept(stage, tag="7")
     await stage.plan()
     read = stage.scene.claimed
-    world_waiting = None
+    world_earlier = None
 
     async def claim_first(*args: object) -> object:
-        found = await world_waiting(*args)  # type: ignore[misc]  # set below
+        found = await world_earlier(*args)  # type: ignore[misc]  # set below
         await read()
         return found
 
     await accept(stage, tag="7", message=change("edited"))
     async with stage.planning() as running:
         world = running._briefing._world
-        world_waiting = world.waiting
-        world.waiting = claim_first  # type: ignore[method-assign, assignment]  # somebody is faster
+        world_earlier = world.earlier
+        world.earlier = claim_first  # type: ignore[method-assign, assignment]  # somebody is faster
         await running.drain()
-    assert await ends(stage) == ["sending", "cannot_change"]
+    original, edit = await all_of(stage)
+    assert [original.state, edit.state] == ["sending", "waiting"]
+    assert (edit.operation, edit.original) == ("update", original.id)
 
 
 @pytest.fixture

@@ -83,6 +83,74 @@ async def test_a_bot_s_message_is_known_by_channel_and_time(
     assert read_json(request) == {"channel": "#support", "text": "*Andrew*\nHello!"}
 
 
+async def test_a_bot_s_message_is_edited_and_removed_by_its_handle(
+    slack: Slack, bot: SlackChannel
+) -> None:
+    sent = await bot.send(make_message(body="Helo", image="https://x.test/i.png"))
+    other = await bot.send(make_message(body="Other"))
+    assert isinstance(sent, Delivered)
+    assert isinstance(other, Delivered)
+    edited = await bot.update(sent.handle, make_message(title="Andrew", body="<Hello>"))
+    assert edited == Delivered(status=200, handle=sent.handle)
+    ts, kept = (each.handle.partition(":")[2] for each in (sent, other))
+    assert slack.shown[ts] == {"text": "*Andrew*\n&lt;Hello&gt;"}, "and the image is gone"
+    assert await bot.retract(sent.handle) == Delivered(status=200, handle=sent.handle)
+    assert list(slack.shown) == [kept]
+    assert await bot.retract(sent.handle) == Delivered(status=200), "it is gone already"
+    for request in slack.requests:
+        assert request.headers["authorization"] == f"Bearer {Slack.bot_token}"
+
+
+async def test_an_edit_keeps_the_layout(slack: Slack) -> None:
+    settings = {"bot_token": Slack.bot_token, "channel": "#support", "blocks": True}
+    async with open_channel(SlackChannel, settings, slack) as bot:
+        sent = await bot.send(make_message(body="Helo", link="https://x.test/"))
+        assert isinstance(sent, Delivered)
+        await bot.update(sent.handle, make_message(title="Andrew", body="Hello"))
+    (shown,) = slack.shown.values()
+    blocks = shown["blocks"]
+    assert isinstance(blocks, list)
+    assert [block["type"] for block in blocks] == ["header", "section"]
+
+
+@pytest.mark.parametrize(
+    ("word", "edited", "removed"),
+    [
+        ("message_not_found", Rejected, Delivered),
+        ("cant_update_message", Rejected, Rejected),
+        ("cant_delete_message", Rejected, Rejected),
+        ("edit_window_closed", Rejected, Rejected),
+        ("update_failed", Retry, Retry),
+        ("ratelimited", Retry, Retry),
+        ("token_revoked", Suspend, Suspend),
+    ],
+)
+async def test_what_slack_says_of_an_edit_and_a_removal_has_its_outcome(
+    slack: Slack, bot: SlackChannel, word: str, edited: type[Outcome], removed: type[Outcome]
+) -> None:
+    slack.say([reply_json({"ok": False, "error": word})] * 2)
+    handle = f"{Slack.channel}:1700000000.000001"
+    assert isinstance(await bot.update(handle, make_message()), edited)
+    assert isinstance(await bot.retract(handle), removed)
+
+
+async def test_what_slack_does_not_answer_may_have_been_done(
+    slack: Slack, bot: SlackChannel
+) -> None:
+    slack.say([Reply(fault="reset"), Reply(status=429, headers={"Retry-After": "9"})])
+    handle = f"{Slack.channel}:1700000000.000001"
+    outcome = await bot.update(handle, make_message())
+    assert isinstance(outcome, Unknown)
+    assert Slack.bot_token not in outcome.reason
+    assert without_reason(await bot.retract(handle)) == Retry(status=429, reason="", after=9)
+
+
+async def test_what_no_bot_has_posted_cannot_be_changed(slack: Slack, hook: SlackChannel) -> None:
+    assert isinstance(await hook.update("C1:1.0", make_message()), Rejected)
+    assert isinstance(await hook.retract("C1:1.0"), Rejected)
+    assert slack.requests == []
+
+
 async def test_a_bot_without_a_channel_writes_to_the_recipient_s_contact(slack: Slack) -> None:
     async with open_channel(SlackChannel, {"bot_token": Slack.bot_token}, slack) as bot:
         assert SlackChannel.needs_contact(bot.settings)

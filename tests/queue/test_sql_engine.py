@@ -15,6 +15,7 @@ from router.store import writer
 from router.store.database import Database
 from router.store.rows import read_delivery
 from router.store.tables import attempts, deliveries, notifications, once
+from tests.queue.conformance_changing import ChangingConformance
 from tests.queue.conformance_holding import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
 from tests.queue.conformance_queue import QueueConformance
@@ -74,6 +75,10 @@ async def engine(database_url: str) -> AsyncIterator[SqlEngine]:
     yield engine
     for database in engine.opened:
         await database.close()
+
+
+class TestSqlChanging(ChangingConformance):
+    pass
 
 
 class TestSqlJournal(JournalConformance):

@@ -31,6 +31,6 @@ async def test_facts_hold_the_once_keys_of_their_events_if_asked(
         effects = Effects(once=((keys[each.id], f"{each.id}-0"),))
         await scene.settle(scene.plan(each.id, effects=effects))
     world = World(database)
-    assert (await world.facts([one])).once == {keys[one.id]: f"{one.id}-0"}
-    assert (await world.facts([one], once=False)).once == {}
+    assert (await world.facts([one], {one.event})).once == {keys[one.id]: f"{one.id}-0"}
+    assert (await world.facts([one])).once == {}
     assert (await world.facts([])).recipients == {}

@@ -12,14 +12,14 @@ from router.core.facts import Scalar
 from router.core.loading.happenings import Sources, read_events
 from router.core.loading.report import Report
 from router.core.loading.section import Section, name_known, parse_duration
-from router.core.message import Priority
+from router.core.manner import Operation, Priority
 from router.core.node import MappingNode, Node, ScalarNode, SequenceNode
 from router.core.ruleset import Ruleset
 
 WORDS = ("title", "body", "link", "image", "sound", "badge")
 _PERSON = ("attributes", "contacts", "timezone", "locale", "opt_outs")
 _CASE = ("name", "at", "people", "refused", "events", "expect", "expect_not", "exact", *_PERSON)
-_EXPECTED = ("at", "uid", "rule", "channel", "to", "priority", "data", *WORDS)
+_EXPECTED = ("at", "uid", "rule", "channel", "to", "priority", "operation", "data", *WORDS)
 _FILE = ("version", "rules", "tests")
 _OFFSET = "write it as 2026-03-29T01:59:50+01:00"
 _TO_BEGIN = datetime.fromisoformat("2026-01-05T12:00:00+00:00").timestamp()
@@ -215,6 +215,7 @@ class _Reader:
             channel=section.text("channel"),
             to=section.text("to"),
             priority=section.word("priority", get_args(Priority)),
+            operation=section.word("operation", get_args(Operation)),
             words={
                 word: text
                 for word in WORDS

@@ -60,6 +60,8 @@ def _read_channel(
         replaces=schema.replaces,
         wants=schema.wants,
         find_fault=schema.find_fault,
+        updates=schema.updates,
+        retracts=schema.retracts,
     )
 
 

@@ -9,7 +9,7 @@ from router.core.loading.scope import Scope, check_channel
 from router.core.loading.section import Section, name_known
 from router.core.loading.timing import read_after, read_quiet
 from router.core.loading.unless import read_unless
-from router.core.message import Priority, Privacy
+from router.core.manner import Priority, Privacy
 from router.core.node import MappingNode, Node, ScalarNode
 from router.core.ruleset import ChannelSpec, Collapse, Step
 

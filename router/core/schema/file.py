@@ -19,7 +19,7 @@ from router.core.loading.steps import _KEYS as STEP_KEYS
 from router.core.loading.throttles import MOST, THROTTLE_KEYS, Overflow
 from router.core.loading.timing import _KEYS as QUIET_KEYS
 from router.core.loading.unless import _KEYS as UNLESS_KEYS
-from router.core.message import Priority, Privacy
+from router.core.manner import Operation, Priority, Privacy
 from router.core.ruleset import ChannelSchema, Collapse
 from router.core.schema.channels import define_channels
 from router.core.schema.conditions import define_conditions
@@ -160,6 +160,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
     "expected": {
         **dict.fromkeys(("at", "uid", "rule", "channel", "to"), SCALAR),
         "priority": word(*get_args(Priority)),
+        "operation": word(*get_args(Operation)),
         **{key: shape for key, shape in _ENRICH.items() if key != "vars"},
     },
 }

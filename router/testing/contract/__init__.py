@@ -1,6 +1,7 @@
 """The proof that a channel keeps the contract, in parts."""
 
 from router.testing.contract.addresses import Addresses
+from router.testing.contract.changes import Changes
 from router.testing.contract.outcomes import Outcomes
 from router.testing.contract.schema import Schema
 from router.testing.contract.secrecy import Secrecy
@@ -10,7 +11,7 @@ from router.testing.contract.texts import Texts
 __all__ = ["Answer", "ChannelContract"]
 
 
-class ChannelContract(Outcomes, Addresses, Secrecy, Texts, Schema):
+class ChannelContract(Outcomes, Changes, Addresses, Secrecy, Texts, Schema):
     """Every test a channel must pass; subclass it in a test file.
 
     >>> class TestPager(ChannelContract):

@@ -46,9 +46,13 @@ class Secrecy(Stage):
         )
         channel = self.channel(self.read_settings(), transport)
 
+        ways = self.ways()
+
         async def send() -> None:
             try:
                 await channel.send(self.message())
+                for operation, handle in ways:
+                    await self.make_change(channel, operation, handle)
             finally:
                 await channel.aclose()
 
@@ -69,7 +73,12 @@ class Secrecy(Stage):
         ]
         lines += [answer.spoken() for answer in self.answers.values()]
         lines += [TransportError("timed out", sent=sent) for sent in (True, False)]
-        return [self.play(line, self.message()) for line in lines]
+        outcomes = [self.play(line, self.message()) for line in lines]
+        return outcomes + [
+            self.change(operation, handle, line)[0]
+            for operation, handle in self.ways()
+            for line in lines
+        ]
 
     def _search(self, text: str) -> None:
         secrets = reveal(self.read_settings())

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 from hypothesis import HealthCheck, settings
 from msgspec import Struct, field
 
-from router.channel import Channel, Request, Response
+from router.channel import Channel, Request, Response, can_retract, can_update
 from router.core.facts import Device
+from router.core.manner import Operation
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.registry import PluginSchema
@@ -56,6 +57,10 @@ class Stage:
     """What is known of the device behind the address."""
     answers: ClassVar[Mapping[str, Answer]]
     """Answers by name; `ok` is the one to a message taken."""
+    updates: ClassVar[Mapping[str, Answer]] = {}
+    """Answers to `update` by name, where the channel has it."""
+    retractions: ClassVar[Mapping[str, Answer]] = {}
+    """Answers to `retract` by name, where the channel has it."""
     statuses: ClassVar[Mapping[int, Means]] = {}
     """What a bare status means to this provider, where it is not as HTTP or SMTP has it."""
     gone: ClassVar[Collection[int]] = ()
@@ -132,6 +137,35 @@ class Stage:
 
         return self.runner.run(send())
 
+    def ways(self) -> list[tuple[Operation, str]]:
+        """Return what the channel can do to what it has shown, each with a handle to do it by."""
+        handle = getattr(self.play(self.ok.spoken(), self.message()), "handle", "")
+        able: dict[Operation, bool] = {
+            "update": can_update(self.channel),
+            "retract": can_retract(self.channel),
+        }
+        return [(operation, handle) for operation, is_able in able.items() if is_able and handle]
+
+    def change(
+        self, operation: Operation, handle: str, line: Line | Callable[[Request], Line]
+    ) -> tuple[Outcome, list[Request]]:
+        """Return what comes of a change of what was shown, and the requests that carried it."""
+
+        async def make() -> tuple[Outcome, list[Request]]:
+            channel, transport = self.share()
+            transport.line, transport.carried = line, []
+            return await self.make_change(channel, operation, handle), transport.carried
+
+        return self.runner.run(make())
+
+    def make_change(
+        self, channel: Channel[Any], operation: Operation, handle: str
+    ) -> Awaitable[Outcome]:
+        """Change what was shown, or take it back."""
+        if operation == "update":
+            return channel.update(handle, self.message())
+        return channel.retract(handle)
+
     def run(
         self,
         line: Line | Callable[[Request], Line],
@@ -159,6 +193,11 @@ class Stage:
         if "sounded" not in vars(kind):
             kind.sounded = self.carried(self.message())
         return kind.sounded
+
+    @property
+    def changed(self) -> Answer:
+        """The answer to a change that was made: `ok` of `updates`, else that to a message."""
+        return self.updates.get("ok", self.ok)
 
     @property
     def ok(self) -> Answer:

@@ -39,13 +39,19 @@ def _section(schema: PluginSchema) -> str:
     rows = _rows({**root, "properties": own}, whole)
     channel = schema.channel
     repeats = "yes" if channel.idempotent else "no"
-    edits = "yes" if channel.replaces else "no"
+    edits = _tell_changes(schema)
     about = (
         f"{(channel.__doc__ or '').strip()} Kind of contact: {code(schema.address_kind)}. "
         f"The provider collapses repeats: {repeats}. "
-        f"Edits replace what was sent: {edits}.\n"
+        f"Edits and deletions of what was sent: {edits}.\n"
     )
     return f"### plugin: {schema.name}\n\n{about}\n{table(_HEADINGS, rows)}"
+
+
+def _tell_changes(schema: PluginSchema) -> str:
+    if schema.replaces:
+        return "in its place, by a later message"
+    return "at the provider" if schema.updates and schema.retracts else "no"
 
 
 def _rows(node: Schema, whole: Schema, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:

@@ -99,6 +99,9 @@ def _make_queue() -> None:
         _column("collapse"),
         _column("content", sa.LargeBinary),
         _column("handle"),
+        _column("operation", server_default="send"),
+        _column("original", server_default=""),
+        _column("topic", sa.BigInteger, nullable=True),
         _column("unless", sa.LargeBinary, server_default=""),
         _column("awaited", sa.Boolean, server_default=sa.false()),
     )
@@ -109,7 +112,8 @@ def _make_queue() -> None:
     _partial("deliveries_parked", "deliveries", "lane_hash", "due_at", "id", where=parked)
     _partial("deliveries_lane", "deliveries", "lane_hash", "due_at", where=in_line)
     _partial("deliveries_contact", "deliveries", "contact", where=waiting)
-    _partial("deliveries_about", "deliveries", "about", where=waiting)
+    _partial("deliveries_topic", "deliveries", "topic", where="topic IS NOT NULL")
+    _partial("deliveries_original", "deliveries", "original", where="original != ''")
     _partial("deliveries_expiry", "deliveries", "expires_at", where=waiting)
     sending = "state = 'sending'"
     _partial("deliveries_sending", "deliveries", "lane_hash", where=sending, unique=True)
