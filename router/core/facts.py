@@ -25,12 +25,16 @@ class Device(Struct, frozen=True, kw_only=True):
 
 
 class Contact(Struct, frozen=True, kw_only=True):
-    """One address of a recipient; `kind` is the word a channel's `address_kind` asks for."""
+    """One address of a recipient; `kind` is the word a channel's `address_kind` asks for.
+
+    `session` is what the addresses of one device share, where it is told: a hash of its login.
+    """
 
     id: str
     kind: str
     address: str
     device: Device | None = None
+    session: str = ""
 
 
 class Recipient(Struct, frozen=True, kw_only=True):

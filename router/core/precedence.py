@@ -12,9 +12,11 @@ from router.core.manner import Operation
 from router.core.notification import DAY
 from router.core.planned import ONCE, Planned
 from router.core.retraction import (
+    aim,
     find_own,
     find_place,
     find_shown,
+    find_told,
     is_change,
     is_unsent,
     is_within_reach,
@@ -64,21 +66,27 @@ class Precedence:
 
     def take_back(self, planned: Sequence[Planned]) -> Iterator[Planned]:
         """Yield what takes back what was shown, where none of the planned deliveries does."""
-        now, about = self._subject.now, self._about
-        if not self._facts.earlier:
+        found = self._facts.earlier.get(self._about, {}).values()
+        if not found:
             return
+        now, notification, count = self._subject.now, self._notification, len(planned)
         done = {each.original for each in planned}
-        done_at = {
-            place_of(each) for each in planned if each.state == "waiting" and each.due_at <= now
+        told = find_told(found, now)
+        told |= {
+            place_of(each) for each in planned if each.state == "waiting" if each.due_at <= now
         }
-        count = len(planned)
-        for each in take_back(self._notification, about, self._ruleset, self._facts, now):
+        for each in take_back(notification, self._about, self._ruleset, self._facts, now):
             channel = self._ruleset.channels.get(each.channel)
-            is_told = place_of(each) in done_at if each.urgent else each.id in done
-            if not is_told and is_within_reach(each, channel):
-                id_ = f"{self._notification.id}-{count}"
-                yield revoke(each, self._notification, about, id_=id_, now=now)
-                count += 1
+            if channel is None or not is_within_reach(each, channel) or each.id in done:
+                continue
+            draft = revoke(each, notification, self._about, now)
+            for contact, address in aim(each, channel, notification, self._facts):
+                place = each.channel, contact or address
+                if not each.urgent or place not in told:
+                    told.add(place)
+                    id_ = f"{notification.id}-{count}"
+                    yield replace(draft, id=id_, contact=contact, address=address)
+                    count += 1
 
     def admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
         """Count the notification, or return what it is too much for."""

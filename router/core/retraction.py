@@ -8,6 +8,7 @@ from router.core.facts import Earlier, Ending, Facts, Stage
 from router.core.notification import DAY, Notification
 from router.core.planned import Planned
 from router.core.ruleset import ChannelSpec, Ruleset, Step
+from router.core.target import is_wanted
 from router.core.timing import RING
 
 Place = tuple[str, str]
@@ -77,7 +78,7 @@ def take_back(
     """Return what was shown and is to be taken back, whatever the rules make of the notification.
 
     Of a deletion that is its message, unless the step that showed it says `retract: false`. Of a
-    call's end it is what rings, where nothing has told the device yet.
+    call's end it is what rings, or may in a moment.
     """
     found = facts.earlier.get(subject, {}).values()
     if notification.kind == "delete":
@@ -85,25 +86,50 @@ def take_back(
         steps = ((each, _find_step(each, ruleset)) for each in shown)
         return [each for each, step in steps if _concerns(each, notification, step)]
     whose = {heard.uid for heard in hear(notification)}
-    told = {place_of(each) for each in found if not each.urgent and each.due_at <= now}
     return [
         each
         for each in found
         if each.urgent and ("" in whose or each.uid in whose)
         if each.due_at <= now + NEAR and now < each.expires_at + RING
-        if place_of(each) not in told
         if (step := _find_step(each, ruleset)) is None or step.retract
     ]
 
 
-def is_within_reach(each: Earlier, channel: ChannelSpec | None) -> bool:
+def find_told(found: Collection[Earlier], now: float) -> set[Place]:
+    """Return where something has been sent since it rang: the device knows that it is over."""
+    return {place_of(each) for each in found if not each.urgent and each.due_at <= now}
+
+
+def aim(
+    each: Earlier, channel: ChannelSpec, notification: Notification, facts: Facts
+) -> list[tuple[str, str]]:
+    """Return the contacts, with their addresses, by which to take back what a delivery has shown.
+
+    That is its own. Where the channel wants that not to hear of it, as a token for nothing but
+    rings, it is the other ones of the same device. Who is gone needs nothing.
+    """
+    if not each.contact:
+        return [("", each.address)]
+    known = facts.recipient(each.app_id, each.uid).contacts
+    own = next((contact for contact in known if contact.id == each.contact), None)
+    if own is None:
+        return []
+    if is_wanted(own, channel, notification):
+        return [(own.id, own.address)]
+    return [
+        (other.id, other.address)
+        for other in known
+        if other.kind == own.kind and own.session and other.session == own.session
+        if is_wanted(other, channel, notification)
+    ]
+
+
+def is_within_reach(each: Earlier, channel: ChannelSpec) -> bool:
     """Return whether what was shown can be taken back by its channel, or may yet turn out unsent.
 
     Without a rule that says so, a destination that is fixed in the channel is told nothing, and
     of a call that rang only what replaces it.
     """
-    if channel is None:
-        return False
     if channel.replaces and each.address:
         return True
     return not each.urgent and (
@@ -111,13 +137,11 @@ def is_within_reach(each: Earlier, channel: ChannelSpec | None) -> bool:
     )
 
 
-def revoke(
-    each: Earlier, notification: Notification, about: str, *, id_: str, now: float
-) -> Planned:
-    """Return the delivery that takes another one back, though no rule sends it."""
+def revoke(each: Earlier, notification: Notification, about: str, now: float) -> Planned:
+    """Return the delivery that takes another one back, though no rule sends it, less its id."""
     is_call = notification.kind == "call"
     return Planned(
-        id=id_,
+        id="",
         rule=each.rule,
         step=each.step,
         channel=each.channel,

@@ -43,11 +43,12 @@ def targets(step: Step, channel: ChannelSpec, subject: Subject) -> Targets:
     if not channel.address_kind:
         return Targets((_PLACE,), is_fixed=True)
     found = contacts(notification, recipient, channel.address_kind)
-    found = [each for each in found if _is_wanted(each, channel, notification)]
+    found = [each for each in found if is_wanted(each, channel, notification)]
     return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
 
 
-def _is_wanted(contact: Contact, channel: ChannelSpec, notification: Notification) -> bool:
+def is_wanted(contact: Contact, channel: ChannelSpec, notification: Notification) -> bool:
+    """Return whether a channel wants a contact to hear of a notification; of a device it says."""
     device = contact.device
     return device is None or channel.wants(
         channel.settings, notification, device.platform, device.provider_id

@@ -32,6 +32,14 @@ class Briefing:
             facts.counters = await self._world.counters(keys)
         if changing := [each for each in batch if changes_something(each)]:
             facts.earlier = await self._world.earlier(changing)
+            rung = {
+                (each.app_id, each.uid)
+                for found in facts.earlier.values()
+                for each in found.values()
+                if each.urgent
+            }
+            if others := rung.difference(facts.recipients):
+                facts.recipients |= await self._world.recipients(others)
         return facts
 
     def _events(self, batch: Sequence[Notification]) -> set[str]:

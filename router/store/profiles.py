@@ -28,7 +28,7 @@ _person = (
 CONTACT = (
     *(contacts.c.id, contacts.c.kind, contacts.c.address, contacts.c.platform),
     *(contacts.c.provider_id, contacts.c.locale.label("device_locale")),
-    contacts.c.timezone.label("device_timezone"),
+    *(contacts.c.timezone.label("device_timezone"), contacts.c.session),
 )
 """The columns that make a contact."""
 _known: Select[Any] = (
@@ -71,7 +71,11 @@ def read_contact(row: AnyRow) -> Contact:
         timezone=row.device_timezone,
     )
     return Contact(
-        id=row.id, kind=row.kind, address=row.address, device=device if row.platform else None
+        id=row.id,
+        kind=row.kind,
+        address=row.address,
+        device=device if row.platform else None,
+        session=row.session,
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, literal_column, or_, select
 
 from router.core.call import session_of
 from router.core.collapse import number_subject, tell_subject
-from router.core.facts import Counter, Earlier, Facts, OnceKey, Summary
+from router.core.facts import Counter, Earlier, Facts, OnceKey, Recipient, Summary
 from router.core.notification import Notification
 from router.store.database import Database
 from router.store.marks import throttles
@@ -76,6 +76,15 @@ class World:
 
         return await self._database.glance(read)
 
+    async def recipients(
+        self, people: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Recipient]:
+        """Return what is known of people, by app and uid."""
+        uids: dict[str, set[str]] = {}
+        for app_id, uid in people:
+            uids.setdefault(app_id, set()).add(uid)
+        return await self._database.glance(lambda connection: _read_people(connection, uids))
+
     async def counters(self, keys: Collection[str]) -> dict[str, Counter]:
         """Return the counters there are of these keys, each with the summaries that still wait."""
         return await self._database.glance(lambda connection: _read_counters(connection, keys))
@@ -127,12 +136,20 @@ def _read_earlier(
     return found
 
 
+def _read_people(
+    connection: Connection, uids: Mapping[str, Collection[str]]
+) -> dict[tuple[str, str], Recipient]:
+    return {
+        (app_id, uid): recipient
+        for app_id, names in uids.items()
+        for uid, recipient in read_recipients(connection, app_id, names).items()
+    }
+
+
 def _read(
     connection: Connection, facts: Facts, uids: dict[str, set[str]], events: Collection[str]
 ) -> None:
-    for app_id, names in uids.items():
-        for uid, recipient in read_recipients(connection, app_id, names).items():
-            facts.recipients[app_id, uid] = recipient
+    facts.recipients = _read_people(connection, uids)
     rows = connection.execute(_taken, {"events": list(events)}) if events else ()
     for row in rows:
         key = OnceKey(row.event, row.rule, row.step, row.channel, row.address)

@@ -1,13 +1,15 @@
 """A call that ends: devices that rang are told to stop, and that it was missed is said once."""
 
+from collections.abc import Iterable
+
 import pytest
 from msgspec.structs import replace
 
 from router.core.decision import Decision, decide
-from router.core.facts import Earlier
+from router.core.facts import Contact, Device, Earlier, Recipient
 from router.core.notification import Notification
 from tests.core.events import NOON, call
-from tests.core.rulebooks import ANN, PHONE, TABLET, kept_back, rulebook, went, world
+from tests.core.rulebooks import ANN, MAIL, PHONE, TABLET, kept_back, rulebook, went, world
 
 ABOUT = "call:app:s1"
 RING = "rules: [{name: ring, when: {callAction: initiated}, send: [app, text]}]"
@@ -42,10 +44,25 @@ def rang(contact: str = PHONE.id, **fields: object) -> Earlier:
 def end(
     action: str, *earlier: Earlier, rules: str = RING, uid: str = "ann", **details: str
 ) -> Decision:
-    facts = world(ANN)
+    facts = world(*people(earlier))
     facts.earlier[ABOUT] = {each.id: each for each in earlier}
     ended = replace(call(action, uid, **details), id="n2")
     return decide(ended, rulebook(rules), facts, NOON)
+
+
+def people(earlier: Iterable[Earlier]) -> list[Recipient]:
+    """Return Ann, and the others with the devices that rang."""
+    theirs = [each for each in earlier if each.contact and each.uid != "ann"]
+    ann = [each.contact for each in earlier if each.uid == "ann"]
+    known = {contact.id for contact in ANN.contacts}
+    more = tuple(replace(PHONE, id=id_, address=id_) for id_ in ann if id_ not in known)
+    return [
+        replace(ANN, contacts=ANN.contacts + more),
+        *(
+            Recipient(app_id="app", uid=each.uid, contacts=(replace(PHONE, id=each.contact),))
+            for each in theirs
+        ),
+    ]
 
 
 def stopped(decision: Decision) -> list[str]:
@@ -112,6 +129,41 @@ def test_what_a_rule_sends_to_a_device_tells_it() -> None:
     assert stopped(decision) == []
     slow = MISSED.replace("[app, mail]", "[{channel: app, after: 1m}]")
     assert stopped(end("unanswered", rang(), rules=slow)) == [PHONE.id]
+
+
+def phone(id_: str, platform: str, session: str = "one") -> Contact:
+    device = Device(platform=platform)
+    return Contact(id=id_, kind="push", address=id_, device=device, session=session)
+
+
+def test_a_token_for_rings_alone_is_told_by_the_others_of_its_device() -> None:
+    ruleset = rulebook(RING)
+    app = replace(ruleset.channels["app"], wants=lambda _, __, platform, ___: platform != "voip")
+    ruleset = replace(ruleset, channels=ruleset.channels | {"app": app})
+    voip, alert, other = phone("v", "voip"), phone("a", "ios"), phone("b", "ios", "two")
+    for contacts, expected in (
+        ((voip, alert, other, MAIL), ["a"]),
+        ((voip, other), []),
+        ((replace(voip, session=""), replace(alert, session="")), []),
+    ):
+        facts = world(replace(ANN, contacts=contacts))
+        facts.earlier[ABOUT] = {"n0-v": rang("v")}
+        decision = decide(replace(call("ended"), id="n2"), ruleset, facts, NOON)
+        assert stopped(decision) == expected
+    facts = world(replace(ANN, contacts=(voip, alert)))
+    facts.earlier[ABOUT] = {"n0-v": rang("v"), "n0-a": rang("a")}
+    assert stopped(decide(replace(call("ended"), id="n2"), ruleset, facts, NOON)) == ["a"]
+
+
+def test_a_device_that_is_gone_is_not_told() -> None:
+    facts = world(replace(ANN, contacts=(MAIL,)))
+    facts.earlier[ABOUT] = {"n0-c1": rang()}
+    assert stopped(decide(replace(call("ended"), id="n2"), rulebook(RING), facts, NOON)) == []
+
+
+def test_a_token_that_the_rules_name_is_told() -> None:
+    (stop,) = end("ended", rang("", address="token")).deliveries
+    assert (stop.contact, stop.address) == ("", "token")
 
 
 def test_a_step_may_let_it_ring() -> None:

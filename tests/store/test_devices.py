@@ -7,7 +7,7 @@ from sqlalchemy import select
 from router.core.facts import Contact, Device, Recipient
 from router.core.retry import Dead
 from router.queue.ports import Settlement
-from router.store.contacts import DEVICES
+from router.store.contacts import DEVICES, hash_session
 from router.store.database import Database
 from router.store.errors import RecipientInvalid
 from router.store.recipients import Change, Recipients, Registration
@@ -25,6 +25,7 @@ async def test_a_device_is_a_contact_with_what_the_app_said(recipients: Recipien
         kind="push",
         address="token",
         device=Device(platform="fcm_android", provider_id="p1", timezone="UTC", locale="fr"),
+        session=hash_session("session"),
     )
     assert await recipients.get("bob", "app") == Recipient(
         app_id="app", uid="bob", contacts=(contact,)

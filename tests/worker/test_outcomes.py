@@ -249,7 +249,7 @@ def test_hostile_texts_and_numbers_of_a_plugin_are_made_storable() -> None:
 async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float | None) -> None:  # noqa: ANN401 - a plugin may not be typed
     outcome = Rejected(reason="gone", forget_contact=True, dead_since=said)
     channel = Scripted(StageSettings(), answering(outcome))
-    heard = await attempt(channel, make_message, Redactor(()))
+    heard = await attempt(channel.send, make_message, Redactor(()), seconds=15.0)
     assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
 
 

@@ -1,0 +1,81 @@
+"""What rang on a user's devices is told to stop, and what was shown is taken back, by no rule."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.phones import Phones, chat, phones
+from tests.acceptance.phones import call as event
+from tests.acceptance.test_calls import ALERT, ANDROID, RINGS, UID, describe, log_in
+
+RULES = """
+rules:
+  - name: incoming-call
+    when: {type: call, callAction: initiated}
+    send: [{channel: app, expires: 45s}]
+  - name: chat
+    when: {kind: message}
+    send: [app]
+"""
+
+
+async def told(stage: Phones, since: int) -> list[tuple[str, str]]:
+    """Return what the devices got since, each in words."""
+    await stage.at_rest()
+    return sorted(describe(stage, push) for push in stage.wire.pushes[since:])
+
+
+@pytest.mark.parametrize("end", ["ongoing", "cancelled", "unanswered", "rejected", "busy", "ended"])
+async def test_each_device_that_rang_is_told_to_stop_once_and_shows_nothing(
+    tmp_path: Path, end: str
+) -> None:
+    async with phones(tmp_path, RULES, rings="voip") as stage:
+        await log_in(stage)
+        await stage.post(event(UID, "initiated", "one"))
+        assert await told(stage, 0) == sorted(RINGS.items())
+        rang = len(stage.wire.pushes)
+        await stage.post(event(UID, end, "one"))
+        stopped = {
+            "iPhone": f"background: {end}",
+            "Android": f"data, at once: {end}",
+            "browser": f"data, at once: {end}",
+        }
+        assert await told(stage, rang) == sorted(stopped.items())
+        await stage.post(event("zoe", end, "one"), event(UID, "ended", "one"))
+        assert len(await told(stage, rang)) == len(stopped)
+    ring, stop = (push.content["android"] for push in stage.wire.to(ANDROID))
+    assert stop["collapse_key"] == ring["collapse_key"]
+
+
+async def test_the_devices_of_who_rang_nobody_are_left_in_peace(tmp_path: Path) -> None:
+    async with phones(tmp_path, RULES, rings="voip") as stage:
+        await log_in(stage)
+        await stage.post(event(UID, "ended", "another"))
+        assert await told(stage, 0) == []
+
+
+async def test_what_was_shown_of_a_deleted_message_is_taken_back_in_silence(
+    tmp_path: Path,
+) -> None:
+    async with phones(tmp_path, RULES, rings="voip") as stage:
+        await log_in(stage)
+        await stage.post(chat(UID, "Hello", tag="7", message={"id": "7"}))
+        await stage.at_rest()
+        shown = {push.token: push for push in stage.wire.pushes}
+        on = {"on": {"entity": {"id": "7"}}}
+        data = {"action": "deleted", "entities": on}
+        gone = {"id": "8", "category": "action", "type": "message", "data": data}
+        await stage.post(chat(UID, "gone", tag="8", message=gone))
+        await stage.at_rest()
+        pushes = {push.token: push for push in stage.wire.pushes[len(shown) :]}
+    assert pushes.keys() == shown.keys() == {ALERT, ANDROID, stage.browsers.browser.endpoint}
+    quiet, alert = pushes[ALERT], shown[ALERT]
+    assert alert.headers["apns-push-type"] == "alert"
+    assert (quiet.headers["apns-push-type"], quiet.headers["apns-priority"]) == ("background", "5")
+    assert quiet.headers["apns-collapse-id"] == alert.headers["apns-collapse-id"]
+    assert quiet.content["aps"].get("alert") is None
+    assert quiet.content["aps"]["content-available"] == 1
+    assert "sound" not in quiet.content["aps"]
+    assert "notification" not in pushes[ANDROID].content
+    browser = stage.browsers.browser.endpoint
+    assert pushes[browser].content["collapse"] == shown[browser].content["collapse"]
