@@ -1,6 +1,6 @@
 """What a delivery gives way to: what waits of its message, a throttle, a once-key of another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -64,11 +64,14 @@ class Precedence:
         """How the counters of throttles moved."""
         return () if self._windows is None else self._windows.moves
 
-    def take_back(self, planned: Sequence[Planned]) -> Iterator[Planned]:
-        """Yield what takes back what was shown, where none of the planned deliveries does."""
-        found = self._facts.earlier.get(self._about, {}).values()
-        if not found:
-            return
+    def take_back(self, planned: Sequence[Planned]) -> Sequence[Planned]:
+        """Return what takes back what was shown, where none of the planned deliveries does."""
+        earlier = self._facts.earlier and self._facts.earlier.get(self._about)
+        return list(self._take_back(planned, earlier.values())) if earlier else ()
+
+    def _take_back(
+        self, planned: Sequence[Planned], found: Collection[Earlier]
+    ) -> Iterator[Planned]:
         now, notification, count = self._subject.now, self._notification, len(planned)
         done = {each.original for each in planned}
         told = find_told(found, now)
@@ -219,7 +222,8 @@ class Precedence:
         return replace(planned, once=key)
 
     def _find_key(self, way: Way, planned: Planned) -> OnceKey | None:
-        missed = name_missed(self._notification, for_all=way.is_shared)
+        is_call = self._notification.kind == "call"
+        missed = is_call and name_missed(self._notification, for_all=way.is_shared)
         if missed:
             return OnceKey(missed, "", 0, *place_of(planned))
         if not way.is_shared:
