@@ -138,6 +138,7 @@ def test_json_is_one_document_whatever_is_shown(
         "rule": "chat",
         "channel": "mail",
         "address": "a…@example.com",
+        "operation": "send",
         "differences": [],
     }
     assert told["summary"]["ways"][0] == {

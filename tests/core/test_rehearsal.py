@@ -136,3 +136,17 @@ def test_the_same_rules_change_nothing_and_the_way_back_undoes_the_way(
     back = {(c.sign, c.channel, c.address) for c in compare(new, old)}
     assert there == back
     assert told.accepted_at == NOON
+
+
+def test_what_takes_back_a_message_differs_from_one_that_is_sent() -> None:
+    ring, end = call(), replace(call("ended"), id="n2")
+    quiet = "{name: a, when: {callAction: initiated}, send: [app]}"
+    loud = "{name: a, when: {type: call}, send: [app]}"
+    difference = Difference(field="operation", before="retract", after="send")
+    found = changes(quiet, loud, ring, end)
+    assert [change.sign for change in found] == ["~", "~"]
+    assert all(difference in change.differences for change in found)
+    gone = changes(
+        quiet, quiet.replace("send: [app]", "send: [{channel: app, retract: false}]"), ring, end
+    )
+    assert [(change.sign, change.operation) for change in gone] == [("-", "retract")] * 2

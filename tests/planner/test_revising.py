@@ -175,6 +175,29 @@ async def test_what_was_sent_meanwhile_is_not_replaced(stage: Stage) -> None:
     assert (edit.operation, edit.original) == ("update", original.id)
 
 
+async def test_an_edit_in_the_batch_of_its_message_waits_for_it(stage: Stage) -> None:
+    stage.ruleset = rulebook(SLOW)
+    await accept(stage, tag="7")
+    await accept(stage, tag="7", message=change("edited"))
+    await accept(stage, tag="7", message=change("deleted"))
+    await stage.plan()
+    original, edit, gone = await all_of(stage)
+    assert (original.state, original.operation) == ("sending", "send")
+    assert (edit.state, edit.reason) == ("cancelled", "deleted"), "the deletion came as well"
+    assert (gone.state, gone.operation, gone.original) == ("waiting", "retract", original.id)
+
+
+async def test_the_end_of_a_call_in_the_batch_of_its_ring_stops_it(stage: Stage) -> None:
+    await stage.know("ann", "bob")
+    stage.ruleset = rulebook("rules: [{name: a, when: {callAction: initiated}, send: [app]}]")
+    await accept(stage, type="call", sessionId="s1", callAction="initiated")
+    await accept(stage, "bob", type="call", sessionId="s1", callAction="ongoing")
+    await stage.plan()
+    ring, stop = await all_of(stage)
+    assert (ring.state, stop.state) == ("sending", "waiting")
+    assert (stop.operation, stop.original, stop.contact) == ("retract", ring.id, ring.contact)
+
+
 @pytest.fixture
 async def stages(postgres_url: str) -> AsyncIterator[list[Stage]]:
     """Planners in processes of their own on one database."""

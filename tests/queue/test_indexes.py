@@ -70,6 +70,19 @@ async def watch_and_hear(scene: Scene) -> None:
     assert f"{id_}-1" not in await scene.claimed()
 
 
+async def change_what_is_sent(scene: Scene) -> None:
+    """Let a delivery be changed that waits, so that another one takes its place."""
+    original, edits = await scene.put(), [await scene.accept() for _ in range(2)]
+    plans = [
+        scene.plan(each.id, scene.delivery(each.id, operation="update", original=original))
+        for each in edits
+    ]
+    assert (await scene.engine.journal.settle(plans)).stale == frozenset()
+    assert original not in await scene.claimed()
+    row = await scene.engine.delivery(original)
+    assert row.reason == f"replaced: {edits[0].id}-0"
+
+
 async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> None:
     database = sqlite_database
     line, glances = database.writer._line, database._glances
@@ -105,6 +118,7 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         await engine.queue.extend([f"{accepted[1].id}-0"], until=scene.now + 60)
         await engine.queue.release([f"{accepted[1].id}-0"])
         await watch_and_hear(scene)
+        await change_what_is_sent(scene)
         await Recipients(database).logout("bob", "s", "app")
     assert len(written) > 20
     assert len(read) >= 3

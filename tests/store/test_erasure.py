@@ -16,6 +16,7 @@ from router.store import erasure
 from router.store.database import Database
 from router.store.recipients import Change, Recipients
 from router.store.schema import metadata
+from router.store.tables import deliveries
 from tests.conftest import url_of
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting, device
@@ -131,3 +132,17 @@ async def test_an_erasure_that_breaks_off_leaves_nothing_in_halves_and_is_taken_
     assert 0 < left["notifications"] < 7
     assert await recipients.erase("bob", "app")
     assert await counts(database) == {}
+
+
+async def test_the_end_of_a_call_that_another_one_s_notification_told_goes_too(
+    database: Database, recipients: Recipients, scene: Scene
+) -> None:
+    rang, ended = await scene.accept(uid="bob"), await scene.accept(uid="ann")
+    ring = scene.delivery(rang.id, address=SECRET, urgent=True)
+    stop = scene.delivery(ended.id, address=SECRET, operation="retract", original=ring.id)
+    own = scene.delivery(ended.id, 1, address="ann")
+    await scene.settle(scene.plan(rang.id, ring))
+    await scene.settle(scene.plan(ended.id, stop, own))
+    assert await recipients.erase("bob", "app")
+    found = await database.read(lambda c: c.execute(select(deliveries.c.id)).scalars().all())
+    assert found == [own.id]
