@@ -89,6 +89,7 @@ class Push(AppriseChannel[PushSettings]):
     limits = Limits(payload=ROOM)
     replaces = True  # the app gets the payload's keys, and shows an edit in its message's place
     answers = ANSWERS
+    platforms = ("fcm", "apns", "web")
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "fcm.service_account": make_placeholder,
         "apns.key": make_key,
@@ -129,6 +130,19 @@ class Push(AppriseChannel[PushSettings]):
         if webpush.is_subscription(address):
             return webpush.find_fault(address)
         return "" if is_token(address) else NO_TOKEN
+
+    @classmethod
+    def find_device_fault(cls, platform: str, address: str) -> str:
+        """Return why an address is no token of a device's provider."""
+        if webpush.is_subscription(address):
+            return ""
+        match _family(platform):
+            case "apns" if not apns.is_token(address):
+                return "is no device token of Apple's: 64 hexadecimal digits, or more"
+            case "fcm" if not is_token(address):
+                return f"is no registration token of Firebase's: {NO_TOKEN}"
+            case _:
+                return ""
 
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""

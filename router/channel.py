@@ -156,6 +156,9 @@ class Channel(Generic[S]):
     """Whether a later message with the same `collapse` or about the same, as an edit is, replaces
     what is shown. Then edits of what was sent go to `send` too, and what takes it back does as a
     `quiet` message. A channel with neither this nor `update` and `retract` gets neither."""
+    platforms: ClassVar[tuple[str, ...]] = ()
+    """What the platforms of the devices it reaches begin with, before a `_`; where it says
+    nothing, any device may be one of its."""
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {}
     """What stands in for settings that sandbox mode does not find, by dotted path."""
 
@@ -190,6 +193,15 @@ class Channel(Generic[S]):
         """Return what is wrong with an address in the rules, empty, the default, for nothing.
 
         It is asked of what stands behind `to:` when the rules are read.
+        """
+        return ""
+
+    @classmethod
+    def find_device_fault(cls, platform: str, address: str) -> str:  # noqa: ARG003 - for subclasses
+        """Return why a device can never be reached, empty, the default, for nothing.
+
+        It is asked of the devices of its `platforms` when they are registered, whatever channels
+        there are.
         """
         return ""
 

@@ -78,9 +78,9 @@ class Rulebook:
         return entry[1] if entry else None
 
     @property
-    def contact_kinds(self) -> frozenset[str]:
-        """Return the kinds of address that some plugin sends to; empty before `start`."""
-        return frozenset(schema.address_kind for schema in self._plugins.values())
+    def schemas(self) -> Collection[ChannelSchema]:
+        """Return what the plugins say of their channels; empty before `start`."""
+        return self._plugins.values()
 
     def on_change(self, changed: Callable[[Collection[str]], None]) -> None:
         """Call `changed` whenever other rules are in force.

@@ -82,11 +82,10 @@ def import_(
     registry = load_plugins(load_environment().plugins_dir)
     for line in registry.problems:
         warn(line)
-    kinds = {schema.address_kind for schema in registry.schemas.values()}
 
     async def run(database: Database) -> Summary:
         recipients = Recipients(database)
-        defaults = await read_defaults(recipients, app_id, kinds)
+        defaults = await read_defaults(recipients, app_id, registry.schemas.values())
         total = Summary()
         console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -1,6 +1,6 @@
 """A checked `rules.yaml`: channels, enrichments and rules, ready to decide."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct, field
@@ -57,6 +57,13 @@ class ChannelSchema(Protocol):
     @property
     def retracts(self) -> bool:
         """Whether it can take back what it has shown, by the handle the provider left."""
+
+    @property
+    def platforms(self) -> Collection[str]:
+        """What the platforms of its devices begin with; empty where any device may be one."""
+
+    def find_device_fault(self, platform: str, address: str) -> str:
+        """Return why a device of its platforms can never be reached; else nothing."""
 
     def convert(self, settings: Mapping[str, Json]) -> object:
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""

@@ -43,6 +43,8 @@ class PluginSchema:
         self.replaces = channel.replaces
         self.find_fault = channel.find_fault
         self.wants = channel.wants
+        self.platforms = channel.platforms
+        self.find_device_fault = channel.find_device_fault
         self.updates = can_update(channel)
         self.retracts = can_retract(channel)
 

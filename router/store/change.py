@@ -103,7 +103,7 @@ def _change_faults(change: Change) -> Iterator[Fault]:
 
 
 def _device_faults(device: Registration) -> Iterator[Fault]:
-    yield from _pattern_faults("$.platform", device.platform, _PLATFORM, "web")
+    yield from _pattern_faults("$.platform", device.platform, _PLATFORM)
     yield from _text_faults("$.token", device.address)
     yield from subscription_faults(device.platform, device.address)
     yield from _text_faults("$.authToken", device.auth_token, needed=False)

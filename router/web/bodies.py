@@ -1,6 +1,6 @@
 """What may be said of a recipient, as JSON, and what it means to the store."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.errors import suggest
 from router.core.facts import Scalar
+from router.core.ruleset import ChannelSchema
 from router.store.change import DEVICE_KIND, Change, Registration
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Listing
@@ -202,13 +203,35 @@ def every_fault(known: Iterable[Fault]) -> Iterator[None]:
         raise RecipientInvalid(faults)
 
 
-def kind_faults(change: Change, kinds: Collection[str]) -> Iterator[Fault]:
+def kind_faults(change: Change, schemas: Collection[ChannelSchema]) -> Iterator[Fault]:
     """Yield the kinds that no plugin sends to; before plugins are loaded nobody can tell."""
-    known = [kind for kind in kinds if kind != DEVICE_KIND]
+    known = {schema.address_kind for schema in schemas} - {DEVICE_KIND}
     for kind in (change.contacts or {}) if known else ():
         if kind not in known and kind != DEVICE_KIND:
             remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
             yield Fault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
+
+
+def device_faults(device: Registration, schemas: Collection[ChannelSchema]) -> Iterator[Fault]:
+    """Yield why no plugin can ever reach a device; before plugins are loaded nobody can tell."""
+    platform, address = device.platform, device.address
+    senders = [schema for schema in schemas if schema.address_kind == DEVICE_KIND]
+    if not (senders and platform and address.strip()):
+        return
+    family = platform.lower().partition("_")[0]
+    reaching = [each for each in senders if not each.platforms or family in each.platforms]
+    if not reaching:
+        known = sorted({name for each in senders for name in each.platforms})
+        yield Fault("$.platform", f"no plugin reaches such a device; begin with {_either(known)}")
+        return
+    reasons = [each.find_device_fault(platform, address) for each in reaching]
+    if all(reasons):
+        yield Fault("$.token", reasons[0])
+
+
+def _either(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _address(asked: DeviceFields) -> str:

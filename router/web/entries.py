@@ -1,17 +1,26 @@
 """Recipients as files hold them: JSON lines of ours, CometChat's own lists, rows of a table."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from router.core.payload import Json
+from router.core.ruleset import ChannelSchema
 from router.store.change import Registration
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Entry
-from router.web.bodies import RecipientEntry, change_in, every_fault, kind_faults, registration_in
+from router.web.bodies import (
+    RecipientEntry,
+    change_in,
+    device_faults,
+    every_fault,
+    kind_faults,
+    registration_in,
+)
 from router.web.problems import Refused
 from router.web.reading import read_json, read_value
 
@@ -30,12 +39,12 @@ class Defaults(Struct, frozen=True, kw_only=True):
     """What a line leaves to the import.
 
     `app_id` is the app of a line that names none, and `unclear` says why there is none.
-    `kinds` are the kinds of contact some plugin sends to; while there are none, any will do.
+    `schemas` say whom some plugin can reach; while there are none, anybody will do.
     """
 
     app_id: str | None = None
     unclear: str = ""
-    kinds: Collection[str] = ()
+    schemas: Collection[ChannelSchema] = ()
 
 
 class PushToken(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -107,7 +116,8 @@ def _read_token(row: Json, defaults: Defaults) -> Reading:
             timezone=token.timezone,
             seen_at=seen.timestamp() if seen else None,
         )
-        return Entry(app_id=_app(defaults), uid=token.uid, devices=(device,))
+        with every_fault(_device_faults((device,), defaults)):
+            return Entry(app_id=_app(defaults), uid=token.uid, devices=(device,))
 
     return _caught(read, {"$.devices[0].token": "$.pushToken", "$.devices[0]": "$", **_NAMES})
 
@@ -121,13 +131,18 @@ def _told(row: Json) -> Json:
 
 def _entry(asked: RecipientEntry, defaults: Defaults) -> Entry:
     change = change_in(asked)
-    with every_fault(kind_faults(change, defaults.kinds)):
+    devices = tuple(map(registration_in, asked.devices))
+    faults = chain(kind_faults(change, defaults.schemas), _device_faults(devices, defaults))
+    with every_fault(faults):
         return Entry(
-            app_id=asked.app_id or _app(defaults),
-            uid=asked.uid,
-            change=change,
-            devices=tuple(map(registration_in, asked.devices)),
+            app_id=asked.app_id or _app(defaults), uid=asked.uid, change=change, devices=devices
         )
+
+
+def _device_faults(devices: Sequence[Registration], defaults: Defaults) -> Iterator[Fault]:
+    for index, device in enumerate(devices):
+        for fault in device_faults(device, defaults.schemas):
+            yield _moved(fault, f"$.devices[{index}]")
 
 
 def _app(defaults: Defaults) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from router.core.ruleset import ChannelSchema
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Entry, Recipients
 from router.web.entries import Defaults, Reading, read_line, read_tokens
@@ -116,10 +117,10 @@ class Import:
 
 
 async def read_defaults(
-    recipients: Recipients, app_id: str | None, kinds: Collection[str]
+    recipients: Recipients, app_id: str | None, schemas: Collection[ChannelSchema]
 ) -> Defaults:
     """Return what lines leave to the import: with no `app_id`, the one app that is known."""
     try:
-        return Defaults(app_id=app_id or await recipients.only_app(), kinds=kinds)
+        return Defaults(app_id=app_id or await recipients.only_app(), schemas=schemas)
     except AppUnclear as unclear:
-        return Defaults(unclear=str(unclear), kinds=kinds)
+        return Defaults(unclear=str(unclear), schemas=schemas)

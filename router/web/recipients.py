@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.delivery import mask
 from router.core.facts import Contact, Recipient, Scalar
-from router.store.change import DEVICE_KIND, check_change
+from router.store.change import DEVICE_KIND, check_change, check_registration
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Recipients
 from router.web.bodies import (
@@ -23,6 +23,7 @@ from router.web.bodies import (
     RecipientChange,
     RecipientEntry,
     change_in,
+    device_faults,
     every_fault,
     kind_faults,
     registration_in,
@@ -107,7 +108,7 @@ async def change_recipient(
     asked = read_body(body, RecipientChange)
     change = change_in(asked)
     app_id = _app(request, asked.app_id)
-    with every_fault(kind_faults(change, rulebook.contact_kinds)):
+    with every_fault(kind_faults(change, rulebook.schemas)):
         check_change(uid, app_id, change)
     return view(await recipients.put(uid, change, app_id))
 
@@ -137,13 +138,16 @@ async def register_device(
     uid: FromPath[str],
     body: RawBody,
     recipients: NamedDependency[Recipients],
+    rulebook: NamedDependency[Rulebook],
     request: Request[None, None, State],
 ) -> DeviceView:
     """Register a device on login; one known under another user moves."""
     asked = read_body(body, DeviceRegistration)
-    return _device(
-        await recipients.register(uid, registration_in(asked), _app(request, asked.app_id))
-    )
+    device = registration_in(asked)
+    app_id = _app(request, asked.app_id)
+    with every_fault(device_faults(device, rulebook.schemas)):
+        check_registration(uid, app_id, device)
+    return _device(await recipients.register(uid, device, app_id))
 
 
 @post(
@@ -192,7 +196,7 @@ async def import_recipients(
     def reject(line: int, fault: Fault) -> None:
         problems.append(LineFault(line=line, path=fault.path, reason=fault.reason))
 
-    defaults = await read_defaults(recipients, asked.app_id, rulebook.contact_kinds)
+    defaults = await read_defaults(recipients, asked.app_id, rulebook.schemas)
     summary = Summary()
     taking = Import(recipients, reject, summary, dry_run=asked.dry_run)
     stopped_at = await _take_body(request, taking, READERS[asked.shape], defaults, problems)

@@ -20,7 +20,7 @@ from router.core.facts import Facts
 from router.core.loading import Included, Standing
 from router.core.notification import derive
 from router.core.payload import decode
-from router.core.ruleset import ChannelSpec, Ruleset
+from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.core.trace import Trace, explain
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Recipients
@@ -45,8 +45,8 @@ class Rulebook(Protocol):
         """Return the channels in force by name."""
 
     @property
-    def contact_kinds(self) -> Collection[str]:
-        """Return the kinds of address some plugin sends to; none before plugins are loaded."""
+    def schemas(self) -> Collection[ChannelSchema]:
+        """Return what the plugins say of their channels; none before plugins are loaded."""
 
     async def reload(self) -> Sequence[Problem]:
         """Read the file again; with an error among its problems nothing changes."""

@@ -152,7 +152,7 @@ def test_a_table_is_imported_by_the_names_of_its_columns(
         "\ufeff" + columns,
         'nadia,app123,nadia@example.com,"gold, or\nbetter",41,0,mail; chat,Europe/Paris,'
         "fcm_web,t1,s1,5",
-        "nadia,app123,,,,,,,apns_ios_device,t2,s1,6",
+        "nadia,app123,,,,,,,fcm_ios,t2,s1,6",
         "omar,app123,,007,,,,,,,,",
     )
     done = router("import", file)
@@ -241,28 +241,30 @@ def test_cometchats_own_lists_are_imported(router: Router, show: Show, tmp_path:
         tmp_path / "tokens.jsonl",
         {"data": {"pushTokens": [row("nadia", "t1"), row("nadia", "t2", authToken="other")]}},
         [row("omar", "t3", timezone=None, new="ignored")],
-        {"uid": "eve", "platform": "apns_ios_voip", "voipToken": "t4", "authToken": "a"},
+        {"uid": "eve", "platform": "apns_ios_voip", "voipToken": "4" * 64, "authToken": "a"},
+        {"uid": "eve", "platform": "apns_ios_voip", "voipToken": "t4", "authToken": "b"},
         {"data": {"pushTokens": [row("bob", ""), row("bob", "t5"), row("bob", "t6", platform=7)]}},
         {"error": {"code": "AUTH_ERR_EMPTY_APIKEY"}},
     )
     done = router("import", file, "--shape", "cometchat", "--app", "app123")
     assert done.exit_code == 1
     assert [line.removeprefix(f"{file}:") for line in done.stderr.splitlines()] == [
-        "4: $.data.pushTokens[0].pushToken: must not be empty",
-        "4: $.data.pushTokens[2].platform: expected `str`, got `int`",
-        "5: $.uid: must be given",
-        "5: $.platform: must be given",
+        "4: $.pushToken: is no device token of Apple's: 64 hexadecimal digits, or more",
+        "5: $.data.pushTokens[0].pushToken: must not be empty",
+        "5: $.data.pushTokens[2].platform: expected `str`, got `int`",
+        "6: $.uid: must be given",
+        "6: $.platform: must be given",
     ]
-    assert done.stdout == "5 lines: 5 changed, 0 as they were, 2 bad\n"
+    assert done.stdout == "6 lines: 5 changed, 0 as they were, 3 bad\n"
     nadia, eve = show("nadia"), show("eve")
     assert nadia is not None
     assert eve is not None
     assert sorted(c.address for c in nadia.contacts) == ["t1", "t2"]
     assert nadia.contacts[0].device is not None
     assert nadia.contacts[0].device.provider_id == "fcm-provider-2"
-    assert [c.address for c in eve.contacts] == ["t4"]
+    assert [c.address for c in eve.contacts] == ["4" * 64]
     again = router("import", file, "--shape", "cometchat", "--app", "app123")
-    assert again.stdout == "5 lines: 0 changed, 5 as they were, 2 bad\n"
+    assert again.stdout == "6 lines: 0 changed, 5 as they were, 3 bad\n"
 
 
 def test_what_cometchat_knew_gives_way_to_who_logged_in_since(

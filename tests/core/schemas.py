@@ -24,6 +24,7 @@ class FakeSchema:
     required: tuple[str, ...] = ("url",)
     is_fixed: bool = False
     replaces: bool = False
+    platforms: tuple[str, ...] = ()
     updates: bool = False
     retracts: bool = False
     placeholders: dict[str, str] = field(default_factory=dict)
@@ -45,6 +46,9 @@ class FakeSchema:
 
     def find_fault(self, settings: object, address: str) -> str:
         return "name an address" if address.startswith("/") else ""
+
+    def find_device_fault(self, platform: str, address: str) -> str:
+        return ""
 
     def placeholder(self, path: str) -> str | None:
         return self.placeholders.get(path)

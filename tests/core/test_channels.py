@@ -28,6 +28,7 @@ class Fussy:
     definition: Mapping[str, Json] | None = None
     name: str = "fussy"
     replaces = False
+    platforms = ()
     updates = False
     retracts = False
     address_kind: str = "mail"
@@ -44,6 +45,9 @@ class Fussy:
         return True
 
     def find_fault(self, settings: object, address: str) -> str:
+        return ""
+
+    def find_device_fault(self, platform: str, address: str) -> str:
         return ""
 
     def placeholder(self, path: str) -> str | None:
