@@ -56,12 +56,17 @@ def read_sound(message: Message) -> str:
 
 
 def write_texts(message: Message) -> dict[str, str]:
-    """Return the payload's keys unchanged, and the message's own, all as texts."""
+    """Return the payload's keys unchanged, and the message's own, all as texts.
+
+    `quiet` tells an app that nothing is to be shown: what was is to be taken back.
+    """
     data = {name: _text(value) for name, value in message.notification.details.items()}
     extras = {"link": message.link, "image": message.image, "sound": message.sound}
     data |= {name: value for name, value in extras.items() if value}
     if message.badge is not None:
         data["badge"] = str(message.badge)
+    if message.quiet:
+        data["quiet"] = "true"
     return data | message.data | {"title": message.title, "body": message.body}
 
 

@@ -43,8 +43,9 @@ async def test_each_device_that_rang_is_told_to_stop_once_and_shows_nothing(
         assert await told(stage, rang) == sorted(stopped.items())
         await stage.post(event("zoe", end, "one"), event(UID, "ended", "one"))
         assert len(await told(stage, rang)) == len(stopped)
-    ring, stop = (push.content["android"] for push in stage.wire.to(ANDROID))
-    assert stop["collapse_key"] == ring["collapse_key"]
+    ring, stop = (push.content for push in stage.wire.to(ANDROID))
+    assert stop["android"]["collapse_key"] == ring["android"]["collapse_key"]
+    assert ("quiet" in ring["data"], stop["data"]["quiet"]) == (False, "true")
 
 
 async def test_the_devices_of_who_rang_nobody_are_left_in_peace(tmp_path: Path) -> None:
@@ -76,6 +77,8 @@ async def test_what_was_shown_of_a_deleted_message_is_taken_back_in_silence(
     assert quiet.content["aps"].get("alert") is None
     assert quiet.content["aps"]["content-available"] == 1
     assert "sound" not in quiet.content["aps"]
-    assert "notification" not in pushes[ANDROID].content
     browser = stage.browsers.browser.endpoint
+    told = [pushes[token].content for token in (ALERT, browser)]
+    assert [each["quiet"] for each in (*told, pushes[ANDROID].content["data"])] == ["true"] * 3
+    assert "notification" not in pushes[ANDROID].content
     assert pushes[browser].content["collapse"] == shown[browser].content["collapse"]
