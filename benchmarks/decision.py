@@ -102,13 +102,13 @@ def _write(name: str, number: int, now: float) -> Notification:
 def _facts() -> Facts:
     facts = Facts()
     for person in people():
-        app_id, device = person.profile["appId"], Device(platform=person.device["platform"])
+        app_id, device = person.profile["appId"], Device(platform=person.devices[0]["platform"])
         contacts = [
             Contact(id=kind, kind=kind, address=address)
             for kind, address in person.profile["contacts"].items()
         ]
         contacts.append(
-            Contact(id="push", kind="push", address=person.device["token"], device=device)
+            Contact(id="push", kind="push", address=f"token-of-{person.uid}", device=device)
         )
         facts.recipients[app_id, person.uid] = Recipient(
             app_id=app_id,

@@ -120,7 +120,7 @@ class Push(AppriseChannel[PushSettings]):
         """Return whether a device is one of this channel's, and is to hear of this."""
         if settings.provider_id and settings.provider_id != (provider_id or DEFAULT):
             return False
-        if settings.apns is None or _family(platform) != "apns":
+        if settings.apns is None or not platform.lower().startswith("apns_"):
             return True
         return apns.wants(settings.apns, notification, platform)
 

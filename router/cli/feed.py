@@ -40,7 +40,8 @@ async def feed(session: aiohttp.ClientSession, exchanges: Callable[[], Sequence[
 
 async def _register(session: aiohttp.ClientSession, person: Person) -> None:
     path = f"/v1/recipients/{person.uid}"
-    for where, body in ((path, person.profile), (f"{path}/devices", person.device)):
+    devices = ((f"{path}/devices", device) for device in person.devices)
+    for where, body in ((path, person.profile), *devices):
         async with session.put(where, json=body) as answer:
             if not answer.ok:
                 message = f"{where}: {answer.status} {await answer.text()}"

@@ -23,14 +23,17 @@ def tell_subject(notification: Notification) -> str:
     return _shorten(kind, f"{kind}:{notification.app_id}:{subject or notification.event}")
 
 
-def collapse_key(how: Collapse, notification: Notification, subject: str) -> str:
+def collapse_key(how: Collapse, notification: Notification, subject: str, burst: str) -> str:
     """Return the key under which a step's message is replaced by later ones, or an empty text.
 
-    `subject` is what `tell_subject` says of the notification.
+    `subject` is what `tell_subject` says of the notification, `burst` the window of the rule's
+    throttle, empty where it is in none.
     """
     match how:
         case "message":
             return subject
+        case "throttle":
+            return burst or subject
         case "none":
             return ""
         case _:

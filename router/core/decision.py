@@ -1,7 +1,6 @@
 """What the rules make of a notification: the one pure function behind everything."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -13,8 +12,8 @@ from router.core.notification import Notification, is_ring, is_sequel
 from router.core.outlook import Outlook, hold, look, survey
 from router.core.planned import Planned, arrange
 from router.core.precedence import Precedence, Way
-from router.core.ruleset import Enrichment, Ruleset, Step
-from router.core.target import targets
+from router.core.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
+from router.core.target import Targets, targets
 from router.core.throttle import Overflow
 from router.core.timing import schedule
 from router.core.watch import CALL_OVER, watch
@@ -76,13 +75,17 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     )
 
 
-class _Origin(NamedTuple):
+class _Origin(Struct, frozen=True):
     """The rule a step stands in, and what that says for all of its steps."""
 
     rule: str
     overflow: Overflow | None = None
+    burst: str = ""
+    """The window of the rule's throttle."""
     shared: tuple[Enrichment, ...] = ()
     enrich: Enrichment = Enrichment()
+    enrichments: tuple[Enrichment, ...] = ()
+    """All that hold for the recipient."""
 
 
 class _Walk:
@@ -122,7 +125,9 @@ class _Walk:
             overflow = (
                 None if rule.throttle is None else self._precedence.admit(rule, rule.throttle)
             )
-            origin = _Origin(rule.name, overflow, rule.shared, rule.enrich)
+            enrichments = (*self._outlook.enrichments, *hold(rule.shared, subject), rule.enrich)
+            burst = "" if rule.throttle is None else self._find_burst(rule, rule.throttle)
+            origin = _Origin(rule.name, overflow, burst, rule.shared, rule.enrich, enrichments)
             for ordinal, step in enumerate(rule.send):
                 self._step(origin, ordinal, step)
             if rule.stop or rule.drop:
@@ -133,7 +138,8 @@ class _Walk:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             step = Step(channel=channel, place=_NOWHERE)
-            self._step(_Origin(ON_NO_MATCH), ordinal, step)
+            origin = _Origin(ON_NO_MATCH, enrichments=self._outlook.enrichments)
+            self._step(origin, ordinal, step)
         return "no_match"
 
     def take_back(self) -> None:
@@ -142,25 +148,25 @@ class _Walk:
 
     def _step(self, origin: _Origin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
-        found = targets(step, self._ruleset.channels[step.channel], self._subject)
-        is_shared = found.is_fixed and step.once_per is not None
+        channel = self._ruleset.channels[step.channel]
+        if not self._ruleset.heeds_locale:
+            if step.when is None or step.when.holds(self._subject):
+                found = targets(step, channel, self._subject)
+                self._send(origin, ordinal, step, found, origin.enrichments)
+            return
+        found = targets(step, channel, self._subject)
         for outlook, contacts in self._look_from(found.contacts):
-            if step.when is not None and not step.when.holds(outlook.subject):
-                continue
-            shared = hold(origin.shared, outlook.subject)
-            enrichments = (*outlook.enrichments, *shared, origin.enrich)
-            draft = self._draft(origin.rule, ordinal, step, enrichments, found.suppression)
-            way = Way(step, draft, bool(found.suppression), is_shared, origin.overflow)
-            for contact in contacts:
-                self._plan(way, contact)
+            subject = outlook.subject
+            if step.when is None or step.when.holds(subject):
+                shared = hold(origin.shared, subject)
+                enrichments = (*outlook.enrichments, *shared, origin.enrich)
+                there = structs.replace(found, contacts=contacts)
+                self._send(origin, ordinal, step, there, enrichments)
 
     def _look_from(
         self, contacts: Sequence[Contact]
     ) -> Iterator[tuple[Outlook, Sequence[Contact]]]:
         """Yield what conditions see, with the contacts from which they see it: one or several."""
-        if not self._ruleset.heeds_locale:
-            yield self._outlook, contacts
-            return
         seen: dict[str, list[Contact]] = {}
         for contact in contacts:
             recipient = appear_at(self._subject.recipient, contact)
@@ -171,21 +177,37 @@ class _Walk:
         for locale, those in seen.items():
             yield self._outlooks[locale], those
 
-    def _plan(self, way: Way, contact: Contact) -> None:
-        """Plan the delivery to a contact, unless an earlier rule's stands for it."""
-        draft = way.draft
-        standing = self._standing.setdefault((draft.channel, contact.address), draft)
-        if standing.rule == draft.rule:
-            self.planned.append(self._address(way, contact))
-        else:
-            duplicate = Duplicate(
-                rule=draft.rule, step=draft.step, channel=draft.channel, stands=standing.rule
-            )
-            self.duplicates.append(duplicate)
+    def _send(
+        self,
+        origin: _Origin,
+        ordinal: int,
+        step: Step,
+        found: Targets,
+        enrichments: tuple[Enrichment, ...],
+    ) -> None:
+        """Plan the deliveries to some contacts, unless an earlier rule's stand for them."""
+        draft = self._draft(origin, ordinal, step, enrichments, found.suppression)
+        is_shared = found.is_fixed and step.once_per is not None
+        way = Way(step, draft, bool(found.suppression), is_shared, origin.overflow)
+        for contact in found.contacts:
+            standing = self._standing.setdefault((step.channel, contact.address), draft)
+            if standing.rule == origin.rule:
+                self.planned.append(self._address(way, contact))
+            else:
+                duplicate = Duplicate(
+                    rule=origin.rule, step=ordinal, channel=step.channel, stands=standing.rule
+                )
+                self.duplicates.append(duplicate)
+
+    def _find_burst(self, rule: Rule, throttle: Throttle) -> str:
+        """Return the window of a rule's throttle, where a step of the rule wants to know."""
+        if any(step.collapse == "throttle" for step in rule.send):
+            return self._precedence.find_burst(rule, throttle)
+        return ""
 
     def _draft(
         self,
-        rule: str,
+        origin: _Origin,
         ordinal: int,
         step: Step,
         enrichments: tuple[Enrichment, ...],
@@ -199,7 +221,7 @@ class _Walk:
             state, reason = "suppressed", suppression
         return Planned(
             id="",
-            rule=rule,
+            rule=origin.rule,
             step=ordinal,
             channel=step.channel,
             state=state,
@@ -212,7 +234,7 @@ class _Walk:
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             about=self._about,
-            collapse=collapse_key(step.collapse, notification, self._about),
+            collapse=collapse_key(step.collapse, notification, self._about, origin.burst),
             watch=watch(step.unless, notification, is_late=step.after is not None),
             enrichments=(*enrichments, step.enrich),
         )

@@ -86,25 +86,31 @@ class Reading(Struct, frozen=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """A summary that waits for a throttle's window to close, and how many it stands for.
 
-    `slot` names the step and where it goes to, so that nobody can read an address in it.
+    `slot` names the step and where it goes to, so that nobody can read an address in it. `people`
+    are those whom what it stands for came from, as marks.
     """
 
     slot: str
     delivery: str
     count: int
     due_at: float
+    people: tuple[str, ...] = ()
 
 
 class Counter(Struct, frozen=True, kw_only=True):
     """A window of a throttle: when it closes, and how many notifications fell in so far.
 
-    `events` are those that were let through, where many recipients share the window.
+    `events` are those that were let through, where many recipients share the window. Where there
+    are summaries, `first` is the name of whoever opened it, and `people` those whom what was let
+    through came from, as marks.
     """
 
     closes_at: float
     count: int = 0
     events: tuple[str, ...] = ()
     summaries: tuple[Summary, ...] = ()
+    first: str = ""
+    people: tuple[str, ...] = ()
 
 
 class CounterMove(Struct, frozen=True, kw_only=True):

@@ -25,7 +25,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     needless already (`unless: …`); an expired one came too late to be sent, and is a dead letter.
     `about` is what `tell_subject` says, `collapse` what a provider may replace it by. `watch` says
     what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
-    a `count` is a summary of so many notifications. One whose `operation` changes or takes back
+    a `count` is a summary of so many notifications: the `first` person's in the window and of
+    `others`. One whose `operation` changes or takes back
     what was shown names the delivery that showed it as `original`, and goes in its `lane`.
     """
 
@@ -49,6 +50,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     collapse: str = ""
     once: OnceKey | None = None
     count: int = 0
+    first: str = ""
+    others: int = 0
     watch: Watch | None = None
     awaited: bool = False
     operation: Operation = "send"

@@ -93,9 +93,16 @@ class Precedence:
 
     def admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
         """Count the notification, or return what it is too much for."""
+        return self._find_windows().admit(rule, throttle)
+
+    def find_burst(self, rule: Rule, throttle: Throttle) -> str:
+        """Return what tells the window of a notification that was admitted, or not, from others."""
+        return self._find_windows().find_burst(rule, throttle)
+
+    def _find_windows(self) -> Windows:
         if self._windows is None:
             self._windows = Windows(self._subject, self._facts.counters)
-        return self._windows.admit(rule, throttle)
+        return self._windows
 
     def settle(self, way: Way, planned: Planned) -> Planned:
         """Return the delivery with what it gives way to, or takes the place of."""
@@ -195,14 +202,17 @@ class Precedence:
         if tally.ending is not None:
             self.endings.append(tally.ending)
         key = summary_key(overflow.key)
+        collapse = {"none": "", "throttle": planned.collapse}.get(way.step.collapse, key)
         return replace(
             planned,
             due_at=tally.due_at,
             expires_at=timing.expires_at,
             deferred_by=timing.deferred_by,
             about=key,
-            collapse="" if way.step.collapse == "none" else key,
+            collapse=collapse,
             count=tally.count,
+            first=tally.first,
+            others=tally.others,
             enrichments=(*planned.enrichments, words),
         )
 

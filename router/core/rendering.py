@@ -43,8 +43,10 @@ def render(
     """
     privacy, defaults = planned.privacy, ruleset.defaults
     variables: dict[str, str] = {}
-    at = next((each for each in recipient.contacts if each.id == planned.contact), None)
-    recipient = appear_at(recipient, at)
+    for contact in recipient.contacts:
+        if contact.id == planned.contact:
+            recipient = appear_at(recipient, contact)
+            break
     open_part = withhold(notification, privacy)
     names = visible(open_part, recipient, variables, now, ruleset.assumed)
     if privacy != "none":
@@ -52,7 +54,8 @@ def render(
     if privacy == "no_content":
         names["title"] = defaults.private_title
     if planned.count:
-        names["count"] = planned.count
+        first = "" if privacy == "no_content" else planned.first
+        names |= {"count": planned.count, "first": first, "others": planned.others}
     draft = _Draft(names, variables)
     for enrichment in planned.enrichments:
         draft.enrich(enrichment)

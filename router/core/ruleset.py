@@ -124,7 +124,7 @@ class Enrichment(Struct, frozen=True, kw_only=True):
 
 
 QuietMode = Literal["defer", "drop"]
-Collapse = Literal["message", "conversation", "none"]
+Collapse = Literal["message", "conversation", "throttle", "none"]
 """What of a step's messages a later one replaces."""
 
 

@@ -187,8 +187,13 @@ def _write_counter(key: str, counter: Counter) -> Values:
         "count": counter.count,
         "events": msgspec.json.encode(counter.events),
         "summaries": msgspec.json.encode(counter.summaries),
+        "first": clean(counter.first),
+        "people": msgspec.json.encode(counter.people),
     }
 
 
+_MOVED = ("closes_at", "count", "events", "summaries", "first", "people")
+
+
 def _replace(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's `excluded`
-    return {name: row[name] for name in ("closes_at", "count", "events", "summaries")}
+    return {name: row[name] for name in _MOVED}

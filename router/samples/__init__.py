@@ -67,7 +67,7 @@ class Person(Struct, frozen=True, kw_only=True):
 
     uid: str
     profile: dict[str, Any]
-    device: dict[str, Any]
+    devices: list[dict[str, Any]]
 
 
 def people() -> list[Person]:

@@ -48,12 +48,15 @@ throttles = Table(
     Column("count", Integer, nullable=False),
     Column("events", LargeBinary, nullable=False, server_default=""),
     Column("summaries", LargeBinary, nullable=False, server_default=""),
+    Column("first", Text, nullable=False, server_default=""),
+    Column("people", LargeBinary, nullable=False, server_default=""),
     Index("throttles_closes_at", "closes_at"),
     sqlite_with_rowid=False,
 )
 """Open windows of throttles: how many notifications fell in, and the summaries that wait.
 
-Keys and slots are hashes, so that nobody can read in them; `events` and `summaries` are JSON.
+Keys and slots are hashes, so that nobody can read in them; `events`, `summaries` and
+`people` are JSON.
 """
 
 rule_days = Table(

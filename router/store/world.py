@@ -118,6 +118,8 @@ def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, C
             count=row["count"],
             events=_events.decode(row["events"]),
             summaries=tuple(each for each in told[row["key"]] if each.delivery in waiting),
+            first=row["first"],
+            people=_events.decode(row["people"]),
         )
         for row in rows
     }

@@ -107,11 +107,13 @@ def test_a_long_key_becomes_a_short_one_of_its_own() -> None:
 
 def test_a_step_says_what_a_later_message_replaces() -> None:
     about = tell_subject(MESSAGE)
-    assert collapse_key("message", MESSAGE, about) == about
-    assert collapse_key("none", MESSAGE, about) == ""
-    whole = collapse_key("conversation", MESSAGE, about)
+    assert collapse_key("message", MESSAGE, about, "burst") == about
+    assert collapse_key("none", MESSAGE, about, "burst") == ""
+    assert collapse_key("throttle", MESSAGE, about, "burst") == "burst"
+    assert collapse_key("throttle", MESSAGE, about, "") == about
+    whole = collapse_key("conversation", MESSAGE, about, "")
     other = push(tag="8")
-    assert whole == collapse_key("conversation", other, tell_subject(other))
+    assert whole == collapse_key("conversation", other, tell_subject(other), "")
     assert whole.startswith("conversation:")
     nowhere = push(conversationId=None)
-    assert collapse_key("conversation", nowhere, "x") == "x"
+    assert collapse_key("conversation", nowhere, "x", "") == "x"

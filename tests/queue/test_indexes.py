@@ -106,7 +106,9 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         assert await scene.claimed() == [f"{accepted[1].id}-0"]
         edit, waits = await scene.accept(), f"{accepted[2].id}-0"
         summary = Summary(slot="s", delivery=waits, count=1, due_at=scene.now)
-        window = Counter(closes_at=scene.now, count=1, summaries=(summary,))
+        window = Counter(
+            closes_at=scene.now, count=1, summaries=(summary,), first="Zoë", people=("a1", "b2")
+        )
         effects = Effects(
             counters=(CounterMove(key="k", before=None, after=window),),
             endings=(Ending(delivery=waits, state="cancelled", reason="deleted"),),

@@ -56,6 +56,10 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, Place], prefix:
     if "throttle" in section and not rule.send:
         message = f"rule {name} sends nothing that could be held back"
         scope.report.warn(section.key("throttle"), message, 'leave "throttle" out')
+    if "throttle" not in section and any(step.collapse == "throttle" for step in rule.send):
+        message = f'rule {name} has no throttle for "collapse: throttle" to go by'
+        hint = "give the rule a throttle, or leave collapse out"
+        scope.report.error(section.key("send"), message, hint)
     if not any(key in section for key in ("send", "stop", "drop")):
         scope.report.warn(node, f"rule {name} does nothing", "give it send, stop or drop")
     return rule

@@ -22,7 +22,7 @@ Overflow = Literal["drop", "summary"]
 
 _RECIPIENT = "recipient"
 _ANYTHING = f"write {_RECIPIENT}, or a field as in a condition"
-_NAMES = frozenset({"count"})
+_NAMES = frozenset({"count", "first", "others"})
 _TITLE = "New notifications"
 _BODY = "{{ count }} more {{ 'notification' if count == 1 else 'notifications' }}"
 _TELLING = frozenset({"conversation", "conversationId", "sender", "receiver"})

@@ -225,6 +225,8 @@ def _make_marks() -> None:
         _column("count", sa.Integer),
         _column("events", sa.LargeBinary, server_default=""),
         _column("summaries", sa.LargeBinary, server_default=""),
+        _column("first", server_default=""),
+        _column("people", sa.LargeBinary, server_default=""),
         sqlite_with_rowid=False,
     )
     op.create_index("throttles_closes_at", "throttles", ["closes_at"])
