@@ -24,57 +24,48 @@ rules:
       - {{channel: app, priority: high, expires: 45s}}
       - {{channel: text, after: {after}, unless: {{call: over}}}}
   - name: missed-call
-    when: {{type: call, callAction: unanswered}}
+    when: {{type: call, callAction: [unanswered, cancelled]}}
     enrich: {{title: "Missed call from {{{{ senderName }}}}"}}
     send: [app]
+"""
+STATES = """
   - name: call-state
-    when: {{type: call, not: {{callAction: [initiated, unanswered]}}}}
+    when: {type: call, not: {callAction: [initiated, unanswered, cancelled]}}
     send: [app]
 """
 
 Got = dict[str, str]
-"""What each device gets: what it is told of, in which way; a device that gets nothing is not in it.
-"""
+"""What each device gets: what it is told of, in which way; one that gets nothing is not in it."""
 
-RINGS: Got = {
-    "iPhone, VoIP": "voip, at once: initiated",
-    "Android": "data, at once: initiated",
-    "browser": "data, at once: initiated",
-}
-STORY: list[tuple[str, str, Got]] = [
+
+def on_each(action: str, iphone: str) -> Got:
+    """Return what all devices are told of a call, the iPhone by its other token in some way."""
+    at_once = f"data, at once: {action}"
+    return {"iPhone": f"{iphone}: {action}", "Android": at_once, "browser": at_once}
+
+
+RINGS = on_each("initiated", "") | {"iPhone, VoIP": "voip, at once: initiated"}
+del RINGS["iPhone"]
+STOPS = on_each("ongoing", "background")
+NOTICE = "alert, at once"
+Story = list[tuple[str, str, Got]]
+STORY: Story = [
     ("answered", "initiated", RINGS),
-    (
-        "answered",
-        "ongoing",
-        {
-            "iPhone": "background: ongoing",
-            "Android": "data, at once: ongoing",
-            "browser": "data, at once: ongoing",
-        },
-    ),
+    ("answered", "ongoing", STOPS),
     ("answered", "initiated", {}),
     ("cancelled", "initiated", RINGS),
-    (
-        "cancelled",
-        "cancelled",
-        {
-            "iPhone": "alert, at once: cancelled",
-            "Android": "data, at once: cancelled",
-            "browser": "data, at once: cancelled",
-        },
-    ),
+    ("cancelled", "cancelled", on_each("cancelled", NOTICE)),
     ("cancelled", "initiated", {}),
     ("missed", "initiated", RINGS),
-    (
-        "missed",
-        "unanswered",
-        {
-            "iPhone": "alert, at once: unanswered",
-            "Android": "data, at once: unanswered",
-            "browser": "data, at once: unanswered",
-        },
-    ),
+    ("missed", "unanswered", on_each("unanswered", NOTICE)),
+    ("missed", "cancelled", {}),
 ]
+"""What happens to a call, and what devices get of it by rules for what rings and what is missed."""
+HANGS_UP: tuple[str, str] = ("answered", "ended")
+STORIES: dict[str, tuple[str, Story]] = {
+    "rules for rings and missed calls": ("", [*STORY, (*HANGS_UP, {})]),
+    "a rule for each state": (STATES, [*STORY, (*HANGS_UP, on_each("ended", "background"))]),
+}
 
 
 def describe(stage: Phones, push: Push) -> tuple[str, str]:
@@ -106,11 +97,15 @@ async def log_in(stage: Phones) -> None:
     await stage.log_in_browser(UID, "browser")
 
 
-async def test_a_call_rings_everywhere_at_once_and_stops_where_it_rang(tmp_path: Path) -> None:
-    async with phones(tmp_path, RULES.format(after="20s"), rings="voip") as stage:
+@pytest.mark.parametrize("name", STORIES)
+async def test_a_call_rings_everywhere_at_once_and_stops_where_it_rang(
+    tmp_path: Path, name: str
+) -> None:
+    more, story = STORIES[name]
+    async with phones(tmp_path, RULES.format(after="20s") + more, rings="voip") as stage:
         await log_in(stage)
         pushes = stage.wire.pushes
-        for session, action, expected in STORY:
+        for session, action, expected in story:
             seen = len(pushes)
             began = time.time()
             await stage.post(call(UID, action, session))
@@ -145,24 +140,37 @@ def check_ring(stage: Phones, push: Push) -> None:
         assert push.content["title"] == "George Alan is calling"
 
 
+async def test_what_the_caller_is_told_stops_the_devices_that_were_called(tmp_path: Path) -> None:
+    async with phones(tmp_path, RULES.format(after="20s"), rings="voip") as stage:
+        await log_in(stage)
+        await stage.post(call(UID, "initiated", "one"))
+        await stage.at_rest()
+        await stage.log_in(UID, "fcm_android", "tablet", "tablet")
+        await stage.post(call("zoe", "ongoing", "one", sender=UID, receiver="zoe"))
+        await stage.at_rest()
+        stops = [push for push in stage.wire.pushes if push.token != "tablet"][len(RINGS) :]
+        assert sorted(describe(stage, push) for push in stops) == sorted(STOPS.items())
+        assert stage.wire.to("tablet") == []  # it did not ring there
+        ring, stop = (push.content["android"] for push in stage.wire.to(ANDROID))
+        assert ring["collapse_key"] == stop["collapse_key"]
+
+
 @pytest.mark.parametrize("end", ["ongoing", "cancelled", "unanswered"])
 async def test_a_ring_that_waits_when_the_call_ends_is_cancelled(tmp_path: Path, end: str) -> None:
     async with phones(tmp_path, RULES.format(after="20s"), rings="voip") as stage:
         await log_in(stage)
         await stage.hold()
         await stage.post(call(UID, "initiated", "one"))
-        await stage.planned(4)
+        await stage.planned(len(RINGS) + 1)
         await stage.post(call(UID, end, "one"))
-        await stage.planned(7)
         await stage.let_go()
-        await stage.settled(7)
+        await stage.at_rest()
         items = await stage.deliveries()
-        assert [item["rule"] for item in items if item["state"] == "cancelled"] == [
-            "incoming-call"
-        ] * 4
-        assert [each for each in stage.wire.pushes if each.token == VOIP] == []
-        actions = {describe(stage, each)[1].rpartition(": ")[2] for each in stage.wire.pushes}
-        assert actions == {end}
+        rings = {item["state"] for item in items if item["rule"] == "incoming-call"}
+        assert rings == {"cancelled"}
+        got = sorted(describe(stage, push) for push in stage.wire.pushes)
+        is_told = end != "ongoing"
+        assert got == (sorted(on_each(end, NOTICE).items()) if is_told else [])
 
 
 async def test_who_does_not_answer_for_a_while_gets_a_text_and_no_device_rings_twice(
