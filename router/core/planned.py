@@ -95,7 +95,11 @@ def _arrange(each: Planned, others: Sequence[Planned], ends: Ends, facts: Facts)
     channels = {clause.delivered for clause in each.watch.clauses if clause.delivered}
     awaited: dict[str, list[Planned]] = {}
     for other in others:
-        if other.channel in channels and (other.rule, other.step) != (each.rule, each.step):
+        if (
+            other.channel in channels
+            and other.operation != "retract"  # it takes something back, and tells nobody anything
+            and (other.rule, other.step) != (each.rule, each.step)
+        ):
             awaited.setdefault(other.channel, []).append(other)
     ids = {channel: tuple(_ends_of(found)) for channel, found in awaited.items()}
     watch = replace(each.watch, awaited={channel: those for channel, those in ids.items() if those})

@@ -74,13 +74,14 @@ class Precedence:
     ) -> Iterator[Planned]:
         now, notification, count = self._subject.now, self._notification, len(planned)
         done = {each.original for each in planned}
+        done.update(each.original for each in found if each.operation == "retract")
         told = find_told(found, now)
         told |= {
             place_of(each) for each in planned if each.state == "waiting" if each.due_at <= now
         }
         for each in take_back(notification, self._about, self._ruleset, self._facts, now):
             channel = self._ruleset.channels.get(each.channel)
-            if channel is None or not is_within_reach(each, channel) or each.id in done:
+            if each.id in done or channel is None or not is_within_reach(each, channel):
                 continue
             draft = revoke(each, notification, self._about, now)
             for contact, address in aim(each, channel, notification, self._facts):

@@ -1,6 +1,6 @@
 """What an edit, a deletion or a call's end finds of its message: what waits, and what was shown."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from router.core.call import hear
 from router.core.delivery import Delivery
@@ -64,11 +64,12 @@ def withdraw(
     """
     if notification.kind != "delete":
         return ()
+    find_step = _step_finder(ruleset)
     return [
         (waiting, Ending(delivery=waiting.id, state="cancelled", reason="deleted"))
         for waiting in facts.earlier.get(subject, {}).values()
         if is_unsent(waiting)
-        if _concerns(waiting, notification, _find_step(waiting, ruleset))
+        if _concerns(waiting, notification, find_step(waiting))
     ]
 
 
@@ -81,9 +82,9 @@ def take_back(
     call's end it is what rings, or may in a moment.
     """
     found = facts.earlier.get(subject, {}).values()
+    find_step = _step_finder(ruleset)
     if notification.kind == "delete":
-        shown = find_shown(found)
-        steps = ((each, _find_step(each, ruleset)) for each in shown)
+        steps = ((each, find_step(each)) for each in find_shown(found))
         return [each for each, step in steps if _concerns(each, notification, step)]
     whose = {heard.uid for heard in hear(notification)}
     return [
@@ -91,7 +92,7 @@ def take_back(
         for each in found
         if each.urgent and ("" in whose or each.uid in whose)
         if each.due_at <= now + NEAR and now < each.expires_at + RING
-        if (step := _find_step(each, ruleset)) is None or step.retract
+        if (step := find_step(each)) is None or step.retract
     ]
 
 
@@ -221,12 +222,24 @@ def _is_of(each: Earlier, notification: Notification) -> bool:
     return (each.app_id, each.uid) == (notification.app_id, notification.uid)
 
 
-def _find_step(each: Earlier, ruleset: Ruleset) -> Step | None:
-    """Return the step that a delivery came from, None where the rules no longer have it."""
+def _step_finder(ruleset: Ruleset) -> Callable[[Earlier], Step | None]:
+    """Return what finds the step that a delivery came from, None where the rules lost it."""
+    known: dict[tuple[str, int], Step | None] = {}
+
+    def find(each: Earlier) -> Step | None:
+        place = each.rule, each.step
+        if place not in known:
+            known[place] = _find_step(*place, ruleset)
+        return known[place]
+
+    return find
+
+
+def _find_step(name: str, ordinal: int, ruleset: Ruleset) -> Step | None:
     found: Iterator[Step] = (
         step
         for rule in ruleset.rules
-        if rule.name == each.rule
-        for step in rule.send[each.step : each.step + 1]
+        if rule.name == name
+        for step in rule.send[ordinal : ordinal + 1]
     )
     return next(found, None)

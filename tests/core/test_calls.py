@@ -237,3 +237,15 @@ def test_other_ends_and_calls_without_a_session_are_told_each_time() -> None:
         assert told.effects.once == ()
         assert len(went(*told.deliveries)) == 1
         facts.fold(told.effects)
+
+
+def test_a_stop_is_no_delivery_that_another_step_stands_by_for() -> None:
+    rules = (
+        "rules: [{name: missed, when: {callAction: unanswered}, "
+        "send: [{channel: mail, unless: {delivered: app}}]}]"
+    )
+    mail, stop = end("unanswered", rang(), rules=rules).deliveries
+    assert (mail.channel, mail.state, mail.due_at) == ("mail", "waiting", NOON)
+    assert mail.watch is not None
+    assert not mail.watch.stands_by
+    assert (stop.operation, stop.awaited) == ("retract", False)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import delete, select
 
 from router.core.delivery import Delivery
@@ -208,6 +209,25 @@ async def stages(postgres_url: str) -> AsyncIterator[list[Stage]]:
     yield found
     for database in opened:
         await database.close()
+
+
+async def test_several_processes_take_a_message_back_once(stages: list[Stage]) -> None:
+    rules = (
+        "rules: [{name: all, when: {kind: [message, delete]}, "
+        "send: [{channel: mail, to: [a@x.test], once_per: message}]}]"
+    )
+    for stage in stages:
+        stage.ruleset = rulebook(rules)
+        mail = replace(stage.ruleset.channels["mail"], retracts=True)
+        stage.ruleset = replace(stage.ruleset, channels={**stage.ruleset.channels, "mail": mail})
+    await accept(stages[0], "ann", tag="7")
+    await stages[0].plan()
+    (original,) = await all_of(stages[0])
+    for number in range(9):
+        await accept(stages[number % 3], f"u{number}", tag="7", message=change("deleted"))
+    await asyncio.gather(*(stage.plan() for stage in stages))
+    found = [each for each in await all_of(stages[0]) if each.original == original.id]
+    assert [each.operation for each in found if each.state == "waiting"] == ["retract"]
 
 
 async def test_several_processes_keep_to_one_window(stages: list[Stage]) -> None:
