@@ -115,6 +115,8 @@ def _write_data(
     texts = write_texts(message)
     renamed = {f"_{name}": text for name, text in texts.items() if _is_reserved(name)}
     data = renamed | {name: text for name, text in texts.items() if not _is_reserved(name)}
+    if message.collapse:
+        data.setdefault("collapse", message.collapse)
     wrapped = platforms != ("android",)
     used = [content.get("notification"), content.get("android", {}).get("notification")]
     used += [content.get("apns", {}).get("payload"), content.get("webpush", {}).get("notification")]

@@ -20,6 +20,11 @@ from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.fcm_format import find_fault
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
+HEADERS = {
+    *("authorization", "content-type", "content-length"),
+    *("host", "accept", "accept-encoding", "user-agent"),
+}
+"""What a send says in its head: the first three are documented, the others HTTP's own."""
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 
 
@@ -186,13 +191,18 @@ class Fcm(Provider):
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or token not in self.issued:
             return UNAUTHENTICATED
-        if not request.headers.get("content-type", "").startswith("application/json"):
-            return refuse(400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
-        if fault := find_fault(request.body):
+        if fault := _find_in_headers(request) or find_fault(request.body):
             return refuse(400, "INVALID_ARGUMENT", fault, "INVALID_ARGUMENT")
         if refusal := self.refused.get(_token_in(request)):
             return refusal
         return reply_json({"name": f"projects/{self.project}/messages/{len(self.sends)}"})
+
+
+def _find_in_headers(request: Request) -> str:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        return "Invalid JSON payload received."
+    unknown = request.headers.keys() - HEADERS
+    return f"headers that nobody documents: {unknown}" if unknown else ""
 
 
 def _read(part: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from router.core.facts import Device
 from router.plugins.push import Push
 from router.testing import Reply
 from tests.fakes import fcm as answers
-from tests.fakes.answer import read_json
+from tests.fakes.answer import read_json, reply_json
 from tests.fakes.fcm import Fcm, refuse
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
@@ -71,6 +71,7 @@ async def test_a_message_reaches_the_device_as_data_alone(fcm: Fcm, push: Push) 
     assert body["data"]["title"] == "Rendered"
     assert body["data"]["body"] == "Hello!"
     assert body["data"]["deepLink"] == "app://chat/1"
+    assert body["data"]["collapse"] == "message:123"
     assert body["android"].keys() == {"priority", "ttl"}
     assert body["android"]["priority"] == "HIGH"
 
@@ -178,6 +179,15 @@ async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, p
         ),
         (refuse(503, "UNAVAILABLE", "try later", "UNAVAILABLE"), Retry(status=503, reason="")),
         (Reply(status=500, body=b"oops"), Retry(status=500, reason="")),
+        (
+            reply_json({"error": {"status": "UNAVAILABLE"}}, status=503, retry_after="9"),
+            Retry(status=503, reason="", after=9),
+        ),
+        (
+            refuse(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", "QUOTA_EXCEEDED"),
+            Retry(status=429, reason=""),
+        ),
+        (refuse(500, "INTERNAL", "Internal error.", "INTERNAL"), Retry(status=500, reason="")),
         (Reply(status=404, body=b"<html>no such page"), Suspend(status=404, reason="")),
         (Reply(fault="hang"), Unknown(reason="")),
         (Reply(fault="reset"), Unknown(reason="")),

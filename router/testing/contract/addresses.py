@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from email import message_from_bytes
+from typing import get_args
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router.channel import Request
+from router.core.notification import Kind
 from router.core.outcome import Delivered, Rejected
 from router.testing.contract.stage import THOROUGH, Stage
+from router.testing.sample import NOTIFICATION
 from router.testing.script import hosts
 
 HOSTILE = (
@@ -62,6 +66,37 @@ class Addresses(Stage):
     @given(address=st.text(max_size=60))
     def test_any_text_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)
+
+    def test_it_finds_no_fault_with_the_sound_address(self) -> None:
+        assert self.channel.find_fault(self.read_settings(), self.address) == ""
+
+    @settings(THOROUGH, max_examples=50)
+    @given(address=st.sampled_from(HOSTILE) | st.text(max_size=60))
+    def test_it_says_of_any_address_whether_it_finds_fault_with_it(self, address: str) -> None:
+        assert isinstance(self.channel.find_fault(self.read_settings(), address), str)
+
+    def test_it_wants_the_device_behind_the_sound_address(self) -> None:
+        if self.device is not None:
+            assert self._wants("message", "", self.device.platform, self.device.provider_id)
+
+    @settings(THOROUGH, max_examples=50)
+    @given(
+        kind=st.sampled_from(get_args(Kind)),
+        action=st.sampled_from(["", "initiated", "ended", "unheard-of"]),
+        platform=st.text(max_size=20),
+        provider_id=st.text(max_size=20),
+    )
+    def test_it_says_of_any_device_whether_it_wants_it_the_same_each_time(
+        self, kind: Kind, action: str, platform: str, provider_id: str
+    ) -> None:
+        first, second = (self._wants(kind, action, platform, provider_id) for _ in range(2))
+        assert isinstance(first, bool)
+        assert first is second
+
+    def _wants(self, kind: Kind, action: str, platform: str, provider_id: str) -> bool:
+        details = NOTIFICATION.details | ({"callAction": action} if action else {})
+        told = replace(NOTIFICATION, kind=kind, details=details)
+        return self.channel.wants(self.read_settings(), told, platform, provider_id)
 
     def _prove(self, address: str) -> None:
         message = self.message(address=address)
