@@ -164,9 +164,7 @@ def _delivery(each: TracedDelivery, told: Told, now: float) -> Iterator[_Line]:
     yield _Line("", "dim", 6, f"priority {each.priority}, {until}{private}")
     if each.operation != "send":
         deed = "changes" if each.operation == "update" else "takes back"
-        yield _Line(
-            "", "dim", 6, f"{each.operation}: {deed} what was shown {each.original}".rstrip()
-        )
+        yield _Line("", "dim", 6, f"{each.operation}: {deed} what was shown, where it was")
     if each.unless:
         yield _Line("", "dim", 6, f"unless {' or '.join(each.unless)}")
     limits = told.limits.get(each.channel) or Limits()

@@ -22,6 +22,7 @@ from router.core.facts import Facts, Scalar
 from router.core.notification import derive
 from router.core.payload import Payload, decode
 from router.core.ruleset import Ruleset
+from router.core.supposition import suppose_shown
 from router.core.trace import Trace, explain
 from router.registry import Registry, load_plugins
 from router.samples import SampleUnknown, read, restamp
@@ -108,7 +109,8 @@ def command(  # noqa: PLR0913 - one for each option
     """Say what the rules make of PAYLOAD: a file with one webhook body, - or sample:NAME.
 
     No database is opened: the recipient is taken to have one contact of each kind that the
-    options do not tell of, no attributes and no wishes. A sample is taken to be sent now.
+    options do not tell of, no attributes and no wishes. A sample is taken to be sent now. What is
+    edited or deleted is taken to have been shown, by the same rules.
     """
     # Nothing is sent, so what the file takes from the environment need not be there.
     environment = msgspec.structs.replace(load_environment(), sandbox=True)
@@ -127,6 +129,7 @@ def command(  # noqa: PLR0913 - one for each option
     )
     who = (notification.app_id, notification.uid)
     facts = Facts(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
+    facts = suppose_shown(notification, ruleset, facts, now)
     trace = _narrow(explain(notification, ruleset, facts, now), only)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))

@@ -21,6 +21,7 @@ from router.core.loading import Included, Standing
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
+from router.core.supposition import suppose_shown
 from router.core.trace import Trace, explain
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Recipients
@@ -171,6 +172,7 @@ async def explain_payload(
     told = derive(decode(body), id="explained", accepted_at=now, skew=skew())
     notification = classify(told, rulebook.ruleset)
     facts = await _facts(recipients, notification.app_id, notification.uid)
+    facts = suppose_shown(notification, rulebook.ruleset, facts, now)
     return _masked(explain(notification, rulebook.ruleset, facts, now))
 
 

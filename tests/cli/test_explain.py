@@ -203,3 +203,25 @@ def test_it_says_when_what_waits_goes_and_what_makes_it_needless(
     )
     assert "      unless delivered app\n" in text
     assert "  → room, in 1 h 30 min, at 13:30 Europe/Berlin   (rule chat)\n" in text
+
+
+def test_an_edit_changes_and_a_deletion_takes_back_what_was_shown(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        'version: 1\nchannels: {room: {plugin: slack, bot_token: "${env:X}", channel: "#a"}}\n'
+        "rules: [{name: a, when: {kind: [message, edit]}, send: [room]}]\n"
+    )
+    edit = sample("push_chat_message_edited")
+    said = explained(edit, rules, tmp_path)
+    assert "update: changes what was shown, where it was" in said
+    deletion = edit.replace(b'"action": "edited"', b'"action": "deleted"')
+    said = explained(deletion, rules, tmp_path)
+    assert "retract: takes back what was shown, where it was" in said
+
+
+def explained(payload: bytes, rules: Path, folder: Path) -> str:
+    file = folder / "payload.json"
+    file.write_bytes(payload)
+    done = CliRunner().invoke(main, ["explain", str(file), "--rules", str(rules)])
+    assert done.exit_code == 0, done.output
+    return done.output

@@ -1,0 +1,49 @@
+"""An explanation of an edit or a deletion supposes that its message was shown."""
+
+import pytest
+from msgspec.structs import replace
+
+from router.core.notification import Notification
+from router.core.supposition import suppose_shown
+from router.core.trace import explain
+from tests.core.events import NOON, call, push
+from tests.core.rulebooks import ANN, rulebook, world
+from tests.core.test_retraction import DELETE, EDIT
+from tests.core.test_shown import able
+
+RULES = "rules: [{name: chat, when: {kind: [message, edit]}, send: [room, mail, app]}]"
+
+
+def test_what_is_no_change_supposes_nothing() -> None:
+    facts = world(ANN)
+    for notification in (push(), call("ended")):
+        assert suppose_shown(notification, rulebook(RULES), facts, NOON) is facts
+
+
+@pytest.mark.parametrize(
+    ("notification", "expected"),
+    [
+        (EDIT, [("room", "update"), ("mail", "send"), ("app", "send"), ("app", "send")]),
+        (DELETE, [("room", "retract"), ("app", "retract"), ("app", "retract")]),
+    ],
+)
+def test_each_channel_does_what_it_can(
+    notification: Notification, expected: list[tuple[str, str]]
+) -> None:
+    ruleset = rulebook(RULES)
+    ruleset = replace(ruleset, channels=ruleset.channels | able(RULES))
+    facts = suppose_shown(notification, ruleset, world(ANN), NOON)
+    trace = explain(notification, ruleset, facts, NOON)
+    assert [(each.channel, each.operation) for each in trace.deliveries] == expected
+    assert [each.reason for each in trace.deliveries if each.state == "suppressed"] == [
+        "cannot_change"
+    ] * (notification is EDIT)
+
+
+def test_what_keeps_its_messages_is_supposed_to_keep_them() -> None:
+    ruleset = rulebook("rules: [{name: chat, send: [{channel: app, retract: false}]}]")
+    facts = suppose_shown(DELETE, ruleset, world(ANN), NOON)
+    assert [each.operation for each in explain(DELETE, ruleset, facts, NOON).deliveries] == [
+        "send",
+        "send",
+    ]
