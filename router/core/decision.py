@@ -8,7 +8,7 @@ from router.core.call import hear, is_too_late
 from router.core.collapse import collapse_key, tell_subject
 from router.core.errors import Place
 from router.core.facts import Contact, Effects, Facts, appear_at
-from router.core.notification import Notification, is_ring, is_sequel
+from router.core.notification import Notification, is_about_others, is_ring, is_sequel
 from router.core.outlook import Outlook, hold, look, survey
 from router.core.planned import Planned, arrange
 from router.core.precedence import Precedence, Way
@@ -21,6 +21,7 @@ from router.core.watch import CALL_OVER, watch
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
 
+_NOTHING = Effects()
 _NOWHERE = Place("", 0, 0)
 
 
@@ -100,14 +101,20 @@ class _Walk:
         self._subject = outlook.subject
         self._notification = notification
         self._about = tell_subject(notification)
-        self._precedence = Precedence(outlook.subject, self._about, ruleset, facts)
+        self._is_ring = is_ring(notification)
         self._ruleset = ruleset
+        self._facts = facts
         self._standing: dict[tuple[str, str], Planned] = {}
-        self._outlooks = {outlook.subject.recipient.locale: outlook}
+        self._outlooks: dict[str, Outlook] = {}
+        self._precedence: Precedence | None = None
+        if is_about_others(notification):
+            self._weigh()
 
     def effects(self) -> Effects:
         """Return what the walk changes."""
         found = self._precedence
+        if found is None:
+            return _NOTHING
         return Effects(
             once=tuple(found.once),
             calls=hear(self._notification),
@@ -122,9 +129,7 @@ class _Walk:
             if rule.owner == ended or not rule.when.holds(subject):
                 continue
             self.matched.append(rule.name)
-            overflow = (
-                None if rule.throttle is None else self._precedence.admit(rule, rule.throttle)
-            )
+            overflow = None if rule.throttle is None else self._weigh().admit(rule, rule.throttle)
             enrichments = (*self._outlook.enrichments, *hold(rule.shared, subject), rule.enrich)
             burst = "" if rule.throttle is None else self._find_burst(rule, rule.throttle)
             origin = _Origin(rule.name, overflow, burst, rule.shared, rule.enrich, enrichments)
@@ -144,7 +149,14 @@ class _Walk:
 
     def take_back(self) -> None:
         """Plan to take back what was shown, where no rule does."""
-        self.planned += list(self._precedence.take_back(self.planned))
+        if self._precedence is not None:
+            self.planned += self._precedence.take_back(self.planned)
+
+    def _weigh(self) -> Precedence:
+        """Return what deliveries give way to; most notifications have nothing of the kind."""
+        if self._precedence is None:
+            self._precedence = Precedence(self._subject, self._about, self._ruleset, self._facts)
+        return self._precedence
 
     def _step(self, origin: _Origin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
@@ -167,6 +179,7 @@ class _Walk:
         self, contacts: Sequence[Contact]
     ) -> Iterator[tuple[Outlook, Sequence[Contact]]]:
         """Yield what conditions see, with the contacts from which they see it: one or several."""
+        self._outlooks.setdefault(self._subject.recipient.locale, self._outlook)
         seen: dict[str, list[Contact]] = {}
         for contact in contacts:
             recipient = appear_at(self._subject.recipient, contact)
@@ -202,7 +215,7 @@ class _Walk:
     def _find_burst(self, rule: Rule, throttle: Throttle) -> str:
         """Return the window of a rule's throttle, where a step of the rule wants to know."""
         if any(step.collapse == "throttle" for step in rule.send):
-            return self._precedence.find_burst(rule, throttle)
+            return self._weigh().find_burst(rule, throttle)
         return ""
 
     def _draft(
@@ -229,13 +242,15 @@ class _Walk:
             due_at=timing.due_at,
             expires_at=timing.expires_at,
             deferred_by=timing.deferred_by,
-            urgent=is_ring(notification),
+            urgent=self._is_ring,
             follows=is_sequel(notification),
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             about=self._about,
             collapse=collapse_key(step.collapse, notification, self._about, origin.burst),
-            watch=watch(step.unless, notification, is_late=step.after is not None),
+            watch=watch(step.unless, notification, is_late=step.after is not None)
+            if step.unless or self._is_ring
+            else None,
             enrichments=(*enrichments, step.enrich),
         )
 
@@ -247,4 +262,6 @@ class _Walk:
             contact=contact.id,
             address=contact.address,
         )
-        return planned if way.is_barred else self._precedence.settle(way, planned)
+        if way.is_barred or (self._precedence is None and not way.is_shared):
+            return planned
+        return self._weigh().settle(way, planned)

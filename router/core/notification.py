@@ -186,6 +186,11 @@ def _mentions(uid: str, message: dict[str, Json]) -> bool:
     return "<@all:" in text or "@all" in text.split()
 
 
+def is_about_others(notification: Notification) -> bool:
+    """Return whether other notifications may be about the same: a call's, a message's changes."""
+    return notification.kind in {"call", "edit", "delete"}
+
+
 def is_sequel(notification: Notification) -> bool:
     """Return whether it changes what was sent before: an edit, a delete, a call's later state."""
     if notification.kind == "call":

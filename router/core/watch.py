@@ -79,11 +79,8 @@ def watch(
 
     One that `is_late` has a time of its own to go, and stands by for no other.
     """
-    is_ringing = is_ring(notification)
-    if not clauses and not is_ringing:
-        return None
     session = session_of(notification)
-    ring = bool(session) and is_ringing
+    ring = bool(session) and is_ring(notification)
     if not clauses and not ring:
         return None
     sent_at = notification.sent_at
