@@ -205,6 +205,7 @@ def _write(message: Message) -> bytes:
             "image": message.image,
             "sound": message.sound,
             "badge": message.badge,
+            **({"quiet": True} if message.quiet else {}),
         },
     }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

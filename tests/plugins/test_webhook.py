@@ -55,6 +55,15 @@ async def test_the_gateway_gets_cometchat_s_body_signed(gateway: Gateway, webhoo
     }
 
 
+async def test_the_gateway_is_told_that_nothing_is_to_be_shown(
+    gateway: Gateway, webhook: Webhook
+) -> None:
+    await webhook.send(make_message(quiet=True))
+    router = read_json(gateway.requests[0])["router"]
+    assert isinstance(router, dict)
+    assert router["quiet"] is True
+
+
 @pytest.mark.parametrize(
     ("sample", "place"),
     [("sms_one_on_one", ("smsContent", "Words")), ("email_group", ("subject", "Rendered"))],

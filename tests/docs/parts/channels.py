@@ -51,7 +51,9 @@ def _section(schema: PluginSchema) -> str:
 def _tell_changes(schema: PluginSchema) -> str:
     if schema.replaces:
         return "in its place, by a later message"
-    return "at the provider" if schema.updates and schema.retracts else "no"
+    return (
+        "at the provider, by what it left of them" if schema.updates and schema.retracts else "no"
+    )
 
 
 def _rows(node: Schema, whole: Schema, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
