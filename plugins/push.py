@@ -63,6 +63,15 @@ class PushSettings(Settings, frozen=True):
     webpush: Annotated[
         WebPushSettings | None, Meta(description="Web Push: browsers, with nobody in between.")
     ] = None
+    concurrency: Annotated[
+        int,
+        Meta(
+            description="At most so many sends at the same time; a message to a group is a "
+            "thousand at once.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 128
     provider_id: Annotated[
         str,
         Meta(
