@@ -125,6 +125,10 @@ class Precedence:
                 return self._rewrite(found, self._share(way, planned))
         channel = self._ruleset.channels[planned.channel]
         shown = find_place(planned, find_shown(own))
+        if shown is not None:
+            planned = replace(
+                planned, collapse=shown.collapse
+            )  # as it was: rules may have moved on
         has_way = channel.updates if is_edit else channel.retracts
         if shown is not None and (
             (has_way and shown.named)
@@ -174,6 +178,7 @@ class Precedence:
             deferred_by="",
             due_at=planned.due_at if stands_by else waiting.due_at,
             expires_at=planned.expires_at if stands_by else waiting.expires_at,
+            collapse=waiting.collapse,
             operation=waiting.operation,
             original=waiting.original,
             lane=waiting.lane,

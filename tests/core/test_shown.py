@@ -178,3 +178,18 @@ def test_nobody_is_told_twice_who_muted_the_conversation() -> None:
 def test_edits_deletions_and_the_ends_of_calls_are_what_changes_something() -> None:
     assert all(map(changes_something, (EDIT, DELETE, call("ended"))))
     assert not any(map(changes_something, (push(), call(), call("ended", sessionId=None))))
+
+
+@pytest.mark.parametrize("kind", ["edited", "deleted"])
+def test_a_change_goes_under_the_key_that_what_was_shown_went_under(kind: str) -> None:
+    step = "{channel: app, collapse: throttle}"
+    rules = f"rules: [{{name: chat, throttle: {{max: 5, per: 1m}}, send: [{step}]}}]"
+    phone = shown(channel="app", contact=PHONE.id, address=PHONE.address, collapse="burst:1")
+    keys = {each.contact: each.collapse for each in retell(kind, rules, phone).deliveries}
+    assert keys[PHONE.id] == "burst:1"
+
+
+def test_an_edit_of_what_waits_keeps_its_key() -> None:
+    waiting = shown(state="waiting", named=False, collapse="burst:1")
+    (edit,) = retell("edited", ROOM, waiting).deliveries
+    assert edit.collapse == "burst:1"
