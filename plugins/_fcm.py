@@ -58,7 +58,8 @@ class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         str,
         Meta(
             description="Android's notification channel of what the device shows itself; the app "
-            "must have created it. Left out, the one in the app's manifest.",
+            "must have created it. Left out, the one in the app's manifest. A rule's data "
+            "`channel_id` goes before.",
             max_length=200,
         ),
     ] = ""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 from apprise.plugins.fcm import NotifyFCM
+from msgspec.structs import replace
 
 from router import Message
 from router.bridge import requests
@@ -37,6 +38,8 @@ ROOM = 4000
 """Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
 WRAPPED_ROOM = 3700
 """Bytes where FCM writes JSON of it, with some 300 of its own, for Apple or a browser."""
+CHANNEL = 200
+"""Bytes of the longest name of a notification channel."""
 ADDRESS = 500
 """Bytes of the longest link or image that is shown."""
 
@@ -83,9 +86,12 @@ def compose(
 
     With `block` the device shows the message itself, except what of a call nobody is to read.
     An iPhone shows it without, since it starts no app for data alone. Of a device that is not
-    known, each platform has its block.
+    known, each platform has its block, with neither image nor phrases: three would find no room.
     """
     platforms = _tell_platforms(message)
+    whole = message
+    if platforms == _EVERYWHERE:
+        message = replace(message, image="", data={})
     shown = block and choose_kind(message.notification, "", quiet=message.quiet) == "alert"
     key = message.collapse if collapse else ""
     content: dict[str, Any] = {"token": message.address}
@@ -97,9 +103,11 @@ def compose(
             content["android"]["notification"] = _write_shown(message, channel_id)
     if "ios" in platforms:
         content["apns"] = _write_apple(message, now, key)
+        if "notification" in content:
+            content["apns"]["payload"]["aps"].pop("alert")  # FCM makes it of the notification
     if "web" in platforms:
         content["webpush"] = _write_web(message, now, key, shown=shown)
-    return content | {"data": _write_data(message, content, platforms)}
+    return content | {"data": _write_data(whole, content, platforms)}
 
 
 def _tell_platforms(message: Message) -> tuple[Platform, ...]:
@@ -119,7 +127,12 @@ def _write_data(
         data.setdefault("collapse", message.collapse)
     wrapped = platforms != ("android",)
     used = [content.get("notification"), content.get("android", {}).get("notification")]
-    used += [content.get("apns", {}).get("payload"), content.get("webpush", {}).get("notification")]
+    apple = content.get("apns", {})
+    used += [
+        apple.get("payload"),
+        apple.get("fcm_options"),
+        content.get("webpush", {}).get("notification"),
+    ]
     room = WRAPPED_ROOM if wrapped else ROOM
     room -= sum(len(msgspec.json.encode(part)) for part in used if part)
     return fit(data, room, weigh_json if wrapped else count_bytes)
@@ -159,7 +172,7 @@ def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
 def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
     """Return how Android shows it; a later one with its tag takes its place."""
     shown: dict[str, Any] = {
-        "channel_id": channel_id,
+        "channel_id": cut(message.data.get("channel_id", ""), CHANNEL, weigh_json) or channel_id,
         "sound": read_sound(message),
         "tag": message.collapse,
     }

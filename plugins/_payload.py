@@ -22,8 +22,8 @@ LONGEST_TTL = 28 * 86400
 SILENT = "none"
 """The sound of what is to be shown without one."""
 _ARGS = range(1, 10)
-_ARG = 100
-"""Bytes of what is put into a phrase of the app's."""
+_ARG = 60
+"""Bytes of what is put into a phrase of the app's, of its key, and of a sound's name, in JSON."""
 
 Weigh = Callable[[str], int]
 """Returns the bytes that a provider counts for a text."""
@@ -47,12 +47,14 @@ def localise(message: Message, name: str) -> Phrase | None:
         return None
     named = [message.data.get(f"{name}_loc_arg_{number}", "") for number in _ARGS]
     most = max((number for number, text in enumerate(named, start=1) if text), default=0)
-    return Phrase(cut(key, _ARG), [cut(text, _ARG) for text in named[:most]])
+    return Phrase(
+        cut(key, _ARG, weigh_json), [cut(text, _ARG, weigh_json) for text in named[:most]]
+    )
 
 
 def read_sound(message: Message) -> str:
     """Return the name of the sound: the system's own unless a rule names one, empty for silence."""
-    return "" if message.sound == SILENT else cut(message.sound, _ARG) or "default"
+    return "" if message.sound == SILENT else cut(message.sound, _ARG, weigh_json) or "default"
 
 
 def write_texts(message: Message) -> dict[str, str]:

@@ -139,6 +139,12 @@ async def test_a_notification_block_is_sent_on_request(fcm: Fcm) -> None:
     assert web["webpush"]["fcm_options"] == {"link": "https://a.b"}
 
 
+async def test_a_rule_may_name_another_channel_of_android_s(fcm: Fcm) -> None:
+    message = tell(data={"channel_id": "missed-calls"})
+    body = await send(fcm, message, notification_block=True, channel_id="chats")
+    assert body["android"]["notification"]["channel_id"] == "missed-calls"
+
+
 async def test_a_link_that_no_browser_may_open_is_in_the_data_alone(fcm: Fcm) -> None:
     body = await send(fcm, tell(device=BROWSER, link="app://chat/1"), notification_block=True)
     assert "fcm_options" not in body["webpush"]
