@@ -126,9 +126,8 @@ class Precedence:
         channel = self._ruleset.channels[planned.channel]
         shown = find_place(planned, find_shown(own))
         if shown is not None:
-            planned = replace(
-                planned, collapse=shown.collapse
-            )  # as it was: rules may have moved on
+            # As it was: the rules may have moved on.
+            planned = replace(planned, collapse=shown.collapse)
         has_way = channel.updates if is_edit else channel.retracts
         if shown is not None and (
             (has_way and shown.named)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, literal_column, select, update
 
+from router.core.watch import CALL_OVER
 from router.store.bulk import execute_many
 from router.store.rows import AnyRow, Values
 from router.store.tables import deliveries, is_change, is_waiting
@@ -23,7 +24,7 @@ _originals = select(
     (_row.reason == literal_column("'may_have_arrived'")).label("doubtful"),
 ).where(_row.id.in_(bindparam("ids", expanding=True)))
 _unsent = (
-    select(*ENDING)
+    select(*ENDING, _row.urgent)
     .where(is_waiting, _row.handouts == 0, _row.id.in_(bindparam("ids", expanding=True)))
     .order_by(_row.id)
     .with_for_update(skip_locked=True)
@@ -74,7 +75,8 @@ def weigh(
         if row.original in unsent:
             original = unsent.pop(row.original)
             is_gone = row.operation == "retract"
-            why = "deleted" if is_gone else f"replaced: {row.id}"
+            gone = CALL_OVER if original.urgent else "deleted"
+            why = gone if is_gone else f"replaced: {row.id}"
             end(connection, [original], "cancelled", why, now)
             if is_gone:
                 needless[row.id] = NOT_SHOWN

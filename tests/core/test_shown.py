@@ -193,3 +193,11 @@ def test_an_edit_of_what_waits_keeps_its_key() -> None:
     waiting = shown(state="waiting", named=False, collapse="burst:1")
     (edit,) = retell("edited", ROOM, waiting).deliveries
     assert edit.collapse == "burst:1"
+
+
+def test_what_takes_a_message_back_goes_under_the_key_of_that_message() -> None:
+    phone = shown(channel="app", contact=PHONE.id, address=PHONE.address, collapse="kept")
+    rules = "rules: [{name: chat, send: [{channel: app, collapse: none}]}]"
+    for each in (rules, NONE):
+        gone = [one for one in retell("deleted", each, phone).deliveries if one.original]
+        assert [one.collapse for one in gone] == ["kept"]

@@ -47,3 +47,10 @@ def test_what_keeps_its_messages_is_supposed_to_keep_them() -> None:
         "send",
         "send",
     ]
+
+
+def test_what_was_kept_back_is_not_supposed_to_have_been_shown() -> None:
+    facts = world(replace(ANN, opt_outs=frozenset({"app"})))
+    supposed = suppose_shown(DELETE, rulebook(RULES), facts, NOON)
+    (earlier,) = supposed.earlier.values()
+    assert {each.channel for each in earlier.values()} == {"room", "mail"}

@@ -116,13 +116,16 @@ class ChangingConformance:
             ("cancelled", f"replaced: {edits[2]}"),
         ]
 
-    async def test_a_deletion_ends_what_is_to_be_tried_again(self, engine: Engine) -> None:
+    @pytest.mark.parametrize(("urgent", "why"), [(False, "deleted"), (True, "call_over")])
+    async def test_what_takes_it_back_ends_what_is_to_be_tried_again(
+        self, engine: Engine, *, urgent: bool, why: str
+    ) -> None:
         scene = Scene(engine)
-        original = await show(scene)
+        original = await show(scene, urgent=urgent)
         gone = await change(scene, original.id, "retract")
         await settle(scene, original.id, Again(scene.now + 60))
         assert await scene.claimed() == []
-        assert await end(scene, original.id) == ("cancelled", "deleted")
+        assert await end(scene, original.id) == ("cancelled", why)
         assert await end(scene, gone) == ("cancelled", "not_shown")
         assert await engine.state(original.notification) == "undelivered"
 
