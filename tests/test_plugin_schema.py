@@ -9,8 +9,11 @@ from msgspec import Meta, Struct
 
 from router import Channel, Secret, Settings
 from router.core.errors import SettingsError
+from router.core.loading import load
+from router.core.notification import Notification
 from router.core.payload import Json
 from router.registry import PluginSchema
+from tests.core.events import push
 
 
 class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,3 +154,44 @@ def test_what_stands_in_for_a_setting_is_known_by_its_path() -> None:
     assert SCHEMA.placeholder("token") == "made"
     assert SCHEMA.placeholder("server.host") == "mail.example"
     assert SCHEMA.placeholder("mode") is None
+
+
+class RudeSettings(Settings, frozen=True):
+    """Settings of a channel that cannot answer."""
+
+
+class Rude(Channel[RudeSettings]):
+    """A channel whose every answer is an error, with a secret in its words."""
+
+    name = "rude"
+    Settings = RudeSettings
+
+    @classmethod
+    def needs_contact(cls, settings: RudeSettings) -> bool:
+        raise LookupError("hunter2", settings)
+
+    @classmethod
+    def find_fault(cls, settings: RudeSettings, address: str) -> str:
+        raise LookupError("hunter2", settings, address)
+
+    @classmethod
+    def find_device_fault(cls, platform: str, address: str) -> str:
+        raise LookupError("hunter2", platform, address)
+
+    @classmethod
+    def wants(
+        cls, settings: RudeSettings, notification: Notification, platform: str, provider_id: str
+    ) -> bool:
+        raise LookupError("hunter2", settings, notification, platform, provider_id)
+
+
+def test_a_plugin_that_raises_where_it_is_asked_takes_nobody_down() -> None:
+    rude = PluginSchema(Rude)
+    assert rude.find_fault(RudeSettings(), "x") == "its plugin raised LookupError"
+    assert rude.find_device_fault("p", "x") == ""
+    assert rude.wants(RudeSettings(), push(), "p", "") is True
+    text = "version: 1\nchannels:\n  r: {plugin: rude}\nrules:\n  - {name: a, send: [r]}\n"
+    loaded = load(text, file="f", plugins={"rude": rude}, resolve=lambda *_: None)
+    assert str(loaded.problems[0]) == (
+        "f:3:3: error: the plugin cannot say whether it needs a contact: LookupError"
+    )

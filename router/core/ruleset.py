@@ -69,7 +69,10 @@ class ChannelSchema(Protocol):
         """Return an instance of the settings class, or raise `SettingsError` with every fault."""
 
     def needs_contact(self, settings: object) -> bool:
-        """Return whether these settings leave the address to the recipient's contact."""
+        """Return whether these settings leave the address to the recipient's contact.
+
+        Raises `SettingsError` where the plugin does not say.
+        """
 
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""

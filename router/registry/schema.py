@@ -1,10 +1,20 @@
 """A channel's settings as a rules file sees them: checked whole, described, named."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 from msgspec.structs import FieldInfo, fields, replace
@@ -32,6 +42,31 @@ Kind: TypeAlias = Any
 """A type as an annotation says it: a class, a union, `Annotated`, `Literal`."""
 
 
+P = ParamSpec("P")
+A = TypeVar("A")
+
+
+def _ask(question: Callable[P, A], otherwise: Callable[[Exception], A]) -> Callable[P, A]:
+    """Return a question to a plugin that has an answer even where the plugin raises."""
+
+    def ask(*args: P.args, **kwargs: P.kwargs) -> A:
+        try:
+            return question(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            return otherwise(error)
+
+    return ask
+
+
+def _tell_fault(error: Exception) -> str:
+    return f"its plugin raised {_name(error)}"
+
+
+def _name(error: Exception) -> str:
+    """Return what an error is called; its own words may hold what the plugin was given."""
+    return type(error).__name__
+
+
 class PluginSchema:
     """A channel class as a rules file sees it (implements `core.ruleset.ChannelSchema`)."""
 
@@ -41,10 +76,12 @@ class PluginSchema:
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
         self.replaces = channel.replaces
-        self.find_fault = channel.find_fault
-        self.wants = channel.wants
+        self.find_fault = _ask(
+            channel.find_fault, lambda error: f"its plugin raised {_name(error)}"
+        )
+        self.wants = _ask(channel.wants, lambda _: True)
         self.platforms = channel.platforms
-        self.find_device_fault = channel.find_device_fault
+        self.find_device_fault = _ask(channel.find_device_fault, lambda _: "")
         self.updates = can_update(channel)
         self.retracts = can_retract(channel)
 
@@ -62,8 +99,15 @@ class PluginSchema:
         return _convert(settings, self.channel.Settings)
 
     def needs_contact(self, settings: object) -> bool:
-        """Return whether these settings leave the address to the recipient's contact."""
-        return self.channel.needs_contact(settings)
+        """Return whether these settings leave the address to the recipient's contact.
+
+        Raises `SettingsError` where the plugin does not say.
+        """
+        try:
+            return bool(self.channel.needs_contact(settings))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            message = f"the plugin cannot say whether it needs a contact: {_name(error)}"
+            raise SettingsError([SettingsFault((), message)]) from None
 
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""

@@ -46,11 +46,11 @@ def _read_channel(
         return None
     try:
         converted = schema.convert(settings)
+        address_kind = schema.address_kind if schema.needs_contact(converted) else ""
     except SettingsError as error:
         for fault in error.faults:
             _report_fault(fault, entry, report)
         return None
-    address_kind = schema.address_kind if schema.needs_contact(converted) else ""
     return ChannelSpec(
         name=name,
         plugin=schema.name,
