@@ -136,7 +136,7 @@ class Router:
                 environment=environment,
                 intake=intake,
                 database=database,
-                recipients=Recipients(database),
+                recipients=Recipients(database, changed=self._worker.reconsider),
                 log=log,
                 queue=queue,
                 dead_letters=DeadLetters(database),

@@ -1,7 +1,7 @@
 """Recipients as the API sees them: their contacts, devices, attributes and wishes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection
 
@@ -32,6 +32,10 @@ from router.store.statistics import Statistics, analyze
 __all__ = ["DEVICE_KIND", "Change", "Entry", "Listing", "Recipients", "Registration"]
 
 
+Changed = Callable[[Collection[str], Collection[str]], None]
+"""Hears of people, by uid, and of addresses of which it is no longer so whom they reach."""
+
+
 class Recipients:
     """The registry of recipients.
 
@@ -39,10 +43,17 @@ class Recipients:
     otherwise. Addresses are given in full: mask them before they are shown.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
-        """Use a database; the clock gives epoch seconds."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        *,
+        changed: Changed = lambda _, __: None,
+    ) -> None:
+        """Use a database; the clock gives epoch seconds, and `changed` hears of each change."""
         self._database = database
         self._clock = clock
+        self._changed = changed
         self._statistics = Statistics()
 
     async def get(self, uid: str, app_id: str | None = None) -> Recipient | None:
@@ -76,7 +87,9 @@ class Recipients:
                     set_contact(connection, known, kind, address, now)
             return _read(connection, app, uid) or known
 
-        return await self._database.write(write)
+        recipient = await self._database.write(write)
+        self._changed({uid}, ())
+        return recipient
 
     async def register(
         self, uid: str, registration: Registration, app_id: str | None = None
@@ -100,12 +113,16 @@ class Recipients:
             recipient = read_recipients(connection, app, [uid])[uid]
             return next(contact for contact in recipient.contacts if contact.id == id_)
 
-        return await self._database.write(write)
+        contact = await self._database.write(write)
+        self._changed({uid}, {contact.address})
+        return contact
 
     async def enrol(self, entries: Sequence[Entry]) -> list[bool]:
         """Make everything as the entries say, in one transaction; return which changed anything."""
         now = self._clock()
         changed = await take_step(self._database, lambda c: enrol(c, entries, now))
+        devices = (device.address for entry in entries for device in entry.devices)
+        self._changed({entry.uid for entry in entries}, set(devices))
         if self._statistics.count(sum(changed)):
             await take_step(self._database, analyze)
         return changed
@@ -138,7 +155,9 @@ class Recipients:
                 return 0
             return log_out(connection, resolve_app(connection, app_id), uid, auth_token, now)
 
-        return await self._database.write(write)
+        removed = await self._database.write(write)
+        self._changed({uid}, ())
+        return removed
 
     async def erase(self, uid: str, app_id: str | None = None) -> bool:
         """Forget a recipient for good; False when there was nothing to forget.
@@ -153,7 +172,9 @@ class Recipients:
             return resolve_app(connection, app_id)
 
         app = await self._database.read(read)
-        return app is not None and await erase(self._database, app, uid, self._clock())
+        is_gone = app is not None and await erase(self._database, app, uid, self._clock())
+        self._changed({uid}, ())
+        return is_gone
 
 
 def _read(connection: Connection, app_id: str, uid: str) -> Recipient | None:

@@ -1,7 +1,8 @@
 """What waits in memory for its turn: a lane for each channel and address."""
 
 from collections import Counter
-from heapq import heappop, heappush
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from router.core.delivery import Delivery
@@ -83,6 +84,27 @@ class Lanes:
             heappush(self._heads.setdefault(lane[0], []), (heap[0][0], lane))
         else:
             del self._lanes[lane]
+
+    def withdraw(self, which: Callable[[Handout], bool]) -> list[Handout]:
+        """Return what waits for its turn and is such a one, and forget it."""
+        gone: list[Handout] = []
+        for lane, heap in list(self._lanes.items()):
+            kept = [each for each in heap if not which(each[1])]
+            if len(kept) == len(heap):
+                continue
+            for rank, handout in heap:
+                if which(handout):
+                    self._waiting[lane[0], rank.ordinary] -= 1
+                    gone.append(handout)
+            heapify(kept)
+            self._lanes[lane] = kept
+            if lane in self._out:
+                continue
+            if kept:
+                heappush(self._heads.setdefault(lane[0], []), (kept[0][0], lane))
+            else:
+                del self._lanes[lane]
+        return gone
 
     def clear(self, channel: str) -> list[Handout]:
         """Return everything that waits for a channel, and forget it."""

@@ -150,6 +150,10 @@ class Outbox:
         """Return the ids of what waits for a channel, and forget it."""
         return [handout.delivery.id for handout in self._lanes.clear(channel)]
 
+    def withdraw(self, which: Callable[[Handout], bool]) -> list[str]:
+        """Return the ids of what waits for its turn and is such a one, and forget it."""
+        return [handout.delivery.id for handout in self._lanes.withdraw(which)]
+
     async def close(self, grace: float) -> None:
         """Start no more sends; let those in flight finish, or cancel them after `grace` seconds."""
         self._closed = True

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -114,6 +114,18 @@ class Worker:
     def renew(self, channels: Iterable[str]) -> None:
         """Try channels again whose settings are new, whatever came of the old ones."""
         self._holds.renew(channels)
+        self._awake.set()
+
+    def reconsider(self, uids: Collection[str], addresses: Collection[str]) -> None:
+        """Read again what waits in memory for people or addresses: who is where has changed."""
+
+        def is_theirs(handout: Handout) -> bool:
+            contact = handout.contact
+            return contact is not None and (
+                handout.notification.uid in uids or contact.address in addresses
+            )
+
+        self._hand_back(self._outbox.withdraw(is_theirs))
         self._awake.set()
 
     async def run(self) -> None:

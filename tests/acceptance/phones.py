@@ -26,6 +26,7 @@ channels:
   app:
     plugin: push
     timeout: 5
+    {more}
     fcm: {{service_account: "${{file:{account}}}"}}
     apns:
       key: "${{file:{key}}}"
@@ -190,9 +191,12 @@ async def until(
 
 @asynccontextmanager
 async def phones(
-    folder: Path, rules: str, database: str = "", *, rings: str = "everywhere"
+    folder: Path, rules: str, database: str = "", *, rings: str = "everywhere", more: str = ""
 ) -> AsyncIterator[Phones]:
-    """Run a router with `rules` for its channels `app` (push) and `text` (sms)."""
+    """Run a router with `rules` for its channels `app` (push) and `text` (sms).
+
+    `more` is one more setting of `app`.
+    """
     wire = Wire()
     async with (
         NotedFcm(wire) as fcm,
@@ -211,6 +215,7 @@ async def phones(
             team_id=TEAM_ID,
             topic=BUNDLE,
             rings=rings,
+            more=more,
             vapid=vapid,
             subject=webpush.SUBJECT,
             twilio=twilio.apprise_url,

@@ -115,3 +115,21 @@ async def test_what_is_on_its_way_at_a_logout_is_not_tried_again(tmp_path: Path)
         ends = [item["state"] for item in items]
         assert ends.count("delivered") == 1
         assert {*ends} <= {"delivered", "cancelled", "suppressed"}
+
+
+async def test_what_waits_for_its_turn_under_a_rate_is_not_sent_after_a_logout(
+    tmp_path: Path,
+) -> None:
+    async with phones(tmp_path, RULES, more="rate: 10/s") as stage:
+        await log_in(stage, "ann", ("phone",), "ann's session")
+        others = [f"other-{number}" for number in range(8)]
+        for uid in others:
+            await stage.log_in(uid, "fcm_android", uid)
+        await stage.post(*(chat(uid, "goes first") for uid in others))
+        await stage.planned(len(others))
+        await stage.post(chat("ann", "waits"))
+        await stage.planned(len(others) + 1)
+        await log_out(stage)
+        sent = texts(stage, "phone")
+        await stage.settled(len(others) + 1)
+        assert sent == texts(stage, "phone") == []

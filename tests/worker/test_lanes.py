@@ -70,6 +70,25 @@ def test_the_tenth_delivery_of_a_notification_comes_after_the_second() -> None:
     assert lanes.next("ops") == second
 
 
+def test_what_is_withdrawn_is_gone_and_the_rest_takes_its_turns() -> None:
+    lanes = Lanes()
+    out, after = handout(1, "a"), handout(4, "a")
+    alone, first, second = handout(2, "b"), handout(3, "c"), handout(5, "c")
+    for each in (out, alone, first, after, second):
+        lanes.put(each)
+    assert lanes.next("ops") == out
+    gone = {alone.delivery.id, first.delivery.id, after.delivery.id, out.delivery.id}
+    withdrawn = lanes.withdraw(lambda each: each.delivery.id in gone)
+    assert sorted(each.delivery.id for each in withdrawn) == sorted(gone - {out.delivery.id})
+    assert lanes.waiting("ops") == (1, 1)
+    assert lanes.next("ops") == second
+    lanes.free(out)
+    lanes.free(second)
+    assert lanes.next("ops") is None
+    lanes.put(after)
+    assert lanes.next("ops") == after
+
+
 def test_a_cleared_channel_is_empty_and_can_be_filled_again() -> None:
     lanes = Lanes()
     out, waiting, other = handout(1), handout(2), handout(3, channel="mail")

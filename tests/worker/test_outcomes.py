@@ -2,16 +2,12 @@
 
 import asyncio
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.redaction import Redactor
-from router.worker.attempt import attempt
-from tests.plugins.opening import make_message
-from tests.worker.stage import Collapsing, Script, Scripted, Stage, StageSettings
+from tests.worker.stage import Collapsing, Script, Stage
 from tests.worker.virtual import EPOCH, now, play
 
 
@@ -239,34 +235,6 @@ def test_hostile_texts_and_numbers_of_a_plugin_are_made_storable() -> None:
         assert second.outcome == "retry"
         assert held.outcome == "suspend"
         assert third.handle == "12345"
-
-    play(scene())
-
-
-@pytest.mark.parametrize(
-    ("said", "taken"), [(5.0, 5.0), (float("nan"), None), (float("inf"), None), ("soon", None)]
-)
-async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float | None) -> None:  # noqa: ANN401 - a plugin may not be typed
-    outcome = Rejected(reason="gone", forget_contact=True, dead_since=said)
-    channel = Scripted(StageSettings(), answering(outcome))
-    heard = await attempt(channel.send, make_message, Redactor(()), seconds=15.0)
-    assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
-
-
-def test_a_contact_is_read_again_and_a_contact_that_is_gone_cancels() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open()
-        stage.register("c1", "old")
-        stage.register("c2", "other")
-        moved, gone = stage.plan("old", contact="c1"), stage.plan("other", contact="c2")
-        stage.register("c1", "new")
-        del stage.queue.contacts["c2"]
-        await stage.run(2)
-
-        assert stage.state(moved)[0] == "delivered"
-        assert [sent.message.address for sent in channel.sent] == ["new"]
-        assert stage.state(gone) == ("cancelled", "contact_gone")
 
     play(scene())
 
