@@ -166,7 +166,7 @@ class Writer:
             results = await self._perform(lambda connection: _apply(connection, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' to know
             if _blames_data(error):
-                _log.warning("a row of a commit is bad", fault=type(error).__name__)
+                _log.warning("one of a commit cannot be written", fault=type(error).__name__)
                 await self._commit_singly(batch)
                 return
             _fail(batch, error)
