@@ -21,8 +21,9 @@ from router.store.log import Log
 from router.store.recipients import Recipients, Registration
 from router.testing import Reply
 from router.web.server import Server, listen
-from tests.acceptance.client import payload
-from tests.acceptance.process import COMETCHAT, live
+from tests.acceptance.client import call, payload, wait_for
+from tests.acceptance.diverted import COMMAND, divert
+from tests.acceptance.process import COMETCHAT, RouterProcess, live
 from tests.conftest import url_of
 from tests.fakes.answer import read_json
 from tests.fakes.fcm import Fcm
@@ -32,7 +33,7 @@ RULES = """
 version: 1
 channels:
   app: {{plugin: push, timeout: 2, fcm: {{service_account: "${{file:{account}}}"}}}}
-  room: {{plugin: slack, timeout: 2, bot_token: {bot}, channel: "#support"}}
+  room: {{plugin: slack, timeout: 20, bot_token: {bot}, channel: "#support"}}
 rules:
 {rules}
 """
@@ -66,12 +67,15 @@ class Stage:
     slack: Slack
     fcm: Fcm
 
-    @asynccontextmanager
-    async def serving(self, rules: str) -> AsyncIterator["Running"]:
+    def write(self, rules: str) -> None:
         account = self.folder / "account.json"
         account.write_text(self.fcm.service_account)
         text = RULES.format(account=account, bot=self.slack.bot_token, rules=rules)
         (self.folder / "rules.yaml").write_text(text)
+
+    @asynccontextmanager
+    async def serving(self, rules: str) -> AsyncIterator["Running"]:
+        self.write(rules)
         environment, _ = read_environment(live(self.folder, self.database))
         fakes = (self.fcm, self.slack)
         transport = AiohttpTransport(rewrite={h: fake.url for fake in fakes for h in fake.hosts})
@@ -189,6 +193,13 @@ async def test_a_room_s_one_message_is_edited_and_removed_whoever_restarts(stage
     assert stage.slack.bot_token not in msgspec.json.encode(items).decode()
 
 
+async def test_on_postgresql_a_room_s_message_is_edited_and_removed_in_the_same_way(
+    stage: Stage, postgres_url: str
+) -> None:
+    stage.database = postgres_url
+    await test_a_room_s_one_message_is_edited_and_removed_whoever_restarts(stage)
+
+
 async def test_what_comes_while_the_message_is_being_sent_waits_for_its_handle(
     stage: Stage,
 ) -> None:
@@ -198,6 +209,40 @@ async def test_what_comes_while_the_message_is_being_sent_waits_for_its_handle(
         first, second = await router.settled(2)
     assert list(stage.slack.shown.values()) == [{"text": "*Zoe*\nHello"}]
     assert "delivered" in {first.state, second.state}
+
+
+async def test_an_edit_finds_its_message_though_the_process_is_killed_while_it_is_sent(
+    stage: Stage,
+) -> None:
+    stage.write(ROOM)
+    stage.slack.say([Reply(fault="hang")])
+    fakes = dict.fromkeys(stage.slack.hosts, stage.slack.url)
+    settings = live(stage.folder, stage.database) | divert(stage.folder, fakes)
+    process = RouterProcess(stage.folder, settings, command=COMMAND)
+
+    def say(*bodies: dict[str, Any]) -> None:
+        for body in bodies:
+            assert call(f"{process.url}/webhook", body, COMETCHAT)[0] == 200
+
+    def states() -> list[tuple[str, str]]:
+        items = call(f"{process.url}/v1/deliveries")[1]["items"]
+        return [(item["operation"], item["state"]) for item in reversed(items)]
+
+    def story() -> None:
+        process.start()
+        say(message("Helo", "ann"))
+        wait_for(lambda: states() == [("send", "sending")])
+        say(change("edited", "Hello", "ann"))
+        wait_for(lambda: states() == [("send", "sending"), ("update", "waiting")])
+        process.kill()
+        process.start()
+        wait_for(lambda: states() == [("send", "delivered"), ("update", "delivered")])
+
+    try:
+        await asyncio.to_thread(story)
+    finally:
+        process.kill()
+    assert list(stage.slack.shown.values()) == [{"text": "*Zoe*\nHello"}]
 
 
 async def test_an_edit_that_slack_refuses_is_a_dead_letter_and_no_new_message(
