@@ -54,6 +54,7 @@ ANSWERS: Mapping[int | str, Reading] = {
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")
 _TOKEN = re.compile(r"[0-9A-Fa-f]{64,400}")
+_WORD = re.compile(r"[0-9A-Za-z_.-]{1,400}")
 
 
 class ApnsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +115,7 @@ class Apns:
         self, message: Message, transport: Transport, *, seconds: float, now: float
     ) -> Outcome:
         """Try once to reach a device."""
-        if not is_token(message.address):
+        if not may_be_token(message.address):
             return Rejected(reason="the address is no device token of Apple's")
         platform = message.device.platform if message.device else ""
         kind = choose_kind(message.notification, platform, quiet=message.quiet)
@@ -172,6 +173,14 @@ def wants(settings: ApnsSettings, notification: Notification, platform: str) -> 
 def is_token(address: str) -> bool:
     """Return whether an address looks like a device token of Apple's, whose length may change."""
     return _TOKEN.fullmatch(address) is not None
+
+
+def may_be_token(address: str) -> bool:
+    """Return whether Apple can be asked; one of Firebase's, or what an app printed, is none.
+
+    Apple alone knows its tokens, and says so of what is none: then it is forgotten.
+    """
+    return _WORD.fullmatch(address) is not None
 
 
 def is_send(request: Request) -> bool:

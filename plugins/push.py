@@ -146,8 +146,8 @@ class Push(AppriseChannel[PushSettings]):
         if webpush.is_subscription(address):
             return ""
         match _family(platform):
-            case "apns" if not apns.is_token(address):
-                return "is no device token of Apple's: 64 hexadecimal digits, or more"
+            case "apns" if not apns.may_be_token(address):
+                return "is no device token of Apple's, which is hexadecimal digits"
             case "fcm" if not is_token(address):
                 return f"is no registration token of Firebase's: {NO_TOKEN}"
             case _:

@@ -18,7 +18,7 @@ PUSH = PluginSchema(Push)
 ANYTHING = FakeSchema("push", {})
 MAIL = FakeSchema("mail", {})
 PLATFORM = Fault("$.platform", "no plugin reaches such a device; begin with apns, fcm or web")
-APPLE = Fault("$.token", "is no device token of Apple's: 64 hexadecimal digits, or more")
+APPLE = Fault("$.token", "is no device token of Apple's, which is hexadecimal digits")
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,10 @@ APPLE = Fault("$.token", "is no device token of Apple's: 64 hexadecimal digits, 
         ("web", Browser().address, [PUSH], []),
         ("apns_ios_voip", TOKEN, [PUSH], []),
         ("andriod", "t", [MAIL, PUSH], [PLATFORM]),
-        ("apns_ios_device", "t", [MAIL, PUSH], [APPLE]),
-        ("apns_ios_device", "t", [PUSH, ANYTHING], []),
+        ("apns_ios_device", "t", [MAIL, PUSH], []),
+        ("apns_ios_device", "fcm:APA91b", [MAIL, PUSH], [APPLE]),
+        ("apns_ios_device", "32 bytes", [PUSH], [APPLE]),
+        ("apns_ios_device", "a b", [PUSH, ANYTHING], []),
         ("andriod", "t", [PUSH, ANYTHING], []),
         ("andriod", "t", [MAIL], []),
         ("andriod", "t", [], []),
