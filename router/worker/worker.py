@@ -27,8 +27,9 @@ POLL = 0.5
 COUNT = 10.0
 """Seconds between two counts of what is open."""
 EAGER = 2.0
-"""Seconds after `wake` in which every settlement is followed by a look for due deliveries: one
-that waits for its lane can be claimed when the one before it is settled."""
+"""Seconds after `wake`, or a look that found something, in which every settlement is followed by a
+look for due deliveries: one that waits for its lane can be claimed when the one before it is
+settled."""
 DRAIN = 5.0
 """Seconds that a stop waits for outcomes to be written."""
 
@@ -236,6 +237,8 @@ class Worker:
             return
         now = self._clock()
         leases = await self._queue.claim(now=now, until=now + LEASE, limit=limit, room=rooms)
+        if leases:
+            self._eager_until = now + EAGER
         fresh = [lease for lease in leases if self._leases.put(lease.delivery, lease.until)]
         self._unread += [lease.delivery for lease in fresh]
         given = Counter(lease.channel for lease in leases)

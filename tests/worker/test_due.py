@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from router.core.message import Message
+from router.core.outcome import Delivered, Outcome
 from router.worker.worker import POLL
 from tests.worker.stage import Stage
 from tests.worker.virtual import now, play
@@ -53,5 +55,22 @@ def test_a_delivery_whose_time_passed_while_nothing_ran_goes_at_the_start_or_has
         assert channel.order == [late]
         assert channel.sent[0].began - began < 0.01
         assert stage.state(over) == ("expired", "expired before it was sent")
+
+    play(scene())
+
+
+def test_what_piled_up_for_one_address_goes_out_without_a_look_between_any_two() -> None:
+    async def scene() -> None:
+        stage = Stage()
+
+        async def take_a_moment(message: Message) -> Outcome:
+            await asyncio.sleep(0.1)
+            return Delivered()
+
+        channel = stage.open(take_a_moment)
+        piled = [stage.plan("a") for _ in range(100)]
+        await asyncio.sleep(10)
+        await stage.run(100 * 0.1 + 2 * POLL)
+        assert channel.order == piled
 
     play(scene())
