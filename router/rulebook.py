@@ -166,7 +166,9 @@ class Rulebook:
             opened = await open_channels(specs, self._channels, self._open)
             if not isinstance(opened, Problem):
                 return read, (), opened
-            if opened.file in refused or opened.file not in map(_name, read.loaded.included):
+            if opened.file in refused or opened.file not in {
+                file.file for file in read.loaded.included
+            }:
                 return read, (opened,), None
             refused[opened.file] = opened
 
@@ -262,10 +264,6 @@ def _as_last_good(file: Included) -> Included:
     if file.standing == "left out":
         return structs.replace(file, file=file.file.removesuffix(LAST_GOOD))
     return structs.replace(file, file=file.file.removesuffix(LAST_GOOD), standing="last good")
-
-
-def _name(file: Included) -> str:
-    return file.file
 
 
 def _open_none(spec: ChannelSpec) -> Channel[Any]:

@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from router.core.notification import Notification
+from router.core.notification import Notification, is_change
 from router.core.payload import Json, scalar
 from router.core.ruleset import Collapse
 
@@ -19,7 +19,7 @@ def tell_subject(notification: Notification) -> str:
     has its own, which is all a payload tells of it; so has every group action.
     """
     subject = _subject(notification)
-    kind = "message" if notification.kind in {"edit", "delete"} else notification.kind
+    kind = "message" if is_change(notification) else notification.kind
     return _shorten(kind, f"{kind}:{notification.app_id}:{subject or notification.event}")
 
 

@@ -188,14 +188,19 @@ def _mentions(uid: str, message: dict[str, Json]) -> bool:
 
 def is_about_others(notification: Notification) -> bool:
     """Return whether other notifications may be about the same: a call's, a message's changes."""
-    return notification.kind in {"call", "edit", "delete"}
+    return notification.kind == "call" or is_change(notification)
+
+
+def is_change(notification: Notification) -> bool:
+    """Return whether it changes a message, and is none itself."""
+    return notification.kind in {"edit", "delete"}
 
 
 def is_sequel(notification: Notification) -> bool:
     """Return whether it changes what was sent before: an edit, a delete, a call's later state."""
     if notification.kind == "call":
         return not is_ring(notification)
-    return notification.kind in {"edit", "delete"}
+    return is_change(notification)
 
 
 def is_ring(notification: Notification) -> bool:

@@ -9,7 +9,7 @@ from router.core.call import name_missed
 from router.core.condition import Subject
 from router.core.facts import CounterMove, Earlier, Ending, Facts, OnceKey
 from router.core.manner import Operation
-from router.core.notification import DAY
+from router.core.notification import DAY, is_change
 from router.core.planned import ONCE, Planned
 from router.core.retraction import (
     aim,
@@ -17,7 +17,6 @@ from router.core.retraction import (
     find_place,
     find_shown,
     find_told,
-    is_change,
     is_unsent,
     is_within_reach,
     place_of,

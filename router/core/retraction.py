@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from router.core.call import hear
 from router.core.delivery import Delivery
 from router.core.facts import Earlier, Ending, Facts, Stage
-from router.core.notification import DAY, Notification
+from router.core.notification import DAY, Notification, is_change
 from router.core.planned import Planned
 from router.core.ruleset import ChannelSpec, Ruleset, Step
 from router.core.target import is_wanted
@@ -42,11 +42,6 @@ def leave(
         original=each.original,
         named=named,
     )
-
-
-def is_change(notification: Notification) -> bool:
-    """Return whether it changes a message, and is none itself."""
-    return notification.kind in {"edit", "delete"}
 
 
 def changes_something(notification: Notification) -> bool:

@@ -5,8 +5,8 @@ from msgspec import structs
 from router.core.collapse import tell_subject
 from router.core.decision import decide
 from router.core.facts import Facts
-from router.core.notification import Notification
-from router.core.retraction import is_change, leave
+from router.core.notification import Notification, is_change
+from router.core.retraction import leave
 from router.core.ruleset import Ruleset
 
 

@@ -76,9 +76,7 @@ class PluginSchema:
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
         self.replaces = channel.replaces
-        self.find_fault = _ask(
-            channel.find_fault, lambda error: f"its plugin raised {_name(error)}"
-        )
+        self.find_fault = _ask(channel.find_fault, _tell_fault)
         self.wants = _ask(channel.wants, lambda _: True)
         self.platforms = channel.platforms
         self.find_device_fault = _ask(channel.find_device_fault, lambda _: "")
