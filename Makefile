@@ -35,8 +35,8 @@ check: .venv/development  ## lint, format, types, imports, length of files, refe
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@find router plugins tests benchmarks -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 300 \
-		{ print $$2 ": " $$1 " lines, at most 300: split it"; bad = 1 } END { exit bad }'
+	@find router plugins tests benchmarks -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 400 \
+		{ print $$2 ": " $$1 " lines, at most 400: split it"; bad = 1 } END { exit bad }'
 	@$(BIN)/python -m tests.docs.parts --check
 
 bench: .venv/runtime  ## what the router costs, beside Express, Litestar and stock Apprise (ARGS=--quick: a short form)
