@@ -27,6 +27,7 @@ from router.bridge import (
     Response,
     Transport,
     check_url,
+    parse,
     shorten,
 )
 
@@ -89,7 +90,7 @@ class MailServer:
 
     def __init__(self, url: Secret) -> None:
         """Read the URL once: for a single mail that would be most of the work."""
-        self._options: dict[str, Any] = NotifyEmail.parse_url(url.reveal()) or {}
+        self._options = parse(url.reveal())[1]
 
     def build(self, address: str, *, from_name: str, thread: str) -> Build:
         """Return Apprise's class for SMTP; without an address it keeps the URL's own."""

@@ -41,6 +41,7 @@ from router.bridge import (
     make,
     shorten,
 )
+from router.bridge import parse as parse_url
 
 WORKFLOWS = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
 TITLE = 150
@@ -65,6 +66,7 @@ RETRY = (
 """It passes; every other error is about this message or this place, and stays. A message that is
 gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window_closed`)."""
 GONE = "message_not_found"
+NO_URL = "url: must be https://hooks.slack.com/… or slack://…"
 API = "https://slack.com/api/"
 UPDATE, DELETE = f"{API}chat.update", f"{API}chat.delete"
 
@@ -231,10 +233,14 @@ def parse(settings: SlackSettings, address: str) -> dict[str, Any]:
         target = settings.channel or address
         return {"access_token": settings.bot_token.reveal(), "targets": [target]}
     url = "" if settings.url is None else settings.url.reveal()
-    read = NotifySlack.parse_url if url.startswith("slack://") else NotifySlack.parse_native_url
-    options: dict[str, Any] | None = read(url)
-    if options is None:
-        raise ValueError("url: must be https://hooks.slack.com/… or slack://…")
+    try:
+        kind, options = parse_url(url)
+    except BuildError:
+        raise ValueError(NO_URL) from None
+    if kind is not NotifySlack:
+        raise ValueError(NO_URL)
+    if len(options["targets"]) > 1:
+        raise ValueError("url: reaches several at once; write a channel for each of them")
     options["targets"] = [address if t == "{to}" else t for t in options["targets"]]
     return options
 

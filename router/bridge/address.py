@@ -17,7 +17,7 @@ SOUND = re.compile(r"[@#!$\-]?[\w+][\w@.:+'~*=\-]*")
 """Addresses that may stand in a URL: names, numbers, tokens; nothing that separates."""
 
 LOCAL = frozenset(
-    {"blink1", "dbus", "file", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
+    {"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
 """Schemes that reach this machine, not a person."""
 

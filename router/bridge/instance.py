@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from apprise.exception import AppriseImproperlyConfigured
 from apprise.manager_plugins import NotificationManager
+from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import AddressError, check_targets, is_host
@@ -24,19 +24,38 @@ class BuildError(ValueError):
 
 
 def parse(url: str) -> Build:
-    """Return the class and arguments of an Apprise URL, or raise `BuildError`."""
+    """Return the class and arguments of an Apprise URL, or raise `BuildError`.
+
+    The URL goes through the entry that Apprise itself uses, which does more than a plugin's own
+    reader: it takes `/#` for `/%23`, and it knows the URLs that services hand out.
+    """
     install()
-    scheme = url.partition("://")[0].lower()
+    scheme = url.partition("://")[0].strip().lower()
     known = NotificationManager()
-    if scheme not in known:
-        raise BuildError(f"{scheme}:// is no scheme of Apprise")
-    plugin = known[scheme]
-    if not plugin.enabled:
-        raise BuildError(f"{scheme}:// needs a package that is not installed")
-    options = plugin.parse_url(url)
+    if scheme in known and not known[scheme].enabled:
+        raise BuildError(explain_disabled(scheme, known[scheme]))
+    options = url_to_dict(url)
     if not options:
-        raise BuildError(f"the URL is none of {scheme}://")
-    return plugin, options
+        raise BuildError(
+            f"the URL is none of {scheme}://"
+            if scheme in known
+            else f"{scheme}:// is no scheme of Apprise"
+        )
+    return known[options["schema"]], options
+
+
+def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
+    """Return why Apprise has disabled a plugin, and what would enable it.
+
+    Each plugin of Apprise names the packages it imports; one that names none needs a part of
+    the operating system, such as a desktop.
+    """
+    needs = requirements(plugin)
+    packages = " ".join(f"'{package.replace(' ', '')}'" for package in needs["packages_required"])
+    if packages:
+        return f"{scheme}:// needs a package that is not installed; run pip install {packages}"
+    details = " ".join(str(needs["details"]).split()).rstrip(".")
+    return f"{scheme}:// can not work on this machine: {details}"
 
 
 def make(build: Build, address: str = "") -> NotifyBase:
@@ -48,7 +67,7 @@ def make(build: Build, address: str = "") -> NotifyBase:
     kind, options = build
     try:
         plugin = kind(asset=make_asset(), **options)
-    except (AppriseImproperlyConfigured, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
         if address:
             raise AddressError("the address is none of the provider's") from None
         raise BuildError("the provider's plugin does not take these settings") from None
