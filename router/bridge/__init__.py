@@ -9,6 +9,14 @@ from router.bridge.hop import Hop
 from router.bridge.instance import Build, BuildError, make, parse
 from router.bridge.probe import check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
+from router.bridge.service_answers import (
+    BodyTest,
+    ErrorCode,
+    RetryAfter,
+    ServiceAnswers,
+    find_service_answers,
+    share_service_answers,
+)
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
 from router.channel import Request, Response, TargetError, Transport, TransportError
 from router.redaction import Redactor, reveal
@@ -16,8 +24,10 @@ from router.redaction import Redactor, reveal
 __all__ = [
     "Answers",
     "AppriseChannel",
+    "BodyTest",
     "Build",
     "BuildError",
+    "ErrorCode",
     "Exchange",
     "Facade",
     "Fault",
@@ -26,7 +36,9 @@ __all__ = [
     "Redactor",
     "Request",
     "Response",
+    "RetryAfter",
     "SandboxTransport",
+    "ServiceAnswers",
     "TargetError",
     "TemplateError",
     "Transport",
@@ -34,12 +46,14 @@ __all__ = [
     "check_template",
     "check_url",
     "conclude",
+    "find_service_answers",
     "judge",
     "make",
     "parse",
     "read_retry_after",
     "requests",
     "reveal",
+    "share_service_answers",
     "shorten",
     "split",
 ]

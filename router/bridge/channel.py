@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import ClassVar, Generic, Literal, TypeVar
@@ -16,6 +16,7 @@ from router.bridge.hop import Hop
 from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, make, parse
 from router.bridge.passage import Passage
+from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
 from router.bridge.verdict import Answers, judge, read_enhanced_code
 from router.channel import Channel, Request, Secret, Settings, Transport, TransportError
 from router.core.message import Message
@@ -41,6 +42,10 @@ class AppriseChannel(Channel[S], Generic[S]):
     """What the body is written in."""
     answers: ClassVar[Answers] = {}
     """What the provider means by a status or an error code, where HTTP's sense is wrong."""
+    service: ClassVar[ServiceAnswers | None] = None
+    """How the provider's answers are read, bodies too; None: by the table of the URL's class."""
+    services: ClassVar[Mapping[str, ServiceAnswers]] = {}
+    """Tables by the name of the Apprise class, which go before those that plugins share."""
     clock: Callable[[], float] = staticmethod(time.time)
     """Gives the epoch second that dates in answers are measured from."""
 
@@ -75,16 +80,16 @@ class AppriseChannel(Channel[S], Generic[S]):
         """Return the title and body as Apprise is to send them, before they are cut."""
         return message.title, message.body
 
-    def carries(self, request: Request) -> bool:  # noqa: ARG002 - for subclasses
+    def carries(self, request: Request) -> bool:
         """Return whether the request hands the message over; one for a token does not."""
-        return True
+        return not self._service.is_login(request)
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider's short code for what went wrong, empty when nothing did.
 
         A code makes even a 200 a failure. It shows in reasons: never a text with an address.
         """
-        return read_enhanced_code(hop)
+        return read_enhanced_code(hop) or self._service.error_code(hop)
 
     def handle(self, hop: Hop) -> str:  # noqa: ARG002 - for subclasses
         """Return what the provider calls the message it took."""
@@ -142,6 +147,20 @@ class AppriseChannel(Channel[S], Generic[S]):
         return self._instances.lend(address) if build is None else nullcontext(make(build, address))
 
     @cached_property
+    def _service(self) -> ServiceAnswers:
+        """What the answers of the channel's service mean."""
+        if self.service is not None:
+            return self.service
+        try:
+            return find_service_answers(self._kind, self.services)
+        except BuildError:
+            return HTTP_ALONE
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return {**self._service.answers, **self.answers}
+
+    @cached_property
     def _kind(self) -> type[NotifyBase]:
         """The Apprise class of the URL."""
         return parse(self._fill("0"))[0]
@@ -177,13 +196,19 @@ class AppriseChannel(Channel[S], Generic[S]):
             return Delivered() if done else judge(hops, answers={}, now=self.clock())
         hop = hops[-1]
         code = "" if hop.error else _bound(self.error_code(hop))
-        if done and not code and any(_taken(past) for past in hops):
+        failed = bool(code) and _taken(hop)
+        if done and not failed and any(_taken(past) for past in hops):
             return Delivered(status=hop.status, handle=self.handle(hop))
-        outcome = judge(hops, answers=self.answers, now=self.clock(), code=code)
+        outcome = judge(hops, answers=self._answers, now=self.clock(), code=code)
         if isinstance(outcome, Unknown) and not self.carries(hop.request):
             return Retry(reason=outcome.reason)
         if isinstance(outcome, Delivered):
-            return Rejected(status=hop.status, reason="the answer does not say it was taken")
+            outcome = Rejected(status=hop.status, reason="the answer does not say it was taken")
+        if isinstance(outcome, Rejected) and hop.status and self._service.is_login(hop.request):
+            outcome = Suspend(status=hop.status, reason=f"{outcome.reason}, at the login")
+        wait = self._service.wait_time(hop, self.clock())
+        if isinstance(outcome, Retry | Suspend) and wait is not None:
+            return msgspec.structs.replace(outcome, after=max(wait, outcome.after or 0.0))
         return outcome
 
     def _explain_crash(self, error: Exception, hops: Sequence[Hop]) -> Outcome:

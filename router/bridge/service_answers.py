@@ -1,0 +1,202 @@
+"""Declares how the answers of one service are read, where HTTP alone does not say it."""
+
+import math
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from router.bridge.hop import Hop
+from router.bridge.verdict import LONGEST, Answers
+from router.channel import Request
+
+Scalar = str | int | float | bool
+"""A value that a body is compared with; `0` equals `"0"`, and `True` equals `"true"`."""
+
+Unit = Literal["s", "ms", "epoch_s", "epoch_ms"]
+"""What a service counts a time to wait in: from now, or as a point in time."""
+
+_CODE_LENGTH = 40
+
+
+class BodyTest(Struct, frozen=True):
+    """A sign in the body of a 2xx answer that the message was not taken.
+
+    `path` names a value of the JSON body: keys and indexes with dots between them, as
+    `messages.0.status`; `*` is the first element of an object or a list. An empty path is the
+    whole body as text. The test holds when the value equals one of `equals`, is none of
+    `other_than`, or contains the regular expression `matches`. With none of the three it holds
+    for everything but null, false, zero and the empty. A value that is absent never fails a
+    message, and neither does one that is no scalar where scalars are compared.
+    """
+
+    path: str
+    equals: tuple[Scalar, ...] = ()
+    other_than: tuple[Scalar, ...] = ()
+    matches: str = ""
+
+    def holds(self, hop: Hop) -> bool:
+        """Return whether the answer shows the sign."""
+        value = _find(hop, self.path)
+        if self.matches:
+            return re.search(self.matches, _write(value), re.IGNORECASE) is not None
+        if not self.equals and not self.other_than:
+            return bool(value)
+        if not isinstance(value, Scalar):
+            return False
+        text = _write(value)
+        if self.equals:
+            return text in map(_write, self.equals)
+        return text not in map(_write, self.other_than)
+
+
+class ErrorCode(Struct, frozen=True):
+    """The place of a service's short error code in an answer; `path` as in `BodyTest`.
+
+    With `matches`, the code is the first group of that regular expression, or all it matched,
+    in lower case. So a sentence of the service becomes a code of fixed words.
+    """
+
+    path: str
+    matches: str = ""
+
+    def read(self, hop: Hop) -> str:
+        """Return the code, empty where the answer has none."""
+        value = _find(hop, self.path)
+        if self.matches:
+            found = re.search(self.matches, _write(value), re.IGNORECASE)
+            return "" if found is None else found[found.re.groups and 1].lower()
+        if not isinstance(value, Scalar) or isinstance(value, bool):
+            return ""
+        text = _write(value)
+        return text if text.isprintable() and len(text) <= _CODE_LENGTH else ""
+
+
+class RetryAfter(Struct, frozen=True):
+    """A time to wait that stands elsewhere than in the header `Retry-After`.
+
+    It is a value of the JSON body at `path`, or else the `header` (in lower case).
+    """
+
+    path: str = ""
+    header: str = ""
+    unit: Unit = "s"
+
+    def read(self, hop: Hop, now: float) -> float | None:
+        """Return the seconds to wait from `now` (an epoch second), None where none are given."""
+        value = hop.headers.get(self.header) if self.header else _find(hop, self.path)
+        try:
+            number = float(value) if isinstance(value, str | int | float) else math.nan
+        except (ValueError, OverflowError):
+            return None
+        if self.unit.endswith("ms"):
+            number /= 1000
+        if self.unit.startswith("epoch"):
+            number -= now
+        return min(max(0.0, number), LONGEST) if math.isfinite(number) else None
+
+
+class ServiceAnswers(Struct, frozen=True, kw_only=True):
+    """What a service's answers mean, as its vendor documents them.
+
+    `source` is the page that says so. `failures` are signs in a 2xx body that the message was
+    not taken. `codes` are the places of the error code; the first that holds one counts.
+    `answers` gives the reading of codes (as text) and of statuses (as numbers); a code goes
+    before a status, and everything it leaves out is read as HTTP and Apprise read it.
+    `retry_after` names further times to wait. `login` is a regular expression of the URLs that
+    hand out credentials: a refusal there is about the channel, never about a recipient.
+    """
+
+    source: str
+    failures: tuple[BodyTest, ...] = ()
+    codes: tuple[ErrorCode, ...] = ()
+    answers: Answers = {}
+    retry_after: tuple[RetryAfter, ...] = ()
+    login: str = ""
+
+    def error_code(self, hop: Hop) -> str:
+        """Return the error code of a refusal; empty for an answer that took the message."""
+        if 200 <= (hop.status or 0) < 300:  # noqa: PLR2004 - HTTP's own numbers
+            failure = next((test for test in self.failures if test.holds(hop)), None)
+            if failure is None:
+                return ""
+            return self._find_code(hop) or _name(failure)
+        return self._find_code(hop)
+
+    def _find_code(self, hop: Hop) -> str:
+        return next(filter(None, (code.read(hop) for code in self.codes)), "")
+
+    def wait_time(self, hop: Hop, now: float) -> float | None:
+        """Return the longest time that the answer names beside `Retry-After`, in seconds."""
+        times = (place.read(hop, now) for place in self.retry_after)
+        return max((time for time in times if time is not None), default=None)
+
+    def is_login(self, request: Request) -> bool:
+        """Return whether a request asks for a credential and carries no message."""
+        return bool(self.login) and re.search(self.login, request.url) is not None
+
+
+HTTP_ALONE = ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc9110#section-15")
+"""A service of which nothing is known."""
+
+_shared: dict[str, ServiceAnswers] = {}
+
+
+def share_service_answers(services: Mapping[str, ServiceAnswers]) -> None:
+    """Make a plugin's tables known to every channel; the keys are names of Apprise classes.
+
+    A plugin calls it from its hook. A channel that has a table of its own keeps that.
+    """
+    _shared.update(services)
+
+
+def find_service_answers(
+    kind: type, services: Mapping[str, ServiceAnswers] | None = None
+) -> ServiceAnswers:
+    """Return the table for an Apprise class or the class it extends; `services` goes first."""
+    tables = (services or {}, _shared)
+    names = [parent.__name__ for parent in kind.__mro__]
+    found = (table[name] for table in tables for name in names if name in table)
+    return next(found, HTTP_ALONE)
+
+
+@lru_cache(1024)
+def _split(path: str) -> tuple[str | int, ...]:
+    return tuple(int(step) if step.isdigit() else step for step in path.split("."))
+
+
+def _find(hop: Hop, path: str) -> object:
+    """Return the value at a path, None where there is nothing."""
+    if not path:
+        return hop.body.decode("utf-8", "replace")
+    here: object = hop.json
+    for step in _split(path):
+        if step == "*":
+            members = list(here.values()) if isinstance(here, dict) else here
+            here = members[0] if isinstance(members, list) and members else None
+        elif isinstance(here, dict):
+            here = here.get(str(step))
+        elif isinstance(here, list) and isinstance(step, int):
+            here = here[step] if step < len(here) else None
+        else:
+            return None
+    return here
+
+
+def _write(value: object) -> str:
+    """Return a value as text that compares equal however a service types it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, Scalar) else msgspec.json.encode(value).decode()
+
+
+def _name(failure: BodyTest) -> str:
+    """Return a code for a failure whose service gives none: the place that says so."""
+    return f"says failure in {failure.path}" if failure.path else "says failure"
