@@ -9,10 +9,14 @@ from typing import Literal, assert_never
 
 from router.bridge.hop import Hop
 from router.channel import TargetError, TransportError
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 
-Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend"]
-"""How an answer is to be read; `gone` is `rejected`, and the address is dead for every message."""
+Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend", "refused"]
+"""The meaning of an answer.
+
+`gone` is `rejected`, and the address is dead for every message. `suspend` is about the channel's
+own credential or account; `refused` does not say whether it is about that or about the recipient.
+"""
 
 Answers = Mapping[int | str, Reading]
 """A provider's statuses and error codes with what they mean; a code goes before a status."""
@@ -21,7 +25,8 @@ LONGEST = 86400.0
 """Seconds beyond which nobody's Retry-After is believed."""
 
 _PASSING = frozenset({408, 425, 429})
-_LOCKED = frozenset({401, 403, 407})
+_REFUSED = frozenset({401, 403})
+_PROXY_REFUSED = 407
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 
 
@@ -39,14 +44,13 @@ def conclude(
             return Delivered(status=status, handle=handle)
         case "retry":
             return Retry(status=status, reason=reason, after=after)
-        case "rejected":
-            return Rejected(status=status, reason=reason)
-        case "gone":
-            return Rejected(status=status, reason=reason, forget_contact=True)
+        case "rejected" | "gone":
+            return Rejected(status=status, reason=reason, forget_contact=reading == "gone")
         case "unknown":
             return Unknown(status=status, reason=reason)
-        case "suspend":
-            return Suspend(status=status, reason=reason, after=after)
+        case "suspend" | "refused":
+            scope: Scope = "recipient" if reading == "refused" else "channel"
+            return Suspend(status=status, reason=reason, after=after, scope=scope)
         case _ as never:  # pragma: no cover - the type checker proves it empty
             assert_never(never)
 
@@ -81,11 +85,16 @@ def _read_error(error: TransportError) -> Reading:
     return "unknown" if error.sent else "retry"
 
 
-def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
+def look_up(answers: Answers, status: int | None, code: str) -> Reading | None:
+    """Return the reading that a provider's table has for an answer, None where it has none."""
     if code in answers:
         return answers[code]
-    if status in answers:
-        return answers[status]
+    return None if status is None else answers.get(status)
+
+
+def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
+    if known := look_up(answers, status, code):
+        return known
     general = _read_mail(hop, status) if hop.request.method == "SMTP" else _read_http(status)
     return "rejected" if code and general == "delivered" else general
 
@@ -96,7 +105,9 @@ def _read_http(status: int) -> Reading:
         return "delivered"
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - the same
         return "retry"
-    return "suspend" if status in _LOCKED else "rejected"
+    if status in _REFUSED:
+        return "refused"
+    return "suspend" if status == _PROXY_REFUSED else "rejected"
 
 
 def _read_mail(hop: Hop, code: int) -> Reading:
