@@ -89,7 +89,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
         A code makes even a 200 a failure. It shows in reasons: never a text with an address.
         """
-        return read_enhanced_code(hop) or self._service.error_code(hop)
+        return self._service.error_code(hop) or read_enhanced_code(hop)
 
     def handle(self, hop: Hop) -> str:  # noqa: ARG002 - for subclasses
         """Return what the provider calls the message it took."""

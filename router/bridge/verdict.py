@@ -28,6 +28,11 @@ _PASSING = frozenset({408, 425, 429})
 _REFUSED = frozenset({401, 403})
 _PROXY_REFUSED = 407
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
+_BEFORE_RECIPIENTS = frozenset({"connect", "auth", "mail"})
+"""The SMTP commands that come before a recipient is named: their refusals are about the sender."""
+
+_WORDS = 120
+"""Characters of a mail server's own words that a reason holds."""
 
 
 def conclude(
@@ -93,6 +98,8 @@ def look_up(answers: Answers, status: int | None, code: str) -> Reading | None:
 
 
 def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
+    if hop.request.method == "SMTP" and _is_about_sender(hop):
+        return _read_mail(hop, status)
     if known := look_up(answers, status, code):
         return known
     general = _read_mail(hop, status) if hop.request.method == "SMTP" else _read_http(status)
@@ -116,17 +123,38 @@ def _read_mail(hop: Hop, code: int) -> Reading:
         return "delivered"
     if 400 <= code < 500:  # noqa: PLR2004 - the same
         return "retry"
-    about_us = hop.headers.get("smtp-command") in {"connect", "auth", "mail"}
-    return "suspend" if about_us else "rejected"
+    return "suspend" if _is_about_sender(hop) else "rejected"
+
+
+def _is_about_sender(hop: Hop) -> bool:
+    """Return whether a mail server refused before it heard of a recipient."""
+    return hop.headers.get("smtp-command") in _BEFORE_RECIPIENTS
 
 
 def _phrase(hop: Hop, status: int, code: str) -> str:
     """Return a status in words that hold nothing of the message."""
     if hop.request.method == "SMTP":
-        words = f"{status} to {hop.headers.get('smtp-command', 'data')}"
-    else:
-        words = f"{status} {_name(status)}".rstrip()
+        return _phrase_mail(hop, status, code)
+    words = f"{status} {_name(status)}".rstrip()
     return f"{words} ({code})" if code else words
+
+
+def _phrase_mail(hop: Hop, status: int, code: str) -> str:
+    """Return a mail server's refusal with its own words, in which no address is left.
+
+    They are what an operator has to go by: one code stands for many reasons.
+    """
+    words = hop.body.decode("utf-8", "replace")
+    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    words = re.sub(r"<[^>]*>|\S*@\S*", "…", words)
+    for address in hop.request.headers.get("to", "").split(", "):
+        if local := address.rpartition("@")[0]:
+            words = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "…", words, flags=re.IGNORECASE)
+    if len(words) > _WORDS:
+        words = words[: _WORDS - 1] + "…"
+    refused = f"{status} to {hop.headers.get('smtp-command', 'data')}"
+    shown = code if code and code.casefold() not in words.casefold() else ""
+    return f"{refused}{shown and f' ({shown})'}{words and f': {words}'}"
 
 
 def _name(status: int) -> str:
