@@ -109,7 +109,7 @@ class WebPush:
         try:
             browser = read_browser(message.address)
         except ValueError as error:
-            return Rejected(reason=str(error), forget_contact=True)
+            return Rejected(reason=str(error))
         content = write_payload(message)
         request = Request(
             method="POST",

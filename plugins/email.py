@@ -1,5 +1,6 @@
 """Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
 
+A mail server's 5.1.1, no such mailbox: https://www.rfc-editor.org/rfc/rfc3463#section-3.2
 Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
 Mailers that say 200 and fail: https://developers.smtp2go.com/reference/send-standard-email,
 https://developers.sparkpost.com/api/transmissions; error codes of one that says why:
@@ -13,10 +14,10 @@ from html import escape
 from typing import Annotated, Any, ClassVar
 
 from apprise.plugins.email import NotifyEmail
-from apprise.utils.parse import is_email
 from msgspec import Meta
+from msgspec.structs import replace
 
-from router import Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
+from router import AddressError, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
 from router.bridge import (
     AppriseChannel,
     Build,
@@ -24,14 +25,12 @@ from router.bridge import (
     Reading,
     Request,
     Response,
-    ServiceAnswers,
     Transport,
     check_url,
     parse,
-    share_service_answers,
     shorten,
 )
-from router.plugins._smtp_answers import SMTP_ANSWERS
+from router.plugins._mail_address import is_ascii_local, normalize_mailbox
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -75,9 +74,14 @@ class EmailSettings(Settings, frozen=True):
 class MailMessage(NotifyEmail):
     """One mail to one person, in the thread of its conversation."""
 
-    def __init__(self, *, from_name: str, thread: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Name the sender and the thread."""
+    def __init__(self, *, to: str, from_name: str, thread: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
+        """Name the recipient, the sender and the thread.
+
+        The recipient is no option of Apprise's: its parser takes the o off o'brien@example.com.
+        """
         super().__init__(**options)
+        if to:
+            self.targets = [(False, to)]
         address = str(self.from_addr[1])
         if from_name:
             self.from_addr = [from_name, address]
@@ -96,8 +100,11 @@ class MailServer:
 
     def build(self, address: str, *, from_name: str, thread: str) -> Build:
         """Return Apprise's class for SMTP; without an address it keeps the URL's own."""
-        options = self._options | {"from_name": from_name, "thread": thread}
-        return MailMessage, options | ({"targets": [address]} if address else {})
+        return MailMessage, self._options | {
+            "to": address,
+            "from_name": from_name,
+            "thread": thread,
+        }
 
 
 class Email(AppriseChannel[EmailSettings]):
@@ -106,6 +113,7 @@ class Email(AppriseChannel[EmailSettings]):
     name = "email"
     Settings = EmailSettings
     answers: ClassVar[Mapping[int | str, Reading]] = {
+        "5.1.1": "gone",
         402: "suspend",
         "postmark 10": "suspend",
         "postmark 400": "suspend",
@@ -115,7 +123,6 @@ class Email(AppriseChannel[EmailSettings]):
         "postmark 300": "rejected",
         "postmark 406": "rejected",
     }
-    services: ClassVar[Mapping[str, ServiceAnswers]] = {"NotifyEmail": SMTP_ANSWERS}
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "mailtos://router:sandbox@mail.example/{to}"
     }
@@ -127,11 +134,30 @@ class Email(AppriseChannel[EmailSettings]):
         self.body_format = "html" if settings.html else "text"
         self._server = MailServer(settings.url) if self._scheme in SMTP else None
 
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: EmailSettings | None,  # noqa: ARG003 - the contract's signature
+        country: str = "",  # noqa: ARG003 - the same
+        is_fixed: bool = False,  # noqa: ARG003 - the same
+    ) -> str:
+        """Return a bare e-mail address with its domain in ASCII."""
+        return normalize_mailbox(address)
+
     async def send(self, message: Message) -> Outcome:
         """Try once to send the mail."""
-        if self.needs_contact(self.settings) and not is_address(message.address):
-            return Rejected(reason="the address is no e-mail address")
-        return await super().send(message)
+        if not self.needs_contact(self.settings):
+            return await super().send(message)
+        try:
+            address = normalize_mailbox(message.address)
+        except AddressError as error:
+            return Rejected(reason=f"the address {error}")
+        if self._server is None and not is_ascii_local(address):
+            reason = "the mailer takes nothing beyond ASCII before the @; use mailto(s)://"
+            return Rejected(reason=reason)
+        return await super().send(replace(message, address=address))
 
     def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for SMTP; a mailer is made of its URL."""
@@ -171,12 +197,6 @@ class Email(AppriseChannel[EmailSettings]):
 def read_scheme(url: Secret) -> str:
     """Return what stands before `://`, in lower case."""
     return url.reveal().partition("://")[0].lower()
-
-
-def is_address(text: str) -> bool:
-    """Return whether a text is one bare e-mail address."""
-    found = is_email(text)
-    return bool(found) and found["full_email"] == text
 
 
 def name_thread(message: Message) -> str:
@@ -230,5 +250,4 @@ READERS: Mapping[str, Callable[[Hop], str]] = {
 @hookimpl
 def register_channels(register: Register) -> None:
     """Offer the channel."""
-    share_service_answers(Email.services)
     register(Email)

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from router import (
+    AddressError,
     Limits,
     Message,
     Notification,
@@ -134,11 +135,20 @@ class Push(AppriseChannel[PushSettings]):
         return apns.wants(settings.apns, notification, platform)
 
     @classmethod
-    def find_fault(cls, settings: PushSettings, address: str) -> str:  # noqa: ARG003 - the contract's signature
-        """Return what is wrong with a token or a subscription in the rules."""
-        if webpush.is_subscription(address):
-            return webpush.find_fault(address)
-        return "" if is_token(address) else NO_TOKEN
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: PushSettings | None,  # noqa: ARG003 - the contract's signature
+        country: str = "",  # noqa: ARG003 - the same
+        is_fixed: bool = False,
+    ) -> str:
+        """Return a token or a subscription as it is; of a device its provider says what it is."""
+        is_browser = webpush.is_subscription(address)
+        fault = webpush.find_fault(address) if is_browser else "" if is_token(address) else NO_TOKEN
+        if is_fixed and fault:
+            raise AddressError(fault)
+        return address
 
     @classmethod
     def find_device_fault(cls, platform: str, address: str) -> str:
@@ -176,7 +186,7 @@ class Push(AppriseChannel[PushSettings]):
 
     async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
         if not is_token(message.address):
-            return Rejected(reason=f"the address is no token: {NO_TOKEN}", forget_contact=True)
+            return Rejected(reason=f"the address is no token: {NO_TOKEN}")
         seconds, now = self.settings.timeout, self.clock()
         refused = await fcm.access.renew(self.transport, seconds=seconds, now=now)
         return refused or await super().send(message)

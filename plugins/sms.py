@@ -8,11 +8,11 @@ https://www.infobip.com/docs/developer-resources/errors-and-responses/response-c
 from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from apprise.utils.parse import is_phone_no
 from msgspec import Meta
 from msgspec.structs import replace
 
 from router import (
+    AddressError,
     Delivered,
     Limits,
     Message,
@@ -32,6 +32,7 @@ from router.bridge import (
     Transport,
     check_url,
 )
+from router.plugins._phone_number import normalize_number
 from router.plugins._segments import divide, fit
 
 VENDORS = {
@@ -59,6 +60,8 @@ REMEMBERED = 1000
 
 NATIONAL = frozenset({"voipms"})
 """Providers that Apprise gives North American numbers without the country code."""
+
+NORTH_AMERICA = "+1"
 
 SAMPLE = "+12125550123"
 """A number that every provider would take."""
@@ -158,13 +161,28 @@ class Sms(AppriseChannel[SmsSettings]):
         self._vendor = VENDORS.get(read_scheme(settings.url), read_scheme(settings.url))
         self._sent: dict[str, int] = {}
 
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: SmsSettings | None,  # noqa: ARG003 - the contract's signature
+        country: str = "",
+        is_fixed: bool = False,
+    ) -> str:
+        """Return a phone number in E.164; for the operator a short code is one, too."""
+        return normalize_number(address, country, is_fixed=is_fixed)
+
     async def send(self, message: Message) -> Outcome:
         """Try once to send the text; a further try goes on after the parts that went out."""
         address = message.address
         if self.needs_contact(self.settings):
-            address = write_number(message.address, national=self._vendor in NATIONAL)
-            if not address:
-                return Rejected(reason="the address is no phone number with a country code")
+            try:
+                address = normalize_number(address, is_fixed=True)
+            except AddressError as error:
+                return Rejected(reason=f"the address {error}")
+            if self._vendor in NATIONAL:
+                address = address.removeprefix(NORTH_AMERICA)
         parts = self._divide(message)
         outcome: Outcome = Rejected(reason="there is nothing to send")
         for number in range(self._sent.pop(message.delivery, 0), len(parts)):
@@ -225,16 +243,6 @@ TAKEN = {
 def read_scheme(url: Secret) -> str:
     """Return what stands before `://`, in lower case."""
     return url.reveal().partition("://")[0].lower()
-
-
-def write_number(address: str, *, national: bool) -> str:
-    """Return a phone number as the provider wants it, empty when it is none."""
-    number = is_phone_no(address)
-    if not number:
-        return ""
-    if national and number["country"] == "1":
-        return str(number["area"] + number["line"])
-    return f"+{number['full']}"
 
 
 def _read_twilio(hop: Hop) -> object:

@@ -19,14 +19,24 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from router import Channel, Message, Outcome, Register, Rejected, Secret, Settings, hookimpl
+from router import (
+    AddressError,
+    Channel,
+    Message,
+    Outcome,
+    Register,
+    Rejected,
+    Secret,
+    Settings,
+    hookimpl,
+)
 from router.bridge import Hop, Reading, Request, Response, TransportError, judge
 
 PREFIX = "whsec_"
 RECIPIENTS = "{to}"
 """The URL that stands for a recipient's own."""
 
-NO_URL = "the address is no http:// or https:// URL without a password"
+NO_URL = "is no http:// or https:// URL without a password"
 _URL = re.compile(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 
 
@@ -95,9 +105,18 @@ class Webhook(Channel[WebhookSettings]):
         return settings.url.reveal() == RECIPIENTS
 
     @classmethod
-    def find_fault(cls, settings: WebhookSettings, address: str) -> str:
-        """Return what is wrong with an address in the rules."""
-        return "" if not cls.needs_contact(settings) or _is_url(address) else NO_URL
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: WebhookSettings | None,
+        country: str = "",  # noqa: ARG003 - the contract's signature
+        is_fixed: bool = False,  # noqa: ARG003 - the same
+    ) -> str:
+        """Return a recipient's URL as it is."""
+        if (settings is None or cls.needs_contact(settings)) and not _is_url(address):
+            raise AddressError(NO_URL)
+        return address
 
     def host(self, address: str) -> str:
         """Return the host that a recipient's URL leads to; empty for the team's own gateway."""
@@ -109,7 +128,7 @@ class Webhook(Channel[WebhookSettings]):
         """Post the message once."""
         request = self.compose(message)
         if request.guarded and not _is_url(request.url):
-            return Rejected(reason=NO_URL)
+            return Rejected(reason=f"the address {NO_URL}")
         answers = self.answers_of_recipients if request.guarded else self.answers
         try:
             hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))

@@ -2,12 +2,14 @@
 
 from router.channel import Channel, Limits, Secret, Settings
 from router.core.delivery import Attempt, Delivery
+from router.core.errors import AddressError
 from router.core.message import Message
 from router.core.notification import Notification
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.hookspecs import Register, hookimpl
 
 __all__ = [
+    "AddressError",
     "Attempt",
     "Channel",
     "Delivered",

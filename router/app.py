@@ -23,7 +23,6 @@ from router.registry import Registry, load_plugins
 from router.rulebook import Rulebook
 from router.settings import Environment, check_exposure
 from router.signals import heed_signals
-from router.store.bulk_cancel import BulkCancel
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.errors import DatabaseUnusable, StoreUnavailable
@@ -117,6 +116,7 @@ class Router:
             self.rulebook.channel,
             self.metrics,
             names=lambda: self.rulebook.channels,
+            country=self.rulebook.country_of,
         )
         rule_days = RuleDays(database)
         self._tally = Tally(rule_days.add)
@@ -139,7 +139,6 @@ class Router:
                 database=database,
                 recipients=Recipients(database, changed=self._worker.reconsider),
                 log=log,
-                bulk_cancel=BulkCancel(database, recall=self._worker.recall),
                 queue=queue,
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,

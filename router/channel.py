@@ -116,10 +116,6 @@ class TransportError(Exception):
         self.reason = reason
         self.sent = sent
 
-    def without_frames(self) -> "TransportError":
-        """Return the error to be kept: less the frames it passed through, and what they hold."""
-        return TransportError(self.reason, sent=self.sent)
-
 
 class TargetError(TransportError):
     """Nothing was sent: a recipient's own URL leads where it may not, and would do so again."""
@@ -127,10 +123,6 @@ class TargetError(TransportError):
     def __init__(self, reason: str) -> None:
         """Keep the reason, free of secrets."""
         super().__init__(reason, sent=False)
-
-    def without_frames(self) -> "TargetError":
-        """Return the error to be kept."""
-        return TargetError(self.reason)
 
 
 class Transport(Protocol):
@@ -197,12 +189,27 @@ class Channel(Generic[S]):
         return True
 
     @classmethod
-    def find_fault(cls, settings: S, address: str) -> str:  # noqa: ARG003 - for subclasses
-        """Return what is wrong with an address in the rules, empty, the default, for nothing.
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: S | None,  # noqa: ARG003 - for subclasses
+        country: str = "",  # noqa: ARG003 - for subclasses
+        is_fixed: bool = False,  # noqa: ARG003 - for subclasses
+    ) -> str:
+        """Return an address in the one form that its provider takes; as it is, by default.
 
-        It is asked of what stands behind `to:` when the rules are read.
+        Raises `AddressError` where nothing can be sent to it, or where it may mean several: its
+        message says why and what to write, and quotes nothing. It is asked when an address is
+        registered, when a feed brings one, when the rules are read (`to:`), and before each send.
+
+        `settings` are None while no channel of the plugin is configured. `country` is the ISO 3166
+        code of the country in which the address is read, empty where none is known; an address
+        that needs none comes out the same with any. `is_fixed` says that the operator wrote it,
+        in the rules or on the command line. What it returns comes out unchanged when it is asked
+        again. It answers by these arguments alone.
         """
-        return ""
+        return address
 
     @classmethod
     def find_device_fault(cls, platform: str, address: str) -> str:  # noqa: ARG003 - for subclasses

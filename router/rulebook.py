@@ -77,6 +77,10 @@ class Rulebook:
         entry = self._channels.get(name)
         return entry[1] if entry else None
 
+    def country_of(self, app_id: str) -> str:
+        """Return where addresses of an app's recipients are read; empty where that is not known."""
+        return "" if self.ruleset is None else self.ruleset.country_of(app_id)
+
     @property
     def schemas(self) -> Collection[ChannelSchema]:
         """Return what the plugins say of their channels; empty before `start`."""

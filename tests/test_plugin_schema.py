@@ -8,8 +8,9 @@ import pytest
 from msgspec import Meta, Struct
 
 from router import Channel, Secret, Settings
+from router.core.address import Normalized
 from router.core.errors import SettingsError
-from router.core.loading import Unresolved, load
+from router.core.loading import load
 from router.core.notification import Notification
 from router.core.payload import Json
 from router.registry import PluginSchema
@@ -171,8 +172,15 @@ class Rude(Channel[RudeSettings]):
         raise LookupError("hunter2", settings)
 
     @classmethod
-    def find_fault(cls, settings: RudeSettings, address: str) -> str:
-        raise LookupError("hunter2", settings, address)
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: RudeSettings | None,
+        country: str = "",
+        is_fixed: bool = False,
+    ) -> str:
+        raise LookupError("hunter2", settings, address, country, is_fixed)
 
     @classmethod
     def find_device_fault(cls, platform: str, address: str) -> str:
@@ -187,16 +195,13 @@ class Rude(Channel[RudeSettings]):
 
 def test_a_plugin_that_raises_where_it_is_asked_takes_nobody_down() -> None:
     rude = PluginSchema(Rude)
-    assert rude.find_fault(RudeSettings(), "x") == "its plugin raised LookupError"
+    assert rude.normalize_address(RudeSettings(), "x", country="", is_fixed=False) == Normalized(
+        fault="its plugin raised LookupError"
+    )
     assert rude.find_device_fault("p", "x") == ""
     assert rude.wants(RudeSettings(), push(), "p", "") is True
     text = "version: 1\nchannels:\n  r: {plugin: rude}\nrules:\n  - {name: a, send: [r]}\n"
-    loaded = load(
-        text,
-        file="f",
-        plugins={"rude": rude},
-        resolve=lambda *_: Unresolved(message="none", hint="none"),
-    )
+    loaded = load(text, file="f", plugins={"rude": rude}, resolve=lambda *_: None)
     assert str(loaded.problems[0]) == (
         "f:3:3: error: the plugin cannot say whether it needs a contact: LookupError"
     )

@@ -204,7 +204,7 @@ def test_the_channel_of_a_rules_file_is_opened(tmp_path: Path) -> None:
         address_kind="pager",
         place=Place("rules.yaml", 1, 1),
         wants=schema.wants,
-        find_fault=schema.find_fault,
+        normalize_address=schema.normalize_address,
     )
     channel = registry.open_channel(spec, ScriptedTransport(None))
     assert isinstance(channel, Channel)

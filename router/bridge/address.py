@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote, urlsplit
 from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import parse_list
 
+from router.core.errors import AddressError
+
 LONGEST = 2048
 
 SOUND = re.compile(r"[@#!$\-]?[\w+][\w@.:+'~*=\-]*")
@@ -23,10 +25,6 @@ LOCAL = frozenset(
 
 PLACE = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
-
-
-class AddressError(ValueError):
-    """An address that cannot be sent to; the message says why and quotes nothing."""
 
 
 class TemplateError(ValueError):

@@ -9,8 +9,9 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.address import AddressError, check_targets, is_host
+from router.bridge.address import check_targets, is_host
 from router.bridge.installation import install, make_asset, tell_speech
+from router.core.errors import AddressError
 
 KEPT = 512
 """Plugins kept idle; building one by URL costs more than sending through it."""

@@ -4,10 +4,11 @@ import time
 from types import ModuleType
 
 from router.bridge.standin import carry
+from router.bridge.trip import TRIP
 
 
 class Pause(ModuleType):
-    """The `time` module, less the sleeping."""
+    """The `time` module, less the sleeping inside a send."""
 
     def __init__(self) -> None:
         """Carry every name of the real module."""
@@ -15,4 +16,6 @@ class Pause(ModuleType):
         self.__dict__.update(carry(time, less={"sleep"}))
 
     def sleep(self, seconds: float) -> None:
-        """Return at once."""
+        """Sleep outside of a send only."""
+        if TRIP.get() is None:
+            time.sleep(seconds)

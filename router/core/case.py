@@ -16,6 +16,7 @@ class Person(Struct, frozen=True, kw_only=True):
     contacts: dict[str, tuple[str, ...]] = {}
     timezone: str = ""
     locale: str = ""
+    country: str = ""
     muted: dict[str, float] = {}
     opt_outs: frozenset[str] = frozenset()
 
@@ -34,6 +35,7 @@ class Person(Struct, frozen=True, kw_only=True):
             attributes=self.attributes,
             timezone=self.timezone,
             locale=self.locale,
+            country=self.country,
             muted=self.muted,
             opt_outs=self.opt_outs,
         )

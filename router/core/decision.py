@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, structs
 
+from router.core.address import name_address_fault
 from router.core.call import hear, is_too_late
 from router.core.collapse import collapse_key, tell_subject
 from router.core.errors import Place
@@ -104,6 +105,8 @@ class _Walk:
         self._is_ring = is_ring(notification)
         self._ruleset = ruleset
         self._facts = facts
+        recipient = outlook.subject.recipient
+        self._country = ruleset.country_of(notification.app_id, recipient.country)
         self._standing: dict[tuple[str, str], Planned] = {}
         self._outlooks: dict[str, Outlook] = {}
         self._precedence: Precedence | None = None
@@ -163,10 +166,10 @@ class _Walk:
         channel = self._ruleset.channels[step.channel]
         if not self._ruleset.heeds_locale:
             if step.when is None or step.when.holds(self._subject):
-                found = targets(step, channel, self._subject)
+                found = targets(step, channel, self._subject, self._country)
                 self._send(origin, ordinal, step, found, origin.enrichments)
             return
-        found = targets(step, channel, self._subject)
+        found = targets(step, channel, self._subject, self._country)
         for outlook, contacts in self._look_from(found.contacts):
             subject = outlook.subject
             if step.when is None or step.when.holds(subject):
@@ -199,9 +202,10 @@ class _Walk:
         enrichments: tuple[Enrichment, ...],
     ) -> None:
         """Plan the deliveries to some contacts, unless an earlier rule's stand for them."""
-        draft = self._draft(origin, ordinal, step, enrichments, found.suppression)
+        draft = self._draft(origin, ordinal, step, enrichments, found)
         is_shared = found.is_fixed and step.once_per is not None
-        way = Way(step, draft, bool(found.suppression), is_shared, origin.overflow)
+        is_barred = bool(found.suppression or found.fault)
+        way = Way(step, draft, is_barred, is_shared, origin.overflow)
         for contact in found.contacts:
             standing = self._standing.setdefault((step.channel, contact.address), draft)
             if standing.rule == origin.rule:
@@ -224,14 +228,16 @@ class _Walk:
         ordinal: int,
         step: Step,
         enrichments: tuple[Enrichment, ...],
-        suppression: str,
+        found: Targets,
     ) -> Planned:
         """Return what all deliveries of a step have in common."""
         notification = self._notification
         timing = schedule(step, self._subject)
         state, reason = timing.state, timing.reason
-        if suppression:
-            state, reason = "suppressed", suppression
+        if found.suppression:
+            state, reason = "suppressed", found.suppression
+        elif found.fault:
+            state, reason = "dead", name_address_fault(found.fault)
         return Planned(
             id="",
             rule=origin.rule,

@@ -49,6 +49,10 @@ class PayloadError(ValueError):
         self.reason = reason
 
 
+class AddressError(ValueError):
+    """An address that cannot be sent to; the message says why, and quotes nothing."""
+
+
 class SettingsFault(Struct, frozen=True):
     """One thing wrong with a channel's settings.
 

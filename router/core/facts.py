@@ -28,6 +28,7 @@ class Contact(Struct, frozen=True, kw_only=True):
     """One address of a recipient; `kind` is the word a channel's `address_kind` asks for.
 
     `session` is what the addresses of one device share, where it is told: a hash of its login.
+    `raw` is the text that was registered, and `country` what was assumed to read it, if anything.
     """
 
     id: str
@@ -35,10 +36,15 @@ class Contact(Struct, frozen=True, kw_only=True):
     address: str
     device: Device | None = None
     session: str = ""
+    raw: str = ""
+    country: str = ""
 
 
 class Recipient(Struct, frozen=True, kw_only=True):
-    """Everything known of one recipient; `muted` maps conversations to an epoch second."""
+    """Everything known of one recipient; `muted` maps conversations to an epoch second.
+
+    `country` is where addresses are read that do not stand by themselves.
+    """
 
     app_id: str
     uid: str
@@ -48,6 +54,7 @@ class Recipient(Struct, frozen=True, kw_only=True):
     locale: str = ""
     muted: dict[str, float] = field(default_factory=dict)
     opt_outs: frozenset[str] = frozenset()
+    country: str = ""
 
 
 def appear_at(recipient: Recipient, contact: Contact | None) -> Recipient:

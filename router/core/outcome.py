@@ -1,11 +1,6 @@
 """What one attempt to send came to."""
 
-from typing import Literal
-
 from msgspec import Struct
-
-Scope = Literal["channel", "recipient"]
-"""Whom a refusal is about: everybody on the channel, or perhaps one recipient alone."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -30,6 +25,7 @@ class Retry(Answer, frozen=True, tag="retry"):
 class Rejected(Answer, frozen=True, tag="rejected"):
     """It will never go out; with `forget_contact` the address is dead for every message.
 
+    Only a provider can say that: without the `status` of its answer nothing is forgotten.
     `dead_since` is the epoch second at which the provider found it dead, if it says so: an address
     that was registered later is another one. Else it is the time at which the attempt began.
     """
@@ -46,17 +42,10 @@ class Unknown(Answer, frozen=True, tag="unknown"):
 
 
 class Suspend(Answer, frozen=True, tag="suspend"):
-    """Nothing is wrong with the message: it waits, and no attempt is burnt.
-
-    With `scope="channel"` the channel itself is out of order (credential, account, provider), and
-    all of it waits. With `scope="recipient"` the answer does not say whether it refuses the
-    channel's credential or this recipient: what goes to the recipient waits, and the channel does
-    too once several recipients in a row are refused.
-    """
+    """The channel itself is out of order (credential, provider): hold it, burn no attempt."""
 
     reason: str
     after: float | None = None
-    scope: Scope = "channel"
 
 
 Outcome = Delivered | Retry | Rejected | Unknown | Suspend

@@ -22,7 +22,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
     `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`, `cannot_change`,
     `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a cancelled one is
-    needless already (`unless: …`); an expired one came too late to be sent, and is a dead letter.
+    needless already (`unless: …`); an expired one came too late to be sent, and a dead one has no
+    address that anything can be sent to (`invalid_address: …`): both are dead letters.
     `about` is what `tell_subject` says, `collapse` what a provider may replace it by. `watch` says
     what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
     a `count` is a summary of so many notifications: the `first` person's in the window and of

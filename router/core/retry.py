@@ -97,8 +97,8 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
     match outcome:
         case Delivered(handle=handle):
             return Done(handle)
-        case Rejected(reason=reason, forget_contact=forget, dead_since=since):
-            return Dead(reason, forget, since)
+        case Rejected(status=status, reason=reason, forget_contact=forget, dead_since=since):
+            return Dead(reason, forget and status is not None, since)
         case Suspend(reason=reason, after=after):
             return Hold(now + (SUSPENSION if after is None else after), reason)
         case Unknown() if not idempotent:

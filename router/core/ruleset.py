@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, cast
 from msgspec import Struct, field
 from msgspec.structs import force_setattr, replace
 
+from router.core.address import Address, Normalize, read_address
 from router.core.condition import Condition, Subject, name_fields
 from router.core.errors import Place
 from router.core.field import Field
@@ -21,10 +22,6 @@ Wants = Callable[[Any, Notification, str, str], bool]
 """Returns whether, by a channel's settings, a device is to hear of a notification.
 
 Of the device it is told the platform and the provider id."""
-
-
-FindFault = Callable[[Any, str], str]
-"""Returns what is wrong, by a channel's settings, with an address in the rules; else nothing."""
 
 
 class ChannelSchema(Protocol):
@@ -47,8 +44,8 @@ class ChannelSchema(Protocol):
         """Tells which devices are to hear of a notification."""
 
     @property
-    def find_fault(self) -> FindFault:
-        """Tells what is wrong with an address that stands in the rules."""
+    def normalize_address(self) -> Normalize:
+        """Writes an address as its channels do."""
 
     @property
     def updates(self) -> bool:
@@ -97,11 +94,16 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     """Whether a later message about the same replaces what is shown."""
     wants: Wants
     """Tells which devices are to hear of a notification."""
-    find_fault: FindFault
-    """Tells what is wrong with an address that stands in the rules."""
+    normalize_address: Normalize
+    """Writes an address as the channel does."""
     updates: bool = False
     retracts: bool = False
     """Whether what is shown can be changed, or taken back, by the handle the provider left."""
+
+    def read_address(self, raw: str, country: str = "", *, is_fixed: bool = False) -> Address:
+        """Return an address as the channel writes it, read in a country where it has to be."""
+        normalize, settings = self.normalize_address, self.settings
+        return read_address(normalize, settings, raw, country, is_fixed=is_fixed)
 
 
 class Classifier(Struct, frozen=True, kw_only=True):
@@ -195,6 +197,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     drop: bool = False
 
 
+class App(Struct, frozen=True, kw_only=True):
+    """What holds for the recipients of one app; `country` is where their addresses are read."""
+
+    country: str = ""
+
+
 class Defaults(Struct, frozen=True, kw_only=True):
     """What holds where the file says nothing; `retention` in seconds."""
 
@@ -204,6 +212,8 @@ class Defaults(Struct, frozen=True, kw_only=True):
     private_body: str = "You have a new message"
     private_title: str = "New notification"
     retention: float = 30 * 86400.0
+    country: str = ""
+    """Where addresses are read, ISO 3166; empty where they have to stand by themselves."""
 
 
 def _narrow(rule: Rule, when: Condition) -> Rule:
@@ -228,6 +238,7 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     assumed: dict[tuple[str, ...], Json] = field(default_factory=dict)
     """What stands in for declared fields, by path, where a template finds nothing."""
     hours: Hours = Hours()
+    apps: dict[str, App] = field(default_factory=dict)
 
     index: Index[Rule] | None = None
     """Finds candidates; made from `rules`."""
@@ -247,6 +258,11 @@ class Ruleset(Struct, frozen=True, kw_only=True):
         for rule in self.rules:
             yield from (entry.when for entry in rule.shared)
             yield from (step.when for step in rule.send)
+
+    def country_of(self, app_id: str, country: str = "") -> str:
+        """Return where addresses of an app's recipient are read: their own country goes first."""
+        app = self.apps.get(app_id)
+        return country or (app.country if app else "") or self.defaults.country
 
     def candidates(self, subject: Subject) -> Sequence[Rule]:
         """Return the rules that may match, in file order; the others cannot.

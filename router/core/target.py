@@ -18,20 +18,22 @@ class Targets(Struct, frozen=True):
     """Where a step sends; `is_fixed` says that it does not depend on the recipient.
 
     `suppression` is the reason that keeps all of it back; then there is one contact without an
-    address, so that it can be seen.
+    address, so that it can be seen. `fault` says why nothing can be sent to the address of the one
+    contact, which is as the feed brought it.
     """
 
     contacts: Sequence[Contact]
     is_fixed: bool = False
     suppression: str = ""
+    fault: str = ""
 
 
 _PLACE = Contact(id="", kind="", address="")
 """Stands for a destination that only the channel knows."""
 
 
-def targets(step: Step, channel: ChannelSpec, subject: Subject) -> Targets:
-    """Return where a step sends over its channel."""
+def targets(step: Step, channel: ChannelSpec, subject: Subject, country: str) -> Targets:
+    """Return where a step sends over its channel; an address of a feed is read in the country."""
     recipient, notification = subject.recipient, subject.notification
     if step.channel in recipient.opt_outs:
         return Targets((_PLACE,), suppression="opted_out")
@@ -42,8 +44,15 @@ def targets(step: Step, channel: ChannelSpec, subject: Subject) -> Targets:
         return Targets(named, is_fixed=True)
     if not channel.address_kind:
         return Targets((_PLACE,), is_fixed=True)
-    found = contacts(notification, recipient, channel.address_kind)
-    found = [each for each in found if is_wanted(each, channel, notification)]
+    if raw := find_feed_address(notification, channel.address_kind):
+        address = channel.read_address(raw, country)
+        contact = Contact(id="", kind=channel.address_kind, address=address.address or raw)
+        return Targets((contact,), fault=address.fault)
+    found = [
+        contact
+        for contact in recipient.contacts
+        if contact.kind == channel.address_kind and is_wanted(contact, channel, notification)
+    ]
     return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
 
 
@@ -55,14 +64,15 @@ def is_wanted(contact: Contact, channel: ChannelSpec, notification: Notification
     )
 
 
-def contacts(notification: Notification, recipient: Recipient, kind: str) -> Sequence[Contact]:
-    """Return the recipient's contacts of a kind; an address that a feed brings stands alone."""
-    if notification.feed == kind:
-        to = notification.data.get("to")
-        address = scalar(to.get(_FEED_ADDRESS.get(kind, ""))) if isinstance(to, dict) else ""
-        if address:
-            return (Contact(id="", kind=kind, address=address),)
-    return [contact for contact in recipient.contacts if contact.kind == kind]
+def find_feed_address(notification: Notification, kind: str) -> str:
+    """Return the address of a kind that a feed brings itself, as it brings it; else nothing.
+
+    It stands in the place of the recipient's contacts of that kind.
+    """
+    to = notification.data.get("to")
+    if notification.feed != kind or not isinstance(to, dict):
+        return ""
+    return scalar(to.get(_FEED_ADDRESS.get(kind, ""))) or ""
 
 
 def is_muted(recipient: Recipient, conversation: str, now: float) -> bool:

@@ -16,7 +16,7 @@ REACTION = 10 * MINUTE
 
 TOO_OLD = "it was too old when it was planned"
 
-PlannedState = Literal["waiting", "suppressed", "cancelled", "expired"]
+PlannedState = Literal["waiting", "suppressed", "cancelled", "expired", "dead"]
 
 
 class Timing(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,8 @@ import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
 from router.channel import Channel, Secret, can_retract, can_update
-from router.core.errors import SettingsError, SettingsFault, suggest
+from router.core.address import Normalized
+from router.core.errors import AddressError, SettingsError, SettingsFault, suggest
 from router.core.payload import Json
 from router.redaction import Redactor
 
@@ -58,10 +59,6 @@ def _ask(question: Callable[P, A], otherwise: Callable[[Exception], A]) -> Calla
     return ask
 
 
-def _tell_fault(error: Exception) -> str:
-    return f"its plugin raised {_name(error)}"
-
-
 def _name(error: Exception) -> str:
     """Return what an error is called; its own words may hold what the plugin was given."""
     return type(error).__name__
@@ -76,7 +73,6 @@ class PluginSchema:
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
         self.replaces = channel.replaces
-        self.find_fault = _ask(channel.find_fault, _tell_fault)
         self.wants = _ask(channel.wants, lambda _: True)
         self.platforms = channel.platforms
         self.find_device_fault = _ask(channel.find_device_fault, lambda _: "")
@@ -106,6 +102,25 @@ class PluginSchema:
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             message = f"the plugin cannot say whether it needs a contact: {_name(error)}"
             raise SettingsError([SettingsFault((), message)]) from None
+
+    def normalize_address(
+        self,
+        settings: Any,  # noqa: ANN401 - an instance of the plugin's own class
+        address: str,
+        *,
+        country: str,
+        is_fixed: bool,
+    ) -> Normalized:
+        """Return an address as the plugin writes it, or why nothing can be sent to it."""
+        try:
+            found = self.channel.normalize_address(
+                address, settings=settings, country=country, is_fixed=is_fixed
+            )
+        except AddressError as error:
+            return Normalized(fault=str(error))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            return Normalized(fault=f"its plugin raised {_name(error)}")
+        return Normalized(address=str(found))
 
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""

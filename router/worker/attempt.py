@@ -8,6 +8,8 @@ from typing import TypeGuard
 import msgspec
 import structlog
 
+from router.core.address import name_address_fault
+from router.core.errors import AddressError
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.redaction import Redactor
@@ -31,14 +33,18 @@ async def attempt(
     """Return what one try came to, with neither a secret nor the address in its words.
 
     What the channel raises is a `Retry` that names the type alone, because the text may hold
-    anything; no answer in time is `Unknown`. Only a cancellation of this task gets through.
+    anything; no answer in time is `Unknown`. An `AddressError` of `message` is `Rejected`. Only a
+    cancellation of this task gets through.
     """
     address = ""
     limit = seconds + MARGIN
     deadline = asyncio.timeout(limit)
     try:
         async with deadline:
-            made = message()
+            try:
+                made = message()
+            except AddressError as fault:
+                return Rejected(reason=name_address_fault(str(fault)))
             address = made.address
             outcome = await transmit(made)
     except asyncio.CancelledError as fault:

@@ -24,6 +24,9 @@ MEMORY = 2000
 GONE = 60.0
 """Seconds until a delivery whose channel is not configured any more is looked at again."""
 
+Country = Callable[[str], str]
+"""Returns where addresses of an app's recipients are read, empty where that is not known."""
+
 Channels = Callable[[str], Channel[Any] | None]
 """Returns the channel of that name as it is configured now, None when there is none."""
 
@@ -54,7 +57,7 @@ class Outbox:
     in flight at a time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators, brought together once
         self,
         owner: Owner,
         channels: Channels,
@@ -62,7 +65,9 @@ class Outbox:
         *,
         clock: Callable[[], float],
         dice: Callable[[], float],
+        country: Country,
     ) -> None:
+        self._country = country
         self._owner = owner
         self._channels = channels
         self._metrics = metrics
@@ -131,7 +136,8 @@ class Outbox:
                 self._lanes.free(handout)
                 continue
             probed = gate.enter(urgent=handout.delivery.urgent, host=host)
-            sending = Sending(handout, configured, gate, host, probed, self._clock())
+            country = self._country(handout.notification.app_id)
+            sending = Sending(handout, configured, gate, host, probed, self._clock(), country)
             task = asyncio.create_task(self._send(sending), name=f"sending over {channel}")
             self._sends[task] = sending
 

@@ -3,11 +3,13 @@
 from typing import Any, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from router.channel import Channel, can_retract, can_update
 from router.core.delivery import Delivery
 from router.core.message import Message
-from router.core.outcome import Outcome
+from router.core.outcome import Outcome, Rejected
+from router.core.target import find_feed_address
 from router.redaction import Redactor
 from router.telemetry import name_fault
 from router.worker.attempt import MARGIN, attempt
@@ -21,7 +23,10 @@ _log = structlog.get_logger("router.worker")
 
 
 class Sending(NamedTuple):
-    """A send; `host` is where it goes if the channel tells hosts apart, `probed` if it probes."""
+    """A send; `host` is where it goes if the channel tells hosts apart, `probed` if it probes.
+
+    `country` is where the app's recipients' addresses are read.
+    """
 
     handout: Handout
     channel: Channel[Any]
@@ -29,6 +34,7 @@ class Sending(NamedTuple):
     host: str
     probed: str
     began: float
+    country: str = ""
 
     def is_lost(self, now: float) -> bool:
         """Return whether it neither ended nor let itself be cancelled."""
@@ -38,7 +44,26 @@ class Sending(NamedTuple):
     async def attempt(self, redactor: Redactor) -> Outcome:
         """Return what one try came to."""
         seconds = self.channel.settings.timeout
-        return await attempt(self._transmit, self.message, redactor, seconds=seconds)
+        sent_to = ""
+
+        async def transmit(message: Message) -> Outcome:
+            nonlocal sent_to
+            sent_to = message.address
+            return await self._transmit(message)
+
+        outcome = await attempt(transmit, self.message, redactor, seconds=seconds)
+        if isinstance(outcome, Rejected) and outcome.forget_contact and not self._blames(sent_to):
+            return replace(outcome, forget_contact=False)
+        return outcome
+
+    def _blames(self, sent_to: str) -> bool:
+        """Return whether an answer is about the contact: it was sent to as it was registered.
+
+        An answer to a change by its handle is about the message that is to change.
+        """
+        contact = self.handout.contact
+        is_by_handle = self.handout.delivery.operation != "send" and not self.channel.replaces
+        return contact is not None and contact.address == sent_to and not is_by_handle
 
     async def _transmit(self, message: Message) -> Outcome:
         """Return what comes of the message: sent anew, or by what the original left."""
@@ -50,11 +75,24 @@ class Sending(NamedTuple):
         return await channel.send(message)
 
     def message(self) -> Message:
-        """Return what is to be sent."""
+        """Return what is to be sent; raises `AddressError` where nothing can be sent to."""
         delivery, notification, contact = self.handout
-        if contact is None:
-            return delivery.address_to(notification, delivery.address)
-        return delivery.address_to(notification, contact.address, contact.device)
+        address = self._normalize(contact.address if contact else delivery.address)
+        return delivery.address_to(notification, address, contact.device if contact else None)
+
+    def _normalize(self, address: str) -> str:
+        """Return an address as the channel writes it, whatever was known when it was planned."""
+        if not address:  # the destination is the channel's own
+            return address
+        kind = type(self.channel)
+        delivery, notification, contact = self.handout
+        brought = find_feed_address(notification, kind.address_kind or kind.name)
+        return kind.normalize_address(
+            address,
+            settings=self.channel.settings,
+            country=self.country,
+            is_fixed=contact is None and delivery.address != brought,
+        )
 
 
 def find_hindrance(channel: Channel[Any], delivery: Delivery) -> str:

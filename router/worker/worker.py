@@ -12,14 +12,13 @@ import structlog
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
-from router.core.retry import Cancelled, Hold
-from router.core.watch import BY_OPERATOR
+from router.core.retry import Hold
 from router.queue.ports import LEASE, Queue, Room, Settlement
 from router.telemetry import Metrics, name_fault
 from router.worker.holds import Holds
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
-from router.worker.outbox import MEMORY, Channels, Outbox, Owner
+from router.worker.outbox import MEMORY, Channels, Country, Outbox, Owner
 from router.worker.reading import Handed, Read, Reading
 from router.worker.settler import Settler
 
@@ -43,7 +42,8 @@ class Worker:
     It takes deliveries that are already leased (`room`, `take`) and claims the others; each is
     sent once a lease. One whose channel is not configured waits as `channel_gone` until the
     channel is back or the delivery expires. `names` are the channels configured now: of others
-    it learns when it is asked for room or when it counts.
+    it learns when it is asked for room or when it counts. `country` tells where an app's addresses
+    are read.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, brought together once
@@ -56,6 +56,7 @@ class Worker:
         names: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
+        country: Country = lambda _: "",
     ) -> None:
         self._queue = queue
         self._reading = Reading(read, clock)
@@ -72,7 +73,7 @@ class Worker:
             rest=self._rest,
             free=self._free,
         )
-        self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice)
+        self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice, country=country)
         self._holds = Holds(queue, self._outbox, metrics, clock=clock)
         self._promised: Counter[str] = Counter()
         self._behind: set[str] = set()
@@ -130,13 +131,6 @@ class Worker:
         self._hand_back(self._outbox.withdraw(is_theirs))
         self._awake.set()
 
-    def recall(self, deliveries: Collection[str]) -> None:
-        """Send none of these that it has not begun to send: an operator cancelled them."""
-        unwanted = set(deliveries)
-        for id_ in self._outbox.withdraw(lambda handout: handout.delivery.id in unwanted):
-            cancelled = Cancelled(BY_OPERATOR)
-            self._settler.add(Settlement(delivery=id_, attempt=None, next=cancelled))
-
     async def run(self) -> None:
         """Deliver until stopped; whatever the queue or a channel does, it goes on."""
         self._ended.clear()
@@ -181,7 +175,6 @@ class Worker:
             self._outbox.give_up_lost()
             await self._guarded(self._extend)
             await self._guarded(self._learn_holds)
-            await self._guarded(self._learn_recalls)
         await self._guarded(self._holds.tell)
         if not self._stopping:
             await self._guarded(self._count)
@@ -210,10 +203,6 @@ class Worker:
 
     async def _learn_holds(self) -> None:
         self._hand_back(await self._holds.learn())
-
-    async def _learn_recalls(self) -> None:
-        if recalled := await self._queue.recalled():
-            self.recall(recalled)
 
     async def _release(self) -> None:
         while returned := self._returned[:MEMORY]:

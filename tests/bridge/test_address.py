@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from router.bridge import TemplateError, check_template, parse
 from router.bridge.address import (
-    AddressError,
     check_address,
     check_targets,
     fill,
@@ -14,6 +13,7 @@ from router.bridge.address import (
 )
 from router.bridge.installation import install
 from router.bridge.instance import make
+from router.core.errors import AddressError
 
 PLACES = (
     "tgram://123456789:abcdefg_hijklmnop/{to}",

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.hours import Zones
-from router.core.loading import Loaded, Unresolved, load
+from router.core.loading import Loaded, load
 from router.core.notification import Notification
 from router.core.payload import Json
 
@@ -44,8 +45,14 @@ class FakeSchema:
     def wants(self, settings: object, told: Notification, platform: str, provider: str) -> bool:
         return True
 
-    def find_fault(self, settings: object, address: str) -> str:
-        return "name an address" if address.startswith("/") else ""
+    def normalize_address(
+        self, settings: object, address: str, *, country: str, is_fixed: bool
+    ) -> Normalized:
+        if address.startswith("/"):
+            return Normalized(fault="name an address")
+        if address.startswith("local ") and not country:
+            return Normalized(fault="of which country?")
+        return Normalized(address.replace("local ", f"{country}-"))
 
     def find_device_fault(self, platform: str, address: str) -> str:
         return ""
@@ -107,14 +114,11 @@ FILES = {"/run/secrets/fcm.json": '{"type": "service_account"}\n'}
 ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo")
 
 
-def resolve(source: str, name: str, folder: str = "") -> str | Unresolved:
+def resolve(source: str, name: str) -> str | None:
     """Know every variable that ends in URL, and one file."""
     if source == "file":
-        missing = Unresolved(message=f"the file {name} cannot be read", hint="put it there")
-        return FILES.get(name, missing)
-    if name.endswith("URL"):
-        return f"value-of-{name}"
-    return Unresolved(message=f"the variable {name} is not set", hint="set it")
+        return FILES.get(name)
+    return f"value-of-{name}" if name.endswith("URL") else None
 
 
 def load_text(text: str, *, sandbox: bool = False) -> Loaded:

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault
 from router.core.loading import Loaded, load
 from router.core.notification import Notification
@@ -44,8 +45,10 @@ class Fussy:
     def wants(self, settings: object, told: Notification, platform: str, provider: str) -> bool:
         return True
 
-    def find_fault(self, settings: object, address: str) -> str:
-        return ""
+    def normalize_address(
+        self, settings: object, address: str, *, country: str, is_fixed: bool
+    ) -> Normalized:
+        return Normalized(address)
 
     def find_device_fault(self, platform: str, address: str) -> str:
         return ""

@@ -44,11 +44,15 @@ def after(
     ("outcome", "follows"),
     [
         (Delivered(handle="m-1"), Done("m-1")),
-        (Rejected(reason="gone", forget_contact=True), Dead("gone", forget_contact=True)),
         (
-            Rejected(reason="gone", forget_contact=True, dead_since=5.0),
+            Rejected(status=404, reason="gone", forget_contact=True),
+            Dead("gone", forget_contact=True),
+        ),
+        (
+            Rejected(status=410, reason="gone", forget_contact=True, dead_since=5.0),
             Dead("gone", forget_contact=True, dead_since=5.0),
         ),
+        (Rejected(reason="no answer says so", forget_contact=True), Dead("no answer says so")),
         (Rejected(reason="bad"), Dead("bad")),
         (Suspend(reason="401"), Hold(NOW + SUSPENSION, "401")),
         (Suspend(reason="401", after=0), Hold(NOW, "401")),

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from router import Delivered, Message, Outcome, Rejected, Retry, Unknown
+from router import AddressError, Delivered, Message, Outcome, Rejected, Retry, Unknown
 from router.bridge import Exchange, SandboxTransport
 from router.core.facts import Device
 from router.plugins import _webpush as webpush
@@ -239,7 +239,7 @@ async def test_a_subscription_is_told_by_its_form(service: PushService, push: Pu
     assert len(service.requests) == 3
     outcome = await push.send(make_message(address="dXJk-1:APA91bH", device=WEB))
     reason = "the address is no push subscription"
-    assert outcome == Rejected(reason=reason, forget_contact=True)
+    assert outcome == Rejected(reason=reason)
 
 
 async def test_without_a_key_no_browser_is_reached() -> None:
@@ -267,8 +267,9 @@ async def test_a_subscription_that_is_none_goes_nowhere(
 ) -> None:
     address = Browser().address.replace(old, new)
     outcome = await push.send(make_message(address=address, device=WEB))
-    assert outcome == Rejected(reason=reason, forget_contact=True)
-    assert push.find_fault(push.settings, address) == reason
+    assert outcome == Rejected(reason=reason)
+    with pytest.raises(AddressError, match=reason):
+        push.normalize_address(address, settings=push.settings, is_fixed=True)
     assert push.host(address) == (HOST if "secret" in reason or "key" in reason else "")
     assert service.requests == []
 

@@ -53,7 +53,7 @@ async def test_a_title_is_the_first_line_but_for_cometchat_s_own_digests(
     assert bodies == [["Andrew\nHello!"], ["Hello!"]]
 
 
-@pytest.mark.parametrize("written", ["+1 (212) 555-0123", "1 212 555 0123", "+1-212-555-0123"])
+@pytest.mark.parametrize("written", ["+1 (212) 555-0123", "tel:+1.212.555.0123", "+1-212-555-0123"])
 async def test_a_number_may_be_written_as_people_write_it(
     twilio: Twilio, sms: Sms, written: str
 ) -> None:
@@ -63,13 +63,27 @@ async def test_a_number_may_be_written_as_people_write_it(
 
 @pytest.mark.parametrize(
     "address",
-    ["", "bob", "12", "+1", "1/2/3", f"{PHONE},{PHONE}", "w:+12125550123", "+1212555012x"],
+    [
+        "",
+        "bob",
+        "12",
+        "12345",
+        "+1",
+        "1/2/3",
+        "1 212 555 0123",
+        "07531669965",
+        "(212) 555-0100",
+        f"{PHONE},{PHONE}",
+        "w:+12125550123",
+        "+1212555012x",
+    ],
 )
 async def test_what_is_no_number_is_rejected_and_never_reaches_the_sender_itself(
     twilio: Twilio, sms: Sms, address: str
 ) -> None:
     outcome = await sms.send(make_message(address=address))
-    assert outcome == Rejected(reason="the address is no phone number with a country code")
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason.startswith("the address ")
     assert twilio.requests == []
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.webhook import Webhook
 from router.testing import Reply
@@ -149,8 +149,10 @@ async def test_an_address_that_is_no_url_goes_nowhere(gateway: Gateway, address:
     async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:
         assert isinstance(await webhook.send(make_message(address=address)), Rejected)
         assert webhook.host(address) == ""
-        assert webhook.find_fault(webhook.settings, address)
-        assert not webhook.find_fault(webhook.settings, PEOPLES)
+        for known in (None, webhook.settings):
+            assert webhook.normalize_address(PEOPLES, settings=known) == PEOPLES
+            with pytest.raises(AddressError, match="no http"):
+                webhook.normalize_address(address, settings=known)
     assert gateway.requests == []
 
 

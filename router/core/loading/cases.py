@@ -9,6 +9,7 @@ from router.core.decision import ON_NO_MATCH
 from router.core.document import read_document
 from router.core.errors import Place, Problem, suggest
 from router.core.facts import Scalar
+from router.core.loading.apps import read_country
 from router.core.loading.happenings import Sources, read_events
 from router.core.loading.report import Report
 from router.core.loading.section import Section, name_known, parse_duration
@@ -17,7 +18,7 @@ from router.core.node import MappingNode, Node, ScalarNode, SequenceNode
 from router.core.ruleset import Ruleset
 
 WORDS = ("title", "body", "link", "image", "sound", "badge")
-_PERSON = ("attributes", "contacts", "timezone", "locale", "opt_outs")
+_PERSON = ("attributes", "contacts", "timezone", "locale", "country", "opt_outs")
 _CASE = ("name", "at", "people", "refused", "events", "expect", "expect_not", "exact", *_PERSON)
 _EXPECTED = ("at", "uid", "rule", "channel", "to", "priority", "operation", "data", *WORDS)
 _FILE = ("version", "rules", "tests")
@@ -151,6 +152,7 @@ class _Reader:
             contacts=self._contacts(section),
             timezone=section.text("timezone") or "",
             locale=section.text("locale") or "",
+            country=read_country(section, self._report),
             opt_outs=frozenset(self._known(section, "opt_outs", self._channels)),
         )
 

@@ -59,7 +59,7 @@ def _read_channel(
         place=entry.key.place,
         replaces=schema.replaces,
         wants=schema.wants,
-        find_fault=schema.find_fault,
+        normalize_address=schema.normalize_address,
         updates=schema.updates,
         retracts=schema.retracts,
     )

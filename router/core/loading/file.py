@@ -11,6 +11,7 @@ from router.core.errors import Problem
 from router.core.field import split_path
 from router.core.hours import UTC_ALONE, Hours, Zones
 from router.core.lint import lint
+from router.core.loading.apps import read_apps
 from router.core.loading.channels import read_channels
 from router.core.loading.classifiers import read_classifiers
 from router.core.loading.enrichments import name_variables, read_enrichments
@@ -30,8 +31,8 @@ from router.core.ruleset import ChannelSchema, Ruleset
 
 VERSION = 1
 _KEYS = (
-    *("version", "timezone", "fields", "channels", "lists", "classify", "hours", "enrich"),
-    *("rules", "defaults", "include", "tests"),
+    *("version", "timezone", "apps", "fields", "channels", "lists", "classify", "hours"),
+    *("enrich", "rules", "defaults", "include", "tests"),
 )
 
 
@@ -140,6 +141,8 @@ def _read(root: MappingNode, text: str, outside: _Outside) -> tuple[Ruleset, Inc
         hours=read_hours(section, report, zones, zone),
         variables=name_variables(root.entries["enrich"].value if "enrich" in section else None),
     )
+    defaults = read_defaults(section, scope)
+    scope.country = defaults.country
     inclusion = Inclusion(
         scope, plugins, references, lambda part, own: read_hours(part, own, zones, zone)
     )
@@ -157,8 +160,9 @@ def _read(root: MappingNode, text: str, outside: _Outside) -> tuple[Ruleset, Inc
         channels={name: spec for name, spec in inclusion.channels.items() if spec is not None},
         enrich=enrich,
         rules=tuple(inclusion.rules),
-        defaults=read_defaults(section, scope),
+        defaults=defaults,
         classify=read_classifiers(section, scope),
+        apps=read_apps(section, report),
         assumed={p: f.default for p, f in scope.fields.items() if f.default is not None},
     )
     if not any(problem.severity == "error" for problem in report.problems):

@@ -2,6 +2,7 @@
 
 from router.core.condition import ALWAYS
 from router.core.errors import Place
+from router.core.loading.apps import read_country
 from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import ENRICH_KEYS, name_variables, read_enrichment
 from router.core.loading.scope import Scope, check_channel
@@ -12,7 +13,9 @@ from router.core.node import MappingNode, ScalarNode, SequenceNode
 from router.core.ruleset import Defaults, Enrichment, Rule
 
 _RULE = ("name", "when", "enrich", "throttle", "send", "stop", "drop")
-_DEFAULTS = ("on_no_match", "notify_sender", "private_body", "private_title", "retention")
+_DEFAULTS = (
+    *("on_no_match", "notify_sender", "private_body", "private_title", "retention", "country"),
+)
 _LONGEST_NAME = 100
 
 
@@ -112,6 +115,7 @@ def read_defaults(section: Section, scope: Scope) -> Defaults:
         private_body=part.text("private_body") or assumed.private_body,
         private_title=part.text("private_title") or assumed.private_title,
         retention=part.duration("retention") or assumed.retention,
+        country=read_country(part, scope.report),
     )
 
 

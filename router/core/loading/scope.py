@@ -29,6 +29,8 @@ class Scope(Struct, kw_only=True):
     own: frozenset[str] = frozenset()
     fields: Mapping[tuple[str, ...], Field] = field(default_factory=dict)
     is_early: bool = False
+    country: str = ""
+    """Where the addresses of the file are read."""
     extra: frozenset[str] = frozenset()
     """Further names that templates find."""
     hours: Mapping[str, Window | None] = field(default_factory=dict)

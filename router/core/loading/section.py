@@ -20,7 +20,9 @@ _STRAY: Mapping[str, Mapping[str, str]] = {
 }
 """Keys that stand in the one and belong to the other, and where they go."""
 
-_MAIN = frozenset({"version", "timezone", "fields", "classify", "defaults", "include", "tests"})
+_MAIN = frozenset(
+    {"version", "timezone", "apps", "fields", "classify", "defaults", "include", "tests"}
+)
 """What stands in the main file alone."""
 
 W = TypeVar("W", bound=str)
@@ -54,6 +56,10 @@ class Section:
     def key(self, key: str) -> ScalarNode:
         """Return the node of a key that is there."""
         return self._entries[key].key
+
+    def value(self, key: str) -> Node:
+        """Return what a key that is there stands for."""
+        return self._entries[key].value
 
     def get(self, key: str) -> Node | None:
         """Return what a key stands for; None where it is not there or, which is an error, empty."""

@@ -72,13 +72,18 @@ def _read_addresses(step: Section, channel: ChannelSpec | None, scope: Scope) ->
     nodes = step.texts("to") or []
     if [node.text for node in nodes] == [_RECIPIENT]:
         return ()
+    found = []
     for node in nodes:
         if node.text == _RECIPIENT:
             hint = "write a step of its own for the recipient"
             scope.report.error(node, "a step goes to the recipient or to addresses", hint)
-        elif channel and (fault := channel.find_fault(channel.settings, node.text)):
-            scope.report.error(node, f'channel {channel.name} cannot send to "{node.text}"', fault)
-    return tuple(node.text for node in nodes)
+        elif channel:
+            address = channel.read_address(node.text, scope.country, is_fixed=True)
+            found.append(address.address)
+            if address.fault:
+                message = f'channel {channel.name} cannot send to "{node.text}"'
+                scope.report.error(node, message, address.fault)
+    return tuple(found)
 
 
 def _warn_of_idle_keys(step: Section, settings: Step, scope: Scope) -> None:

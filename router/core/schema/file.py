@@ -5,13 +5,14 @@ from typing import get_args
 
 from router.core.call import OVER
 from router.core.classification import KEYS, WORDS
+from router.core.country import COUNTRIES
+from router.core.loading.apps import APP_KEYS
 from router.core.loading.cases import _CASE, _EXPECTED, _PERSON
 from router.core.loading.classifiers import CLASSIFIER_KEYS
 from router.core.loading.enrichments import ENRICH_KEYS
 from router.core.loading.fields import FIELD_KEYS, FIELD_TYPES
 from router.core.loading.file import _KEYS as FILE_KEYS
 from router.core.loading.file import VERSION
-from router.core.loading.grants import INCLUDE_KEYS
 from router.core.loading.happenings import _EVENT
 from router.core.loading.hours import _KEYS as HOURS_KEYS
 from router.core.loading.included import KEYS as INCLUDED_KEYS
@@ -55,15 +56,17 @@ _PERSON_SHAPES: dict[str, Schema] = {
     "contacts": named(TEXTS),
     "timezone": SCALAR,
     "locale": SCALAR,
+    "country": refer("country"),
     "opt_outs": TEXTS,
 }
 SHAPES: Mapping[str, dict[str, Schema]] = {
     "file": {
         "version": {"enum": [VERSION, str(VERSION)]},
         "timezone": {"type": "string"},
+        "apps": named(refer("app")),
         "owner": {"type": "string"},
         "when": refer("when"),
-        "include": either(SCALAR, refer("include"), several(either(SCALAR, refer("include")))),
+        "include": TEXTS,
         "fields": named(refer("field")),
         "channels": named(refer("channel")),
         "lists": named(TEXTS),
@@ -74,17 +77,12 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "defaults": refer("defaults"),
         "tests": several(refer("test")),
     },
-    "include": {
-        "files": TEXTS,
-        "owner": {"type": "string"},
-        "env": TEXTS,
-        "secret_files": TEXTS,
-    },
     "field": {
         "type": word(*FIELD_TYPES),
         "values": {"type": "array", "items": SCALAR, "minItems": 1},
         "default": SCALAR,
     },
+    "app": {"country": refer("country")},
     "hours": {
         "from": SCALAR,
         "to": SCALAR,
@@ -141,6 +139,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "private_body": SCALAR,
         "private_title": SCALAR,
         "retention": DURATION,
+        "country": refer("country"),
     },
     "test": {
         **_PERSON_SHAPES,
@@ -176,7 +175,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "file": (*FILE_KEYS, *(key for key in INCLUDED_KEYS if key not in FILE_KEYS)),
-    "include": INCLUDE_KEYS,
+    "app": APP_KEYS,
     "field": FIELD_KEYS,
     "hours": HOURS_KEYS,
     "classify": CLASSIFIER_KEYS,
@@ -196,7 +195,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The keys of each part, as the loader knows them."""
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "include": ("files",),
     "field": ("type",),
     "hours": ("from", "to"),
     "classify": CLASSIFIER_KEYS,
@@ -226,5 +224,10 @@ def write_schema(plugins: Mapping[str, ChannelSchema]) -> Schema:
         **whole,
         "if": {"required": ["owner"]},
         "else": {"required": ["version"]},
-        "definitions": {**define_conditions(), **define_channels(plugins), **parts},
+        "definitions": {
+            "country": word(*sorted(COUNTRIES)),
+            **define_conditions(),
+            **define_channels(plugins),
+            **parts,
+        },
     }

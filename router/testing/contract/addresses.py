@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router.channel import Request
+from router.core.errors import AddressError
 from router.core.notification import Kind
 from router.core.outcome import Delivered, Rejected
 from router.testing.contract.stage import THOROUGH, Stage
@@ -67,13 +68,40 @@ class Addresses(Stage):
     def test_any_text_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)
 
-    def test_it_finds_no_fault_with_the_sound_address(self) -> None:
-        assert self.channel.find_fault(self.read_settings(), self.address) == ""
+    def test_it_takes_the_sound_address_as_it_is(self) -> None:
+        assert self._normalize(self.address) == self.address
+
+    @settings(THOROUGH, max_examples=50)
+    @given(
+        address=st.sampled_from(HOSTILE) | st.text(max_size=60),
+        country=st.sampled_from(["", "US", "GB", "DE", "AQ"]),
+    )
+    def test_it_has_one_form_of_any_address_or_refuses_it(self, address: str, country: str) -> None:
+        for is_fixed in (False, True):
+            try:
+                form = self._normalize(address, country, is_fixed=is_fixed)
+            except AddressError:
+                continue
+            assert isinstance(form, str)
+            assert self._normalize(form, is_fixed=is_fixed) == form
+            assert self._normalize(form, country, is_fixed=is_fixed) == form
 
     @settings(THOROUGH, max_examples=50)
     @given(address=st.sampled_from(HOSTILE) | st.text(max_size=60))
-    def test_it_says_of_any_address_whether_it_finds_fault_with_it(self, address: str) -> None:
-        assert isinstance(self.channel.find_fault(self.read_settings(), address), str)
+    def test_an_address_that_stands_by_itself_is_the_same_in_every_country(
+        self, address: str
+    ) -> None:
+        try:
+            form = self._normalize(address)
+        except AddressError:
+            return
+        assert self._normalize(address, "US") == self._normalize(address, "GB") == form
+
+    def _normalize(self, address: str, country: str = "", *, is_fixed: bool = False) -> str:
+        given = self.read_settings()
+        return self.channel.normalize_address(
+            address, settings=given, country=country, is_fixed=is_fixed
+        )
 
     def test_it_wants_the_device_behind_the_sound_address(self) -> None:
         if self.device is not None:

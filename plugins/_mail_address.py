@@ -1,0 +1,106 @@
+"""E-mail addresses in the one form that every mail server takes: the domain in ASCII.
+
+The parts of an address and their lengths: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1,
+https://www.rfc-editor.org/rfc/rfc5322#section-3.4.1; letters beyond ASCII before the @:
+https://www.rfc-editor.org/rfc/rfc6531, composed as https://www.rfc-editor.org/rfc/rfc6532#section-3.1
+asks; domains: https://www.unicode.org/reports/tr46/.
+"""
+
+import re
+import unicodedata
+
+import idna
+
+from router import AddressError
+
+LONGEST = 254
+LONGEST_LOCAL = 64
+LONGEST_DOMAIN = 253
+LONGEST_LABEL = 63
+"""Octets."""
+
+_MARKS = frozenset("._+-'~*=")
+"""What may stand before the @ beside letters and digits."""
+_FIRST = frozenset("_+-")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+BARE = "write one bare address, as bob@example.com"
+
+
+def normalize_mailbox(text: str) -> str:
+    """Return an address with its domain in ASCII, in lower case; raises `AddressError`.
+
+    What stands before the @ stays, composed (NFC): only its server knows whether case counts.
+    """
+    text = text.strip()
+    if "<" in text or ">" in text:
+        raise AddressError(f"holds a name beside the address; {BARE}")
+    if text.lower().startswith("mailto:"):
+        raise AddressError(f"is a link; {BARE}")
+    if text.count("@") > 1:
+        raise AddressError(f"holds more than one @; {BARE}")
+    local, at, domain = text.partition("@")
+    if not at:
+        raise AddressError(f"has no @; {BARE}")
+    local = unicodedata.normalize("NFC", local)
+    _check_local(local)
+    address = f"{local}@{_normalize_domain(domain)}"
+    if len(address.encode()) > LONGEST:
+        raise AddressError(f"is longer than {LONGEST} octets")
+    return address
+
+
+def is_ascii_local(address: str) -> bool:
+    """Return whether a mailer that knows nothing of SMTPUTF8 can send to an address."""
+    return address.partition("@")[0].isascii()
+
+
+def _check_local(local: str) -> None:
+    if not local:
+        raise AddressError(f"has nothing before the @; {BARE}")
+    if any(char.isspace() or unicodedata.category(char).startswith("C") for char in local):
+        raise AddressError(f"holds a space or a control character; {BARE}")
+    if not all(char in _MARKS or unicodedata.category(char)[0] in "LMN" for char in local):
+        raise AddressError("holds before the @ a character that no mail is sent to")
+    if local.startswith(".") or local.endswith(".") or ".." in local:
+        raise AddressError("has a dot at an end of what stands before the @, or two in a row")
+    if not (local[0].isalnum() or local[0] in _FIRST) or not any(map(str.isalnum, local)):
+        raise AddressError("begins with a character that no mail is sent to")
+    if len(local.encode()) > LONGEST_LOCAL:
+        raise AddressError(f"has more than {LONGEST_LOCAL} octets before the @")
+
+
+def _normalize_domain(domain: str) -> str:
+    if not domain:
+        raise AddressError(f"has nothing after the @; {BARE}")
+    if any(char.isspace() for char in domain):
+        raise AddressError(f"holds a space; {BARE}")
+    if domain.startswith("[") or domain.rpartition(".")[2].isdigit():
+        raise AddressError("names a number and no domain after the @")
+    name = domain.lower() if domain.isascii() else _encode(domain)
+    labels = name.split(".")
+    if "" in labels:
+        raise AddressError("has a dot at an end of the domain, or two in a row")
+    if max(map(len, labels)) > LONGEST_LABEL or len(name) > LONGEST_DOMAIN:
+        raise AddressError("has a domain that is too long")
+    if not all(_is_label(label) for label in labels):
+        raise AddressError("has a domain with a character that no domain has")
+    return name
+
+
+def _encode(domain: str) -> str:
+    try:
+        return idna.encode(domain, uts46=True, std3_rules=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        raise AddressError("has a domain that cannot be; see its spelling") from None
+
+
+def _is_label(label: str) -> bool:
+    if not _LABEL.fullmatch(label):
+        return False
+    if not label.startswith("xn--"):
+        return True
+    try:
+        return idna.alabel(idna.ulabel(label)).decode() == label
+    except (idna.IDNAError, UnicodeError):
+        return False

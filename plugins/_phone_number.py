@@ -1,0 +1,126 @@
+"""Phone numbers in the one form that every provider takes: E.164.
+
+What is possible, and how numbers are dialled in each country, is the knowledge of Google's
+libphonenumber: https://github.com/google/libphonenumber (its port phonenumbers, without the names
+of places). The form: https://www.itu.int/rec/T-REC-E.164. Common short codes of operators have 3 to
+6 digits, sender ids up to 11 letters and digits:
+https://www.twilio.com/docs/glossary/what-is-a-short-code,
+https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id.
+"""
+
+import re
+from functools import lru_cache
+
+from phonenumbers import (
+    CountryCodeSource,
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+    format_number,
+    is_possible_number_with_reason,
+    is_valid_number,
+    parse,
+)
+
+from router import AddressError
+
+REMEMBERED = 4096
+"""Numbers that are not taken apart again; one costs about 60 µs."""
+
+SHORTEST = 7
+"""Digits below which a text without + may as well be a short code."""
+
+SHORTEST_AFTER_SLASH = 5
+"""Digits after a slash that can be a number; fewer are the other end of a range, as in 12345/46."""
+
+_PLUS = re.compile(r"[+\uff0b]")
+_NUMBER = re.compile(r"(?:tel:)?[+\uff0b]?[\d\s().\-\u2010-\u2015\u2212/~]+")
+_SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,11}")
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+
+WRITE_PLUS = "write it with + and the country code, as +12125550100"
+SAY_COUNTRY = f"{WRITE_PLUS}, or say its `country`"
+
+_WRONG_LENGTHS = {
+    ValidationResult.TOO_SHORT: "too short",
+    ValidationResult.TOO_LONG: "too long",
+    ValidationResult.INVALID_LENGTH: "of a wrong length",
+    ValidationResult.INVALID_COUNTRY_CODE: "of no country",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
+}
+
+
+def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) -> str:
+    """Return a phone number in E.164, as +12125550100; raises `AddressError`.
+
+    Without a + it is read in the country (ISO 3166), by the prefixes that are dialled there. Where
+    it `is_fixed`, which is to say the operator's own, a short code or a sender id may stand for it.
+    """
+    text = text.strip()
+    if is_fixed and (_SHORT_CODE.fullmatch(text) or _SENDER_ID.fullmatch(text)):
+        return text
+    return _normalize(text, country)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _normalize(text: str, country: str) -> str:
+    if not text:
+        raise AddressError("is empty")
+    if not _NUMBER.fullmatch(text):
+        raise AddressError(f"is no phone number; {WRITE_PLUS}")
+    _check_slash(text)
+    if not _PLUS.search(text):
+        _check_national(text, country)
+    number = _parse(text, country)
+    reason = is_possible_number_with_reason(number)
+    if reason != ValidationResult.IS_POSSIBLE:
+        raise AddressError(f"is a number that is {_WRONG_LENGTHS[reason]}; {WRITE_PLUS}")
+    if number.country_code_source == CountryCodeSource.FROM_DEFAULT_COUNTRY:
+        _check_reading(text, number)
+    form = format_number(number, PhoneNumberFormat.E164)
+    if not _E164.fullmatch(form):
+        raise AddressError(f"is no phone number; {WRITE_PLUS}")
+    return form
+
+
+def _parse(text: str, country: str) -> PhoneNumber:
+    try:
+        return parse(text, country or None, keep_raw_input=True)
+    except NumberParseException as error:
+        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
+            fault = f"begins with no country code; {WRITE_PLUS}"
+        else:
+            fault = f"is no phone number; {WRITE_PLUS}"
+        raise AddressError(fault) from None
+
+
+def _check_national(text: str, country: str) -> None:
+    """Refuse a text without + that nothing says how to read.
+
+    00 dials abroad from most countries and not from all: 001 65 6123 4567 is a number of Singapore
+    where it is dialled in Hong Kong, and in Germany one of the United States.
+    """
+    if not country:
+        raise AddressError(f"has no country code; {SAY_COUNTRY}")
+    if sum(map(str.isdigit, text)) < SHORTEST:
+        raise AddressError(f"may be a short code; {WRITE_PLUS}")
+
+
+def _check_slash(text: str) -> None:
+    _, slash, after = text.partition("/")
+    if slash and ("/" in after or sum(map(str.isdigit, after)) < SHORTEST_AFTER_SLASH):
+        raise AddressError("may be several numbers; write one, without a slash")
+
+
+def _check_reading(text: str, number: PhoneNumber) -> None:
+    """Refuse digits that are no number of the country, and one of another if a + is missing."""
+    if is_valid_number(number):
+        return
+    try:
+        other = parse(f"+{text}")
+    except NumberParseException:
+        return
+    if is_valid_number(other):
+        raise AddressError(f"may lack its +; {WRITE_PLUS}")
