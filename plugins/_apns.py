@@ -48,8 +48,13 @@ ANSWERS: Mapping[int | str, Reading] = {
     "MissingTopic": "suspend",
     "TopicDisallowed": "suspend",
     "TooManyProviderTokenUpdates": "suspend",
+    403: "suspend",
 }
-"""What Apple means, where HTTP's sense is another; its other reasons are as their status."""
+"""What Apple means, where HTTP's sense is another; its other reasons are as their status.
+
+Every reason that it lists for 403 is about the provider's certificate or token:
+https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
+"""
 
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _ID = re.compile(r"[0-9A-Fa-f-]{36}")

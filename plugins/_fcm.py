@@ -29,9 +29,13 @@ ANSWERS: Mapping[int | str, Reading] = {
     "NOT_FOUND": "rejected",
     "SENDER_ID_MISMATCH": "rejected",
     FOREIGN_AUTH: "rejected",
+    401: "suspend",
+    403: "suspend",
     404: "suspend",
 }
-"""What FCM means; a 404 that is not FCM's own comes from a wrong address, not a dead token.
+"""What FCM means: its 401 and 403 are about the access token and the project, as
+https://firebase.google.com/docs/cloud-messaging/error-codes says. A 404 that is not FCM's own comes
+from a wrong address, not a dead token.
 
 Of a token of another project nothing is known, so it stays: a channel of that project may reach
 it. `THIRD_PARTY_AUTH_ERROR` tells of the Apple or web push key in the Firebase project: it costs

@@ -1,6 +1,5 @@
 """Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
 
-A mail server's 5.1.1, no such mailbox: https://www.rfc-editor.org/rfc/rfc3463#section-3.2
 Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
 Mailers that say 200 and fail: https://developers.smtp2go.com/reference/send-standard-email,
 https://developers.sparkpost.com/api/transmissions; error codes of one that says why:
@@ -25,12 +24,15 @@ from router.bridge import (
     Reading,
     Request,
     Response,
+    ServiceAnswers,
     Transport,
     check_url,
     parse,
+    share_service_answers,
     shorten,
 )
 from router.plugins._mail_address import is_ascii_local, normalize_mailbox
+from router.plugins._smtp_answers import SMTP_ANSWERS
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -113,7 +115,6 @@ class Email(AppriseChannel[EmailSettings]):
     name = "email"
     Settings = EmailSettings
     answers: ClassVar[Mapping[int | str, Reading]] = {
-        "5.1.1": "gone",
         402: "suspend",
         "postmark 10": "suspend",
         "postmark 400": "suspend",
@@ -123,6 +124,7 @@ class Email(AppriseChannel[EmailSettings]):
         "postmark 300": "rejected",
         "postmark 406": "rejected",
     }
+    services: ClassVar[Mapping[str, ServiceAnswers]] = {"NotifyEmail": SMTP_ANSWERS}
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "mailtos://router:sandbox@mail.example/{to}"
     }
@@ -250,4 +252,5 @@ READERS: Mapping[str, Callable[[Hop], str]] = {
 @hookimpl
 def register_channels(register: Register) -> None:
     """Offer the channel."""
+    share_service_answers(Email.services)
     register(Email)

@@ -23,6 +23,7 @@ from router.registry import Registry, load_plugins
 from router.rulebook import Rulebook
 from router.settings import Environment, check_exposure
 from router.signals import heed_signals
+from router.store.bulk_cancel import BulkCancel
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.errors import DatabaseUnusable, StoreUnavailable
@@ -139,6 +140,7 @@ class Router:
                 database=database,
                 recipients=Recipients(database, changed=self._worker.reconsider),
                 log=log,
+                bulk_cancel=BulkCancel(database, recall=self._worker.recall),
                 queue=queue,
                 dead_letters=DeadLetters(database),
                 rulebook=self.rulebook,

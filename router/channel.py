@@ -116,6 +116,10 @@ class TransportError(Exception):
         self.reason = reason
         self.sent = sent
 
+    def without_frames(self) -> "TransportError":
+        """Return the error to be kept: less the frames it passed through, and what they hold."""
+        return TransportError(self.reason, sent=self.sent)
+
 
 class TargetError(TransportError):
     """Nothing was sent: a recipient's own URL leads where it may not, and would do so again."""
@@ -123,6 +127,10 @@ class TargetError(TransportError):
     def __init__(self, reason: str) -> None:
         """Keep the reason, free of secrets."""
         super().__init__(reason, sent=False)
+
+    def without_frames(self) -> "TargetError":
+        """Return the error to be kept."""
+        return TargetError(self.reason)
 
 
 class Transport(Protocol):

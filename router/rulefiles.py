@@ -1,6 +1,7 @@
 """Rules files read from disk, and how it shows that they have changed."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -8,14 +9,30 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from router.core.errors import Problem
-from router.core.loading import Loaded, Source, Sources, hash_texts, load
+from router.core.loading import (
+    Loaded,
+    Source,
+    Sources,
+    Unresolved,
+    fixed_folder,
+    hash_texts,
+    load,
+)
 from router.core.ruleset import ChannelSchema
 from router.redaction import lets_in
+from router.regular_files import READ_TIMEOUT_S, UnreadableFileError, call_within, read_text
 from router.store.stored import StoredFile, StoredRules
 from router.zones import read_zones
 
 Stamp = tuple[int, int, int]
 """What a write to a file changes: its time, its size, or which file it is."""
+
+
+MAX_RULES_BYTES = 8 * 2**20
+"""The largest rules file that is read."""
+
+MAX_REFERENCE_BYTES = 2**20
+"""The largest file that `${file:PATH}` takes in."""
 
 
 class RulesText(Struct, frozen=True, kw_only=True):
@@ -92,9 +109,11 @@ def look(path: Path, patterns: Sequence[str]) -> dict[str, Stamp]:
 
     A file that is not there, or cannot be asked about, has none.
     """
-    names = [str(path), *(name for pattern in patterns for name in _match(path, pattern))]
-    found = {name: _stamp(name) for name in names}
-    return {name: stamp for name, stamp in found.items() if stamp is not None}
+    stamps: dict[str, Stamp] = {}
+    for pattern in patterns:
+        stamps |= _look_for(path, pattern)
+    stamp = call_within(READ_TIMEOUT_S, str(path), lambda: _stamp(str(path)))
+    return stamps if stamp is None else {str(path): stamp, **stamps}
 
 
 def preserve(read: RulesText, version: str, file: str, now: float) -> tuple[StoredRules, list[str]]:
@@ -133,48 +152,56 @@ class _Folder:
 
     def find(self, pattern: str) -> list[Source]:
         self.patterns.append(pattern)
-        return [self._read(name) for name in _match(self._path, pattern)]
+        folder = os.path.normpath(self._path.parent / fixed_folder(pattern))
+        stamps = _look_for(self._path, pattern)  # before the texts: a later write shows
+        self.stamps |= stamps
+        return [self._read(name, folder) for name in sorted(stamps)]
 
-    def _read(self, name: str) -> Source:
-        stamp = _stamp(name)  # before the text: a write in between shows at the next look
-        if stamp is not None:
-            self.stamps[name] = stamp
-        source = _read(Path(name), name, "let the router read it")
+    def _read(self, name: str, folder: str) -> Source:
+        source = _read(Path(name), name, "let the router read it", folder)
         return structs.replace(source, fault=source.fault or self._refused.get(name))
 
 
-def _match(path: Path, pattern: str) -> list[str]:
+def _look_for(path: Path, pattern: str) -> dict[str, Stamp]:
+    """Return the stamps of the files that a pattern matches; none of a folder that hangs."""
+    return call_within(READ_TIMEOUT_S, f"{path}: {pattern}", lambda: _match(path, pattern)) or {}
+
+
+def _match(path: Path, pattern: str) -> dict[str, Stamp]:
     try:
-        found = {os.path.normpath(each) for each in path.parent.glob(pattern) if each.is_file()}
+        names = {os.path.normpath(match) for match in path.parent.glob(pattern)}
     except (OSError, ValueError):
-        return []
-    return sorted(found - {os.path.normpath(path)})
+        return {}
+    stamps = {name: _stamp(name) for name in names - {os.path.normpath(path)}}
+    return {name: stamp for name, stamp in stamps.items() if stamp is not None}
 
 
 def _stamp(name: str) -> Stamp | None:
+    """Return the stamp of a file; None for a folder, and where there is nothing to be found."""
     try:
         status = Path(name).stat()
     except OSError:
         return None
+    if stat.S_ISDIR(status.st_mode):
+        return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _read(path: Path, name: str, hint: str) -> Source:
+def _read(path: Path, name: str, hint: str, folder: str = "") -> Source:
     try:
-        return Source(file=name, text=path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except UnicodeDecodeError as error:
-        reason = f"no UTF-8 text: {error.reason}"
-    message = f"cannot be read: {reason}"
+        return Source(file=name, text=read_text(path, max_bytes=MAX_RULES_BYTES, folder=folder))
+    except UnreadableFileError as error:
+        message = f"cannot be read: {error}"
     fault = Problem(file=name, line=1, column=1, message=message, hint=hint)
     return Source(file=name, fault=fault)
 
 
-def _resolve(source: Literal["env", "file"], name: str) -> str | None:
+def _resolve(source: Literal["env", "file"], name: str, folder: str) -> str | Unresolved:
     if source == "env":
-        return os.environ.get(name) or None
+        value = os.environ.get(name)
+        return value or Unresolved(message=f"the variable {name} is not set", hint="set it")
     try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        return None
+        return read_text(Path(name), max_bytes=MAX_REFERENCE_BYTES, folder=folder)
+    except UnreadableFileError as error:
+        hint = "put a file there that the router may read"
+        return Unresolved(message=f"the file {name} cannot be read: {error}", hint=hint)

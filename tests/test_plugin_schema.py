@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from router import Channel, Secret, Settings
 from router.core.address import Normalized
 from router.core.errors import SettingsError
-from router.core.loading import load
+from router.core.loading import Unresolved, load
 from router.core.notification import Notification
 from router.core.payload import Json
 from router.registry import PluginSchema
@@ -201,7 +201,12 @@ def test_a_plugin_that_raises_where_it_is_asked_takes_nobody_down() -> None:
     assert rude.find_device_fault("p", "x") == ""
     assert rude.wants(RudeSettings(), push(), "p", "") is True
     text = "version: 1\nchannels:\n  r: {plugin: rude}\nrules:\n  - {name: a, send: [r]}\n"
-    loaded = load(text, file="f", plugins={"rude": rude}, resolve=lambda *_: None)
+    loaded = load(
+        text,
+        file="f",
+        plugins={"rude": rude},
+        resolve=lambda *_: Unresolved(message="none", hint="none"),
+    )
     assert str(loaded.problems[0]) == (
         "f:3:3: error: the plugin cannot say whether it needs a contact: LookupError"
     )

@@ -1,5 +1,7 @@
 """A channel that its plugin cannot open: what is refused with it, and what stays open."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,15 @@ class House:
     def write_main(self, behind: str) -> None:
         (self._folder / "rules.yaml").write_text(MAIN.replace("nothing", behind))
 
+    def grant(self, secrets: Path) -> None:
+        item = f"{{files: teams/*.yaml, secret_files: [{secrets}/*]}}"
+        text = MAIN.replace("teams/*.yaml", item)
+        (self._folder / "rules.yaml").write_text(text)
+
+    def link(self, team: str, target: Path) -> None:
+        (self._folder / "teams" / f"{team}.yaml").unlink()
+        (self._folder / "teams" / f"{team}.yaml").symlink_to(target)
+
     @property
     def standing(self) -> dict[str, str]:
         return {Path(file.file).stem: file.standing for file in self.rulebook.included}
@@ -146,4 +157,55 @@ async def test_a_file_that_is_no_text_is_refused_alone(house: House) -> None:
         "support.yaml:1:1: error: cannot be read: no UTF-8 text: invalid start byte; "
         "let the router read it"
     )
+    assert house.standing == {"billing": "current", "support": "last good"}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("SECRETS/pipe", "it is no regular file"),
+        ("SECRETS/zero", "a symbolic link leads out of SECRETS"),
+        ("SECRETS/environ", "a symbolic link leads out of SECRETS"),
+        ("SECRETS/folder", "Is a directory"),
+        ("SECRETS/none", "No such file or directory"),
+    ],
+)
+async def test_a_reference_to_no_regular_file_refuses_its_own_file_alone(
+    house: House, tmp_path: Path, path: str, reason: str
+) -> None:
+    secrets = tmp_path / "secrets"
+    (secrets / "folder").mkdir(parents=True)
+    os.mkfifo(secrets / "pipe")
+    (secrets / "zero").symlink_to("/dev/zero")
+    (secrets / "environ").symlink_to("/proc/self/environ")
+    house.grant(secrets)
+    house.write("support", '"${file:' + path.replace("SECRETS", str(secrets)) + '}"')
+    house.write("billing", "a garden")
+    async with asyncio.timeout(60):
+        (problem,) = await house.rulebook.reload()
+    assert f"cannot be read: {reason.replace('SECRETS', str(secrets))}; " in str(problem)
+    assert house.standing == {"billing": "current", "support": "last good"}
+
+
+async def test_a_granted_file_is_taken_in(house: House, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "door").write_text("a garden\n")
+    house.grant(tmp_path / "secrets")
+    house.write("support", '"${file:' + f"{tmp_path}/secrets/door" + '}"')
+    assert await house.rulebook.reload() == ()
+    assert house.open.count("a garden") == 1
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/proc/self/environ", "pipe", "elsewhere.yaml"])
+async def test_an_included_file_that_leads_elsewhere_is_refused_alone(
+    house: House, tmp_path: Path, target: str
+) -> None:
+    (tmp_path / "elsewhere.yaml").write_text(TEAM.replace("NAME", "support"))
+    os.mkfifo(tmp_path / "teams" / "pipe")
+    house.link("support", Path(target) if target == "pipe" else tmp_path / target)
+    house.write("billing", "a garden")
+    async with asyncio.timeout(60):
+        (problem,) = await house.rulebook.reload()
+    assert "support.yaml:1:1: error: cannot be read: " in str(problem)
+    assert "regular file" in str(problem) or "leads out of" in str(problem)
     assert house.standing == {"billing": "current", "support": "last good"}

@@ -17,7 +17,7 @@ from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, make, parse
 from router.bridge.passage import Passage
 from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
-from router.bridge.verdict import Answers, judge, read_enhanced_code
+from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
 from router.channel import Channel, Request, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
 from router.core.message import Message
@@ -90,7 +90,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
         A code makes even a 200 a failure. It shows in reasons: never a text with an address.
         """
-        return read_enhanced_code(hop) or self._service.error_code(hop)
+        return self._service.error_code(hop) or read_enhanced_code(hop)
 
     def handle(self, hop: Hop) -> str:  # noqa: ARG002 - for subclasses
         """Return what the provider calls the message it took."""
@@ -197,8 +197,10 @@ class AppriseChannel(Channel[S], Generic[S]):
             return Delivered() if done else judge(hops, answers={}, now=self.clock())
         hop = hops[-1]
         code = "" if hop.error else _bound(self.error_code(hop))
-        failed = bool(code) and _taken(hop)
-        if done and not failed and any(_taken(past) for past in hops):
+        known = look_up(self._answers, hop.status, code)
+        is_told = _taken(hop) and (bool(code) or known is not None)
+        is_done = done and not is_told and any(_taken(past) for past in hops)
+        if is_done or known == "delivered":
             return Delivered(status=hop.status, handle=self.handle(hop))
         outcome = judge(hops, answers=self._answers, now=self.clock(), code=code)
         if isinstance(outcome, Unknown) and not self.carries(hop.request):
@@ -207,10 +209,18 @@ class AppriseChannel(Channel[S], Generic[S]):
             outcome = Rejected(status=hop.status, reason="the answer does not say it was taken")
         if isinstance(outcome, Rejected) and hop.status and self._service.is_login(hop.request):
             outcome = Suspend(status=hop.status, reason=f"{outcome.reason}, at the login")
+        if isinstance(outcome, Suspend) and not self._is_about_recipient(hop):
+            outcome = msgspec.structs.replace(outcome, scope="channel")
         wait = self._service.wait_time(hop, self.clock())
         if isinstance(outcome, Retry | Suspend) and wait is not None:
             return msgspec.structs.replace(outcome, after=max(wait, outcome.after or 0.0))
         return outcome
+
+    def _is_about_recipient(self, hop: Hop) -> bool:
+        """Return whether a refusal may be the recipient's: that of a login is not."""
+        if self._service.is_login(hop.request) or not self.carries(hop.request):
+            return False
+        return self.needs_contact(self.settings)
 
     def _explain_crash(self, error: Exception, hops: Sequence[Hop]) -> Outcome:
         """Return what a plugin's own fault means: the message may be out already."""

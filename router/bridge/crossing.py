@@ -8,7 +8,7 @@ would stop the loop for good.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Any, TypeVar, cast
 
 from greenlet import getcurrent, greenlet
@@ -35,14 +35,14 @@ def wait(awaitable: Awaitable[T]) -> T:
     return cast(T, here.parent.switch(awaitable))
 
 
-async def cross(work: Callable[[], T]) -> T:
-    """Run plain code on the event loop and return what it returns.
+async def cross(work: Callable[[], T], context: Context | None = None) -> T:
+    """Run plain code on the event loop, in a context of its own, and return what it returns.
 
     Cancelling raises `CancelledError` where the code waits; code that swallows it is told
     again at its next wait, and the cancellation stands whatever it returns.
     """
     traveller = _Crossing(work)
-    traveller.gr_context = copy_context()
+    traveller.gr_context = copy_context() if context is None else context
     step: Any = traveller.switch()
     while not traveller.dead:
         if traveller.called_off:

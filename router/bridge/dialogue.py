@@ -4,6 +4,7 @@ import smtplib
 import ssl
 import threading
 import time
+from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -11,11 +12,19 @@ from msgspec import Struct
 from router.channel import Request
 
 DONE = 250
+LOGGED_IN = 235
+GO_ON = 334
 UNREADABLE = 553
 """The code for an address the server's dialect cannot write (RFC 6531)."""
 
 UNSUPPORTED = 502
 """The code for a command the server does not offer (RFC 5321)."""
+
+UNKNOWN_MECHANISM = 504
+"""The code for a parameter that one side does not implement (RFC 5321; RFC 4954 for AUTH)."""
+
+AUTH_MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+"""The ways to log in that the router has, by their names in RFC 4954's registry."""
 
 PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
@@ -135,11 +144,47 @@ def _log_in(connection: smtplib.SMTP, server: Server) -> None:
     if not server.user:
         return
     try:
-        connection.login(server.user, server.password)
-    except smtplib.SMTPNotSupportedError:
-        raise Refusal("auth", (UNSUPPORTED, b"the server offers no log-in")) from None
+        connection.ehlo_or_helo_if_needed()
+        mechanisms = _find_mechanisms(connection, server)
+        if (server.user + server.password).isascii():
+            connection.login(server.user, server.password)
+            return
+        reply = _log_in_as_utf8(connection, server, mechanisms)
     except smtplib.SMTPResponseException as error:
         raise Refusal("auth", reply_of(error)) from None
+    if reply[0] != LOGGED_IN:
+        raise Refusal("auth", reply)
+
+
+def _find_mechanisms(connection: smtplib.SMTP, server: Server) -> list[str]:
+    """Return the ways to log in that both sides have; raises `Refusal` where there is none."""
+    offered = connection.esmtp_features.get("auth", "").upper().split()
+    if not offered:
+        words = "the server offers no login"
+        if server.scheme == "smtp" and connection.has_extn("starttls"):
+            words += " before STARTTLS: write mailtos://"
+        raise Refusal("auth", (UNSUPPORTED, words.encode()))
+    shared = [name for name in AUTH_MECHANISMS if name in offered]
+    if not shared:
+        words = f"the server offers {', '.join(offered)} to log in, and the router has none"
+        raise Refusal("auth", (UNKNOWN_MECHANISM, words.encode(errors="replace")))
+    return shared
+
+
+def _log_in_as_utf8(connection: smtplib.SMTP, server: Server, mechanisms: list[str]) -> Reply:
+    """Log in with a name or a password beyond ASCII, which `smtplib` cannot write.
+
+    Both are UTF-8 (RFC 4616, section 2).
+    """
+    user, password = server.user.encode(), server.password.encode()
+    if "PLAIN" in mechanisms:
+        identity = b64encode(b"\0" + user + b"\0" + password).decode()
+        return connection.docmd("AUTH", f"PLAIN {identity}")
+    if "LOGIN" in mechanisms:
+        code, text = connection.docmd("AUTH", f"LOGIN {b64encode(user).decode()}")
+        return connection.docmd(b64encode(password).decode()) if code == GO_ON else (code, text)
+    words = b"only PLAIN and LOGIN take a name or a password beyond ASCII"
+    raise Refusal("auth", (UNKNOWN_MECHANISM, words))
 
 
 def converse(connection: smtplib.SMTP, request: Request, progress: Progress) -> Reply:
@@ -169,7 +214,8 @@ def _dialect(connection: smtplib.SMTP, *addresses: str) -> list[str]:
     if all(address.isascii() for address in addresses):
         return []
     if not connection.has_extn("smtputf8"):
-        raise Refusal("rcpt", (UNREADABLE, b"the server takes no such address"))
+        words = b"5.6.7 the server takes no address beyond ASCII"
+        raise Refusal("mail" if not addresses[0].isascii() else "rcpt", (UNREADABLE, words))
     return ["SMTPUTF8", "BODY=8BITMIME"]
 
 

@@ -1,10 +1,10 @@
 """What Apprise's plugins see under the name `requests`.
 
-Inside a send it builds requests exactly as the real library does and hands them to the
-trip's transport; outside of one it is the real library.
+It builds requests exactly as the real library does and hands them to the transport of the send
+that the plugin's code belongs to. Outside of a send there is no way out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator
 from datetime import timedelta
 from http import HTTPStatus
 from io import BytesIO
@@ -15,26 +15,77 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from router.bridge.preparation import prepare
+from router.bridge.preparation import prepare, read_prepared
 from router.bridge.standin import carry
-from router.bridge.trip import TIMED_OUT, TRIP, Trip
+from router.bridge.trip import TIMED_OUT, OutsideSendError, current_trip
 from router.channel import Request, Response, TransportError
 
 
-class Facade(ModuleType):
-    """A module like `requests`, whose requests go over the transport of the current trip."""
+class NoSendError(requests.RequestException):
+    """A request was made outside of a send; nothing went out."""
+
+
+class Adapter(requests.adapters.BaseAdapter):
+    """What a session hands prepared requests to, in the place of connections of its own."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take the arguments of any adapter of requests; none of them matters here."""
+        super().__init__()
+
+    def send(  # type: ignore[override]  # the same by keyword, and nobody else asks
+        self, request: requests.PreparedRequest, *, verify: bool | str = True, **_: object
+    ) -> requests.Response:
+        """Send a prepared request; raises requests' exceptions."""
+        answer = _exchange(read_prepared(request, verify=verify))
+        vars(answer).update(request=request, connection=self)
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: the connections are the transport's."""
+
+
+class BridgedSession(requests.Session):
+    """A session of requests without connections, redirects, cookies, proxies or `.netrc`."""
 
     def __init__(self) -> None:
-        """Carry every name of the real module, then put our own over some."""
+        """Take nothing from the environment."""
+        super().__init__()
+        self.trust_env = False
+
+    def get_adapter(self, url: str | bytes) -> Adapter:  # noqa: ARG002 - requests' own signature
+        """Return the way out of the current send, whatever was mounted."""
+        return Adapter()
+
+    def resolve_redirects(self, *_: object, **__: object) -> Generator[requests.Response]:
+        """Follow none."""
+        yield from ()
+
+
+class Facade(ModuleType):
+    """A module like `requests`, whose requests go over the transport of the current send."""
+
+    Session = BridgedSession
+
+    def __init__(self) -> None:
+        """Carry the names of the real module that make no connection."""
         super().__init__("requests")
-        self.__dict__.update(carry(requests, less=_VERBS))
+        self.__dict__.update(carry(requests, less=_WAYS_OUT))
+        self.api = self
+        self.sessions = _stand_in(
+            requests.sessions, Session=BridgedSession, session=BridgedSession, HTTPAdapter=Adapter
+        )
+        self.adapters = _stand_in(requests.adapters, HTTPAdapter=Adapter, BaseAdapter=Adapter)
+
+    def session(self) -> BridgedSession:
+        """Return a session."""
+        return BridgedSession()
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
-        """Send a request and return requests' response; raises requests' exceptions."""
-        trip = TRIP.get()
-        if trip is None:
-            return requests.request(method, url, timeout=options.pop("timeout", 30), **options)
-        return _exchange(trip, method, url, options)
+        """Send a request and return requests' response; raises requests' exceptions.
+
+        Outside of a send that is `NoSendError`.
+        """
+        return _exchange(prepare(method, url, options))
 
     def get(self, url: str, params: Any = None, **options: Any) -> requests.Response:  # noqa: ANN401 - the same
         """Send a GET."""
@@ -73,11 +124,42 @@ class Facade(ModuleType):
 
 _VERBS = frozenset({"request", "get", "head", "options", "post", "put", "patch", "delete"})
 
+_WAYS_OUT = _VERBS | {"Session", "adapters", "api", "packages", "session", "sessions", "urllib3"}
+"""Names of the real module that lead to connections of its own."""
 
-def _exchange(trip: Trip, method: str, url: str, options: Mapping[str, Any]) -> requests.Response:
-    request = prepare(method, url, options)
+
+def _stand_in(module: ModuleType, **ours: object) -> ModuleType:
+    """Return a module of requests with names of ours, less what connects by itself."""
+    made = ModuleType(module.__name__)
+    vars(made).update(carry(module, less={"PoolManager", "proxy_from_url"}) | ours)
+    return made
+
+
+def find_stand_ins() -> dict[int, object]:
+    """Return our stand-ins by the `id` of what each stands in for."""
+    pairs = [(getattr(requests, verb), getattr(FACADE, verb)) for verb in _VERBS]
+    pairs += [
+        (requests, FACADE),
+        (requests.api, FACADE),
+        (requests.sessions, FACADE.sessions),
+        (requests.adapters, FACADE.adapters),
+        (requests.Session, BridgedSession),
+        (requests.session, FACADE.session),
+        (requests.adapters.HTTPAdapter, Adapter),
+    ]
+    return {id(real): ours for real, ours in pairs}
+
+
+def leads_to_bridge(value: object) -> bool:
+    """Return whether a name in a plugin's module stands for the facade or a part of it."""
+    return isinstance(getattr(value, "__self__", value), Facade) or value is BridgedSession
+
+
+def _exchange(request: Request) -> requests.Response:
     try:
-        return _answer(request, trip.fetch(request))
+        return _answer(request, current_trip().fetch(request))
+    except OutsideSendError as error:
+        raise NoSendError(str(error)) from None
     except TransportError as error:
         raise _translate(error) from None
 

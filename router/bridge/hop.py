@@ -19,7 +19,7 @@ class Hop:
         """Join a request with what came of it."""
         self.request = request
         self.response = response
-        self.error = error
+        self.error = None if error is None else error.without_frames()
 
     @property
     def status(self) -> int | None:

@@ -1,6 +1,6 @@
 """Put the bridge under Apprise's plugins, and find out how each of them speaks.
 
-Rebinds names in the module globals of `apprise.plugins.*`, nothing else: the `requests` and
+Rebinds names in the module globals of `apprise.*`, nothing else: the `requests` and
 `smtplib` packages stay as they are for everyone else in the process.
 """
 
@@ -14,12 +14,11 @@ from types import ModuleType
 from typing import Literal
 
 import apprise.url
-import requests
 from apprise import AppriseAsset, PersistentStoreMode
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.facade import FACADE, Facade
+from router.bridge.facade import Facade, find_stand_ins, leads_to_bridge
 from router.bridge.mail import Contexts, Mail
 from router.bridge.pause import Pause
 
@@ -51,12 +50,11 @@ def install() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         NotificationManager().load_modules()
-    mail, contexts = Mail(), Contexts()
+    mail, contexts, stand_ins = Mail(), Contexts(), find_stand_ins()
     vars(apprise.url)["time"] = Pause()
-    for module in _modules():
+    for module in _modules("apprise"):
         names = vars(module)
-        if names.get("requests") is requests:
-            names["requests"] = FACADE
+        names.update({n: stand_ins[id(v)] for n, v in names.items() if id(v) in stand_ins})
         if getattr(names.get("smtplib"), "__name__", "") == "smtplib":
             names["smtplib"] = mail
             if names.get("ssl") is ssl:
@@ -82,19 +80,20 @@ def _drop(_: logging.LogRecord) -> bool:
     return False
 
 
-def _modules() -> Iterator[ModuleType]:
+def _modules(package: str = PACKAGE) -> Iterator[ModuleType]:
     for name, module in sys.modules.copy().items():  # other threads import
-        if name.startswith(PACKAGE) and isinstance(module, ModuleType):
+        if f"{name}.".startswith(f"{package}.") and isinstance(module, ModuleType):
             yield module
 
 
 @cache
 def tell_speech(plugin: type[NotifyBase]) -> Speech:
     """Return how the plugins of a class are to be run."""
+    install()
     held = [value for module in _family(plugin) for value in vars(module).values()]
     homes = {_home(value) for value in held}
     if homes & SPEAKERS or not (
-        any(isinstance(value, Facade | Mail) for value in held) or _holds_facade(plugin)
+        any(isinstance(v, Mail) or leads_to_bridge(v) for v in held) or _holds_facade(plugin)
     ):
         return "own"
     return "thread" if "threading" in homes else "loop"
@@ -119,7 +118,7 @@ def _family(plugin: type[NotifyBase]) -> Iterator[ModuleType]:
 def _holds_facade(plugin: type[NotifyBase]) -> bool:
     """Return whether a class outside of Apprise makes its requests through the facade."""
     homes = (sys.modules.get(c.__module__) for c in plugin.__mro__)
-    return any(isinstance(v, Facade) for home in homes if home for v in vars(home).values())
+    return any(leads_to_bridge(v) for home in homes if home for v in vars(home).values())
 
 
 @cache

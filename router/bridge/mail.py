@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from router.bridge.standin import carry
-from router.bridge.trip import TRIP, Trip
+from router.bridge.trip import OutsideSendError, Trip, current_trip
 from router.channel import Request, TransportError
 
 ACCEPTED = range(200, 300)
@@ -38,9 +38,9 @@ class Contexts(ModuleType):
         super().__init__("ssl.in.trips")
         self.__dict__.update(carry(ssl, less={"create_default_context"}))
 
-    def create_default_context(self) -> Context | ssl.SSLContext:
-        """Return a stand-in inside a send, the real thing outside of one."""
-        return ssl.create_default_context() if TRIP.get() is None else Context()
+    def create_default_context(self) -> Context:
+        """Return a stand-in."""
+        return Context()
 
 
 class Session:
@@ -53,12 +53,10 @@ class Session:
         host: str,
         port: int,
         *_: object,
-        trip: Trip,
         context: Context | None = None,
         **__: object,
     ) -> None:
         """Remember where the message is to go."""
-        self._trip = trip
         self._place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._user = ""
         self._context = context
@@ -87,7 +85,7 @@ class Session:
             verify=verify,
         )
         try:
-            response = self._trip.fetch(request)
+            response = _find_trip().fetch(request)
         except TransportError as error:
             raise smtplib.SMTPServerDisconnected(error.reason) from None
         if response.status in ACCEPTED:
@@ -104,24 +102,31 @@ class SecureSession(Session):
     scheme = "smtps"
 
 
+class OutsideSendMailError(smtplib.SMTPException):
+    """Mail was to be handed over where no send runs; nothing was."""
+
+
 class Mail(ModuleType):
     """The `smtplib` module, less the connecting."""
 
     def __init__(self) -> None:
-        """Carry every name of the real module."""
+        """Carry the names of the real module that connect to nothing."""
         super().__init__("smtplib.in.trips")
-        self.__dict__.update(carry(smtplib, less={"SMTP", "SMTP_SSL"}))
+        self.__dict__.update(carry(smtplib, less={"LMTP", "SMTP", "SMTP_SSL"}))
 
-    def SMTP(self, *place: Any, **options: Any) -> Session | smtplib.SMTP:  # noqa: N802, ANN401 - smtplib's own signature
-        """Return a session of the trip, or the real thing outside of one."""
-        trip = TRIP.get()
-        if trip is None:
-            return smtplib.SMTP(*place, **options)
-        return Session(*place, trip=trip, **options)
+    def SMTP(self, *place: Any, **options: Any) -> Session:  # noqa: N802, ANN401 - smtplib's own signature
+        """Return a session of the send; raises `OutsideSendMailError` outside of one."""
+        _find_trip()
+        return Session(*place, **options)
 
-    def SMTP_SSL(self, *place: Any, **options: Any) -> Session | smtplib.SMTP_SSL:  # noqa: N802, ANN401 - the same
-        """Return a session of the trip over TLS, or the real thing outside of one."""
-        trip = TRIP.get()
-        if trip is None:
-            return smtplib.SMTP_SSL(*place, **options)
-        return SecureSession(*place, trip=trip, **options)
+    def SMTP_SSL(self, *place: Any, **options: Any) -> SecureSession:  # noqa: N802, ANN401 - the same
+        """Return a session of the send over TLS; raises `OutsideSendMailError` outside of one."""
+        _find_trip()
+        return SecureSession(*place, **options)
+
+
+def _find_trip() -> Trip:
+    try:
+        return current_trip()
+    except OutsideSendError as error:
+        raise OutsideSendMailError(str(error)) from None

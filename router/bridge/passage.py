@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import cached_property
 
 from apprise.plugins.base import NotifyBase
@@ -43,17 +43,17 @@ class Passage:
         `address` is a recipient's: no request may go to a host of that name.
         """
         trip = Trip(self._transport, seconds=self._seconds, hops=hops, address=address)
-        token = TRIP.set(trip)
-        try:
-            match tell_speech(plugin):  # type: ignore[arg-type]  # the hash of its instances hides the class's own
-                case "loop":
-                    return await cross(work)
-                case "thread":
-                    return await self._run_apart(work, trip)
-                case "own":
-                    return await self._run_unseen(plugin, work, trip)
-        finally:
-            TRIP.reset(token)
+        # The plugin's code alone sees the send. Connections and timers that requests leave on
+        # the event loop keep the context of the task, and would keep the send alive.
+        context = copy_context()
+        context.run(TRIP.set, trip)
+        match tell_speech(plugin):  # type: ignore[arg-type]  # the hash of its instances hides the class's own
+            case "loop":
+                return await cross(work, context)
+            case "thread":
+                return await self._run_apart(work, trip, context)
+            case "own":
+                return await self._run_unseen(plugin, work, trip, context)
 
     def close(self) -> None:
         """Start nothing new; a thread that blocks ends when its plugin lets it."""
@@ -61,7 +61,11 @@ class Passage:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run_apart(
-        self, work: Callable[[], bool], trip: Trip, request: Request | None = None
+        self,
+        work: Callable[[], bool],
+        trip: Trip,
+        context: Context,
+        request: Request | None = None,
     ) -> bool:
         """Run work in a thread; when the time is up it is left behind there."""
         started = False
@@ -71,9 +75,7 @@ class Passage:
             started = True
             return work()
 
-        running = asyncio.get_running_loop().run_in_executor(
-            self._threads, copy_context().run, begin
-        )
+        running = asyncio.get_running_loop().run_in_executor(self._threads, context.run, begin)
         try:
             async with asyncio.timeout(self._seconds):
                 return await running
@@ -83,14 +85,18 @@ class Passage:
             return False
 
     async def _run_unseen(
-        self, plugin: type[NotifyBase], work: Callable[[], bool], trip: Trip
+        self,
+        plugin: type[NotifyBase],
+        work: Callable[[], bool],
+        trip: Trip,
+        context: Context,
     ) -> bool:
         """Run a plugin whose connections pass nobody; where nothing may go out, only say so."""
         request = Request(method=plugin.__name__.removeprefix("Notify").upper(), url="")
         if not self._transport.live:
             await trip.hop(request)
             return True
-        done = await self._run_apart(work, trip, request)
+        done = await self._run_apart(work, trip, context, request)
         if not done and not trip.hops:
             refused = TransportError("the provider's plugin could not send", sent=False)
             trip.hops.append(Hop(request, error=refused))

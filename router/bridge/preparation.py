@@ -85,12 +85,17 @@ def _prepare_fully(method: str, url: str, options: Mapping[str, Any]) -> Request
     prepared = requests.Request(
         method=method, url=url, **{name: options.get(name) for name in names}
     ).prepare()
+    return read_prepared(prepared, verify=options.get("verify"))
+
+
+def read_prepared(prepared: requests.PreparedRequest, *, verify: object) -> Request:
+    """Return what requests has prepared; only `verify=False` leaves the server unproven."""
     return Request(
         method=cast(str, prepared.method),
         url=cast(str, prepared.url),
         headers=_check_headers(cast(Mapping[str | bytes, str | bytes], prepared.headers)),
         body=_read(prepared.body),
-        verify=options.get("verify") is not False,
+        verify=verify is not False,
     )
 
 

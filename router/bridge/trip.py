@@ -1,7 +1,9 @@
 """One send under way: the way out it was given, its time, and the hops so far."""
 
 import asyncio
-from contextvars import ContextVar
+import sys
+from contextvars import ContextVar, copy_context
+from types import FrameType
 
 from router.bridge.address import is_host
 from router.bridge.crossing import crossing, wait
@@ -11,6 +13,10 @@ from router.core.errors import AddressError
 
 TIMED_OUT = "timed out"
 """The reason of a `TransportError` that time ran out for."""
+
+
+class OutsideSendError(RuntimeError):
+    """A plugin's code asked for the network where no send of its channel runs."""
 
 
 class Trip:
@@ -34,12 +40,17 @@ class Trip:
         self._deadline = self._loop.time() + seconds
         self._address = address
         self._failed: set[tuple[str, str]] = set()
+        self._context = copy_context()
 
     def fetch(self, request: Request) -> Response:
         """Return the answer to a request, from inside a crossing or from a worker thread."""
         if crossing():
             return wait(self.hop(request))
-        return asyncio.run_coroutine_threadsafe(self.hop(request), self._loop).result()
+        # Connections keep the context they are made in: this one holds no send.
+        hop = self._context.copy().run(
+            asyncio.run_coroutine_threadsafe, self.hop(request), self._loop
+        )
+        return hop.result()
 
     async def hop(self, request: Request) -> Response:
         """Send one request and note what came of it; raises `TransportError`.
@@ -71,3 +82,36 @@ class Trip:
 
 TRIP: ContextVar[Trip | None] = ContextVar("trip", default=None)
 """The send that the code of the current context belongs to."""
+
+
+def current_trip() -> Trip:
+    """Return the send that the caller's code belongs to; raises `OutsideSendError`.
+
+    A destructor belongs to none: the garbage collector runs it in the middle of any other code,
+    on any thread. Neither does code that an event loop waits for and that cannot yield to it.
+    """
+    trip = TRIP.get()
+    if trip is None:
+        raise OutsideSendError("no request outside of a send")
+    if _in_destructor():
+        raise OutsideSendError("no request from a destructor")
+    if not crossing() and _has_running_loop():
+        raise OutsideSendError("no request on the event loop's own thread")
+    return trip
+
+
+def _in_destructor() -> bool:
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to the stack
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -9,10 +9,14 @@ from typing import Literal, assert_never
 
 from router.bridge.hop import Hop
 from router.channel import TargetError, TransportError
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 
-Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend"]
-"""How an answer is to be read; `gone` is `rejected`, and the address is dead for every message."""
+Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend", "refused"]
+"""The meaning of an answer.
+
+`gone` is `rejected`, and the address is dead for every message. `suspend` is about the channel's
+own credential or account; `refused` does not say whether it is about that or about the recipient.
+"""
 
 Answers = Mapping[int | str, Reading]
 """A provider's statuses and error codes with what they mean; a code goes before a status."""
@@ -21,8 +25,14 @@ LONGEST = 86400.0
 """Seconds beyond which nobody's Retry-After is believed."""
 
 _PASSING = frozenset({408, 425, 429})
-_LOCKED = frozenset({401, 403, 407})
+_REFUSED = frozenset({401, 403})
+_PROXY_REFUSED = 407
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
+_BEFORE_RECIPIENTS = frozenset({"connect", "auth", "mail"})
+"""The SMTP commands that come before a recipient is named: their refusals are about the sender."""
+
+_WORDS = 120
+"""Characters of a mail server's own words that a reason holds."""
 
 
 def conclude(
@@ -39,14 +49,13 @@ def conclude(
             return Delivered(status=status, handle=handle)
         case "retry":
             return Retry(status=status, reason=reason, after=after)
-        case "rejected":
-            return Rejected(status=status, reason=reason)
-        case "gone":
-            return Rejected(status=status, reason=reason, forget_contact=True)
+        case "rejected" | "gone":
+            return Rejected(status=status, reason=reason, forget_contact=reading == "gone")
         case "unknown":
             return Unknown(status=status, reason=reason)
-        case "suspend":
-            return Suspend(status=status, reason=reason, after=after)
+        case "suspend" | "refused":
+            scope: Scope = "recipient" if reading == "refused" else "channel"
+            return Suspend(status=status, reason=reason, after=after, scope=scope)
         case _ as never:  # pragma: no cover - the type checker proves it empty
             assert_never(never)
 
@@ -81,11 +90,18 @@ def _read_error(error: TransportError) -> Reading:
     return "unknown" if error.sent else "retry"
 
 
-def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
+def look_up(answers: Answers, status: int | None, code: str) -> Reading | None:
+    """Return the reading that a provider's table has for an answer, None where it has none."""
     if code in answers:
         return answers[code]
-    if status in answers:
-        return answers[status]
+    return None if status is None else answers.get(status)
+
+
+def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
+    if hop.request.method == "SMTP" and _is_about_sender(hop):
+        return _read_mail(hop, status)
+    if known := look_up(answers, status, code):
+        return known
     general = _read_mail(hop, status) if hop.request.method == "SMTP" else _read_http(status)
     return "rejected" if code and general == "delivered" else general
 
@@ -96,7 +112,9 @@ def _read_http(status: int) -> Reading:
         return "delivered"
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - the same
         return "retry"
-    return "suspend" if status in _LOCKED else "rejected"
+    if status in _REFUSED:
+        return "refused"
+    return "suspend" if status == _PROXY_REFUSED else "rejected"
 
 
 def _read_mail(hop: Hop, code: int) -> Reading:
@@ -105,17 +123,38 @@ def _read_mail(hop: Hop, code: int) -> Reading:
         return "delivered"
     if 400 <= code < 500:  # noqa: PLR2004 - the same
         return "retry"
-    about_us = hop.headers.get("smtp-command") in {"connect", "auth", "mail"}
-    return "suspend" if about_us else "rejected"
+    return "suspend" if _is_about_sender(hop) else "rejected"
+
+
+def _is_about_sender(hop: Hop) -> bool:
+    """Return whether a mail server refused before it heard of a recipient."""
+    return hop.headers.get("smtp-command") in _BEFORE_RECIPIENTS
 
 
 def _phrase(hop: Hop, status: int, code: str) -> str:
     """Return a status in words that hold nothing of the message."""
     if hop.request.method == "SMTP":
-        words = f"{status} to {hop.headers.get('smtp-command', 'data')}"
-    else:
-        words = f"{status} {_name(status)}".rstrip()
+        return _phrase_mail(hop, status, code)
+    words = f"{status} {_name(status)}".rstrip()
     return f"{words} ({code})" if code else words
+
+
+def _phrase_mail(hop: Hop, status: int, code: str) -> str:
+    """Return a mail server's refusal with its own words, in which no address is left.
+
+    They are what an operator has to go by: one code stands for many reasons.
+    """
+    words = hop.body.decode("utf-8", "replace")
+    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    words = re.sub(r"<[^>]*>|\S*@\S*", "…", words)
+    for address in hop.request.headers.get("to", "").split(", "):
+        if local := address.rpartition("@")[0]:
+            words = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "…", words, flags=re.IGNORECASE)
+    if len(words) > _WORDS:
+        words = words[: _WORDS - 1] + "…"
+    refused = f"{status} to {hop.headers.get('smtp-command', 'data')}"
+    shown = code if code and code.casefold() not in words.casefold() else ""
+    return f"{refused}{shown and f' ({shown})'}{words and f': {words}'}"
 
 
 def _name(status: int) -> str:

@@ -15,7 +15,7 @@ VERBS = {
     "plugins": "List the plugins, the channels they offer, and what is broken.",
     "send": "Check a channel, then send one test message over it.",
     "simulate": "Post sample payloads to a running router.",
-    "deliveries": "List deliveries and how they went.",
+    "deliveries": "List deliveries and how they went; cancel what waits.",
     "channels": "List channels and what holds them; pause and resume them.",
     "recipients": "Import, export and show recipients and their devices.",
     "dead": "List, retry or drop dead letters.",

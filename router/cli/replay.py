@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,8 +15,8 @@ from router.cli.difference import Form, Report
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
 from router.cli.storage import with_database
+from router.cli.time_option import PastTime
 from router.core.facts import Recipient
-from router.core.loading.section import parse_duration
 from router.core.notification import Notification
 from router.core.rehearsal import Rehearsal
 from router.core.ruleset import ChannelSchema, Ruleset
@@ -32,28 +31,11 @@ PAGE = 200
 """How many notifications are held at a time."""
 
 
-class _Time(click.ParamType[float, str]):
-    name = "time"
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the epoch seconds of an ISO 8601 time, or of so long ago."""
-        if (ago := parse_duration(value)) is not None:
-            return time.time() - ago
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            message = "write 45s, 10m, 24h or 7d for so long ago, or a time as ISO 8601"
-            self.fail(message, param, ctx)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 @click.command(name="replay")
 @click.option(
-    "--since", type=_Time(), default="1h", show_default=True, help="Since when, or how long ago."
+    "--since", type=PastTime(), default="1h", show_default=True, help="Since when, or how long ago."
 )
-@click.option("--until", type=_Time(), help="Until when, or how long ago; default: now.")
+@click.option("--until", type=PastTime(), help="Until when, or how long ago; default: now.")
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -1,6 +1,11 @@
 """What one attempt to send came to."""
 
+from typing import Literal
+
 from msgspec import Struct
+
+Scope = Literal["channel", "recipient"]
+"""Whom a refusal is about: everybody on the channel, or perhaps one recipient alone."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -42,10 +47,17 @@ class Unknown(Answer, frozen=True, tag="unknown"):
 
 
 class Suspend(Answer, frozen=True, tag="suspend"):
-    """The channel itself is out of order (credential, provider): hold it, burn no attempt."""
+    """Nothing is wrong with the message: it waits, and no attempt is burnt.
+
+    With `scope="channel"` the channel itself is out of order (credential, account, provider), and
+    all of it waits. With `scope="recipient"` the answer does not say whether it refuses the
+    channel's credential or this recipient: what goes to the recipient waits, and the channel does
+    too once several recipients in a row are refused.
+    """
 
     reason: str
     after: float | None = None
+    scope: Scope = "channel"
 
 
 Outcome = Delivered | Retry | Rejected | Unknown | Suspend

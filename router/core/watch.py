@@ -18,6 +18,9 @@ from router.core.payload import scalar
 CALL_OVER = "call_over"
 """Why a ring is not sent any more, and why one that comes late is dropped."""
 
+BY_OPERATOR = "operator"
+"""Why a delivery is cancelled that an operator did not want to go out."""
+
 _BECAUSE = "unless: "
 LONGEST = 120
 """Characters of the longest key, and of the longest id of a message."""
@@ -119,9 +122,10 @@ def makes_needless(state: str, reason: str) -> bool:
     """Return whether the end of a delivery makes needless what waits for it.
 
     It was delivered, or was needless itself: what stands in for a stand-in is not needed either.
+    Nor is the stand-in of a message that an operator cancelled: the recipient is not to get it.
     """
     return state == "delivered" or (
-        state == "cancelled" and (reason == CALL_OVER or reason.startswith(_BECAUSE))
+        state == "cancelled" and (reason in {CALL_OVER, BY_OPERATOR} or reason.startswith(_BECAUSE))
     )
 
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from router.core.retry import HANDOUTS
+from router.core.watch import BY_OPERATOR
 from router.queue.changes import weigh
 from router.queue.ports import Lease, Room
 from router.store.bulk import execute_many
@@ -176,8 +177,11 @@ def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyR
 
 def take_back(connection: Connection, lost_at: float, now: float) -> None:
     """Let those whose lease ran out by then wait again, or end them if that happens every time."""
-    lost = select(*ENDING, _row.handouts).where(is_sending, _row.lease_until <= lost_at)
+    lost = select(*ENDING, _row.handouts, _row.cancel_requested)
+    lost = lost.where(is_sending, _row.lease_until <= lost_at)
     rows = connection.execute(lost.with_for_update(skip_locked=True)).all()
+    unwanted = [row for row in rows if row.cancel_requested]
+    rows = [row for row in rows if not row.cancel_requested]
     again = [row.id for row in rows if row.handouts < HANDOUTS]
     if again:
         connection.execute(
@@ -185,6 +189,7 @@ def take_back(connection: Connection, lost_at: float, now: float) -> None:
         )
     crashed = [row for row in rows if row.handouts >= HANDOUTS]
     end(connection, crashed, "dead", "crash_loop", now)
+    end(connection, unwanted, "cancelled", BY_OPERATOR, now)
 
 
 def _end_expired(connection: Connection, now: float) -> None:

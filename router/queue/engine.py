@@ -32,7 +32,7 @@ from router.queue.readings import HEAR
 from router.queue.settlements import settling
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
-from router.store.tables import holds
+from router.store.tables import deliveries, holds, is_recalled
 
 TURNS = 5
 """How often a claim is tried while other processes claim."""
@@ -163,15 +163,21 @@ class SqlQueue:
         now = self._clock()
         await self._database.write(lambda connection: claims.take_back(connection, math.inf, now))
 
-    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+    async def extend(self, ids: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
+        await self._database.write(lambda c: settlements.extend(c, ids, until, owner=self._owner))
+
+    async def release(self, ids: Sequence[str]) -> None:
+        """Hand leased deliveries back unsent, due at once; those cancelled meanwhile end."""
+        now = self._clock()
         await self._database.write(
-            lambda c: settlements.extend(c, deliveries, until, owner=self._owner)
+            lambda c: settlements.release(c, ids, owner=self._owner, now=now)
         )
 
-    async def release(self, deliveries: Sequence[str]) -> None:
-        """Hand leased deliveries back unsent, due at once."""
-        await self._database.write(lambda c: settlements.release(c, deliveries, owner=self._owner))
+    async def recalled(self) -> Sequence[str]:
+        """Return those leased to this process that an operator cancelled."""
+        query = select(deliveries.c.id).where(is_recalled, deliveries.c.leased_to == self._owner)
+        return await self._database.glance(lambda c: c.execute(query).scalars().all())
 
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         """Hold a channel, or one host of it, for a cause until a time; the later wins."""

@@ -180,11 +180,18 @@ class Queue(Protocol):
         Of a lost lease nothing is written, unless the delivery is open and turns out delivered.
         """
 
-    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+    async def extend(self, ids: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
 
-    async def release(self, deliveries: Sequence[str]) -> None:
-        """Hand leased deliveries back unsent, due at once."""
+    async def release(self, ids: Sequence[str]) -> None:
+        """Hand leased deliveries back unsent, due at once; those cancelled meanwhile end."""
+
+    async def recalled(self) -> Sequence[str]:
+        """Return those leased to this process that an operator cancelled since.
+
+        Whoever holds them sends none that it has not begun to send, and settles it as cancelled.
+        One that is being sent already goes out; it is not tried again.
+        """
 
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         """Hold a channel, or one host of it, for a cause until a time; the later wins.

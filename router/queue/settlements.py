@@ -15,7 +15,8 @@ from sqlalchemy import (
     update,
 )
 
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, counts
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next, counts
+from router.core.watch import BY_OPERATOR
 from router.queue.ports import Settlement
 from router.store.bulk import execute_many
 from router.store.dialect import Change, insert_new, insert_or
@@ -26,18 +27,31 @@ from router.store.tables import (
     contacts,
     deliveries,
     holds,
+    is_recalled,
     is_sending,
     is_waiting,
     lane_holds,
 )
-from router.store.watchers import cancel_waiting, follow
+from router.store.watchers import ENDING, cancel_waiting, end, follow
 from router.store.writer import Operation, Rank
 
 _row = deliveries.c
 _open = (
     select(_row.id, _row.notification, _row.channel, _row.contact, _row.address, _row.lane_hash)
     .add_columns(_row.state, _row.leased_to, _row.due_at, _row.attempts, _row.unless, _row.awaited)
+    .add_columns(_row.cancel_requested)
     .where(_row.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
+    .order_by(_row.id)
+    .with_for_update()
+)
+
+_recalled = (
+    select(*ENDING)
+    .where(
+        is_recalled,
+        _row.leased_to == bindparam("owner"),
+        _row.id.in_(bindparam("ids", expanding=True)),
+    )
     .order_by(_row.id)
     .with_for_update()
 )
@@ -50,6 +64,7 @@ _move_on = (
         handouts=0,
         lease_until=0.0,
         parked=0,
+        cancel_requested=0,
         **{name: bindparam(f"new_{name}") for name in _changed},
     )
 )
@@ -93,7 +108,9 @@ def _write(
     tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
     execute_many(connection, insert_new(connection, attempts), tries)
     roll_up(connection, (row.notification for _, row in settled))
-    follow(connection, [row for s, row in settled if not isinstance(s.next, Again | Hold)], now)
+    follow(
+        connection, [row for s, row in settled if not isinstance(_next(s, row), Again | Hold)], now
+    )
     for settlement, row in settled:
         match settlement.next:
             case Hold(until=until) if settlement.attempt is not None:
@@ -104,12 +121,19 @@ def _write(
                 _forget(connection, row, _dead_at(settlement, now) if since is None else since, now)
 
 
+def _next(settlement: Settlement, row: AnyRow) -> Next:
+    """Return what follows: a delivery that an operator cancelled meanwhile is not tried again."""
+    if row.cancel_requested and isinstance(settlement.next, Again | Hold):
+        return Cancelled(BY_OPERATOR)
+    return settlement.next
+
+
 def _follow(settlement: Settlement, row: AnyRow) -> Values:
     """Return what changes of a delivery."""
     attempt = settlement.attempt
     counted = attempt is not None and counts(settlement.next)
     state, reason, due_at, handle = "waiting", "", row.due_at, ""
-    match settlement.next:
+    match _next(settlement, row):
         case Done(handle=handle):
             state = "delivered"
         case Again(at=due_at):
@@ -178,8 +202,13 @@ def _forget(connection: Connection, row: AnyRow, dead_since: float, now: float) 
         cancel_waiting(connection, [row.contact], now)
 
 
-def release(connection: Connection, ids: Iterable[str], *, owner: str) -> None:
-    """Hand leased deliveries back: they are due as before, and the hand-out does not count."""
+def release(connection: Connection, ids: Collection[str], *, owner: str, now: float) -> None:
+    """Hand leased deliveries back: they are due as before, and the hand-out does not count.
+
+    Those that an operator cancelled meanwhile end instead.
+    """
+    unwanted = connection.execute(_recalled, {"ids": ids, "owner": owner}).all()
+    end(connection, unwanted, "cancelled", BY_OPERATOR, now)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(ids), is_sending, deliveries.c.leased_to == owner)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct, field
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import ColumnElement
 
 from router.core.delivery import DeliveryState, NotificationState
 from router.core.notification import Kind
@@ -75,7 +75,7 @@ def equal(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:
     return (column == value for column, value in pairs if value is not None)
 
 
-def for_whom(asked: Whose, begins_with_id: Column[Any]) -> Conditions:
+def for_whom(asked: Whose, begins_with_id: ColumnElement[str]) -> Conditions:
     """Yield what is asked of rows of notifications; the column lets old ones be skipped."""
     yield from equal((notifications.c.uid, asked.recipient), (notifications.c.app_id, asked.app_id))
     if asked.since is not None:

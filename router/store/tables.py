@@ -128,6 +128,7 @@ deliveries = Table(
     Column("topic", BigInteger),
     Column("unless", LargeBinary, nullable=False, server_default=""),
     Column("awaited", Boolean, nullable=False, server_default=false()),
+    Column("cancel_requested", Integer, nullable=False, server_default="0"),
 )
 """Messages to contacts over channels.
 
@@ -136,6 +137,7 @@ unique index guarantees. A delivery that was met while its lane was busy is `par
 long line to one address is not walked again and again; it is let out when its turn comes.
 `leased_to` is the process that sends it, or sent it last. `unless` is what makes it needless, as
 JSON; empty where nothing does. `awaited` says that another one wants to hear of its end.
+`cancel_requested` says of a leased one that an operator cancelled it: it is not tried again.
 `topic` is a number made of `about`, under which to look for it (`collapse.number_subject`).
 `original` is the delivery that one with an `operation` other than `send` changes or takes back.
 """
@@ -144,6 +146,7 @@ is_waiting = _is(deliveries.c.state, "waiting")
 is_in_line = and_(is_waiting, deliveries.c.parked == literal_column("0"))
 is_parked = and_(is_waiting, deliveries.c.parked == literal_column("1"))
 is_sending = _is(deliveries.c.state, "sending")
+is_recalled = and_(is_sending, deliveries.c.cancel_requested == literal_column("1"))
 
 
 def are_open(table: FromClause) -> tuple[ColumnElement[bool], ...]:
@@ -173,6 +176,8 @@ _partial("deliveries_topic", _delivery.topic, where=_delivery.topic.is_not(None)
 _partial("deliveries_original", _delivery.original, where=is_change)
 _partial("deliveries_expiry", _delivery.expires_at, where=is_waiting)
 _partial("deliveries_sending", _delivery.lane_hash, where=is_sending, unique=True)
+_partial("deliveries_recalled", _delivery.leased_to, where=is_recalled)
+_partial("deliveries_waiting", _delivery.id, _delivery.channel, _delivery.rule, where=is_waiting)
 _partial("deliveries_dead", _delivery.id, where=is_dead)
 
 attempts = Table(

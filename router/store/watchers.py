@@ -93,7 +93,7 @@ def end(
     connection.execute(
         update(deliveries)
         .where(_row.id.in_([row.id for row in rows]))
-        .values(state=state, reason=reason, lease_until=0.0, parked=0)
+        .values(state=state, reason=reason, lease_until=0.0, parked=0, cancel_requested=0)
     )
     roll_up(connection, (row.notification for row in rows))
     follow(connection, rows, now)

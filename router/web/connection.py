@@ -8,6 +8,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -23,7 +24,7 @@ STRETCH = 1024 * 1024
 """Bytes of a body that may take as long as a whole request."""
 
 HEAD = 64 * 1024
-"""The most bytes the head of a request may have, to the next read."""
+"""The most bytes the head of a request may have, to the next read; its trailers too."""
 
 REQUEST = 16 * 1024 * 1024
 """The most bytes of one request that are read though nobody wants them any more."""
@@ -41,6 +42,7 @@ class Connection(HttpToolsProtocol):
         self._most = most
         self._size = 0
         self._is_head = True
+        self._bytes_without_body = 0
         self._waits_since: float | None = None
         self._stuck_since: float | None = None
 
@@ -57,15 +59,49 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, up to the most that is read of a request."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._bytes_without_body += len(data)
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
+            return
         stretches = self._size // STRETCH
         self._size += len(data)
         if self._waits_since is not None and self._size // STRETCH > stretches:
             self._waits_since = self.loop.time()
         if self._is_head and self._size > HEAD:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head may hold 64 KiB")
+        elif not self._is_head and self._bytes_without_body > HEAD:
+            self.refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the trailers and what stands beside a chunk's size may hold 64 KiB",
+            )
         elif self._size > REQUEST and self.cycle.response_complete:
             self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+
+    def _parse(self, data: bytes) -> None:
+        """Parse on; an offer to speak another protocol is ignored (RFC 9110, 7.8).
+
+        The parser takes the head with an offer for the whole request, and skips its body. So the
+        head is parsed again without the offer, and the rest of the request after it. Raises
+        `httptools.HttpParserError` for what is no HTTP, and for CONNECT.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                method = self.parser.get_method()
+                if method == b"CONNECT":
+                    raise httptools.HttpParserError("a proxy is asked for") from None
+                version = self.parser.get_http_version().encode()
+                lines = [b"%s: %s\r\n" % line for line in self.headers if line[0] != b"upgrade"]
+                head = b"%s %s HTTP/%s\r\n%s\r\n" % (method, self.url, version, b"".join(lines))
+                data = head + data[offer.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            else:
+                return
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a request."""
@@ -73,25 +109,26 @@ class Connection(HttpToolsProtocol):
         self._waits_since = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        """Have the head."""
-        super().on_headers_complete()
-        self._is_head = False
+        """Have the head, unless it is parsed again without its offer of another protocol."""
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+            self._is_head = False
+            self._bytes_without_body = 0
+            self.headers = []  # a trailer goes here: it must not say who sends the request
+
+    def on_body(self, body: bytes) -> None:
+        """Have a part of the body."""
+        self._bytes_without_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Have the whole request."""
+        """Have the whole request, unless only its head is there."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._waits_since = None
         self._is_head = True
         self._size = 0
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
-        self.refuse(HTTPStatus.BAD_REQUEST, msg)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Refuse to speak anything else: the body of such a request is not read."""
-        self._is_head = False  # the parser takes the request for whole, without its body
-        self.refuse(HTTPStatus.BAD_REQUEST, "speak HTTP/1.1, and send no `Upgrade`")
 
     def refuse(self, status: HTTPStatus, detail: str, **headers: str) -> None:
         """Answer an error in the application's stead, unless it has begun to, and hang up.

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from router.queue.ports import Queue
 from router.settings import Environment
+from router.store.bulk_cancel import BulkCancel
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
@@ -42,6 +43,7 @@ class Site(Struct, frozen=True, kw_only=True):
     database: Database
     recipients: Recipients
     log: Log
+    bulk_cancel: BulkCancel
     queue: Queue
     dead_letters: DeadLetters
     rulebook: Rulebook
@@ -80,6 +82,7 @@ def _build_pages(site: Site) -> Litestar:
     given = {
         "recipients": site.recipients,
         "log": site.log,
+        "bulk_cancel": site.bulk_cancel,
         "queue": site.queue,
         "dead_letters": site.dead_letters,
         "rulebook": site.rulebook,

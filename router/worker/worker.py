@@ -12,7 +12,8 @@ import structlog
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
-from router.core.retry import Hold
+from router.core.retry import Cancelled, Hold
+from router.core.watch import BY_OPERATOR
 from router.queue.ports import LEASE, Queue, Room, Settlement
 from router.telemetry import Metrics, name_fault
 from router.worker.holds import Holds
@@ -131,6 +132,13 @@ class Worker:
         self._hand_back(self._outbox.withdraw(is_theirs))
         self._awake.set()
 
+    def recall(self, deliveries: Collection[str]) -> None:
+        """Send none of these that it has not begun to send: an operator cancelled them."""
+        unwanted = set(deliveries)
+        for id_ in self._outbox.withdraw(lambda handout: handout.delivery.id in unwanted):
+            cancelled = Cancelled(BY_OPERATOR)
+            self._settler.add(Settlement(delivery=id_, attempt=None, next=cancelled))
+
     async def run(self) -> None:
         """Deliver until stopped; whatever the queue or a channel does, it goes on."""
         self._ended.clear()
@@ -175,6 +183,7 @@ class Worker:
             self._outbox.give_up_lost()
             await self._guarded(self._extend)
             await self._guarded(self._learn_holds)
+            await self._guarded(self._learn_recalls)
         await self._guarded(self._holds.tell)
         if not self._stopping:
             await self._guarded(self._count)
@@ -203,6 +212,10 @@ class Worker:
 
     async def _learn_holds(self) -> None:
         self._hand_back(await self._holds.learn())
+
+    async def _learn_recalls(self) -> None:
+        if recalled := await self._queue.recalled():
+            self.recall(recalled)
 
     async def _release(self) -> None:
         while returned := self._returned[:MEMORY]:

@@ -1,7 +1,7 @@
 """A channel by URL: settings in, outcome out."""
 
 import asyncio
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import msgspec
 import pytest
@@ -19,7 +19,9 @@ from router import (
     Unknown,
 )
 from router.bridge import (
+    Answers,
     AppriseChannel,
+    Reading,
     Request,
     Response,
     TemplateError,
@@ -64,6 +66,62 @@ async def test_settings_and_address_arrive_as_they_are() -> None:
 )
 async def test_an_answer_becomes_an_outcome(line: Line, expected: Outcome) -> None:
     assert (await send(line))[0] == expected
+
+
+READINGS: dict[Reading, Outcome] = {
+    "delivered": Delivered(handle="7"),
+    "retry": Retry(reason=""),
+    "rejected": Rejected(reason=""),
+    "gone": Rejected(reason="", forget_contact=True),
+    "unknown": Unknown(reason=""),
+    "suspend": Suspend(reason=""),
+    "refused": Suspend(reason="", scope="recipient"),
+}
+
+
+@pytest.mark.parametrize("reading", get_args(Reading))
+@pytest.mark.parametrize(
+    ("answer", "key"),
+    [
+        (Response(status=409, body=b'{"id": "7"}'), 409),
+        (Response(status=200, body=b'{"id": "7"}'), 200),
+        (Response(status=202, body=b'{"id": "7"}'), 202),
+        (Response(status=503, body=b'{"id": "7"}'), 503),
+        (Response(status=200, body=b'{"id": "7", "error": "known"}'), "known"),
+        (Response(status=409, body=b'{"id": "7", "error": "known"}'), "known"),
+    ],
+    ids=str,
+)
+async def test_the_table_of_a_channel_decides_whatever_apprise_makes_of_an_answer(
+    reading: Reading, answer: Response, key: int | str
+) -> None:
+    class Tabled(Json):
+        """With one entry."""
+
+        answers: ClassVar[Answers] = {key: reading}
+
+    outcome, _ = await send(answer, Tabled)
+    bare = msgspec.structs.replace(outcome, status=None)
+    if not isinstance(bare, Delivered):
+        bare = msgspec.structs.replace(bare, reason="")
+    assert bare == READINGS[reading]
+    assert outcome.status == answer.status
+
+
+async def test_a_refusal_that_cannot_be_the_recipient_s_is_the_channel_s() -> None:
+    class LogsIn(Json):
+        """Whose request is a login."""
+
+        def carries(self, request: Request) -> bool:
+            return False
+
+    for kind in (LogsIn, Fixed):
+        assert (await send(Response(status=403), kind))[0] == Suspend(
+            status=403, reason="403 forbidden"
+        )
+    assert (await send(Response(status=403)))[0] == Suspend(
+        status=403, reason="403 forbidden", scope="recipient"
+    )
 
 
 async def test_a_bad_address_sends_nothing() -> None:

@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests as real
+from apprise.plugins.custom_json import NotifyJSON
+from apprise.plugins.matrix import NotifyMatrix
 from requests.exceptions import ConnectionError as Disconnected
 from requests.exceptions import ConnectTimeout, ReadTimeout
 
 from router.bridge import (
+    Hop,
     Request,
     Response,
     Transport,
@@ -19,8 +24,9 @@ from router.bridge import (
     requests,
 )
 from router.bridge.crossing import cross
+from router.bridge.passage import Passage
 from router.bridge.transport import AiohttpTransport
-from router.bridge.trip import TRIP, Trip
+from router.bridge.trip import TRIP, Trip, current_trip
 from router.testing import Provider, Reply, ScriptedTransport
 
 
@@ -92,7 +98,7 @@ async def test_the_exceptions_of_requests_are_there_by_name() -> None:
     assert requests.RequestException is real.RequestException
     assert requests.exceptions is real.exceptions
     assert requests.codes.ok == 200
-    assert requests.Session is real.Session
+    assert requests.auth is real.auth
 
 
 async def test_a_request_that_just_failed_is_not_repeated() -> None:
@@ -148,11 +154,130 @@ async def test_a_thread_of_a_send_uses_its_transport_too() -> None:
     assert len(transport.carried) == 1
 
 
-async def test_outside_of_a_send_it_is_the_library_itself() -> None:
-    async with Provider(Reply(status=418)) as provider:
-        answer = await asyncio.to_thread(requests.get, provider.url)
-    assert answer.status_code == 418
-    assert provider.requests[0].headers["user-agent"].startswith("python-requests/")
+def ways_out(url: str) -> dict[str, Callable[[], object]]:
+    """Return what a plugin may try in order to make a request, by name."""
+    prepared = real.Request("GET", url).prepare()
+    return {
+        "get": lambda: requests.get(url),
+        "request": lambda: requests.request("PURGE", url),
+        "api": lambda: requests.api.post(url, data="x"),
+        "Session": lambda: requests.Session().get(url),
+        "session": lambda: requests.session().post(url, json={}),
+        "sessions": lambda: requests.sessions.Session().get(url),
+        "prepared": lambda: requests.Session().send(prepared),
+        "adapter": lambda: requests.adapters.HTTPAdapter().send(prepared),
+    }
+
+
+WAYS = tuple(ways_out("http://127.0.0.1/"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_outside_of_a_send_a_request_fails_at_once_and_says_so(way: str) -> None:
+    async with Provider() as provider:
+        ask = ways_out(provider.url)[way]
+        with pytest.raises(real.RequestException, match="outside of a send"):
+            ask()
+        with pytest.raises(real.RequestException, match="outside of a send"):
+            await asyncio.to_thread(ask)
+        assert provider.requests == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_whatever_makes_a_request_goes_over_the_transport_of_the_send(way: str) -> None:
+    transport = ScriptedTransport(Response(status=302, headers={"location": "https://b.example"}))
+    answer, trip = await use(transport, ways_out("https://api.example.com/x")[way])
+    assert answer.status_code == 302
+    assert [request.url for request in transport.carried] == ["https://api.example.com/x"]
+    assert [hop.status for hop in trip.hops] == [302]
+
+
+def test_nothing_that_connects_by_itself_is_carried_through() -> None:
+    ours = {requests, requests.sessions, requests.adapters}
+    carried = {id(value): name for module in ours for name, value in vars(module).items()}
+    doors = [real.Session, real.session, real.api, real.sessions, real.adapters, real.packages]
+    doors += [real.adapters.HTTPAdapter, vars(real.adapters)["PoolManager"]]
+    doors += [getattr(real, verb) for verb in ("get", "post", "put", "request")]
+    assert [carried[id(door)] for door in doors if id(door) in carried] == []
+
+
+async def test_a_session_keeps_its_headers_and_credentials_whatever_is_mounted() -> None:
+    def work() -> int:
+        with requests.Session() as session:
+            session.mount("https://", real.adapters.HTTPAdapter(max_retries=3))
+            session.headers["X-Key"] = "k"
+            session.auth = ("u", "p")
+            return session.post("https://api.example.com/x", json={"a": 1}).status_code
+
+    transport = ScriptedTransport(Response(status=200))
+    status, _ = await use(transport, work)
+    [request] = transport.carried
+    assert status == 200
+    assert request.headers["X-Key"] == "k"
+    assert request.headers["Authorization"] == "Basic dTpw"
+    assert request.body == b'{"a": 1}'
+
+
+async def test_on_the_loops_own_thread_a_request_is_refused_and_not_waited_for() -> None:
+    TRIP.set(Trip(ScriptedTransport(Response(status=200)), seconds=5))
+    with pytest.raises(real.RequestException, match="event loop's own thread"):
+        requests.get("https://api.example.com/x")
+
+
+class Parting:
+    """An object whose destructor wants the network."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+        self.me = self
+
+    def __del__(self) -> None:
+        try:
+            requests.post("https://api.example.com/logout")
+        except real.RequestException as error:
+            self.said.append(str(error))
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["loop", "thread"])
+async def test_a_destructor_in_the_middle_of_a_send_gets_no_request(*, apart: bool) -> None:
+    said: list[str] = []
+
+    def work() -> int:
+        Parting(said)
+        gc.collect()
+        return requests.get("https://api.example.com/x").status_code
+
+    transport = ScriptedTransport(Response(status=200))
+    if apart:
+        TRIP.set(Trip(transport, seconds=5))
+        assert await asyncio.to_thread(work) == 200
+    else:
+        assert (await use(transport, work))[0] == 200
+    assert said == ["no request from a destructor"]
+    assert [request.url[-2:] for request in transport.carried] == ["/x"]
+
+
+async def test_what_a_send_leaves_on_the_loop_does_not_keep_it() -> None:
+    """A pooled connection keeps the context it was made in, for as long as it lives."""
+    gc.disable()
+    transport = AiohttpTransport()
+    try:
+        async with Provider() as provider:
+            for kind in (NotifyJSON, NotifyMatrix):
+                hops: list[Hop] = []
+                passage = Passage(transport, seconds=5)
+                seen: list[weakref.ref[Trip]] = []
+
+                def work(url: str = provider.url, seen: list[Any] = seen) -> bool:
+                    seen.append(weakref.ref(current_trip()))
+                    return bool(requests.get(url).ok)
+
+                assert await passage.take(kind, work, hops)
+                passage.close()
+                assert seen[0]() is None
+    finally:
+        gc.enable()
+        await transport.aclose()
 
 
 async def test_the_library_itself_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:

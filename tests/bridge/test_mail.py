@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -230,9 +231,13 @@ async def test_a_mail_that_is_refused_leaves_its_reply_in_the_hop(
     assert hops[-1].response == line or hops[-1].error is not None
 
 
-async def test_outside_of_a_send_the_mail_plugin_uses_the_real_library(server: Server) -> None:
+async def test_outside_of_a_send_no_mail_goes_out(server: Server) -> None:
     url = f"mailto://user@example.com?smtp=127.0.0.1&port={server.port}&mode=insecure"
     plugin = build(f"{url}&to=anna@example.com")
-    assert await asyncio.to_thread(plugin.notify, body="Lunch?", title="Ben")
-    assert len(server.mails) == 1
-    assert smtplib.SMTP.__module__ == "smtplib"
+    assert not await asyncio.to_thread(plugin.notify, body="Lunch?", title="Ben")
+    stand_in = vars(sys.modules["apprise.plugins.email.smtp"])["smtplib"]
+    for name in ("SMTP", "SMTP_SSL"):
+        with pytest.raises(smtplib.SMTPException, match="outside of a send"):
+            getattr(stand_in, name)("127.0.0.1", server.port)
+    assert not hasattr(stand_in, "LMTP")
+    assert server.mails == []

@@ -32,8 +32,9 @@ def reply(code: int, command: str, body: bytes = b"") -> Hop:
         (204, Delivered(status=204)),
         (302, Rejected(status=302, reason="302 found")),
         (400, Rejected(status=400, reason="400 bad request")),
-        (401, Suspend(status=401, reason="401 unauthorized")),
-        (403, Suspend(status=403, reason="403 forbidden")),
+        (401, Suspend(status=401, reason="401 unauthorized", scope="recipient")),
+        (403, Suspend(status=403, reason="403 forbidden", scope="recipient")),
+        (407, Suspend(status=407, reason="407 proxy authentication required")),
         (404, Rejected(status=404, reason="404 not found")),
         (408, Retry(status=408, reason="408 request timeout")),
         (410, Rejected(status=410, reason="410 gone")),
@@ -137,7 +138,7 @@ def test_the_time_a_provider_asks_for_goes_with_retry_and_suspend() -> None:
         status=429, reason="429 too many requests", after=9.0
     )
     assert judge([hop(403, retry_after="9")], answers={}, now=NOW) == Suspend(
-        status=403, reason="403 forbidden", after=9.0
+        status=403, reason="403 forbidden", after=9.0, scope="recipient"
     )
 
 
@@ -162,6 +163,8 @@ def test_every_reading_has_its_outcome() -> None:
     assert conclude("gone", reason="r") == Rejected(reason="r", forget_contact=True)
     assert conclude("unknown", reason="r") == Unknown(reason="r")
     assert conclude("suspend", reason="r", after=2.0) == Suspend(reason="r", after=2.0)
+    refused = Suspend(reason="r", after=2.0, scope="recipient")
+    assert conclude("refused", reason="r", after=2.0) == refused
 
 
 def test_a_hop_reads_json_as_far_as_there_is_any() -> None:

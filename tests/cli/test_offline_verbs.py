@@ -58,8 +58,9 @@ def test_check_names_every_problem_with_its_place(
     result = router("check", file)
     assert result.exit_code == 1
     lines = [line for line in result.output.splitlines() if line.startswith(str(file))]
+    fault = "the file /nowhere cannot be read: No such file or directory"
     assert lines == [
-        f"{file}:3:47: error: no file /nowhere to read; put it there, readable for the router",
+        f"{file}:3:47: error: {fault}; put a file there that the router may read",
         f'{file}:6:36: error: unknown value "intiated" for callAction; did you mean "initiated"?',
         f'{file}:7:12: error: unknown channel "ap"; did you mean "app"?',
         f"{file}: 3 errors, 0 warnings",

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.hours import Zones
-from router.core.loading import Loaded, load
+from router.core.loading import Loaded, Unresolved, load
 from router.core.notification import Notification
 from router.core.payload import Json
 
@@ -114,11 +114,14 @@ FILES = {"/run/secrets/fcm.json": '{"type": "service_account"}\n'}
 ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo")
 
 
-def resolve(source: str, name: str) -> str | None:
+def resolve(source: str, name: str, folder: str = "") -> str | Unresolved:
     """Know every variable that ends in URL, and one file."""
     if source == "file":
-        return FILES.get(name)
-    return f"value-of-{name}" if name.endswith("URL") else None
+        missing = Unresolved(message=f"the file {name} cannot be read", hint="put it there")
+        return FILES.get(name, missing)
+    if name.endswith("URL"):
+        return f"value-of-{name}"
+    return Unresolved(message=f"the variable {name} is not set", hint="set it")
 
 
 def load_text(text: str, *, sandbox: bool = False) -> Loaded:

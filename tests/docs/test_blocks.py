@@ -108,11 +108,13 @@ def test_rules_in_the_docs_are_good_rules(block: Block, tmp_path: Path) -> None:
 def test_included_files_in_the_docs_go_with_the_rules_above_them(
     block: Block, tmp_path: Path
 ) -> None:
-    above = [b for b in RULES if b.page == block.page and "include: [teams/" in b.text]
+    page = [b for b in RULES if b.page == block.page and b.line < block.line]
+    above = [b for b in page if "include:" in b.text]
     file = tmp_path / "rules.yaml"
     file.write_text(above[-1].text, encoding="utf-8")
     (tmp_path / "teams").mkdir()
-    (tmp_path / "teams" / "team.yaml").write_text(block.text, encoding="utf-8")
+    owner = block.text.splitlines()[0].removeprefix("owner: ")
+    (tmp_path / "teams" / f"{owner}.yaml").write_text(block.text, encoding="utf-8")
     loaded = read_rules(file, load_plugins().schemas, sandbox=True).loaded
     errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
     assert (loaded.is_whole, errors) == (True, [])

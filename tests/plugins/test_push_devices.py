@@ -35,7 +35,7 @@ def read(rules: str, **settings: object) -> Loaded:
     }
     text = f"version: 1\nchannels: {msgspec.json.encode(channels).decode()}\n{rules}"
     plugins = {"push": PluginSchema(Push)}
-    return load(text, file="rules.yaml", plugins=plugins, resolve=lambda _, name: name)
+    return load(text, file="rules.yaml", plugins=plugins, resolve=lambda _, name, __: name)
 
 
 def decided(sample: str, rules: str, *contacts: Contact, **settings: object) -> Decision:

@@ -50,7 +50,7 @@ class Stage:
             f"version: 1\nchannels: {msgspec.json.encode(channels).decode()}\n{rules}",
             file="rules.yaml",
             plugins={"push": PluginSchema(Push)},
-            resolve=lambda _, name: name,
+            resolve=lambda _, name, __: name,
         )
         assert loaded.ruleset is not None, loaded.problems
         ann = Recipient(app_id=notification.app_id, uid=notification.uid, contacts=devices)

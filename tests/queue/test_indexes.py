@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
@@ -14,6 +15,7 @@ from router.core.notification import DAY
 from router.core.retry import Done
 from router.core.watch import Clause
 from router.queue.ports import Settlement
+from router.store.bulk_cancel import BulkCancel, CancelFilter
 from router.store.database import Database
 from router.store.line import ThreadLine
 from router.store.recipients import Recipients, Registration
@@ -55,7 +57,7 @@ def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
         for s, step in steps
         if (found := re.match(r"SCAN (\w+)", step)) and found[1] not in SMALL
     ]
-    return [(s, step) for s, step in scans if "deliveries_sending" not in step]
+    return [(s, step) for s, step in scans if not re.search("deliveries_(sending|waiting)", step)]
 
 
 async def watch_and_hear(scene: Scene) -> None:
@@ -155,3 +157,29 @@ async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> 
         *("contacts", "recipients", "seen", "once", "throttles", "calls", "reads", "watches"),
     }
     assert walks(written) + walks(read) == []
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        CancelFilter(),
+        CancelFilter(rule="r", channel="c"),
+        CancelFilter(recipient="bob", app_id="app", since=1.0),
+        CancelFilter(notification="n"),
+    ],
+)
+async def test_cancelling_walks_no_more_than_what_is_open(
+    sqlite_database: Database, which: CancelFilter
+) -> None:
+    database = sqlite_database
+    line, scene = database.writer._line, Scene(SqlEngine.over(database))
+    assert isinstance(line, ThreadLine)
+    for _ in range(3):
+        await scene.put(rule="r", channel="c")
+    cancelling = BulkCancel(database, clock=lambda: scene.now)
+    with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
+        await cancelling.count(which)
+        await cancelling.cancel(which)
+    assert walks(written) + walks(read) == []
+    by_log = "deliveries USING INDEX sqlite_autoindex_deliveries_1 (id>"
+    assert not any(by_log in step for plan in read.values() for step in plan)

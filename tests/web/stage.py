@@ -22,6 +22,7 @@ from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema
 from router.rulebook import Rulebook
 from router.settings import read_environment
+from router.store.bulk_cancel import BulkCancel
 from router.store.database import Database
 from router.store.dead_letters import DeadLetters
 from router.store.log import Log
@@ -178,6 +179,7 @@ async def open_stage(
         database=database,
         recipients=Recipients(database),
         log=Log(database),
+        bulk_cancel=BulkCancel(database),
         queue=SqlQueue(database),
         dead_letters=DeadLetters(database),
         rulebook=rulebook,

@@ -154,13 +154,6 @@ async def test_what_is_no_http_gets_the_body_of_an_error(dial: Dial) -> None:
         assert told(await everything(reader), "400 Bad Request") == "Invalid HTTP request received."
 
 
-@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
-async def test_another_protocol_is_not_spoken(dial: Dial, protocol: str) -> None:
-    reader, writer = await dial()
-    writer.write(post("Connection: Upgrade", f"Upgrade: {protocol}", "Content-Length: 2") + b"{}")
-    assert "no `Upgrade`" in told(await everything(reader), "400 Bad Request")
-
-
 async def test_the_answer_to_a_good_request_is_not_lost_to_a_bad_one_after_it(dial: Dial) -> None:
     reader, writer = await dial()
     writer.write(GOOD + GOOD + b"garbage\r\n\r\n")

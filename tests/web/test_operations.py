@@ -14,7 +14,7 @@ from router.core.retry import Dead, Done
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Plan, Settlement
 from router.samples import read
-from tests.web.stage import OPERATOR, Stage, basic, open_stage
+from tests.web.stage import APP, OPERATOR, Stage, basic, open_stage
 
 Node = dict[str, Any]
 ADDRESS = "bob@example.com"
@@ -248,3 +248,37 @@ async def test_an_unclear_selection_changes_nothing(stage: Stage) -> None:
             refused = await post(stage, f"dead-letters/{verb}", body, 400)
             assert [problem["path"] for problem in refused["problems"]] == [path], body
     assert (await get(stage, f"dead-letters/{id_}"))["state"] == "dead"
+
+
+async def cancel(stage: Stage, status: int = 200, **body: Any) -> Node:  # noqa: ANN401 - JSON
+    answer = await stage.client(OPERATOR).post("/v1/deliveries/cancel", json=body)
+    assert answer.status_code == status, answer.text
+    return dict(answer.json())
+
+
+async def test_open_deliveries_are_counted_then_cancelled_a_part_at_a_time(stage: Stage) -> None:
+    for number in range(3):
+        await plan(stage, await accept(stage, number))
+    counted = await cancel(stage, filter={"channel": "letters"}, dry_run=True)
+    row = {"channel": "letters", "rule": "everything", "waiting": 3, "sending": 0}
+    left = {"cancelled": 0, "in_flight": 0, "remaining": 3, "matching": [row]}
+    assert counted == left
+    assert (await cancel(stage, filter={"channel": "text"}))["cancelled"] == 0
+    done = await cancel(stage, filter={"rule": "everything"}, limit=2)
+    assert (done["cancelled"], done["remaining"]) == (2, 1)
+    assert await cancel(stage, filter={}) == {
+        **left,
+        "cancelled": 1,
+        "remaining": 0,
+        "matching": [],
+    }
+    items = (await stage.client(OPERATOR).get("/v1/deliveries?state=cancelled")).json()["items"]
+    assert [item["reason"] for item in items] == ["operator"] * 3
+
+
+async def test_a_cancellation_says_which_and_is_an_operators(stage: Stage) -> None:
+    assert [p["path"] for p in (await cancel(stage, 400))["problems"]] == ["$.filter"]
+    refused = await cancel(stage, 400, filter={"chanel": "text"}, limit=0)
+    assert [p["path"] for p in refused["problems"]] == ["$.filter.chanel", "$.limit"]
+    answer = await stage.client(APP).post("/v1/deliveries/cancel", json={"filter": {}})
+    assert answer.status_code == 403

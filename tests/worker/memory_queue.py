@@ -28,6 +28,7 @@ class MemoryQueue:
     down: bool = False
     rigid: bool = False
     poisoned: set[str] = field(default_factory=set)
+    unwanted: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
     batches: list[int] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
@@ -79,20 +80,25 @@ class MemoryQueue:
                 self._settle(settlement)
         return lost
 
-    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
+    async def extend(self, ids: Sequence[str], *, until: float) -> None:
         self._check()
         if self.rigid:
             raise ConnectionError("leases cannot be extended")
-        for delivery in deliveries:
+        for delivery in ids:
             if self.deliveries[delivery].state == "sending":
                 self._change(delivery, lease_until=until)
 
-    async def release(self, deliveries: Sequence[str]) -> None:
+    async def release(self, ids: Sequence[str]) -> None:
         self._check()
-        self.released += deliveries
-        for delivery in deliveries:
+        self.released += ids
+        for delivery in ids:
             if self.deliveries[delivery].state == "sending":
                 self._change(delivery, state="waiting", handouts=0)
+
+    async def recalled(self) -> Sequence[str]:
+        self._check()
+        leased = (id_ for id_, d in self.deliveries.items() if d.state == "sending")
+        return [id_ for id_ in leased if id_ in self.unwanted]
 
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         self._check()

@@ -50,9 +50,9 @@ class LeasedQueue(SqlQueue):
         if self._is_away():
             self.lost.add(delivery)
 
-    async def extend(self, deliveries: Sequence[str], *, until: float) -> None:
-        await self._reach(super().extend(deliveries, until=until))
-        self.leases |= {id_: until for id_ in deliveries if id_ in self.leases}
+    async def extend(self, ids: Sequence[str], *, until: float) -> None:
+        await self._reach(super().extend(ids, until=until))
+        self.leases |= {id_: until for id_ in ids if id_ in self.leases}
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
         lost = await self._reach(super().settle(settlements))
@@ -60,9 +60,9 @@ class LeasedQueue(SqlQueue):
             self.leases.pop(settlement.delivery, None)
         return lost
 
-    async def release(self, deliveries: Sequence[str]) -> None:
-        await self._reach(super().release(deliveries))
-        for id_ in deliveries:
+    async def release(self, ids: Sequence[str]) -> None:
+        await self._reach(super().release(ids))
+        for id_ in ids:
             self.leases.pop(id_, None)
 
     async def _reach(self, work: Coroutine[Any, Any, T]) -> T:

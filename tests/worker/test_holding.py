@@ -149,3 +149,29 @@ def test_a_suspension_found_while_the_database_is_away_is_kept_and_told_later() 
         await run
 
     play(scene())
+
+
+def test_what_waits_in_memory_does_not_go_once_it_is_recalled() -> None:
+    async def scene() -> None:
+        stage = Stage()
+
+        async def script(message: Message) -> Outcome:
+            await asyncio.sleep(3)
+            return Retry(reason="busy")
+
+        channel = stage.open(script, concurrency=4, rate="10/m")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(60)
+        ids = [stage.plan(f"a{number}", forced=True) for number in range(5)]
+        await asyncio.sleep(1)
+        assert len(channel.in_flight) > 0
+        stage.queue.unwanted = set(ids)
+        stage.worker.recall(ids[3:])
+        await asyncio.sleep(1)
+        assert [stage.state(id_) for id_ in ids[1:]] == [("cancelled", "operator")] * 4
+        await asyncio.sleep(120)
+        assert {sent.delivery for sent in channel.sent} == {ids[0]}
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())

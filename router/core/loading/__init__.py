@@ -2,9 +2,10 @@
 
 from router.core.loading.cases import find_rules, has_tests, read_cases
 from router.core.loading.file import Loaded, hash_texts, load
+from router.core.loading.grants import fixed_folder
 from router.core.loading.included import LAST_GOOD
 from router.core.loading.picture import picture
-from router.core.loading.references import Resolver
+from router.core.loading.references import Resolver, Unresolved
 from router.core.loading.section import parse_duration
 from router.core.loading.sources import Included, Source, Sources, Standing
 
@@ -16,7 +17,9 @@ __all__ = [
     "Source",
     "Sources",
     "Standing",
+    "Unresolved",
     "find_rules",
+    "fixed_folder",
     "has_tests",
     "hash_texts",
     "load",

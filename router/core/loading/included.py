@@ -12,6 +12,7 @@ from router.core.hours import Window
 from router.core.loading.channels import read_channels
 from router.core.loading.conditions import read_condition
 from router.core.loading.enrichments import name_variables, read_enrichments
+from router.core.loading.grants import Grant, read_inclusions
 from router.core.loading.hours import warn_of_idle_hours
 from router.core.loading.lists import read_lists, warn_of_idle_lists
 from router.core.loading.picture import blur, hide
@@ -85,31 +86,29 @@ class Inclusion:
         self.rules = list(rules)
         self._names = {rule.name: rule.place for rule in rules}
         report, seen = self._scope.report, set[str]()
-        for node in section.texts("include") or ():
-            if node.text.startswith("/"):
-                report.error(node, f"{node.text} is no path relative to this file", "write one")
-                continue
+        for inclusion in read_inclusions(section, report):
+            node = inclusion.node
             found = sources(node.text)
             if not found:
                 report.warn(node, f"no file matches {node.text}", "paths start beside this file")
             for source in found:
                 if source.file not in seen and len(seen) < MOST:
-                    self._take(source, kept.get(source.file))
+                    self._take(source, kept.get(source.file), inclusion.grant)
                 elif source.file not in seen:
                     hint = "put several owners' rules into one"
                     report.error(node, f"more than {MOST} files are included", hint)
                     return
                 seen.add(source.file)
 
-    def _take(self, source: Source, last: str | None) -> None:
+    def _take(self, source: Source, last: str | None, grant: Grant) -> None:
         """Put a file in force, or its last good text, or nothing."""
-        read, text = self._read(source), source.text
+        read, text = self._read(source, grant), source.text
         self.problems += read.problems
         self.texts[source.file] = read.hidden
         again = source.file
         if read.is_bad and last is not None:
             again, text = source.file + LAST_GOOD, last
-            read = self._read(Source(file=again, text=last))
+            read = self._read(Source(file=again, text=last), grant)
         if read.is_bad:
             self.files.append(Included(file=source.file, standing="left out"))
             return
@@ -132,7 +131,7 @@ class Inclusion:
         self._scope.used_hours.update(read.used_hours)
         self._scope.named.update(read.named)
 
-    def _read(self, source: Source) -> _Read:
+    def _read(self, source: Source, grant: Grant) -> _Read:
         if source.fault is not None:
             return _Read(problems=[source.fault], hidden=blur(source.text))
         report = Report()
@@ -144,14 +143,15 @@ class Inclusion:
             return _Read(problems=problems, hidden=blur(source.text))
         flawed = {(problem.line, problem.column) for problem in report.problems}
         flaws = len(report.problems)
-        read = self._read_parts(Section(root, report, what="included file", known=KEYS), report)
+        section = Section(root, report, what="included file", known=KEYS)
+        read = self._read_parts(section, report, grant)
         found = report.problems[flaws:]
         report.problems[flaws:] = [p for p in found if (p.line, p.column) not in flawed]
         return structs.replace(read, hidden=hide(source.text, report.secrets))
 
-    def _read_parts(self, section: Section, report: Report) -> _Read:
-        owner = self._read_owner(section, report)
-        references = structs.replace(self._references, report=report)
+    def _read_parts(self, section: Section, report: Report, grant: Grant) -> _Read:
+        owner = self._read_owner(section, report, grant)
+        references = structs.replace(self._references, report=report, grant=grant)
         channels = read_channels(section, self._plugins, references)
         lists, shared = read_lists(section, report), self._scope.lists
         hours = self._read_hours(section, report)
@@ -200,7 +200,7 @@ class Inclusion:
             secrets=tuple(secret.text for secret in report.secrets),
         )
 
-    def _read_owner(self, section: Section, report: Report) -> str:
+    def _read_owner(self, section: Section, report: Report, grant: Grant) -> str:
         if "owner" not in section:
             report.error(section.node, "the file names no owner", "write owner: NAME")
         owner = section.text("owner")
@@ -213,6 +213,9 @@ class Inclusion:
         if owner in self._owners:
             hint = "an owner has one file"
             report.error(node, f"{self._owners[owner]} is {owner}'s already", hint)
+        if grant.owner and owner != grant.owner:
+            message = f'"{owner}" is not the owner that the main file names for this file'
+            report.error(node, message, f"write owner: {grant.owner}")
         return owner
 
 

@@ -6,22 +6,39 @@ from typing import Literal
 
 from msgspec import Struct
 
+from router.core.loading.grants import RESERVED, Grant
 from router.core.loading.report import Report
 from router.core.node import ScalarNode
 
-Resolver = Callable[[Literal["env", "file"], str], str | None]
-"""Looks `${env:NAME}` and `${file:PATH}` up; None when there is no such thing."""
+
+class Unresolved(Struct, frozen=True, kw_only=True):
+    """The reason why a reference has no value, and the remedy."""
+
+    message: str
+    hint: str
+
+
+Resolver = Callable[[Literal["env", "file"], str, str], str | Unresolved]
+"""Returns the value of `${env:NAME}` or `${file:PATH}`.
+
+The third argument is the folder that a file has to lie in, symbolic links followed; empty where
+any will do.
+"""
 
 _REFERENCE = re.compile(r"\$\{(?:(env|file):([^{}]+))?[^{}]*\}?")
 _WRITE = "write ${env:NAME} or ${file:PATH}"
 
 
 class References(Struct, frozen=True):
-    """Replaces references; in `sandbox` mode a placeholder stands in for what is not there."""
+    """Replaces references; in `sandbox` mode a placeholder stands in for a missing value.
+
+    With a `grant` it resolves the references that the grant allows, and refuses all others.
+    """
 
     resolve: Resolver
     report: Report
     sandbox: bool
+    grant: Grant | None = None
 
     def expand(self, node: ScalarNode, placeholder: Callable[[], str | None]) -> str:
         """Return a text with its references replaced, line ends at the end of a file left out.
@@ -46,16 +63,37 @@ class References(Struct, frozen=True):
         if name is None or not found[0].endswith("}"):
             self.report.error(node, f'"{found[0]}" is no reference', _WRITE, span=span)
             return None
-        text = self.resolve("env" if source == "env" else "file", name)
-        if text is not None:
-            return text.rstrip("\r\n")
-        what = f"the variable {name} is not set" if source == "env" else f"no file {name} to read"
-        hint = "set it" if source == "env" else "put it there, readable for the router"
+        folder = self._find_folder(source, name)
+        if folder is None:
+            self.report.error(node, *_refuse(source, name), span=span)
+            return None
+        value = self.resolve("env" if source == "env" else "file", name, folder)
+        if not isinstance(value, Unresolved):
+            return value.rstrip("\r\n")
         if self.sandbox:
-            self.report.warn(node, what, "in sandbox mode a placeholder stands in", span=span)
+            hint = "in sandbox mode a placeholder stands in"
+            self.report.warn(node, value.message, hint, span=span)
         else:
-            self.report.error(node, what, hint, span=span)
+            self.report.error(node, value.message, value.hint, span=span)
         return None
+
+    def _find_folder(self, source: str, name: str) -> str | None:
+        """Return the folder that a file has to lie in, empty for any; None: it is not granted."""
+        if self.grant is None:
+            return ""
+        if source == "file":
+            return self.grant.find_folder(name)
+        return "" if self.grant.allows_variable(name) else None
+
+
+def _refuse(source: str, name: str) -> tuple[str, str]:
+    """Return the message and the remedy for a reference that is not granted to this file."""
+    if source == "env" and name.startswith(RESERVED):
+        hint = "use a variable of the team's own; those of the router are never granted"
+        return f"{name} is a setting of the router", hint
+    key, kind = ("env", "variable") if source == "env" else ("secret_files", "file")
+    hint = f"add it to {key}: of this file's item under include: in the main file"
+    return f"the {kind} {name} is not granted to this file", hint
 
 
 def has_reference(text: str) -> bool:

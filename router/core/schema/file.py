@@ -13,6 +13,7 @@ from router.core.loading.enrichments import ENRICH_KEYS
 from router.core.loading.fields import FIELD_KEYS, FIELD_TYPES
 from router.core.loading.file import _KEYS as FILE_KEYS
 from router.core.loading.file import VERSION
+from router.core.loading.grants import INCLUDE_KEYS
 from router.core.loading.happenings import _EVENT
 from router.core.loading.hours import _KEYS as HOURS_KEYS
 from router.core.loading.included import KEYS as INCLUDED_KEYS
@@ -66,7 +67,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "apps": named(refer("app")),
         "owner": {"type": "string"},
         "when": refer("when"),
-        "include": TEXTS,
+        "include": either(SCALAR, refer("include"), several(either(SCALAR, refer("include")))),
         "fields": named(refer("field")),
         "channels": named(refer("channel")),
         "lists": named(TEXTS),
@@ -76,6 +77,12 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "rules": several(refer("rule")),
         "defaults": refer("defaults"),
         "tests": several(refer("test")),
+    },
+    "include": {
+        "files": TEXTS,
+        "owner": {"type": "string"},
+        "env": TEXTS,
+        "secret_files": TEXTS,
     },
     "field": {
         "type": word(*FIELD_TYPES),
@@ -175,6 +182,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "file": (*FILE_KEYS, *(key for key in INCLUDED_KEYS if key not in FILE_KEYS)),
+    "include": INCLUDE_KEYS,
     "app": APP_KEYS,
     "field": FIELD_KEYS,
     "hours": HOURS_KEYS,
@@ -195,6 +203,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """The keys of each part, as the loader knows them."""
 
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "include": ("files",),
     "field": ("type",),
     "hours": ("from", "to"),
     "classify": CLASSIFIER_KEYS,

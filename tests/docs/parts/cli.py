@@ -24,6 +24,8 @@ def _unfold(
     if not isinstance(command, click.Group):
         yield command, context
         return
+    if command.invoke_without_command:
+        yield command, context
     for name in command.list_commands(context):
         part = command.get_command(context, name)
         assert part is not None

@@ -104,6 +104,7 @@ def _make_queue() -> None:
         _column("topic", sa.BigInteger, nullable=True),
         _column("unless", sa.LargeBinary, server_default=""),
         _column("awaited", sa.Boolean, server_default=sa.false()),
+        _column("cancel_requested", sa.Integer, server_default="0"),
     )
     waiting = "state = 'waiting'"
     in_line, parked = f"{waiting} AND parked = 0", f"{waiting} AND parked = 1"
@@ -117,6 +118,9 @@ def _make_queue() -> None:
     _partial("deliveries_expiry", "deliveries", "expires_at", where=waiting)
     sending = "state = 'sending'"
     _partial("deliveries_sending", "deliveries", "lane_hash", where=sending, unique=True)
+    recalled = f"{sending} AND cancel_requested = 1"
+    _partial("deliveries_recalled", "deliveries", "leased_to", where=recalled)
+    _partial("deliveries_waiting", "deliveries", "id", "channel", "rule", where=waiting)
     dead = "state = 'dead' OR state = 'expired'"
     _partial("deliveries_dead", "deliveries", "id", where=dead)
     op.create_table(

@@ -1,0 +1,82 @@
+"""Refusals of mail servers: the ones that are about the sender, and the ones about the recipient.
+
+A server may refuse a sender as late as at RCPT or after the message: Postfix does by default
+(`smtpd_delay_reject`, https://www.postfix.org/SMTPD_ACCESS_README.html#timing), Exchange and Amazon
+SES after the message. Such a refusal repeats for every recipient, so the channel is suspended.
+
+Enhanced codes: https://www.iana.org/assignments/smtp-enhanced-status-codes
+Texts of Postfix: https://www.postfix.org/postconf.5.html, of Exim:
+https://www.exim.org/exim-html-current/doc/html/spec_html/ch-access_control_lists.html, of Exchange
+Online: https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online,
+of Amazon SES: https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html and
+https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html, of Gmail:
+https://support.google.com/a/answer/3726730, of SendGrid:
+https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity, of Zoho:
+https://www.zoho.com/mail/help/smtp-error-codes.html
+"""
+
+from router.bridge import ErrorCode, ServiceAnswers
+
+SENDER_REFUSALS = (
+    "sender address rejected",  # Postfix: not owned by user, not logged in, domain not found
+    "not owned by user",
+    "relay access denied",  # Postfix
+    "relaying denied",  # sendmail
+    "relay not permitted",  # Exim
+    "sender verify failed",  # Exim
+    "relaying disallowed",  # Zoho
+    "not allowed to relay",  # Zoho
+    "unable to relay",  # Exchange
+    "rcpthosts",  # qmail
+    "client host rejected",  # Postfix
+    "blocked using",  # Postfix, by a list of hosts that send spam
+    "helo command rejected",  # Postfix
+    "permissions to send as this sender",  # Exchange, 5.7.60
+    "sendasdenied",  # Exchange
+    "not authenticated",  # Exchange, 5.7.57
+    "authentication required",  # Gmail, Exim
+    "must authenticate",
+    "address is not verified",  # Amazon SES
+    "sending paused for this account",  # Amazon SES
+    "throttling failure",  # Amazon SES: 454, for its own daily quota and rate
+    "daily message quota exceeded",  # Amazon SES
+    "daily user sending limit exceeded",  # Gmail
+    "maximum sending rate exceeded",  # Amazon SES
+    "verified sender identity",  # SendGrid
+    "not allowed to send",  # Mailgun
+)
+"""Phrases of refusals that are about the sender, in lower case."""
+
+SENDER_CODES = frozenset(
+    {
+        *("5.1.7", "5.1.8", "5.1.90"),  # the sender's address or system; Exchange: its daily quota
+        "5.4.5",  # Gmail: the account's daily limit
+        *("5.7.3", "5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.13", "5.7.14"),  # the login
+        *("5.7.20", "5.7.21", "5.7.22", "5.7.23", "5.7.25", "5.7.26", "5.7.27"),  # DKIM, SPF, DNS
+        *("5.7.54", "5.7.57", "5.7.60", "5.7.64"),  # Exchange: relay, login, send as
+        *(
+            "5.7.501",
+            "5.7.502",
+            "5.7.503",
+            "5.7.705",
+            "5.7.708",
+        ),  # Exchange: blocked
+    }
+)
+"""Enhanced codes of refusals that are about the sender."""
+
+LOGIN_REPLIES = (530, 534, 535, 538)
+"""Replies that ask for a login or refuse it (RFC 4954, section 6)."""
+
+_PHRASE = rf"(?s)^(?!.*recipient address rejected).*?({'|'.join(SENDER_REFUSALS)})"
+_ENHANCED = r"^\s*([245]\.\d{1,3}\.\d{1,3})\b"
+
+SMTP_ANSWERS = ServiceAnswers(
+    source="https://www.iana.org/assignments/smtp-enhanced-status-codes",
+    codes=(ErrorCode(path="", matches=_PHRASE), ErrorCode(path="", matches=_ENHANCED)),
+    answers={
+        "5.1.1": "gone",
+        **dict.fromkeys((*SENDER_REFUSALS, *SENDER_CODES, *LOGIN_REPLIES), "suspend"),
+    },
+)
+"""The refusals of a mail server; 5.1.1 is a mailbox that does not exist."""
