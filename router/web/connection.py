@@ -13,6 +13,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from router.web.problems import RETRY_AFTER, ErrorBody
+from router.web.refusal_log import RefusalLog, name_peer
 
 WHOLE = 10.0
 """Seconds in which a request must be there, and in which an answer must be taken.
@@ -36,10 +37,17 @@ class Connection(HttpToolsProtocol):
     What is refused here, what is no HTTP too, gets the body that every error has.
     """
 
-    def __init__(self, *args: Any, most: int, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - uvicorn's own
+        most: int,
+        refusal_log: RefusalLog,
+        **options: Any,  # noqa: ANN401 - uvicorn's own
+    ) -> None:
         """Be one of at most so many."""
         super().__init__(*args, **options)
         self._most = most
+        self._refusal_log = refusal_log
         self._size = 0
         self._is_head = True
         self._bytes_without_body = 0
@@ -137,6 +145,8 @@ class Connection(HttpToolsProtocol):
         """
         if self.transport.is_closing():
             return
+        path = "" if self._is_head else self.scope["path"]
+        self._refusal_log.note(path, name_peer(self.client), status, status.phrase.lower(), detail)
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_head and cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False

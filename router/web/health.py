@@ -13,6 +13,7 @@ from router.store.errors import Fault, StoreUnavailable
 from router.web.document import described
 from router.web.problems import Refused
 from router.web.rules import Rulebook
+from router.web.single_flight import SingleFlight
 
 PATIENCE = 2.0
 """Seconds the database may take to answer."""
@@ -32,10 +33,10 @@ async def tell_live() -> Health:
 
 @get("/ready", opt=described(errors=(HTTPStatus.SERVICE_UNAVAILABLE,)))
 async def tell_ready(
-    database: NamedDependency[Database], rulebook: NamedDependency[Rulebook]
+    database_faults: NamedDependency[SingleFlight[list[Fault]]], rulebook: NamedDependency[Rulebook]
 ) -> Health:
     """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
-    faults = [*await _database_faults(database), *_rules_faults(rulebook)]
+    faults = [*await database_faults.result(), *_rules_faults(rulebook)]
     if faults:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)
     return Health(message="ready")
@@ -46,7 +47,8 @@ def health_router() -> Router:
     return Router("/health", route_handlers=[tell_live, tell_ready], tags=["health"])
 
 
-async def _database_faults(database: Database) -> list[Fault]:
+async def check_database(database: Database) -> list[Fault]:
+    """Return what is wrong with the database: it is read and written for the answer."""
     try:
         async with asyncio.timeout(PATIENCE):
             await database.check()

@@ -1,16 +1,15 @@
 """`/metrics`: the figures as Prometheus reads them, without a key and without a name in them."""
 
-from collections.abc import Callable
-
 from litestar import Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from router.web.document import described
+from router.web.single_flight import SingleFlight
 
 
 @get("/metrics", tags=["health"], opt=described(media_type="text/plain"))
-async def show_metrics(exposition: NamedDependency[Callable[[], bytes]]) -> Response[bytes]:
+async def show_metrics(exposition: NamedDependency[SingleFlight[bytes]]) -> Response[bytes]:
     """Return every figure in Prometheus' text format."""
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # the framework adds it
-    return Response(exposition(), media_type=media_type)
+    return Response(await exposition.result(), media_type=media_type)

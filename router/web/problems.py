@@ -18,6 +18,7 @@ from router.store.errors import (
     RecipientInvalid,
     StoreUnavailable,
 )
+from router.web.refusal_log import RefusalLog, name_peer
 
 _log = structlog.get_logger(__name__)
 
@@ -74,9 +75,17 @@ def refusal(error: Exception) -> Refused:
     return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, _DETAILS[HTTPStatus.INTERNAL_SERVER_ERROR])
 
 
-def answer_error(_: Request[None, None, State], error: Exception) -> Response[ErrorBody]:
-    """Answer any error of a handler, the framework's own included."""
+def answer_error(
+    refusal_log: RefusalLog, request: Request[None, None, State], error: Exception
+) -> Response[ErrorBody]:
+    """Answer any error of a handler, the framework's own included; log who may not come in."""
     refused = refusal(error)
+    if refused.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        body = refused.body
+        peer = name_peer(request.scope["client"])
+        refusal_log.note(
+            request.scope["path"], peer, refused.status_code, body.message, body.detail
+        )
     headers = {**HEADERS, **(refused.headers or {})}
     return Response(refused.body, status_code=refused.status_code, headers=headers)
 

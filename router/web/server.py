@@ -11,6 +11,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from router.web.connection import Connection
+from router.web.refusal_log import RefusalLog
 
 BACKLOG = 2048
 
@@ -63,7 +64,9 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             site,
             loop="none",
-            http=partial(Connection, most=_make_room()),  # type: ignore[arg-type]  # it makes one
+            http=partial(  # type: ignore[arg-type]  # it makes one
+                Connection, most=_make_room(), refusal_log=RefusalLog()
+            ),
             ws="none",
             lifespan="off",
             access_log=False,

@@ -5,23 +5,22 @@ half times the requests of a handler inside it.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
-import structlog
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
+from router.core.errors import PayloadError
 from router.core.payload import FEEDS
 from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
+from router.web.body_budget import BodyBudget, BudgetExhausted
 from router.web.problems import Refused, refusal
+from router.web.refusal_log import RefusalLog, name_peer
 from router.web.turn import Turn
-
-_log = structlog.get_logger(__name__)
 
 PATH = "/webhook"
 """Where custom providers post to."""
@@ -35,10 +34,6 @@ MOST_UNWANTED = 16 * MOST
 
 ROOM = 64 * MOST
 """The most bytes that bodies may have together, from the first byte read to the answer."""
-
-QUIET = 10.0
-"""Seconds between two lines of the log about payloads that are told to come again."""
-
 
 Reason = Literal[
     "invalid",
@@ -125,10 +120,9 @@ class Webhook:
         self._intake = intake
         self._check = check
         self._refused = refused
-        self._room = ROOM
+        self._budget = BodyBudget(ROOM)
         self._turn = Turn()
-        self._unavailable = 0
-        self._quiet_until = 0.0
+        self._refusal_log = RefusalLog()
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Take a payload or an event, by the path: the answer comes when it is on disk."""
@@ -137,10 +131,12 @@ class Webhook:
         try:
             answer = await self._receive(scope, stream, take)
         except Exception as error:  # noqa: BLE001 - every error has its answer
-            if isinstance(error, JournalUnavailable):
-                self._complain(error)
             refused = refusal(error)
-            self._refused(_REASONS.get(refused.status_code, "fault"))
+            reason = _REASONS.get(refused.status_code, "fault")
+            self._refused(reason)
+            detail = _detail(error, refused)
+            peer = name_peer(scope["client"])
+            self._refusal_log.note(scope["path"], peer, refused.status_code, reason, detail)
             if _hangs_up(scope):
                 await stream.drain()
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
@@ -174,39 +170,23 @@ class Webhook:
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
         prove = self._check(scope["headers"])
         _check_size(scope["headers"])
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            while not stream.is_over:
-                chunk = await stream.read()
-                if chunk is None:
-                    return None
-                chunks.append(chunk)
-                size += len(chunk)
-                self._room -= len(chunk)
-                if size > MOST:
-                    raise _too_large()
-                if self._room < 0:
-                    raise JournalUnavailable(_CROWDED)
-            body = b"".join(chunks)
+        with self._budget.share(is_proven=prove is None) as share:
+            try:
+                while not stream.is_over:
+                    chunk = await share.wait_for(stream.read())
+                    if chunk is None:
+                        return None
+                    share.add(chunk)
+                    if share.size > MOST:
+                        raise _too_large()
+            except BudgetExhausted:
+                raise JournalUnavailable(_CROWDED) from None
+            body = share.join()
             if prove is not None:
                 prove(body)
             while self._turn.is_over():  # noqa: ASYNC110 - the end of a turn is no event to wait for
                 await asyncio.sleep(0)
             return await take(body)
-        finally:
-            self._room += size
-
-    def _complain(self, error: JournalUnavailable) -> None:
-        """Log that payloads are refused, now and then: in a flood each line would be one more."""
-        self._unavailable += 1
-        now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET
-            _log.warning(
-                "payloads are told to come again", reason=str(error), payloads=self._unavailable
-            )
-            self._unavailable = 0
 
 
 class _Stream:
@@ -265,6 +245,13 @@ def _check_size(headers: Headers) -> None:
                 "send the body as it is, without Content-Encoding",
                 headers={"Accept-Encoding": "identity"},
             )
+
+
+def _detail(error: Exception, refused: Refused) -> str:
+    """Return what the log says of a refusal: nothing of the body, which may hold anything."""
+    if isinstance(error, PayloadError):
+        return f"{error.path} is not as CometChat sends it"
+    return str(error) if isinstance(error, JournalUnavailable) else refused.body.detail
 
 
 def _too_large() -> Refused:

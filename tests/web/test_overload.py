@@ -4,15 +4,20 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
-from structlog.testing import capture_logs
 
+from router.channel import Secret
 from router.queue.ports import Receipt
 from router.samples import read
 from router.web import turn, webhook
-from tests.web.stage import FullDisk, Memory, basic, open_stage
+from router.web.signature import Signer
+from tests.web.stage import LIVE, Memory, Stage, basic, open_stage, serve
 from tests.web.test_webhook_law import post
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+CHUNK = 64 * 1024
 BODY = json.dumps(read("push_chat_one_on_one")).encode()
 
 
@@ -71,13 +76,86 @@ async def test_a_burst_leaves_a_turn_to_others(
     assert done == [1, 2, 3]
 
 
-async def test_a_flood_that_is_refused_does_not_flood_the_log(
+SIGNED = {"ROUTER_WEBHOOK_SECRET": "a-secret-of-thirty-two-characters"}
+CLAIM = {"X-CometChat-Signature": "0" * 64}
+"""A signature as anybody can write it; that it is wrong shows when the body is there."""
+
+
+def signature(body: bytes) -> dict[str, str]:
+    digest = Signer(Secret(SIGNED["ROUTER_WEBHOOK_SECRET"])).sign(body)
+    return {"X-CometChat-Signature": digest.hex()}
+
+
+async def begin(address: tuple[str, int], headers: dict[str, str], size: int) -> Streams:
+    """Send all of a body but its last byte."""
+    reader, writer = await asyncio.open_connection(*address)
+    lines = {"Host": "localhost", "Content-Length": str(size), **headers}
+    head = "".join(f"{name}: {text}\r\n" for name, text in lines.items())
+    writer.write(f"POST /webhook HTTP/1.1\r\n{head}\r\n".encode())
+    body = b" " * (size - 1)
+    for start in range(0, size, CHUNK):
+        writer.write(body[start : start + CHUNK])
+        await writer.drain()
+    return reader, writer
+
+
+async def test_half_bodies_of_whoever_has_proven_nothing_give_way_to_a_payload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_stage(tmp_path, intake=FullDisk()) as stage:
-        with capture_logs() as lines:
-            for _ in range(20):
-                answer = await stage.client().post("/webhook", content=BODY, headers=basic())
-                assert answer.status_code == 503
-        monkeypatch.setattr(webhook, "QUIET", 0.0)
-        assert [(line["payloads"], line["reason"]) for line in lines] == [(1, "the disk is full")]
+    monkeypatch.setattr(webhook, "ROOM", 4 * webhook.MOST)
+    intake = Memory()
+    environ = {**LIVE, **SIGNED}
+    async with open_stage(tmp_path, environ, intake=intake) as stage, serve(stage.app) as address:
+        held = [await begin(address, CLAIM, webhook.MOST) for _ in range(12)]
+        url = f"http://{address[0]}:{address[1]}/webhook"
+        async with httpx.AsyncClient() as client:
+            large = BODY + b" " * (webhook.MOST - len(BODY))
+            for body in (BODY, large):
+                for headers in (signature(body), basic()):
+                    answer = await client.post(url, content=body, headers=headers)
+                    assert answer.status_code == 200
+        answers = [await answer_of(reader) for reader, _ in held[:8]]
+        for _, writer in held:
+            writer.transport.abort()
+    assert answers == [b"HTTP/1.1 503 Service Unavailable\r\n"] * 8
+    assert [len(body) for body in intake.bodies] == [len(BODY)] * 2 + [len(large)] * 2
+    assert "unavailable" in stage.refused
+
+
+async def test_a_body_whose_sender_has_shown_a_password_gives_way_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "ROOM", 2 * webhook.MOST)
+    environ = {**LIVE, **SIGNED}
+    async with (
+        open_stage(tmp_path, environ, intake=Memory()) as stage,
+        serve(stage.app) as address,
+    ):
+        reader, writer = await begin(address, basic(), webhook.MOST)
+        others = [await begin(address, CLAIM, webhook.MOST) for _ in range(4)]
+        assert await answer_of(others[0][0]) == b"HTTP/1.1 503 Service Unavailable\r\n"
+        writer.write(b" ")
+        assert await answer_of(reader) == b"HTTP/1.1 400 Bad Request\r\n"  # it is no JSON
+        for _, writer_ in [*others, (reader, writer)]:
+            writer_.transport.abort()
+
+
+async def test_bodies_of_whoever_has_no_right_to_the_api_are_not_kept(stage: Stage) -> None:
+    async with serve(stage.app) as address:
+        for request, status in (
+            ("PUT /v1/recipients/bob", b"401"),
+            ("POST /v1/recipients/import", b"401"),
+            ("POST /v1/rules/explain", b"401"),
+            ("POST /nothing", b"404"),
+        ):
+            reader, writer = await asyncio.open_connection(*address)
+            head = f"{request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\n"
+            writer.write(head.encode())
+            answer = await answer_of(reader)  # before any of the body is there
+            assert answer.split(b" ")[1] == status, request
+            writer.transport.abort()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(20.0):
+        return await reader.readline()
