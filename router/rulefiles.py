@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
+from router.core.byte_order_mark import skip_byte_order_mark
 from router.core.errors import Problem
 from router.core.loading import (
     Loaded,
@@ -198,7 +199,7 @@ def _read(path: Path, name: str, hint: str, folder: str = "") -> Source:
 
 def _resolve(source: Literal["env", "file"], name: str, folder: str) -> str | Unresolved:
     if source == "env":
-        value = os.environ.get(name)
+        value = skip_byte_order_mark(os.environ.get(name, ""))
         return value or Unresolved(message=f"the variable {name} is not set", hint="set it")
     try:
         return read_text(Path(name), max_bytes=MAX_REFERENCE_BYTES, folder=folder)

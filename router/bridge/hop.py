@@ -5,6 +5,7 @@ from functools import cached_property
 import msgspec
 
 from router.channel import Request, Response, TransportError
+from router.core.byte_order_mark import skip_byte_order_mark
 
 
 class Hop:
@@ -40,8 +41,8 @@ class Hop:
     def json(self) -> object:
         """The answer's body as JSON, None when it is none."""
         try:
-            return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+            return msgspec.json.decode(skip_byte_order_mark(self.body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def field(self, *path: str | int) -> object:

@@ -56,8 +56,7 @@ class _Source:
                 self.long.append(self.number)
                 yield "\n"
             else:
-                text = line.decode("utf-8", "surrogateescape")
-                yield (text.removeprefix("\ufeff") if self.number == 1 else text) + "\n"
+                yield line.decode("utf-8", "surrogateescape") + "\n"
 
 
 def read_table(lines: Iterable[bytes | None], defaults: Defaults) -> Iterator[Row]:

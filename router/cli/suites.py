@@ -84,6 +84,6 @@ def read_suite(suite: Suite, ruleset: Ruleset) -> list[Case]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{path}: cannot be read: {error}")

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from router.core.byte_order_mark import skip_byte_order_mark
 from router.core.errors import PayloadError, suggest
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -96,9 +97,9 @@ def decode(body: bytes) -> Payload:
 
 
 def kept_body(body: bytes, payload: Payload) -> bytes:
-    """Return a decoded body as it may be stored: as it came, unless it holds secrets."""
+    """Return a decoded body as it may be stored: the JSON that came, unless it holds secrets."""
     if not payload.redacted:
-        return body
+        return skip_byte_order_mark(body)
     return msgspec.json.encode(redact(as_object(parse(body), "$")))
 
 
@@ -162,7 +163,7 @@ def _may_hold_secrets(body: bytes) -> bool:
 def parse(body: bytes) -> Json:
     """Return the JSON value in a request body; raises `PayloadError`."""
     try:
-        value = _read(body)
+        value = _read(skip_byte_order_mark(body))
     except RecursionError as error:
         raise PayloadError("$", f"is nested more than {DEPTH} deep") from error
     except UnicodeDecodeError as error:

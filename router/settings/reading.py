@@ -50,7 +50,7 @@ def _text(variable: Variable, given: Mapping[str, str]) -> str:
     if variable.name in given:
         raise TextRefused(f"is given twice; drop it or {variable.name}_FILE")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         shown = path if "/" in path else "…"  # it may be the secret itself
         raise TextRefused(f"its file {shown} cannot be read: {error.strerror}") from None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from router.core.byte_order_mark import skip_byte_order_mark
 from router.core.ruleset import ChannelSchema
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Entry, Recipients
@@ -71,6 +72,8 @@ class Lines:
     def _take(self) -> bytes | None:
         line = None if self._is_long else bytes(self._rest).removesuffix(b"\r")
         self.number += 1
+        if line is not None and self.number == 1:
+            line = skip_byte_order_mark(line)
         self._rest.clear()
         self._is_long = False
         return line

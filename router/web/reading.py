@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, UnsetType
 
+from router.core.byte_order_mark import skip_byte_order_mark
 from router.core.errors import suggest
 from router.core.payload import Json
 from router.store.errors import Fault
@@ -32,7 +33,7 @@ def read_body(body: bytes, kind: type[T]) -> T:
 def read_json(body: bytes) -> Json:
     """Return what a JSON body holds; raises `Refused` when it is none."""
     try:
-        value: Json = msgspec.json.decode(body)
+        value: Json = msgspec.json.decode(skip_byte_order_mark(body))
     except RecursionError:
         raise _refused(Fault("$", "is nested too deeply")) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from router.core.byte_order_mark import skip_byte_order_mark
 from router.core.case import Event
 from router.core.errors import PayloadError, suggest
 from router.core.field import ROOTS, find_field, suggest_field
@@ -140,7 +141,7 @@ class _Reader:
             self._report.error(node, f'there is no file "{path}"', "paths are from the test file")
             return None
         try:
-            body: dict[str, Json] = msgspec.json.decode(found, type=dict)
+            body: dict[str, Json] = msgspec.json.decode(skip_byte_order_mark(found), type=dict)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._report.error(node, f"{path} is not JSON: {error}")
             return None
