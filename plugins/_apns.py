@@ -25,8 +25,15 @@ from router.bridge import (
     conclude,
     judge,
 )
-from router.plugins._apns_message import choose_kind, read_call_action, write_headers, write_payload
+from router.plugins._apns_message import (
+    Kind,
+    choose_kind,
+    read_call_action,
+    write_headers,
+    write_payload,
+)
 from router.plugins._es256 import load_key, sign_token
+from router.plugins._payload import shed
 
 HOST = "https://api.push.apple.com"
 SANDBOX_HOST = "https://api.sandbox.push.apple.com"
@@ -126,6 +133,18 @@ class Apns:
         kind = choose_kind(message.notification, platform, quiet=message.quiet)
         if kind is None:
             return Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
+        hop = await self._push(message, kind, transport, seconds=seconds, now=now)
+        match _read_reason(hop):
+            case "ExpiredProviderToken":  # Apple's clock is ahead: a new token is taken at once
+                hop = await self._push(message, kind, transport, seconds=seconds, now=now)
+            case "PayloadTooLarge" if lighter := shed(message):
+                hop = await self._push(lighter, kind, transport, seconds=seconds, now=now)
+        return _conclude(hop, now)
+
+    async def _push(
+        self, message: Message, kind: Kind, transport: Transport, *, seconds: float, now: float
+    ) -> Hop:
+        """Push once, and forget a token that Apple calls expired."""
         token = self._show(now)
         headers = write_headers(message, kind, topic=self._settings.topic, now=now)
         request = Request(
@@ -138,22 +157,10 @@ class Apns:
         try:
             hop = Hop(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            return judge([Hop(request, error=error)], answers=ANSWERS, now=now)
-        return self._conclude(hop, token, now)
-
-    def _conclude(self, hop: Hop, token: str, now: float) -> Outcome:
-        code = _read_reason(hop)
-        if code == "ExpiredProviderToken" and token == self._token:
+            return Hop(request, error=error)
+        if _read_reason(hop) == "ExpiredProviderToken" and token == self._token:
             self._token = ""
-        if code == "TooManyProviderTokenUpdates":
-            return conclude("suspend", status=hop.status, reason=code, after=REST)
-        name = hop.headers.get("apns-id", "")
-        handle = name if _ID.fullmatch(name) else ""
-        outcome = judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
-        found_dead = hop.field("timestamp")  # in milliseconds, beside a 410 alone
-        if isinstance(outcome, Rejected) and isinstance(found_dead, int):
-            return replace(outcome, dead_since=found_dead / 1000)
-        return outcome
+        return hop
 
     def _show(self, now: float) -> str:
         """Return the token, a new one where the last is old."""
@@ -165,6 +172,20 @@ class Apns:
     def _sign(self, now: float) -> str:
         claims = {"iss": self._settings.team_id, "iat": int(now)}
         return sign_token(self._key, {"kid": self._settings.key_id}, claims)
+
+
+def _conclude(hop: Hop, now: float) -> Outcome:
+    """Return what an answer of Apple's means."""
+    code = _read_reason(hop)
+    if code == "TooManyProviderTokenUpdates":
+        return conclude("suspend", status=hop.status, reason=code, after=REST)
+    name = hop.headers.get("apns-id", "")
+    handle = name if _ID.fullmatch(name) else ""
+    outcome = judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
+    found_dead = hop.field("timestamp")  # in milliseconds, beside a 410 alone
+    if isinstance(outcome, Rejected) and isinstance(found_dead, int):
+        return replace(outcome, dead_since=found_dead / 1000)
+    return outcome
 
 
 def wants(settings: ApnsSettings, notification: Notification, platform: str) -> bool:

@@ -129,6 +129,18 @@ def read_code(hop: Hop) -> str:
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
+def is_too_large(hop: Hop) -> bool:
+    """Return whether FCM refused a message for its size.
+
+    Its words are `Android message is too big` and the like, beside INVALID_ARGUMENT:
+    https://github.com/firebase/firebase-admin-go/issues/580
+    """
+    if hop.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return True
+    words = str(hop.field("error", "message")).lower()
+    return read_code(hop) == "INVALID_ARGUMENT" and ("too big" in words or "too large" in words)
+
+
 def is_send(request: Request) -> bool:
     """Return whether a request carries a message."""
     return request.url.endswith("/messages:send")

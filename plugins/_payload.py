@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router import Message
 from router.bridge import shorten
@@ -15,6 +16,9 @@ EXPENDABLE = ("message", "custom", "senderAvatar", "receiverAvatar")
 """What is left out first, in this order, when a message does not fit."""
 WORDS = {"title": 200, "body": 800}
 """Bytes of the words that stay even where other data must go for them."""
+
+LONG_VALUE = 200
+"""Characters of a value that goes where a message is too large for its provider."""
 
 LONGEST_TTL = 28 * 86400
 """Seconds that FCM keeps a message, or a browser's push service, at most."""
@@ -111,6 +115,25 @@ def fit(data: dict[str, str], room: int, weigh: Weigh = count_bytes) -> dict[str
         del kept[max(kept.keys() - WORDS.keys(), key=lambda name: len(name + kept[name]))]
     left = room - measure(kept, weigh) + weigh(kept["body"])
     return kept | {"body": cut(data["body"], left, weigh)}
+
+
+def shed(message: Message) -> Message | None:
+    """Return a message less what is expendable, with short words; None where that is nothing.
+
+    It is for a provider that finds a message too large which is within the limit it documents.
+    """
+    notification = message.notification
+    details = {
+        name: value
+        for name, value in notification.details.items()
+        if name not in EXPENDABLE and len(_text(value)) <= LONG_VALUE
+    }
+    words = {name: cut(getattr(message, name), size) for name, size in WORDS.items()}
+    data = {name: text for name, text in message.data.items() if len(text) <= LONG_VALUE}
+    lighter = replace(
+        message, notification=replace(notification, details=details), data=data, **words
+    )
+    return None if lighter == message else lighter
 
 
 def measure(data: Mapping[str, str], weigh: Weigh = count_bytes) -> int:

@@ -6,7 +6,6 @@ who sends, https://www.rfc-editor.org/rfc/rfc8292 (VAPID).
 
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Annotated, Literal
 from urllib.parse import urljoin
 
@@ -17,6 +16,8 @@ from router import Message, Outcome, Rejected, Secret
 from router.bridge import Hop, Reading, Request, Response, Transport, TransportError, judge
 from router.plugins._es256 import WIDTH, load_key, pack, sign_token
 from router.plugins._webpush_message import (
+    RECORD,
+    Browser,
     encrypt,
     find_host,
     read_browser,
@@ -25,6 +26,7 @@ from router.plugins._webpush_message import (
     write_payload,
     write_point,
 )
+from router.plugins._webpush_services import DROPPED, THROTTLED, add_headers, find_limit, read_code
 
 LIFETIME = 12 * 3600
 """Seconds a signature is good for; push services take none longer than 24 hours."""
@@ -36,18 +38,22 @@ ORIGINS = 1000
 """How many push services have their signature kept: there are few, but anyone may name one."""
 
 ANSWERS: Mapping[int | str, Reading] = {
+    DROPPED: "rejected",
+    THROTTLED: "retry",
     401: "rejected",
     403: "rejected",
     404: "gone",
+    406: "retry",
     407: "rejected",
     410: "gone",
 }
 """What a push service means. It is the recipient's word which one is asked, so one that refuses
-our signature stops nothing but this message: see docs/decisions/0020-web-push.md."""
+our signature stops nothing but this message: see docs/decisions/0020-web-push.md. Windows says 406
+to a sender that pushes too often:
+https://learn.microsoft.com/windows/apps/windows-app-sdk/notifications/push-notifications/troubleshooting
+"""
 
 _NAME = re.compile(r"[!-~]{1,500}")
-_REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
-_NUMBERS = 1000
 _SUBJECT = re.compile(r"mailto:[^@\s]+@[^@\s]+\.[^@\s.]+|https://[^\s/]+\.[^\s/.]+(/\S*)?")
 
 
@@ -110,24 +116,43 @@ class WebPush:
             browser = read_browser(message.address)
         except ValueError as error:
             return Rejected(reason=str(error))
-        content = write_payload(message)
+        hop = await self._push(message, browser, transport, seconds=seconds, now=now)
+        if (record := find_limit(hop)) is not None:
+            hop = await self._push(
+                message, browser, transport, seconds=seconds, now=now, record=record
+            )
+        code, name = read_code(hop), _read_name(hop)
+        return judge([hop], answers=ANSWERS, now=now, code=code, handle=name)
+
+    async def _push(  # noqa: PLR0913 - a push is what it is: each argument is a part of it
+        self,
+        message: Message,
+        browser: Browser,
+        transport: Transport,
+        *,
+        seconds: float,
+        now: float,
+        record: int = RECORD,
+    ) -> Hop:
+        """Push once, with a body of at most `record` bytes."""
+        content = write_payload(message, record)
+        headers = write_headers(message, now, collapse=self._all or message.kind == "call")
         request = Request(
             method="POST",
             url=browser.endpoint,
             headers={
                 "authorization": f"vapid t={self._show(browser.origin, now)}, k={self._public}",
-                **write_headers(message, now, collapse=self._all or message.kind == "call"),
+                **headers,
+                **add_headers(browser.origin, headers),
             },
             body=encrypt(content, browser),
             plain=content,
             guarded=True,
         )
         try:
-            hop = Hop(request, await transport.send(request, timeout=seconds))
+            return Hop(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            return judge([Hop(request, error=error)], answers=ANSWERS, now=now)
-        code, name = _read_code(hop), _read_name(hop)
-        return judge([hop], answers=ANSWERS, now=now, code=code, handle=name)
+            return Hop(request, error=error)
 
     def _show(self, origin: str, now: float) -> str:
         """Return the signature for a push service, a new one where the last is old."""
@@ -176,16 +201,6 @@ def _read_name(hop: Hop) -> str:
     """Return what the push service calls the message, unless that lets one push to the browser."""
     name = hop.headers.get("location", "")
     return name if _NAME.fullmatch(name) and hop.request.url not in name else ""
-
-
-def _read_code(hop: Hop) -> str:
-    """Return the word, or the number, by which a push service says why it refused a message."""
-    if (hop.status or 0) < HTTPStatus.BAD_REQUEST:
-        return ""
-    reason, number = hop.field("reason"), hop.field("errno")
-    if isinstance(reason, str) and _REASON.fullmatch(reason):
-        return reason
-    return f"errno {number:d}" if isinstance(number, int) and 0 < number < _NUMBERS else ""
 
 
 def _load_key(text: str) -> ec.EllipticCurvePrivateKey:

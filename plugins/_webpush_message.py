@@ -25,8 +25,8 @@ RECORD = 4096
 
 _SALT, _TAG, _POINT = 16, 16, 65
 _HEAD = _SALT + 4 + 1 + _POINT
-ROOM = RECORD - _HEAD - 1 - _TAG
-"""Bytes of a message that fit one record, with the octet that marks its end."""
+OVERHEAD = _HEAD + 1 + _TAG
+"""Bytes of a body that are not the message's, with the octet that marks its end."""
 
 SECRET = 16
 """Bytes of a subscription's authentication secret (RFC 8291, 3.2)."""
@@ -130,13 +130,15 @@ def write_headers(message: Message, now: float, *, collapse: bool) -> dict[str, 
     return headers
 
 
-def write_payload(message: Message) -> bytes:
+def write_payload(message: Message, record: int = RECORD) -> bytes:
     """Return the message in JSON: every key of the notification, and its own, as texts.
 
-    `collapse` is what the service worker tells one message from another by.
+    Encrypted, it takes at most `record` bytes. `collapse` is what the service worker tells one
+    message from another by.
     """
     data = {"collapse": message.collapse} if message.collapse else {}
-    return msgspec.json.encode(fit(data | write_texts(message), ROOM - 1, weigh_json))
+    room = record - OVERHEAD
+    return msgspec.json.encode(fit(data | write_texts(message), room - 1, weigh_json))
 
 
 def encrypt(content: bytes, browser: Browser) -> bytes:

@@ -7,6 +7,7 @@ A destination fixed in the rules is told by its form: Apple's tokens are hexadec
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -20,6 +21,7 @@ from router import (
     Register,
     Rejected,
     Settings,
+    Suspend,
     hookimpl,
 )
 from router.bridge import (
@@ -41,10 +43,12 @@ from router.plugins._fcm import (
     answer,
     is_send,
     is_token,
+    is_too_large,
     read_code,
 )
 from router.plugins._fcm_account import make_placeholder
 from router.plugins._fcm_message import ROOM
+from router.plugins._payload import shed
 from router.plugins._webpush import WebPush, WebPushSettings
 
 DEFAULT = "default"
@@ -187,9 +191,21 @@ class Push(AppriseChannel[PushSettings]):
     async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
         if not is_token(message.address):
             return Rejected(reason=f"the address is no token: {NO_TOKEN}")
-        seconds, now = self.settings.timeout, self.clock()
-        refused = await fcm.access.renew(self.transport, seconds=seconds, now=now)
+        refused = await self._renew(fcm)
+        if refused is not None:
+            return refused
+        outcome = await super().send(message)
+        if not isinstance(outcome, Suspend) or outcome.status != HTTPStatus.UNAUTHORIZED:
+            return outcome
+        # Google may end an access token before its time; its own libraries get a new one and ask
+        # once more (https://github.com/googleapis/google-auth-library-python/blob/main/google/auth/transport/requests.py).
+        refused = await self._renew(fcm)
         return refused or await super().send(message)
+
+    async def _renew(self, fcm: Fcm) -> Outcome | None:
+        """Return None with an access token at hand, else why there is none."""
+        seconds, now = self.settings.timeout, self.clock()
+        return await fcm.access.renew(self.transport, seconds=seconds, now=now)
 
     def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for the device's provider, holding the message."""
@@ -206,6 +222,10 @@ class Push(AppriseChannel[PushSettings]):
     def error_code(self, hop: Hop) -> str:
         """Return the provider's error code."""
         return read_code(hop)
+
+    def simplify(self, message: Message, hop: Hop) -> Message | None:
+        """Return a lighter message where FCM found this one too large."""
+        return shed(message) if is_too_large(hop) else None
 
     def handle(self, hop: Hop) -> str:
         """Return the message's name at the provider."""

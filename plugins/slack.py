@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from apprise.plugins.slack import NotifySlack, SlackMode
 from msgspec import Meta
+from msgspec.structs import replace
 
 from router import (
     Delivered,
@@ -65,6 +66,9 @@ RETRY = (
 )
 """It passes; every other error is about this message or this place, and stays. A message that is
 gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window_closed`)."""
+IMAGE_REFUSALS = {"invalid_blocks", "invalid_attachments"}
+"""Slack refuses the whole message where it cannot fetch its image:
+https://github.com/slackapi/python-slack-sdk/issues/1782"""
 GONE = "message_not_found"
 NO_URL = "url: must be https://hooks.slack.com/… or slack://…"
 API = "https://slack.com/api/"
@@ -155,17 +159,23 @@ class Slack(AppriseChannel[SlackSettings]):
 
     async def update(self, handle: str, message: Message) -> Outcome:
         """Try once to make a bot's message read like this one, and hold no more than it."""
+        hops: list[Hop] = []
+        outcome = await self._update(handle, message, hops)
+        plainer = self.simplify(message, hops[-1]) if hops else None
+        return outcome if plainer is None else await self._update(handle, plainer, [])
+
+    async def _update(self, handle: str, message: Message, hops: list[Hop]) -> Outcome:
         content = {"attachments": [], "blocks": []} | self._lay_out(message)
-        return await self._ask(UPDATE, handle, content, message.address)
+        return await self._ask(UPDATE, handle, content, message.address, hops)
 
     async def retract(self, handle: str) -> Outcome:
         """Try once to remove a bot's message."""
-        return await self._ask(DELETE, handle, {})
+        return await self._ask(DELETE, handle, {}, "", [])
 
     async def _ask(
-        self, url: str, handle: str, content: dict[str, Any], address: str = ""
+        self, url: str, handle: str, content: dict[str, Any], address: str, hops: list[Hop]
     ) -> Outcome:
-        """Try once to do something to the message with a handle."""
+        """Try once to do something to the message with a handle; its hop is appended."""
         channel, _, ts = handle.partition(":")
         token = self._parse("C0000000000").get("access_token")
         if not token or not ts:
@@ -179,7 +189,7 @@ class Slack(AppriseChannel[SlackSettings]):
             },
             body=msgspec.json.encode({"channel": channel, "ts": ts, **content}),
         )
-        return await self.request(request, address=address)
+        return await self.request(request, address=address, hops=hops)
 
     def plugin(self, message: Message) -> Build:
         """Return Apprise's class for Slack, holding the message."""
@@ -212,6 +222,12 @@ class Slack(AppriseChannel[SlackSettings]):
         if hop is None or hop.request.url != DELETE or self.error_code(hop) != GONE:
             return None
         return Delivered(status=hop.status)
+
+    def simplify(self, message: Message, hop: Hop) -> Message | None:
+        """Return the message with its image as a link, where Slack refused it for the image."""
+        if not message.image or self.error_code(hop) not in IMAGE_REFUSALS:
+            return None
+        return replace(message, image="", link=message.link or message.image)
 
     def handle(self, hop: Hop) -> str:
         """Return the channel and time stamp that name a bot's message."""

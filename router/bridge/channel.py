@@ -100,29 +100,52 @@ class AppriseChannel(Channel[S], Generic[S]):
         """Return what the hops mean where a table cannot say it; None: by table and HTTP."""
         return None
 
+    def simplify(self, message: Message, hop: Hop) -> Message | None:  # noqa: ARG002 - for subclasses
+        """Return a plainer message to send in place of one that was refused; None: nothing helps.
+
+        `hop` is the refusal. Override it where a provider refuses a whole message for its size or
+        for an ornament, as an image that cannot be fetched. The plainer message is sent once.
+        """
+        return None
+
     async def send(self, message: Message) -> Outcome:
-        """Try once to send the message."""
+        """Try once to send the message, or a plainer one where that is all that is refused."""
         hops: list[Hop] = []
         try:
             outcome = await self._try(message, hops)
+            plainer = self._simplify(message, outcome, hops)
+            if plainer is not None:
+                outcome = await self._try(plainer, [])
         except AddressError as error:
             outcome = Rejected(reason=str(error))
         except BuildError as error:
             outcome = Suspend(reason=str(error))
         return self._redact(outcome, message.address)
 
-    async def request(self, request: Request, *, address: str = "") -> Outcome:
-        """Try once a request of the channel's own making; its answer is read as any other."""
+    async def request(
+        self, request: Request, *, address: str = "", hops: list[Hop] | None = None
+    ) -> Outcome:
+        """Try once a request of the channel's own making; its answer is read as any other.
+
+        The request and its answer are appended to `hops`.
+        """
         try:
             response = await self.transport.send(request, timeout=self.settings.timeout)
             hop = Hop(request, response)
         except TransportError as error:
             hop = Hop(request, error=error)
+        if hops is not None:
+            hops.append(hop)
         return self._redact(self._conclude([hop], done=_taken(hop)), address)
 
     async def aclose(self) -> None:
         """Let go of the threads that some plugins run in."""
         self._passage.close()
+
+    def _simplify(self, message: Message, outcome: Outcome, hops: Sequence[Hop]) -> Message | None:
+        if not isinstance(outcome, Rejected) or not hops or hops[-1].error is not None:
+            return None
+        return self.simplify(message, hops[-1])
 
     async def _try(self, message: Message, hops: list[Hop]) -> Outcome:
         address = check_address(message.address) if self.needs_contact(self.settings) else ""

@@ -22,6 +22,8 @@ class Slack(Provider):
         super().__init__(answer=self.answer_to)
         self.shown: dict[str, dict[str, object]] = {}
         """What the channel shows, by time stamp, as a bot posted or changed it."""
+        self.lost_images: set[str] = set()
+        """URLs that Slack cannot fetch: https://github.com/slackapi/python-slack-sdk/issues/1782"""
 
     def answer_to(self, request: Request) -> Reply:
         """Return what the provider answers."""
@@ -40,8 +42,17 @@ class Slack(Provider):
         if method := methods.get(path_of(request)):
             if request.headers.get("authorization") != f"Bearer {self.bot_token}":
                 return reply_json({"ok": False, "error": "invalid_auth"})
-            return method(read_json(request))
+            body = read_json(request)
+            return self.find_lost_image(body) or method(body)
         return Reply(status=404, body=b"no_service")
+
+    def find_lost_image(self, body: dict[str, object]) -> Reply | None:
+        """Return how a message is refused whose image Slack cannot fetch."""
+        for part in ("blocks", "attachments"):
+            shown = str(body.get(part))
+            if any(f"'image_url': '{image}'" in shown for image in self.lost_images):
+                return reply_json({"ok": False, "error": f"invalid_{part}"})
+        return None
 
     def take_hook(self, request: Request) -> Reply:
         """Answer an incoming webhook: a word, not JSON."""

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from router.channel import Request
 from router.testing import Provider, Reply
 from tests.bridge.certificate import make_authority
+from tests.fakes.answer import reply_json
 
 HOST = "push.example.net"
 SUBJECT = "mailto:ops@example.com"
@@ -28,6 +29,10 @@ HEADERS = {
     *("authorization", "content-encoding", "content-type", "ttl", "urgency", "topic"),
     *("host", "accept", "accept-encoding", "user-agent", "content-length"),
 }
+
+POLICY = "x-wns-cache-policy"
+CONFLICT = "Ttl value conflicts with X-WNS-Cache-Policy."
+"""As Windows has it: https://github.com/web-push-libs/pywebpush/issues/162"""
 
 
 @cache
@@ -116,11 +121,14 @@ class PushService(Provider):
         super().__init__(answer=self.take, tls=make_authority()[0])
         self.hosts: tuple[str, ...] = (host,)
         self.signatures: set[str] = set()
+        self.limit = 4096
+        self.is_windows = host.endswith(".notify.windows.com")
 
     def take(self, request: Request) -> Reply:
         """Return what a push service answers to a request."""
         headers = request.headers
-        assert headers.keys() <= HEADERS, headers.keys() - HEADERS
+        unknown = headers.keys() - HEADERS
+        assert unknown == ({POLICY} if self.is_windows else set()), unknown
         if request.method != "POST":
             return Reply(status=405)
         if self.refuses(headers.get("authorization", "")):
@@ -134,8 +142,11 @@ class PushService(Provider):
         )
         if any(faults):
             return Reply(status=400)
-        if len(request.body) > 4096:
-            return Reply(status=413)
+        if len(request.body) > self.limit:
+            words = f"This message is limited to {self.limit} bytes."
+            return reply_json({"code": 413, "errno": 104, "message": words}, status=413)
+        if self.is_windows and (headers["ttl"] == "0") == (headers[POLICY] == "cache"):
+            return Reply(status=400, headers={"X-WNS-Error-Description": CONFLICT}, body=b"")
         place = f"https://{self.hosts[0]}/message/{len(self.requests)}"
         return Reply(status=201, headers={"Location": place}, body=b"")
 

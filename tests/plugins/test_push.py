@@ -114,9 +114,8 @@ async def test_many_sends_with_a_token_that_is_refused_replace_it_once(
 ) -> None:
     await push.send(make_message(address=TOKEN))
     fcm.issued.clear()
-    first = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(20)))
-    assert {type(outcome) for outcome in first} <= {Suspend, Delivered}
-    assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+    outcomes = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(20)))
+    assert {type(outcome) for outcome in outcomes} == {Delivered}
     assert len(fcm.token_requests) == 2
 
 
@@ -143,12 +142,38 @@ async def test_topics_and_conditions_are_not_sent_to(fcm: Fcm, push: Push, addre
     assert fcm.requests == []
 
 
-async def test_a_refused_access_token_is_replaced_with_the_next_send(fcm: Fcm, push: Push) -> None:
+async def test_a_refused_access_token_is_replaced_within_the_attempt(fcm: Fcm, push: Push) -> None:
     fcm.send_script.append(answers.UNAUTHENTICATED)
-    first = await push.send(make_message(address=TOKEN))
-    assert isinstance(first, Suspend)
     assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
     assert len(fcm.token_requests) == 2
+    fcm.send_script += [answers.UNAUTHENTICATED, answers.UNAUTHENTICATED]
+    assert isinstance(await push.send(make_message(address=TOKEN)), Suspend)
+    assert len(fcm.sends) == 4
+
+
+async def test_a_new_access_token_that_google_does_not_give_suspends_the_channel(
+    fcm: Fcm, push: Push
+) -> None:
+    assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+    fcm.send_script.append(answers.UNAUTHENTICATED)
+    fcm.token_script.append(Reply(status=503))
+    outcome = await push.send(make_message(address=TOKEN))
+    assert outcome == Suspend(status=503, reason="no access token: 503")
+
+
+async def test_a_message_that_fcm_finds_too_large_is_sent_once_more_and_lighter(
+    fcm: Fcm, push: Push
+) -> None:
+    too_big = refuse(400, "INVALID_ARGUMENT", "Android message is too big", "INVALID_ARGUMENT")
+    fcm.send_script.append(too_big)
+    message = make_message("push_chat_one_on_one_message_and_custom", address=TOKEN)
+    assert isinstance(await push.send(message), Delivered)
+    heavy, light = (message_in(request)["data"] for request in fcm.sends)
+    assert {"message", "custom"} <= heavy.keys()
+    assert not {"message", "custom"} & light.keys()
+    assert light["title"] == heavy["title"]
+    fcm.send_script += [too_big, too_big]
+    assert isinstance(await push.send(message), Rejected)
 
 
 async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, push: Push) -> None:
@@ -196,7 +221,7 @@ async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, p
 async def test_every_answer_of_fcm_has_its_outcome(
     fcm: Fcm, push: Push, answer: Reply, expected: Outcome
 ) -> None:
-    fcm.send_script.append(answer)
+    fcm.send_script += [answer, answer]
     outcome = await push.send(make_message(address=TOKEN))
     assert not isinstance(outcome, Delivered)
     assert outcome.reason

@@ -187,7 +187,27 @@ async def test_a_signature_that_apple_finds_old_is_replaced(apns: Apns, push: Pu
     assert isinstance(outcome, Retry)
     push.clock = time.time
     assert isinstance(await push.send(tell()), Delivered)
+    assert len(apns.tokens) == 3
+
+
+async def test_a_signature_that_apple_s_clock_finds_old_is_replaced_within_the_attempt(
+    apns: Apns, push: Push
+) -> None:
+    assert isinstance(await push.send(tell()), Delivered)
+    apns.say(refuse(403, "ExpiredProviderToken"))
+    assert isinstance(await push.send(tell()), Delivered)
     assert len(apns.tokens) == 2
+
+
+async def test_a_payload_that_apple_finds_too_large_is_sent_once_more_and_lighter(
+    apns: Apns, push: Push
+) -> None:
+    message = tell("push_chat_one_on_one_message_and_custom")
+    apns.say(refuse(413, "PayloadTooLarge"))
+    assert isinstance(await push.send(message), Delivered)
+    (request,) = (r for r in apns.requests if b'"custom"' not in r.body)
+    assert len(apns.requests) == 2
+    assert request is apns.requests[-1]
 
 
 GONE = Rejected(reason="", forget_contact=True)
@@ -208,7 +228,6 @@ GONE = Rejected(reason="", forget_contact=True)
         (refuse(400, "BadMessageId"), Rejected(reason="", status=400)),
         (refuse(403, "BadCertificate"), Suspend(reason="", status=403)),
         (refuse(403, "Forbidden"), Suspend(reason="", status=403)),
-        (refuse(413, "PayloadTooLarge"), Rejected(reason="", status=413)),
         (refuse(429, "TooManyRequests"), Retry(reason="", status=429)),
         (
             refuse(429, "TooManyProviderTokenUpdates"),

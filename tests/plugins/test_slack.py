@@ -55,6 +55,31 @@ async def test_what_people_write_never_becomes_slack_s_markup(
     assert text == expected
 
 
+@pytest.mark.parametrize("blocks", [True, False])
+async def test_an_image_that_slack_cannot_fetch_costs_the_image_alone(
+    slack: Slack, *, blocks: bool
+) -> None:
+    settings = {"bot_token": Slack.bot_token, "channel": "#support", "blocks": blocks}
+    message = make_message(title="Andrew", body="Hello!", image="https://x.test/gone.png")
+    async with open_channel(SlackChannel, settings, slack) as bot:
+        slack.lost_images.add("https://x.test/gone.png")
+        outcome = await bot.send(message)
+        assert isinstance(outcome, Delivered)
+        assert isinstance(await bot.update(outcome.handle, message), Delivered)
+    assert len(slack.requests) == 4
+    (shown,) = slack.shown.values()
+    assert "image_url" not in str(shown)
+    assert "https://x.test/gone.png" in str(shown)
+
+
+async def test_blocks_that_slack_refuses_for_something_else_are_not_sent_again(
+    slack: Slack, bot: SlackChannel
+) -> None:
+    slack.say([reply_json({"ok": False, "error": "invalid_blocks"})])
+    assert isinstance(await bot.send(make_message(body="Hello!")), Rejected)
+    assert len(slack.requests) == 1
+
+
 async def test_blocks_hold_a_headline_the_words_the_image_and_the_link(slack: Slack) -> None:
     message = make_message(
         title="Andrew", body="a < b", image="https://x.test/i.png", link="https://x.test/"
