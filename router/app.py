@@ -148,6 +148,7 @@ class Router:
                 exposition=self.metrics.exposition,
                 refused=self.metrics.refused,
                 skew=intake.skew,
+                is_stopped=lambda: self._worker.is_stopped,
             )
         )
 

@@ -17,6 +17,8 @@ VERBS = {
     "simulate": "Post sample payloads to a running router.",
     "deliveries": "List deliveries and how they went; cancel what waits.",
     "channels": "List channels and what holds them; pause and resume them.",
+    "stop-sending": "Hold all channels at once; the webhook goes on accepting.",
+    "start-sending": "Send again after stop-sending.",
     "recipients": "Import, export and show recipients and their devices.",
     "dead": "List, retry or drop dead letters.",
     "migrate": "Bring the database to this version of the router.",
@@ -36,7 +38,7 @@ class Verbs(click.Group):
         """Return the verb's command."""
         if cmd_name not in VERBS:
             return None
-        command = import_module(f"router.cli.{cmd_name}").command
+        command = import_module(f"router.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)  # noqa: S101 - every verb's module has one
         return command
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from router.queue.ports import Cause, ChannelStats, Held, Queue
+from router.queue.ports import ALL_CHANNELS, Cause, ChannelStats, Held, Queue
 
 
 class HoldItem(Struct, frozen=True, kw_only=True):
-    """Why a channel is held: `suspended` by its provider, `open` after failures, or `paused`.
+    """Why a channel is held: by its provider, by failures, or by an operator.
 
+    That is `suspended`, `open`, `paused`, or `stopped` with all other channels.
     `host` is empty where the whole channel is held. `until` is an epoch second, None: until it is
     resumed.
     """
@@ -44,15 +45,31 @@ async def list_channels(queue: Queue, names: Iterable[str], now: float) -> tuple
     configured = set(names)
     holds = await queue.holds(now=now)
     stats = await queue.stats(now=now)
+    named = {held.channel for held in holds if held.channel != ALL_CHANNELS}
     return tuple(
         _item(
             name,
             name in configured,
-            [held for held in holds if held.channel == name],
+            [held for held in holds if held.channel in {name, ALL_CHANNELS}],
             stats.get(name, ChannelStats()),
         )
-        for name in sorted({*configured, *stats, *(held.channel for held in holds)})
+        for name in sorted({*configured, *stats, *named})
     )
+
+
+async def is_stopped(queue: Queue, now: float) -> bool:
+    """Return whether an operator holds all channels."""
+    return any(held.channel == ALL_CHANNELS for held in await queue.holds(now=now))
+
+
+async def stop_sending(queue: Queue) -> None:
+    """Hold all channels, those that are configured later too, until `start_sending`."""
+    await queue.pause(ALL_CHANNELS, cause="stopped", until=math.inf)
+
+
+async def start_sending(queue: Queue) -> None:
+    """Hold all channels no longer; those that something else holds stay held."""
+    await queue.resume(ALL_CHANNELS)
 
 
 def _item(name: str, configured: bool, holds: Sequence[Held], stats: ChannelStats) -> ChannelItem:  # noqa: FBT001 - a field of the item

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from router.core.retry import HANDOUTS
 from router.core.watch import BY_OPERATOR
 from router.queue.changes import weigh
-from router.queue.ports import Lease, Room
+from router.queue.ports import ALL_CHANNELS, Lease, Room
 from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
 from router.store.locks import is_shared, try_lock, try_locks
@@ -224,6 +224,8 @@ def _rooms(
         room = dict.fromkeys(connection.execute(_waiting_channels).scalars(), whole)
     in_force = (holds.c.until > now, holds.c.host == "")
     held = set(connection.execute(select(holds.c.channel).where(*in_force)).scalars())
+    if ALL_CHANNELS in held:
+        return {}
     return {channel: each for channel, each in room.items() if channel not in held}
 
 

@@ -11,10 +11,13 @@ from router.core.facts import Effects
 from router.core.notification import Notification
 from router.core.retry import Next
 
-Cause = Literal["suspended", "open", "paused"]
-"""Why a channel is held: its own trouble, its breaker, or an operator."""
+Cause = Literal["suspended", "open", "paused", "stopped"]
+"""Why a channel is held: its own trouble, its breaker, or an operator, alone or with all others."""
 
 CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+ALL_CHANNELS = "*"
+"""The name under which every channel is held, those that are configured later too."""
 
 LEASE = 30.0
 """Seconds a delivery is handed out for; who sends it extends the lease at half-time."""
@@ -196,7 +199,8 @@ class Queue(Protocol):
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         """Hold a channel, or one host of it, for a cause until a time; the later wins.
 
-        A host that is held is shown by `holds`; who sends keeps away from it by `Hold`.
+        A host that is held is shown by `holds`; who sends keeps away from it by `Hold`. With the
+        name `ALL_CHANNELS` nothing is claimed of any channel.
         """
 
     async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:

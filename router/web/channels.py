@@ -11,7 +11,13 @@ from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.errors import suggest
-from router.queue.channels import ChannelItem, list_channels
+from router.queue.channels import (
+    ChannelItem,
+    is_stopped,
+    list_channels,
+    start_sending,
+    stop_sending,
+)
 from router.queue.ports import Queue
 from router.store.errors import Fault
 from router.store.page import Page
@@ -19,6 +25,12 @@ from router.web.document import described
 from router.web.problems import Refused
 from router.web.reading import read_body
 from router.web.rules import Rulebook
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """Whether an operator holds all channels."""
+
+    stopped: bool
 
 
 class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,11 +77,47 @@ async def pause_channel(
 async def resume_channel(
     name: FromPath[str], queue: NamedDependency[Queue], rulebook: NamedDependency[Rulebook]
 ) -> ChannelItem:
-    """Let a channel go on at once, whatever holds it: a pause, its provider, or failures."""
+    """Let a channel go on at once, whatever holds it: a pause, its provider, or failures.
+
+    Where all channels are stopped, it waits for those.
+    """
     item = await _find(name, queue, rulebook)
     if item.holds:
         await queue.resume(name)
     return await _find(name, queue, rulebook)
+
+
+@get("/")
+async def show_sending(queue: NamedDependency[Queue]) -> Sending:
+    """Show whether an operator holds all channels."""
+    return Sending(stopped=await is_stopped(queue, time.time()))
+
+
+@post("/stop", status_code=HTTPStatus.OK)
+async def stop(queue: NamedDependency[Queue]) -> Sending:
+    """Send nothing over any channel, those configured later too; what is accepted waits.
+
+    Sends in flight end. It lasts until sending is started again, over restarts too.
+    """
+    await stop_sending(queue)
+    return Sending(stopped=True)
+
+
+@post("/start", status_code=HTTPStatus.OK)
+async def start(queue: NamedDependency[Queue]) -> Sending:
+    """Send again over all channels, but those that something else holds."""
+    await start_sending(queue)
+    return Sending(stopped=False)
+
+
+def sending_router() -> Router:
+    """Return the routes under `/v1/sending`."""
+    return Router(
+        "/sending",
+        route_handlers=[show_sending, stop, start],
+        opt={"scope": "operator"},
+        tags=["operations"],
+    )
 
 
 def channels_router() -> Router:

@@ -1,12 +1,13 @@
 """`/health`: what an orchestrator asks, without a key."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Literal
 
 from litestar import Router, get
 from litestar.di import NamedDependency
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from router.store.database import Database
 from router.store.errors import Fault, StoreUnavailable
@@ -20,9 +21,10 @@ PATIENCE = 2.0
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """The process is well."""
+    """The process is well; with `sending: stopped`, an operator holds all channels."""
 
     message: Literal["live", "ready"]
+    sending: Literal["stopped"] | UnsetType = UNSET
 
 
 @get("/live")
@@ -33,13 +35,15 @@ async def tell_live() -> Health:
 
 @get("/ready", opt=described(errors=(HTTPStatus.SERVICE_UNAVAILABLE,)))
 async def tell_ready(
-    database_faults: NamedDependency[SingleFlight[list[Fault]]], rulebook: NamedDependency[Rulebook]
+    database_faults: NamedDependency[SingleFlight[list[Fault]]],
+    rulebook: NamedDependency[Rulebook],
+    is_stopped: NamedDependency[Callable[[], bool]],
 ) -> Health:
     """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
     faults = [*await database_faults.result(), *_rules_faults(rulebook)]
     if faults:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)
-    return Health(message="ready")
+    return Health(message="ready", sending="stopped" if is_stopped() else UNSET)
 
 
 def health_router() -> Router:

@@ -20,7 +20,7 @@ from router.store.log import Log
 from router.store.recipients import Recipients
 from router.store.rule_days import RuleDays
 from router.web.auth import guard_api, guard_webhook
-from router.web.channels import channels_router
+from router.web.channels import channels_router, sending_router
 from router.web.dead_letters import dead_letters_router
 from router.web.document import build_document, show_document
 from router.web.health import check_database, health_router
@@ -41,7 +41,8 @@ class Site(Struct, frozen=True, kw_only=True):
     """What the site needs of the rest of the router.
 
     `exposition` gives the metrics as Prometheus reads them, `refused` hears why a payload was not
-    taken, and `skew` gives the seconds between CometChat's clock and this one.
+    taken, and `skew` gives the seconds between CometChat's clock and this one. `is_stopped` says
+    whether an operator holds all channels.
     """
 
     environment: Environment
@@ -57,6 +58,7 @@ class Site(Struct, frozen=True, kw_only=True):
     exposition: Callable[[], bytes]
     refused: Callable[[Reason], None]
     skew: Callable[[], float]
+    is_stopped: Callable[[], bool]
 
 
 def build_site(site: Site) -> ASGIApp:
@@ -81,6 +83,7 @@ def _build_pages(site: Site) -> Litestar:
             operations_router(),
             dead_letters_router(),
             channels_router(),
+            sending_router(),
             rules_router(),
         ],
         guards=[guard_api(site.environment)],
@@ -100,6 +103,7 @@ def _build_pages(site: Site) -> Litestar:
         "database_faults": SingleFlight(partial(check_database, site.database)),
         "exposition": SingleFlight(render, rest=METRICS_REST),
         "skew": site.skew,
+        "is_stopped": site.is_stopped,
     }
     answer = partial(answer_error, RefusalLog())
     pages = Litestar(

@@ -4,9 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from router.queue.ports import Cause, Queue
+import structlog
+
+from router.queue.ports import ALL_CHANNELS, Cause, Queue
 from router.telemetry import Metrics
 from router.worker.outbox import Outbox
+
+_log = structlog.get_logger("router.worker")
 
 
 class Key(NamedTuple):
@@ -33,6 +37,10 @@ class Holds:
         self._untold: dict[Key, float] = {}
         self._renewed: set[str] = set()
         self._shown: set[tuple[str, Cause]] = set()
+        self.is_known = False
+        """Whether the holds of the queue have been read since the start."""
+        self.is_stopped = False
+        """Whether an operator holds all channels."""
 
     def note(self, channel: str, cause: Cause, until: float, host: str = "") -> None:
         """Take up a hold that the queue does not know of yet."""
@@ -70,7 +78,10 @@ class Holds:
             key = Key(held.channel, held.cause, held.host)
             known[key] = max(held.until, known.get(key, held.until))
         known |= self._untold  # noted while the queue was asked
-        causes: defaultdict[str, dict[Cause, float]] = defaultdict(dict)
+        self._stop(stopped=any(key.channel == ALL_CHANNELS for key in known))
+        everywhere = {k.cause: until for k, until in known.items() if k.channel == ALL_CHANNELS}
+        known = {key: until for key, until in known.items() if key.channel != ALL_CHANNELS}
+        causes: defaultdict[str, dict[Cause, float]] = defaultdict(lambda: dict(everywhere))
         hosts: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for key, until in known.items():
             if key.host:
@@ -83,8 +94,17 @@ class Holds:
             gate.hold_only(causes[channel], hosts[channel])
             if gate.held():
                 unsent += self._outbox.clear(channel)
-        self._show({(key.channel, key.cause) for key in known if not key.host})
+        self._show({(channel, cause) for channel, held in causes.items() for cause in held})
+        self.is_known = True
         return unsent
+
+    def _stop(self, *, stopped: bool) -> None:
+        """Note that an operator holds all channels, or does so no longer."""
+        if stopped and not self.is_stopped:
+            _log.warning("sending stopped by an operator")
+        elif self.is_stopped and not stopped:
+            _log.warning("sending started again by an operator")
+        self.is_stopped = self._outbox.is_stopped = stopped
 
     def _show(self, held: set[tuple[str, Cause]]) -> None:
         for channel, cause in held ^ self._shown:

@@ -1,6 +1,7 @@
 """What is in memory to be sent: it goes out as lanes and gates allow."""
 
 import asyncio
+import math
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -80,6 +81,8 @@ class Outbox:
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._redactors: WeakKeyDictionary[Channel[Any], Redactor] = WeakKeyDictionary()
         self._closed = False
+        self.is_stopped = False
+        """Whether an operator holds all channels, those that are not seen yet too."""
 
     @property
     def channels(self) -> Collection[str]:
@@ -91,6 +94,8 @@ class Outbox:
         gate = self._gates.get(channel)
         if gate is None:
             gate = self._gates[channel] = Gate(clock=self._clock)
+            if self.is_stopped:
+                gate.hold("stopped", math.inf)
         configured = self._channels(channel)
         if configured is not None:
             gate.adapt(configured.settings)

@@ -91,7 +91,8 @@ class Worker:
     def room(self, channel: str) -> bool:
         """Return whether a delivery of the channel can be taken now, overtaking none on disk."""
         room = self._room(channel)
-        if self._stopping or self._counted_at < 0 or channel in self._behind:
+        is_ready = self._counted_at >= 0 and self._holds.is_known
+        if self._stopping or not is_ready or channel in self._behind:
             return False
         if not room.ordinary or len(self._leases) + self._promised.total() >= MEMORY:
             self._behind.add(channel)
@@ -104,6 +105,11 @@ class Worker:
         self._promised[delivery.channel] = max(0, self._promised[delivery.channel] - 1)
         if self._leases.put(delivery.id, delivery.lease_until):
             self._accept((delivery, notification, contact))
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether an operator holds all channels."""
+        return self._holds.is_stopped
 
     def remember(self, delivery: Delivery, notification: Notification) -> None:
         """Keep what was just written and waits for room, to be sent without reading it back."""
@@ -185,7 +191,7 @@ class Worker:
             await self._guarded(self._learn_holds)
             await self._guarded(self._learn_recalls)
         await self._guarded(self._holds.tell)
-        if not self._stopping:
+        if not self._stopping and self._holds.is_known:
             await self._guarded(self._count)
             await self._guarded(self._claim)
         await self._guarded(self._release)

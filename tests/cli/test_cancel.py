@@ -79,3 +79,14 @@ def test_what_to_cancel_must_be_said(router: Callable[..., Result]) -> None:
     assert before.exit_code == 2
     assert "after cancel" in before.stderr
     assert states(router) == ["mail waiting", *["text waiting"] * 3]
+
+
+def test_sending_is_stopped_and_started_again(
+    router: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROUTER_RULES", str(tmp_path / "none.yaml"))
+    stopped = CliRunner().invoke(main, ["stop-sending"])
+    assert (stopped.exit_code, "start-sending" in stopped.stdout) == (0, True)
+    assert CliRunner().invoke(main, ["channels", "list"]).stdout.count("stopped until") == 2
+    assert CliRunner().invoke(main, ["start-sending"]).exit_code == 0
+    assert "stopped" not in CliRunner().invoke(main, ["channels", "list"]).stdout

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from router.core.retry import Done
-from router.queue.ports import CAUSES, Cause, Held, Settlement
+from router.queue.channels import is_stopped, start_sending, stop_sending
+from router.queue.ports import CAUSES, Cause, Held, Room, Settlement
 from tests.queue.scene import Engine, Scene
 
 
@@ -71,3 +72,19 @@ class HoldingConformance:
         assert await scene.claimed() == []
         await engine.queue.resume("a")
         assert await scene.claimed() == [delivery]
+
+    async def test_all_channels_are_held_at_once(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        ids = [await scene.put(channel="a"), await scene.put(channel="b", urgent=True)]
+        await stop_sending(engine.queue)
+        assert await scene.claimed() == []
+        room = dict.fromkeys(("a", "b"), Room(slots=9, ordinary=9))
+        assert await scene.claimed(room=room) == []
+        await engine.crash()
+        assert await scene.claimed() == []
+        assert await is_stopped(engine.queue, scene.now)
+        ids.append(await scene.put(channel="c"))
+        await engine.queue.resume("a")
+        assert await scene.claimed() == []
+        await start_sending(engine.queue)
+        assert set(await scene.claimed()) == set(ids)

@@ -161,6 +161,7 @@ async def open_stage(
     rules: str | None = None,
     url: str | None = None,
     skew: Callable[[], float] = float,
+    is_stopped: Callable[[], bool] = bool,
 ) -> AsyncIterator[Stage]:
     """Open a site; without `rules` there is no rules file, and none in force.
 
@@ -187,6 +188,7 @@ async def open_stage(
         exposition=lambda: b"router_example 1.0\n",
         refused=refused.append,
         skew=skew,
+        is_stopped=is_stopped,
     )
     try:
         await rulebook.start(SCHEMAS, open_channel)

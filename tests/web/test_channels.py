@@ -108,3 +108,26 @@ async def test_only_operators_may(ruled: Stage) -> None:
     assert (await client.get("/v1/channels")).status_code == 403
     for verb in ("pause", "resume"):
         assert (await client.post(f"/v1/channels/mail/{verb}", json={})).status_code == 403
+
+
+async def test_sending_is_stopped_over_all_channels_and_started_again(ruled: Stage) -> None:
+    client = ruled.client(OPERATOR)
+    assert (await client.get("/v1/sending")).json() == {"stopped": False}
+    await post(ruled, "mail/pause", {})
+    for _ in range(2):
+        assert (await client.post("/v1/sending/stop")).json() == {"stopped": True}
+    shown = await show(ruled)
+    assert shown.keys() == {"mail", "text"}
+    assert shown["text"]["holds"] == [{"cause": "stopped", "host": "", "until": None}]
+    assert {hold["cause"] for hold in shown["mail"]["holds"]} == {"stopped", "paused"}
+    resumed = await post(ruled, "mail/resume")
+    assert [hold["cause"] for hold in resumed["holds"]] == ["stopped"]
+    assert (await client.get("/v1/sending")).json() == {"stopped": True}
+    for _ in range(2):
+        assert (await client.post("/v1/sending/start")).json() == {"stopped": False}
+    assert (await show(ruled))["text"]["holds"] == []
+
+
+async def test_sending_is_an_operators(ruled: Stage) -> None:
+    for verb in ("stop", "start"):
+        assert (await ruled.client(APP).post(f"/v1/sending/{verb}")).status_code == 403

@@ -1,6 +1,7 @@
 """What an orchestrator asks."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from router.store.database import Database
 from router.store.errors import StoreUnavailable
 from router.web import health
 from router.web.site import build_site
-from tests.web.stage import RULES, Stage, connect
+from tests.web.stage import RULES, Stage, connect, open_stage
 
 
 class Silent(Database):
@@ -70,3 +71,9 @@ async def test_metrics_are_what_prometheus_reads(stage: Stage) -> None:
     answer = await stage.client().get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8"
     assert answer.text == "router_example 1.0\n"
+
+
+async def test_it_is_ready_and_says_so_when_sending_is_stopped(tmp_path: Path) -> None:
+    async with open_stage(tmp_path, rules=RULES, is_stopped=lambda: True) as stage:
+        answer = await stage.client().get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"message": "ready", "sending": "stopped"})

@@ -10,7 +10,16 @@ from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
 from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold
-from router.queue.ports import CAUSES, Cause, ChannelStats, Held, Lease, Room, Settlement
+from router.queue.ports import (
+    ALL_CHANNELS,
+    CAUSES,
+    Cause,
+    ChannelStats,
+    Held,
+    Lease,
+    Room,
+    Settlement,
+)
 from router.worker.reading import Known
 from tests.worker.virtual import now as clock
 
@@ -59,7 +68,8 @@ class MemoryQueue:
             is_full = given[due.channel] >= space.slots or (
                 not due.urgent and ordinary[due.channel] >= space.ordinary
             )
-            is_held = due.channel in held or self.lanes.get(lane, 0.0) > now
+            is_held = bool(held & {due.channel, ALL_CHANNELS})
+            is_held |= self.lanes.get(lane, 0.0) > now
             if is_held or is_full or lane in taken or len(leases) == limit:
                 continue
             taken.add(lane)

@@ -4,6 +4,7 @@ import asyncio
 
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend
+from router.queue.channels import start_sending, stop_sending
 from tests.worker.stage import Script, Stage
 from tests.worker.virtual import now, play
 
@@ -171,6 +172,61 @@ def test_what_waits_in_memory_does_not_go_once_it_is_recalled() -> None:
         assert [stage.state(id_) for id_ in ids[1:]] == [("cancelled", "operator")] * 4
         await asyncio.sleep(120)
         assert {sent.delivery for sent in channel.sent} == {ids[0]}
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_stopped_sending_holds_every_channel_until_it_is_started_again() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channels = [stage.open(name="ops", rate="1/s"), stage.open(name="other")]
+        await stop_sending(stage.queue)
+        held = [stage.plan("a", handed=True), stage.plan("b", channel="other", urgent=True)]
+        await stage.run(5)
+        stage.worker = stage.new_worker()
+        run = asyncio.create_task(stage.worker.run())
+        held.append(stage.plan("c", handed=True))
+        await asyncio.sleep(5)
+        stopped = stage.worker.is_stopped
+        assert stopped
+        late = stage.open(name="late")
+        held += [stage.plan("d", channel="late", forced=True), stage.plan("e", channel="late")]
+        await asyncio.sleep(5)
+
+        assert [channel.sent for channel in (*channels, late)] == [[], [], []]
+        assert {stage.state(id_)[0] for id_ in held} == {"waiting"}
+        shown = stage.metrics.exposition().decode()
+        for name in ("ops", "other", "late"):
+            assert f'held{{cause="stopped",channel="{name}"}} 1.0' in shown
+
+        await stage.queue.pause("other", cause="paused", until=now() + 60)
+        await start_sending(stage.queue)
+        await asyncio.sleep(5)
+        states = [stage.state(id_)[0] for id_ in held]
+        assert states == ["delivered", "waiting", *["delivered"] * 3]
+        assert not stage.worker.is_stopped
+        await stage.worker.stop(0)
+        await run
+
+    play(scene())
+
+
+def test_what_waits_in_memory_stays_when_sending_is_stopped() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open(rate="1/s")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(1)
+        for number in range(10):
+            stage.plan(f"a{number}", handed=True)
+        await asyncio.sleep(2.2)
+        await stop_sending(stage.queue)
+        await asyncio.sleep(1)
+        sent = len(channel.sent)
+        await asyncio.sleep(60)
+        assert len(channel.sent) == sent < 10
         await stage.worker.stop(0)
         await run
 

@@ -1,0 +1,14 @@
+"""`router start-sending`: hold all channels no longer."""
+
+import click
+
+from router.cli.storage import with_database
+from router.queue.channels import start_sending
+from router.queue.engine import SqlQueue
+
+
+@click.command(name="start-sending")
+def command() -> None:
+    """Send again what `router stop-sending` held; channels that something else holds stay held."""
+    with_database(lambda database: start_sending(SqlQueue(database)))
+    click.echo("sending is started")
