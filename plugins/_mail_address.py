@@ -27,6 +27,20 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 BARE = "write one bare address, as bob@example.com"
 
 
+class Utf8Mailbox(str):
+    """An address with letters beyond ASCII before the @, for Apprise to put into a header.
+
+    The standard library's `email.utils.formataddr` encodes an address as ASCII for no other
+    reason than to refuse it; this one does not raise.
+    """
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - str's signature
+        """Return the address as UTF-8, whatever the encoding asked for."""
+        return super().encode("utf-8", errors)
+
+
 def normalize_mailbox(text: str) -> str:
     """Return an address with its domain in ASCII, in lower case; raises `AddressError`.
 

@@ -31,7 +31,7 @@ from router.bridge import (
     share_service_answers,
     shorten,
 )
-from router.plugins._mail_address import is_ascii_local, normalize_mailbox
+from router.plugins._mail_address import Utf8Mailbox, is_ascii_local, normalize_mailbox
 from router.plugins._smtp_answers import SMTP_ANSWERS
 
 SMTP = frozenset({"mailto", "mailtos"})
@@ -83,7 +83,7 @@ class MailMessage(NotifyEmail):
         """
         super().__init__(**options)
         if to:
-            self.targets = [(False, to)]
+            self.targets = [(False, to if to.isascii() else Utf8Mailbox(to))]
         address = str(self.from_addr[1])
         if from_name:
             self.from_addr = [from_name, address]

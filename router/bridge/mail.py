@@ -23,6 +23,9 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 """SMTP knows one end of a line (RFC 5321, 2.3.8); texts have three."""
 
 
+_TO = re.compile(rb"^To:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE)
+
+
 class Context:
     """A stand-in for an SSL context; the real ones are the transport's, and shared."""
 
@@ -75,13 +78,12 @@ class Session:
     ) -> dict[str, tuple[int, bytes]]:
         """Hand one message over; raises smtplib's exceptions."""
         verify = self._context is None or self._context.verify_mode is not ssl.CERT_NONE
+        content = message if isinstance(message, bytes) else message.encode()
         request = Request(
             method="SMTP",
             url=f"{self.scheme}://{self._user}{self._place}",
             headers={"from": sender, "to": ", ".join(recipients)},
-            body=_LINE_END.sub(
-                b"\r\n", message if isinstance(message, bytes) else message.encode()
-            ),
+            body=_address(_LINE_END.sub(b"\r\n", content), recipients[0]),
             verify=verify,
         )
         try:
@@ -94,6 +96,16 @@ class Session:
 
     def quit(self) -> None:
         """Do nothing: the connection is the transport's."""
+
+
+def _address(content: bytes, recipient: str) -> bytes:
+    """Return a mail whose To header names a recipient beyond ASCII as UTF-8 (RFC 6532, 3.2).
+
+    Apprise writes such an address as an encoded word, which no address may be (RFC 2047, 5).
+    """
+    if recipient.isascii():
+        return content
+    return _TO.sub(lambda _: b"To: " + recipient.encode(), content, count=1)
 
 
 class SecureSession(Session):

@@ -38,6 +38,7 @@ class MailServer:
         self.at_rcpt = ""
         self.at_data = ""
         self.hangs = False
+        self.has_smtputf8 = True
         self.port = 0
         self._sessions: list[SMTP] = []
         self._over = asyncio.Event()
@@ -74,7 +75,7 @@ class MailServer:
         session = SMTP(
             self,
             hostname="mail.test",
-            enable_SMTPUTF8=True,
+            enable_SMTPUTF8=self.has_smtputf8,
             auth_require_tls=False,
             authenticator=self._authenticate,
             loop=asyncio.get_running_loop(),

@@ -102,6 +102,35 @@ async def test_what_is_no_single_address_is_rejected(
     assert server.mails == []
 
 
+@pytest.mark.parametrize(
+    ("address", "envelope"),
+    [
+        ("george@bücher.example", "george@xn--bcher-kva.example"),
+        ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"),
+        ("用户@例子.测试", "用户@xn--fsqu00a.xn--0zwm56d"),
+    ],
+)
+async def test_an_address_beyond_ascii_gets_its_mail(
+    server: MailServer, email: Email, address: str, envelope: str
+) -> None:
+    assert isinstance(await email.send(make_message(address=address, title="Grüße")), Delivered)
+    (mail,) = server.mails
+    assert mail.recipients == (envelope,)
+    assert f"\r\nTo: {envelope}\r\n".encode() in mail.content
+    assert mail.message["Subject"] == "Grüße"
+
+
+async def test_a_server_without_smtputf8_refuses_letters_beyond_ascii_before_the_at(
+    server: MailServer, email: Email
+) -> None:
+    server.has_smtputf8 = False
+    outcome = await email.send(make_message(address="jürgen@example.org"))
+    assert isinstance(outcome, Rejected)
+    assert not outcome.forget_contact
+    assert "the server takes no address beyond ASCII" in outcome.reason
+    assert isinstance(await email.send(make_message(address="george@bücher.example")), Delivered)
+
+
 async def test_one_connection_serves_many_mails(server: MailServer, email: Email) -> None:
     for _ in range(5):
         await email.send(make_message(address=ADDRESS))
