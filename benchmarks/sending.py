@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -17,8 +17,16 @@ async def send_all(
 
     Raises `RuntimeError` when it made fewer.
     """
+    command = (sys.executable, "-m", f"benchmarks.{module}", *arguments, str(count))
+    return await measure_sends(command, count=count, environ=environ)
+
+
+async def measure_sends(
+    command: Sequence[str], *, count: int, environ: Mapping[str, str]
+) -> dict[str, float]:
+    """Return what a command says of so many sends; raises `RuntimeError` when it made fewer."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"benchmarks.{module}", *arguments, str(count)),
+        *command,
         env=clean_environ() | dict(environ),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
@@ -30,7 +38,7 @@ async def send_all(
             process.kill()
     found = msgspec.json.decode(output, type=dict[str, float])
     if found["sent"] != count:
-        raise RuntimeError(f"{module} made {found['sent']:g} of {count} sends")
+        raise RuntimeError(f"{command[-3:]} made {found['sent']:g} of {count} sends")
     return {
         "sends/s": count / found["seconds"],
         "CPU µs": found["cpu"] / count * MICRO,

@@ -14,6 +14,9 @@ from router.channel import Request, Response, TransportError
 PROTOCOL = "h2"
 """What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""
 
+REFUSAL_DELAYS_S = (0.0, 0.02, 0.1, 0.5)
+"""Time before a request that a server has not looked at is sent again, each time once."""
+
 
 class _Server(Struct, frozen=True):
     host: str
@@ -24,8 +27,9 @@ class _Server(Struct, frozen=True):
 class Http2Pool:
     """Carries requests over one connection to each server, however many at a time.
 
-    One that ends is replaced with the next request. What the server of an old one says it has
-    not looked at goes over a new one, once.
+    A connection that ends is replaced with the next request. A request that the server says it
+    has not looked at is sent again, over the same connection or a new one, after each of
+    `REFUSAL_DELAYS_S`.
     """
 
     def __init__(self, *, trusting: ssl.SSLContext) -> None:
@@ -33,21 +37,29 @@ class Http2Pool:
         self._trusting = trusting
         self._connections: dict[_Server, Http2Connection] = {}
         self._locks: dict[_Server, asyncio.Lock] = {}
+        self._open: set[Http2Connection] = set()
+        """Every connection that is not closed, those too that take no further requests."""
 
     async def fetch(self, request: Request, journey: Journey) -> Response:
         """Return the answer; raises `TransportError`, or an OS error for no connection."""
         server = _locate(request)
+        for delay in REFUSAL_DELAYS_S:
+            try:
+                return await (await self._connect(server)).fetch(request, journey)
+            except UnprocessedError:
+                journey.sent = False
+            if delay:
+                await asyncio.sleep(delay)
         try:
             return await (await self._connect(server)).fetch(request, journey)
         except UnprocessedError:
             journey.sent = False
-        return await (await self._connect(server)).fetch(request, journey)
+            raise
 
     async def aclose(self) -> None:
         """Close every connection."""
-        connections = [*self._connections.values()]
         self._connections.clear()
-        await asyncio.gather(*(connection.aclose() for connection in connections))
+        await asyncio.gather(*(connection.aclose() for connection in [*self._open]))
 
     async def _connect(self, server: _Server) -> Http2Connection:
         kept = self._connections.get(server)
@@ -55,12 +67,12 @@ class Http2Pool:
             return kept
         async with self._locks.setdefault(server, asyncio.Lock()):
             kept = self._connections.get(server)
-            if kept is None or kept.leaving:
-                kept = self._connections[server] = await self._open(server)
+            if kept is None or kept.is_leaving:
+                kept = self._connections[server] = await self._open_connection(server)
         return kept
 
-    async def _open(self, server: _Server) -> Http2Connection:
-        context = self._trusting if server.verify else _careless()
+    async def _open_connection(self, server: _Server) -> Http2Connection:
+        context = self._trusting if server.verify else _make_unverified()
         loop = asyncio.get_running_loop()
         transport, connection = await loop.create_connection(
             Http2Connection, server.host, server.port, ssl=context
@@ -72,6 +84,8 @@ class Http2Pool:
             connection.ready.cancel()
             transport.abort()
             raise
+        self._open.add(connection)
+        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
         return connection
 
 
@@ -80,7 +94,7 @@ def _check_protocol(transport: asyncio.Transport) -> None:
         raise TransportError("the server does not speak HTTP/2", sent=False)
 
 
-def _careless() -> ssl.SSLContext:
+def _make_unverified() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

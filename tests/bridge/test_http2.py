@@ -9,8 +9,8 @@ from router.bridge import (
     Request,
     Response,
     TransportError,
-    http2_connection,
     http2_exchange,
+    http2_session,
 )
 from router.bridge.transport import AiohttpTransport
 from router.testing import Reply
@@ -95,7 +95,7 @@ async def test_bodies_keep_to_the_window_the_server_has_open(transport: AiohttpT
 async def test_no_more_of_an_answer_is_read_than_its_bound(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (http2_connection, http2_exchange):
+    for module in (http2_session, http2_exchange):
         monkeypatch.setattr(module, "BODY", 20_000)
     async with Http2Provider(Reply(body=b"x" * 60_000), Reply(body=b"next")) as provider:
         assert len((await transport.send(ask(provider), timeout=5)).body) == 20_000

@@ -66,7 +66,7 @@ async def test_what_no_connection_takes_was_not_sent(
         with pytest.raises(TransportError) as caught:
             await transport.send(ask(provider), timeout=5)
         assert not caught.value.sent
-        assert len(provider.requests) == 2
+        assert len(provider.requests) == 5
 
 
 async def test_a_server_that_goes_away_still_answers_what_it_took(
@@ -86,11 +86,11 @@ async def test_a_server_that_goes_away_still_answers_what_it_took(
 async def test_a_connection_that_was_quiet_is_asked_before_it_is_used(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http2_connection, "PATIENCE", 0.2)
+    monkeypatch.setattr(http2_connection, "PATIENCE_S", 0.2)
     async with Http2Provider() as provider:
         await transport.send(ask(provider), timeout=5)
         assert provider.pings == 0
-        monkeypatch.setattr(http2_connection, "QUIET", 0.0)
+        monkeypatch.setattr(http2_connection, "QUIET_S", 0.0)
         sends = (transport.send(ask(provider), timeout=5) for _ in range(5))
         assert all(answer.status == 200 for answer in await asyncio.gather(*sends))
         assert (provider.pings, len(provider.connections)) == (1, 1)
@@ -102,7 +102,7 @@ async def test_a_connection_that_was_quiet_is_asked_before_it_is_used(
 async def test_a_connection_that_answered_nothing_in_time_is_doubted(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http2_connection, "PATIENCE", 0.2)
+    monkeypatch.setattr(http2_connection, "PATIENCE_S", 0.2)
     async with Http2Provider() as provider:
         await transport.send(ask(provider), timeout=5)
         provider.fall_mute()

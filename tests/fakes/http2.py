@@ -66,6 +66,8 @@ class Http2Provider:
         self.most, self.window = most, window
         self.most_at_once = 0
         self.pings = 0
+        self.is_reading = True
+        """Whether room is given for what was read."""
         self.reached = asyncio.Event()
         self.url = ""
         self._script = deque(script)
@@ -84,9 +86,20 @@ class Http2Provider:
                 self.reached.clear()
                 await self.reached.wait()
 
+    async def opened(self, count: int) -> None:
+        """Return when so many requests are open at a time, whole or not."""
+        async with asyncio.timeout(10):
+            while self.connections == [] or self.connections[-1].open_streams < count:
+                self.reached.clear()
+                await self.reached.wait()
+
     def say(self, *acts: Act) -> None:
         """Put acts at the end of the script."""
         self._script.extend(acts)
+
+    def answer_with(self, answer: Callable[[Request], Act]) -> None:
+        """Answer in another way from now on."""
+        self._answer = answer
 
     def act_on(self, request: Request) -> Act:
         """Return what is done with a request."""
@@ -141,10 +154,24 @@ class Connection(asyncio.Protocol):
         self._h2.initiate_connection()
         self.flush()
 
+    @property
+    def open_streams(self) -> int:
+        """How many requests were begun and not answered."""
+        return len(self._open)
+
     def allow(self, most: int) -> None:
         """Change how many streams there may be at a time."""
-        self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: most})
+        self.change_settings({SettingCodes.MAX_CONCURRENT_STREAMS: most})
         self.flush()
+
+    def change_settings(self, values: dict[SettingCodes, int]) -> None:
+        """Change settings, with the next flush."""
+        self._h2.update_settings({int(key): value for key, value in values.items()})
+
+    def refuse(self, stream: int) -> None:
+        """Refuse a stream that was begun, with the next flush."""
+        self._open.pop(stream)
+        self._h2.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
 
     def go_away(self, last: int) -> None:
         """Take nothing after a stream."""
@@ -176,11 +203,14 @@ class Connection(asyncio.Protocol):
                 names = [name for name, _ in headers]
                 assert len(names) == len(set(names)), f"a header is repeated: {names}"
                 self._open[event.stream_id] = dict(headers), bytearray()
+                self._provider.reached.set()
                 self._provider.most_at_once = max(self._provider.most_at_once, len(self._open))
             case DataReceived():
-                self._open[event.stream_id][1].extend(event.data)
+                if event.stream_id in self._open:
+                    self._open[event.stream_id][1].extend(event.data)
                 size = event.flow_controlled_length
-                self._h2.acknowledge_received_data(size, event.stream_id)
+                if self._provider.is_reading:
+                    self._h2.acknowledge_received_data(size, event.stream_id)
             case StreamEnded():
                 self._act(event.stream_id)
             case StreamReset():
