@@ -1,7 +1,7 @@
 """`router recipients`: many recipients at once, into the registry and out of it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -13,13 +13,15 @@ from rich.progress import Progress
 
 from router.cli.environment import fail, load_environment, warn
 from router.cli.listing import show_list
-from router.cli.spreadsheet import HeaderInvalid, read_table
+from router.cli.spreadsheet import HeaderInvalid, in_columns, read_table
 from router.cli.storage import clock_time, with_database
 from router.core.facts import Recipient, Scalar
 from router.registry import load_plugins
+from router.rulefiles import read_rules
 from router.store.database import Database
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Recipients
+from router.web.addresses import Addresses
 from router.web.bodies import entry_of
 from router.web.entries import Defaults, Reading
 from router.web.imports import (
@@ -38,6 +40,9 @@ PIECE = 64 * 1024
 
 FORMATS = {".csv": "csv", ".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What the files of these extensions hold."""
+
+PLACES: Mapping[str, Callable[[Fault], Fault]] = {"csv": in_columns, "jsonl": lambda fault: fault}
+"""How the place of a fault is named in each kind of file."""
 
 
 @click.group(name="recipients")
@@ -79,19 +84,24 @@ def import_(
     forms = [form or _form_of(file) for file in files]
     if shape == "cometchat" and "csv" in forms:
         raise click.UsageError("--shape cometchat is for JSON lines")
-    registry = load_plugins(load_environment().plugins_dir)
+    environment = load_environment()
+    registry = load_plugins(environment.plugins_dir)
     for line in registry.problems:
         warn(line)
+    read = read_rules(environment.rules, registry.schemas, sandbox=True)
+    if read.loaded.ruleset is None and environment.rules.exists():
+        warn(f"{environment.rules} has errors: no country and no channel of it counts")
+    addresses = Addresses(schemas=registry.schemas.values(), ruleset=read.loaded.ruleset)
 
     async def run(database: Database) -> Summary:
         recipients = Recipients(database)
-        defaults = await read_defaults(recipients, app_id, registry.schemas.values())
+        defaults = await read_defaults(recipients, app_id, addresses)
         total = Summary()
         console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             for file, kind in zip(files, forms, strict=True):
-                reject = partial(_reject, console, file)
-                taking = Import(recipients, reject, total, dry_run=dry_run)
+                reject = partial(_reject, console, file, name_place=PLACES[kind])
+                taking = Import(recipients, defaults.addresses, reject, total, dry_run=dry_run)
                 source = _Source(file, bar)
                 if kind == "csv":
                     await _take_table(source, taking, defaults)
@@ -169,12 +179,20 @@ def _fields(shown: RecipientView) -> Iterator[tuple[str, str]]:
     yield from ((f"contacts.{kind}", text) for kind, text in sorted(shown.contacts.items()))
     yield from ((f"attributes.{n}", _write(value)) for n, value in sorted(shown.attributes.items()))
     opt_outs = ";".join(shown.opt_outs)
-    plain = {"timezone": shown.timezone, "locale": shown.locale, "optOuts": opt_outs}
+    plain = {
+        "timezone": shown.timezone,
+        "locale": shown.locale,
+        "country": shown.country,
+        "optOuts": opt_outs,
+    }
     yield from ((name, text) for name, text in plain.items() if text)
     yield from (
         (f"muted.{name}", f"until {clock_time(until)}" if until else "for good")
         for name, until in sorted(shown.muted.items())
     )
+    for kind, registered in sorted(shown.registered.items()):
+        read_in = f", read in {registered.country}" if registered.country else ""
+        yield f"registered.{kind}", f"{registered.raw}{read_in}"
     for device in shown.devices:
         told = (device.platform, device.token, device.provider_id, device.locale, device.timezone)
         yield "device", " ".join(text for text in told if text)
@@ -227,5 +245,13 @@ def _form_of(file: str) -> str:
         raise click.UsageError(f"{file}: say --format jsonl or --format csv") from None
 
 
-def _reject(console: Console, file: str, line: int, fault: Fault) -> None:
-    console.print(f"{file}:{line}: {fault.path}: {fault.reason}")
+def _reject(
+    console: Console,
+    file: str,
+    line: int,
+    fault: Fault,
+    *,
+    name_place: Callable[[Fault], Fault],
+) -> None:
+    told = name_place(fault)
+    console.print(f"{file}:{line}: {told.path}: {told.reason}")

@@ -14,7 +14,7 @@ from router.web.bodies import DeviceEntry
 from router.web.entries import Defaults, Reading, read_object
 from router.web.imports import TOO_LONG
 
-PLAIN = ("uid", "appId", "timezone", "locale", "optOuts")
+PLAIN = ("uid", "appId", "timezone", "locale", "country", "optOuts")
 GROUPS = ("contacts", "attributes", "muted")
 DEVICE = tuple(
     f"device.{field.encode_name}"
@@ -144,7 +144,7 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], defaults: Defaults) 
     if faults:
         return Reading(faults=faults)
     read = read_object(entry, defaults)
-    return read._replace(faults=[_in_columns(fault) for fault in read.faults])
+    return read._replace(faults=[in_columns(fault) for fault in read.faults])
 
 
 def _value(column: str, cell: str) -> Json:
@@ -166,7 +166,7 @@ def _number(cell: str) -> Json:
     return number if math.isfinite(number) else cell
 
 
-def _in_columns(fault: Fault) -> Fault:
+def in_columns(fault: Fault) -> Fault:
     """Return a fault with its place as a column is named."""
     path = fault.path.removeprefix("$.").replace("devices[0]", "device", 1)
     return Fault(path, fault.reason)

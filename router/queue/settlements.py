@@ -195,10 +195,13 @@ def _dead_at(settlement: Settlement, now: float) -> float:
 
 
 def _forget(connection: Connection, row: AnyRow, dead_since: float, now: float) -> None:
-    """Remove a contact that its provider calls dead, unless it was registered again since."""
+    """Remove a contact that its provider calls dead, unless it was registered again since.
+
+    One that was read in a country stays: it may be the reading that is wrong.
+    """
     this = (contacts.c.id == row.contact, contacts.c.address == row.address)
-    was_dead = contacts.c.seen_at <= dead_since
-    if connection.execute(delete(contacts).where(*this, was_dead)).rowcount:
+    is_sure = (contacts.c.country == "", contacts.c.seen_at <= dead_since)
+    if connection.execute(delete(contacts).where(*this, *is_sure)).rowcount:
         cancel_waiting(connection, [row.contact], now)
 
 

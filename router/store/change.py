@@ -4,9 +4,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Annotated
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from router.core.country import find_country_fault
 from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.store.errors import Fault, RecipientInvalid
@@ -33,12 +35,27 @@ _SESSION = re.compile(r"[0-9a-f]{64}")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 
 
+class Registered(Struct, frozen=True, kw_only=True):
+    """How an address was registered, where that is not as it is kept.
+
+    `raw` is the text, and `country` the one in which it was read, empty where it needed none.
+    """
+
+    raw: Annotated[str, Meta(description="The text that was registered.")] = ""
+    country: Annotated[str, Meta(description="Where it was read; empty: it stood by itself.")] = ""
+
+
+AS_KEPT = Registered()
+"""How an address was registered that is kept as it came."""
+
+
 class Change(Struct, frozen=True, kw_only=True):
     """What to change of a recipient; what is left out stays.
 
     `contacts` and `attributes` are merged key by key, None removes a key. `muted` maps
     conversations to the epoch second their silence ends, None unmutes. `opt_outs` replaces the
-    list of channels. None for `timezone` (an IANA name) or `locale` forgets it.
+    list of channels. None for `timezone` (an IANA name), `locale` or `country` forgets it.
+    `registered` tells by kind how contacts were written that are kept otherwise.
     """
 
     contacts: dict[str, str | None] | UnsetType = UNSET
@@ -47,6 +64,13 @@ class Change(Struct, frozen=True, kw_only=True):
     locale: str | UnsetType | None = UNSET
     muted: dict[str, float | None] | UnsetType = UNSET
     opt_outs: list[str] | UnsetType = UNSET
+    country: str | UnsetType | None = UNSET
+    registered: Mapping[str, Registered] = {}
+
+    def addresses(self) -> Iterator[tuple[str, str | None, Registered]]:
+        """Yield the contacts by kind, each with how it was registered; None removes one."""
+        for kind, address in (self.contacts or {}).items():
+            yield kind, address, self.registered.get(kind, AS_KEPT)
 
 
 class Registration(Struct, frozen=True, kw_only=True):
@@ -94,11 +118,13 @@ def check_logout(uid: str, auth_token: str) -> None:
 def _change_faults(change: Change) -> Iterator[Fault]:
     return chain(
         _contact_faults(change.contacts or {}),
+        _registered_faults(change.registered),
         _attribute_faults(change.attributes or {}),
         _zone_faults(change.timezone or ""),
         _locale_faults(change.locale or ""),
         _mute_faults(change.muted or {}),
         _opt_out_faults(change.opt_outs or []),
+        _country_faults("$.country", change.country or ""),
     )
 
 
@@ -152,6 +178,11 @@ def _text_faults(path: str, text: str, most: int = TEXT, *, needed: bool = True)
         yield Fault(path, "holds a control character or half of a surrogate pair")
 
 
+def is_sound_text(address: str) -> bool:
+    """Return whether an address is a text that can be kept, whatever its channel makes of it."""
+    return not any(_text_faults("", address))
+
+
 def _is_storable(text: str) -> bool:
     return not any(char < " " or char == "\x7f" or "\ud800" <= char <= "\udfff" for char in text)
 
@@ -178,6 +209,19 @@ def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[Fault]:
         yield from _pattern_faults(path, kind, _KIND)
         if address is not None:
             yield from _text_faults(path, address)
+
+
+def _registered_faults(registered: Mapping[str, Registered]) -> Iterator[Fault]:
+    yield from _size_faults("$.registered", len(registered))
+    for kind, told in registered.items():
+        path = f"$.registered.{kind[:NAME]}"
+        yield from _text_faults(f"{path}.raw", told.raw, needed=False)
+        yield from _country_faults(f"{path}.country", told.country)
+
+
+def _country_faults(path: str, country: str) -> Iterator[Fault]:
+    if country and (fault := find_country_fault(country)):
+        yield Fault(path, fault)
 
 
 def _attribute_faults(attributes: Mapping[str, Scalar | None]) -> Iterator[Fault]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, inser
 
 from router.core.facts import Recipient
 from router.store.bulk import execute_many
-from router.store.change import DEVICE_KIND, Registration
+from router.store.change import DEVICE_KIND, Registered, Registration
 from router.store.rows import Values, hash_lane
 from router.store.tables import contacts, deliveries, is_device, is_waiting
 from router.store.watchers import cancel_waiting
@@ -28,16 +28,19 @@ _move = (
 )
 
 
-def set_contact(
-    connection: Connection, owner: Recipient, kind: str, address: str, now: float
-) -> None:
-    """Give a recipient an address of a kind; what waits for the old one follows."""
+def set_contact(connection: Connection, owner: Recipient, contact: Values, now: float) -> None:
+    """Give a recipient an address (`contact_row`); what waits for the old one follows."""
     app_id, uid = owner.app_id, owner.uid
     known = connection.execute(
-        select(_row.id).where(_belongs(app_id, uid), _row.kind == kind)
+        select(_row.id).where(_belongs(app_id, uid), _row.kind == contact["kind"])
     ).scalar()
-    contact: Values = {"app_id": app_id, "uid": uid, "kind": kind, "address": address}
-    _write(connection, known, contact, now)
+    _write(connection, known, {"app_id": app_id, "uid": uid, **contact}, now)
+
+
+def contact_row(kind: str, address: str, registered: Registered) -> Values:
+    """Return what a contact that is no device says of its row."""
+    country = registered.country
+    return {"kind": kind, "address": address, "raw": registered.raw, "country": country}
 
 
 def remove_contact(connection: Connection, owner: Recipient, kind: str, now: float) -> None:

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, union
 
 from router.core.facts import Recipient
 from router.store.bulk import execute_many
-from router.store.change import Change, Registration, check_entry
+from router.store.change import Change, Registered, Registration, check_entry
 from router.store.contacts import (
     DEVICES,
+    contact_row,
     device_row,
     last_seen,
     register_device,
@@ -138,12 +139,24 @@ def _insert(connection: Connection, entries: Iterable[Entry], now: float) -> Non
         nobody = Recipient(app_id=entry.app_id, uid=entry.uid)
         people.append(profile_row(change_profile(nobody, entry.change)))
         addresses += [
-            {**owner, **_PLAIN, "id": uuid4().hex, "kind": kind, "address": address, "seen_at": now}
-            for kind, address in (entry.change.contacts or {}).items()
+            {
+                **owner,
+                **_PLAIN,
+                **contact_row(kind, address, registered),
+                "id": uuid4().hex,
+                "seen_at": now,
+            }
+            for kind, address, registered in entry.change.addresses()
             if address is not None
         ]
         addresses += [
-            {**owner, **device_row(device), "id": uuid4().hex, "seen_at": last_seen(device, now)}
+            {
+                **owner,
+                **_AS_KEPT,
+                **device_row(device),
+                "id": uuid4().hex,
+                "seen_at": last_seen(device, now),
+            }
             for device in entry.devices
         ]
     execute_many(connection, _insert_person, people)
@@ -157,11 +170,11 @@ def _apply(connection: Connection, known: _Known, entry: Entry, now: float) -> N
     profile = change_profile(owner, entry.change)
     if person is None or profile != person:
         save(connection, profile)
-    for kind, address in _other_addresses(person, entry.change):
+    for kind, address, registered in _other_addresses(person, entry.change):
         if address is None:
             remove_contact(connection, owner, kind, now)
         else:
-            set_contact(connection, owner, kind, address, now)
+            set_contact(connection, owner, contact_row(kind, address, registered), now)
     for device in entry.devices:
         current = _read(connection, app_id, [entry])  # one may have taken another's place
         if not _is_registered(current, uid, device):
@@ -180,12 +193,18 @@ def _is_so(known: _Known, entry: Entry) -> bool:
     )
 
 
-def _other_addresses(person: Recipient | None, change: Change) -> Iterator[tuple[str, str | None]]:
+def _other_addresses(
+    person: Recipient | None, change: Change
+) -> Iterator[tuple[str, str | None, Registered]]:
     contacts = person.contacts if person else ()
-    known = {contact.kind: contact.address for contact in contacts if contact.device is None}
-    for kind, address in (change.contacts or {}).items():
-        if known.get(kind) != address:
-            yield kind, address
+    known = {
+        contact.kind: (contact.address, Registered(raw=contact.raw, country=contact.country))
+        for contact in contacts
+        if contact.device is None
+    }
+    for kind, address, registered in change.addresses():
+        if known.get(kind, (None, registered)) != (address, registered):
+            yield kind, address, registered
 
 
 def _is_registered(known: _Known, uid: str, device: Registration) -> bool:
@@ -243,3 +262,4 @@ def _read(connection: Connection, app_id: str, entries: Sequence[Entry]) -> _Kno
 _PLACE = ("platform", "provider_id", "session")
 _FIELDS = (*_PLACE, "locale", "timezone")
 _PLAIN: Values = dict.fromkeys(_FIELDS, "")
+_AS_KEPT: Values = {"raw": "", "country": ""}

@@ -23,12 +23,13 @@ _opt_outs = msgspec.json.Decoder(frozenset[str])
 
 _person = (
     *(recipients.c.uid, recipients.c.attributes, recipients.c.muted, recipients.c.opt_outs),
-    *(recipients.c.timezone, recipients.c.locale),
+    *(recipients.c.timezone, recipients.c.locale, recipients.c.country),
 )
 CONTACT = (
     *(contacts.c.id, contacts.c.kind, contacts.c.address, contacts.c.platform),
     *(contacts.c.provider_id, contacts.c.locale.label("device_locale")),
     *(contacts.c.timezone.label("device_timezone"), contacts.c.session),
+    *(contacts.c.raw, contacts.c.country.label("assumed_country")),
 )
 """The columns that make a contact."""
 _known: Select[Any] = (
@@ -76,6 +77,8 @@ def read_contact(row: AnyRow) -> Contact:
         address=row.address,
         device=device if row.platform else None,
         session=row.session,
+        raw=row.raw,
+        country=row.assumed_country,
     )
 
 
@@ -89,6 +92,7 @@ def _read_person(row: AnyRow, app_id: str, addresses: Iterable[Contact]) -> Reci
         locale=row.locale,
         muted=_muted.decode(row.muted),
         opt_outs=_opt_outs.decode(row.opt_outs),
+        country=row.country,
     )
 
 
@@ -121,6 +125,7 @@ def change_profile(recipient: Recipient, change: Change) -> Recipient:
         muted=_merged(recipient.muted, change.muted),
         timezone=_changed(recipient.timezone, change.timezone),
         locale=_changed(recipient.locale, change.locale),
+        country=_changed(recipient.country, change.country),
         opt_outs=recipient.opt_outs if change.opt_outs is UNSET else frozenset(change.opt_outs),
     )
 
@@ -136,7 +141,8 @@ def _changed(old: str, new: str | UnsetType | None) -> str:
 
 
 def _replace(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
-    return {name: row[name] for name in ("attributes", "timezone", "locale", "muted", "opt_outs")}
+    names = ("attributes", "timezone", "locale", "muted", "opt_outs", "country")
+    return {name: row[name] for name in names}
 
 
 def profile_row(recipient: Recipient) -> Values:
@@ -149,4 +155,5 @@ def profile_row(recipient: Recipient) -> Values:
         "locale": recipient.locale,
         "muted": msgspec.json.encode(recipient.muted),
         "opt_outs": msgspec.json.encode(sorted(recipient.opt_outs)),
+        "country": recipient.country,
     }

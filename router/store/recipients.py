@@ -14,7 +14,7 @@ from router.store.change import (
     check_logout,
     check_registration,
 )
-from router.store.contacts import log_out, register_device, remove_contact, set_contact
+from router.store.contacts import contact_row, log_out, register_device, remove_contact, set_contact
 from router.store.database import Database
 from router.store.enrolment import Entry, compare, enrol
 from router.store.erasure import erase, take_step
@@ -80,11 +80,12 @@ class Recipients:
             lock(connection, "recipient", app, uid)
             known = _read(connection, app, uid) or Recipient(app_id=app, uid=uid)
             save(connection, change_profile(known, change))
-            for kind, address in (change.contacts or {}).items():
+            for kind, address, registered in change.addresses():
                 if address is None:
                     remove_contact(connection, known, kind, now)
                 else:
-                    set_contact(connection, known, kind, address, now)
+                    contact = contact_row(kind, address, registered)
+                    set_contact(connection, known, contact, now)
             return _read(connection, app, uid) or known
 
         recipient = await self._database.write(write)
@@ -140,6 +141,22 @@ class Recipients:
     async def count(self, app_id: str | None = None) -> int:
         """Return how many recipients there are, of all apps for None."""
         return await self._database.read(lambda c: count_recipients(c, app_id))
+
+    async def countries(self, people: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return the countries of those of the people (app and uid) who have one."""
+        uids: dict[str, set[str]] = {}
+        for app_id, uid in people:
+            uids.setdefault(app_id, set()).add(uid)
+
+        def read(connection: Connection) -> dict[tuple[str, str], str]:
+            return {
+                (app_id, uid): recipient.country
+                for app_id, names in uids.items()
+                for uid, recipient in read_recipients(connection, app_id, names).items()
+                if recipient.country
+            }
+
+        return await self._database.read(read)
 
     async def only_app(self) -> str:
         """Return the one app that is known; raises `AppUnclear` when that is not one."""

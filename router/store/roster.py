@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 from sqlalchemy import Connection, Select, func, select, tuple_
 
-from router.store.change import Change, Registration
+from router.store.change import Change, Registered, Registration
 from router.store.profiles import read_recipients
 from router.store.tables import contacts, is_device, recipients
 
@@ -68,8 +68,11 @@ def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[List
         devices.setdefault(row.uid, []).append(device)
     for uid in uids:
         person = people[uid]
+        plain = [contact for contact in person.contacts if contact.device is None]
         change = Change(
-            contacts={c.kind: c.address for c in person.contacts if c.device is None} or UNSET,
+            contacts={contact.kind: contact.address for contact in plain} or UNSET,
+            registered={c.kind: Registered(raw=c.raw, country=c.country) for c in plain if c.raw},
+            country=person.country or UNSET,
             attributes=dict(person.attributes) or UNSET,
             timezone=person.timezone or UNSET,
             locale=person.locale or UNSET,

@@ -205,9 +205,10 @@ recipients = Table(
     Column("locale", Text, nullable=False),
     Column("muted", LargeBinary, nullable=False),
     Column("opt_outs", LargeBinary, nullable=False),
+    Column("country", Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
-"""People; attributes, mutes and opt-outs are JSON."""
+"""People; attributes, mutes and opt-outs are JSON. `country` is where their addresses are read."""
 
 contacts = Table(
     "contacts",
@@ -217,6 +218,8 @@ contacts = Table(
     Column("uid", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
+    Column("raw", Text, nullable=False, server_default=""),
+    Column("country", Text, nullable=False, server_default=""),
     Column("platform", Text, nullable=False, server_default=""),
     Column("provider_id", Text, nullable=False, server_default=""),
     Column("session", Text, nullable=False, server_default=""),
@@ -225,7 +228,11 @@ contacts = Table(
     Column("seen_at", Double, nullable=False),
     Index("contacts_recipient", "app_id", "uid"),
 )
-"""Addresses; a device has a platform, and the hash of its auth token as `session`."""
+"""Addresses; a device has a platform, and the hash of its auth token as `session`.
+
+`raw` is the text that was registered, empty where the address is the same, and `country` the one in
+which it was read, empty where it stood by itself.
+"""
 
 is_device = contacts.c.platform != literal_column("''")
 

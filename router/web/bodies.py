@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from router.core.errors import suggest
 from router.core.facts import Scalar
 from router.core.ruleset import ChannelSchema
-from router.store.change import DEVICE_KIND, Change, Registration
+from router.store.change import DEVICE_KIND, Change, Registered, Registration
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Listing
 from router.store.subscription import PushSubscription, SubscriptionKeys, write_address
@@ -45,6 +45,16 @@ class RecipientChange(
         Annotated[str | None, Meta(description="An IANA name, as `Europe/Paris`.")] | UnsetType
     ) = UNSET
     locale: Annotated[str | None, Meta(description="As `fr` or `pt-BR`.")] | UnsetType = UNSET
+    country: (
+        Annotated[
+            str | None,
+            Meta(
+                description="Where addresses are read that do not stand by themselves, as `US`: "
+                "those that come with it, and later."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     muted: (
         Annotated[
             dict[str, float | None],
@@ -126,6 +136,10 @@ class RecipientEntry(
     devices: Annotated[
         list[DeviceEntry], Meta(description="Registered beside those that are there.")
     ] = []
+    registered: Annotated[
+        dict[str, Registered],
+        Meta(description="How contacts were registered that are kept otherwise, as exported."),
+    ] = {}
 
 
 class Logout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -144,6 +158,8 @@ def change_in(asked: RecipientChange) -> Change:
         locale=asked.locale,
         muted=asked.muted,
         opt_outs=asked.opt_outs,
+        country=asked.country,
+        registered=asked.registered if isinstance(asked, RecipientEntry) else {},
     )
 
 
@@ -175,6 +191,8 @@ def entry_of(listing: Listing, *, with_devices: bool) -> RecipientEntry:
         locale=change.locale,
         muted=change.muted,
         opt_outs=change.opt_outs,
+        country=change.country,
+        registered=dict(change.registered),
         devices=[_device_entry(device) for device in devices],
     )
 

@@ -13,6 +13,7 @@ from router.core.ruleset import ChannelSchema
 from router.store.change import Registration
 from router.store.errors import Fault, RecipientInvalid
 from router.store.recipients import Entry
+from router.web.addresses import Addresses
 from router.web.bodies import (
     RecipientEntry,
     change_in,
@@ -39,12 +40,18 @@ class Defaults(Struct, frozen=True, kw_only=True):
     """What a line leaves to the import.
 
     `app_id` is the app of a line that names none, and `unclear` says why there is none.
-    `schemas` say whom some plugin can reach; while there are none, anybody will do.
+    `addresses` know what plugins there are and in which form they take addresses; while there are
+    none, anybody will do.
     """
 
     app_id: str | None = None
     unclear: str = ""
-    schemas: Collection[ChannelSchema] = ()
+    addresses: Addresses = Addresses()
+
+    @property
+    def schemas(self) -> Collection[ChannelSchema]:
+        """Return what the plugins say of their channels."""
+        return self.addresses.schemas
 
 
 class PushToken(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -133,10 +140,15 @@ def _entry(asked: RecipientEntry, defaults: Defaults) -> Entry:
     change = change_in(asked)
     devices = tuple(map(registration_in, asked.devices))
     faults = chain(kind_faults(change, defaults.schemas), _device_faults(devices, defaults))
-    with every_fault(faults):
-        return Entry(
-            app_id=asked.app_id or _app(defaults), uid=asked.uid, change=change, devices=devices
-        )
+    try:
+        with every_fault(faults):
+            return Entry(
+                app_id=asked.app_id or _app(defaults), uid=asked.uid, change=change, devices=devices
+            )
+    except RecipientInvalid as invalid:  # whoever it is: what is wrong is told at once
+        app_id = asked.app_id or defaults.app_id or ""
+        _, further = defaults.addresses.normalize(change, app_id, change.country or "")
+        raise RecipientInvalid([*invalid.faults, *further]) from None
 
 
 def _device_faults(devices: Sequence[Registration], defaults: Defaults) -> Iterator[Fault]:

@@ -1,14 +1,15 @@
 """An import: lines of any length of file, read as they come, applied in batches, each durable."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
 
 from router.core.byte_order_mark import skip_byte_order_mark
-from router.core.ruleset import ChannelSchema
 from router.store.errors import AppUnclear, Fault
 from router.store.recipients import Entry, Recipients
+from router.web.addresses import Addresses
 from router.web.entries import Defaults, Reading, read_line, read_tokens
 
 BATCH = 200
@@ -85,6 +86,7 @@ class Import:
     def __init__(
         self,
         recipients: Recipients,
+        addresses: Addresses,
         reject: Callable[[int, Fault], None],
         summary: Summary,
         *,
@@ -92,11 +94,15 @@ class Import:
     ) -> None:
         """Tell `reject` each line's number and fault, and count into `summary`.
 
+        `addresses` brings what the lines say into the form that is sent to.
+
         With `dry_run` what is there is compared and nothing is written.
         """
         self._apply = recipients.compare if dry_run else recipients.enrol
+        self._countries = recipients.countries
+        self._addresses = addresses
         self._reject = reject
-        self._waiting: list[Entry] = []
+        self._waiting: list[tuple[int, Entry]] = []
         self.summary = summary
 
     async def take(self, line: int, reading: Reading) -> None:
@@ -106,24 +112,53 @@ class Import:
         for fault in reading.faults:
             self._reject(line, fault)
         for entry in reading.entries:
-            self._waiting.append(entry)
+            self._waiting.append((line, entry))
             if len(self._waiting) == BATCH:
                 await self.flush()
 
     async def flush(self) -> None:
         """Apply what waits."""
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            changed = sum(await self._apply(waiting))
+        entries = await self._normalize(waiting)
+        if entries:
+            changed = sum(await self._apply(entries))
             self.summary.changed += changed
-            self.summary.unchanged += len(waiting) - changed
+            self.summary.unchanged += len(entries) - changed
+
+    async def _normalize(self, waiting: Sequence[tuple[int, Entry]]) -> list[Entry]:
+        """Return the entries with their addresses in the form that is sent to; reject others."""
+        countries = await self._find_countries(waiting)
+        entries: list[Entry] = []
+        for line, entry in waiting:
+            owner, change = (entry.app_id, entry.uid), entry.change
+            if change.country is not UNSET:
+                countries[owner] = change.country or ""
+            country = countries.get(owner, "")
+            change, faults = self._addresses.normalize(change, entry.app_id, country)
+            self.summary.bad += bool(faults)
+            for fault in faults:
+                self._reject(line, fault)
+            if not faults:
+                entries.append(replace(entry, change=change))
+        return entries
+
+    async def _find_countries(
+        self, waiting: Sequence[tuple[int, Entry]]
+    ) -> dict[tuple[str, str], str]:
+        """Return the countries of those, by app and uid, whose addresses cannot do without."""
+        owners = [
+            (entry.app_id, entry.uid)
+            for _, entry in waiting
+            if self._addresses.needs_country(entry.change)
+        ]
+        return await self._countries(owners) if owners else {}
 
 
 async def read_defaults(
-    recipients: Recipients, app_id: str | None, schemas: Collection[ChannelSchema]
+    recipients: Recipients, app_id: str | None, addresses: Addresses
 ) -> Defaults:
     """Return what lines leave to the import: with no `app_id`, the one app that is known."""
     try:
-        return Defaults(app_id=app_id or await recipients.only_app(), schemas=schemas)
+        return Defaults(app_id=app_id or await recipients.only_app(), addresses=addresses)
     except AppUnclear as unclear:
-        return Defaults(unclear=str(unclear), schemas=schemas)
+        return Defaults(unclear=str(unclear), addresses=addresses)

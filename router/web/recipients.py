@@ -1,7 +1,9 @@
 """`/v1/recipients`: who can be reached, and where."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -13,9 +15,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.delivery import mask
 from router.core.facts import Contact, Recipient, Scalar
-from router.store.change import DEVICE_KIND, check_change, check_registration
-from router.store.errors import Fault, RecipientInvalid
+from router.store.change import (
+    DEVICE_KIND,
+    Change,
+    Registered,
+    check_change,
+    check_registration,
+    is_sound_text,
+)
+from router.store.errors import AppUnclear, Fault, RecipientInvalid
 from router.store.recipients import Recipients
+from router.web.addresses import Addresses
 from router.web.bodies import (
     AppChoice,
     DeviceRegistration,
@@ -51,7 +61,7 @@ class DeviceView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecipientView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A recipient as it is; addresses and tokens are masked."""
+    """A recipient as it is; addresses and tokens are masked, in `registered` too."""
 
     uid: str
     app_id: str
@@ -62,6 +72,8 @@ class RecipientView(Struct, frozen=True, kw_only=True, rename="camel"):
     locale: str
     muted: dict[str, float]
     opt_outs: list[str]
+    country: str
+    registered: dict[str, Registered]
 
 
 class LoggedOut(Struct, frozen=True, kw_only=True):
@@ -106,9 +118,12 @@ async def change_recipient(
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
     asked = read_body(body, RecipientChange)
-    change = change_in(asked)
+    asked_change = change_in(asked)
     app_id = _app(request, asked.app_id)
-    with every_fault(kind_faults(change, rulebook.schemas)):
+    addresses = Addresses(schemas=rulebook.schemas, ruleset=rulebook.ruleset)
+    known_app, country = await _find_country(recipients, uid, app_id, asked_change)
+    change, faults = addresses.normalize(asked_change, known_app, country)
+    with every_fault(chain(kind_faults(change, rulebook.schemas), faults)):
         check_change(uid, app_id, change)
     return view(await recipients.put(uid, change, app_id))
 
@@ -196,12 +211,24 @@ async def import_recipients(
     def reject(line: int, fault: Fault) -> None:
         problems.append(LineFault(line=line, path=fault.path, reason=fault.reason))
 
-    defaults = await read_defaults(recipients, asked.app_id, rulebook.schemas)
+    defaults = await read_defaults(
+        recipients,
+        asked.app_id,
+        Addresses(schemas=rulebook.schemas, ruleset=rulebook.ruleset),
+    )
     summary = Summary()
-    taking = Import(recipients, reject, summary, dry_run=asked.dry_run)
+    taking = Import(recipients, defaults.addresses, reject, summary, dry_run=asked.dry_run)
     stopped_at = await _take_body(request, taking, READERS[asked.shape], defaults, problems)
     await taking.flush()
-    return ImportView(**msgspec.structs.asdict(summary), problems=problems, stopped_at=stopped_at)
+    return ImportView(
+        **msgspec.structs.asdict(summary),
+        problems=sorted(problems, key=_line_of),
+        stopped_at=stopped_at,
+    )
+
+
+def _line_of(problem: LineFault) -> int:
+    return problem.line
 
 
 def recipients_router() -> Router:
@@ -255,6 +282,19 @@ def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) 
     return in_body
 
 
+async def _find_country(
+    recipients: Recipients, uid: str, app_id: str | None, change: Change
+) -> tuple[str, str]:
+    """Return the app that is meant, and the country of its recipient, as far as both are known."""
+    if not change.contacts:
+        return app_id or "", ""
+    with suppress(AppUnclear):
+        app_id = await recipients.only_app() if app_id is None else app_id
+        if change.country is UNSET and is_sound_text(uid + app_id):
+            return app_id, (await recipients.countries([(app_id, uid)])).get((app_id, uid), "")
+    return app_id or "", change.country or ""
+
+
 def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "nothing is known of this recipient")
 
@@ -272,6 +312,12 @@ def view(recipient: Recipient) -> RecipientView:
         locale=recipient.locale,
         muted=recipient.muted,
         opt_outs=sorted(recipient.opt_outs),
+        country=recipient.country,
+        registered={
+            contact.kind: Registered(raw=mask(contact.raw), country=contact.country)
+            for contact in recipient.contacts
+            if contact.raw
+        },
     )
 
 

@@ -140,6 +140,48 @@ def test_standard_input_and_several_files_are_read(
     assert router("import", tmp_path / "absent.csv").exit_code == 2
 
 
+def test_numbers_of_a_table_are_read_in_the_country_of_their_row_then_of_their_app(
+    router: Router, show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\napps: {app123: {country: US}}\nrules: [{name: a, stop: true}]\n")
+    monkeypatch.setenv("ROUTER_RULES", str(rules))
+    file = write(
+        tmp_path / "people.csv",
+        "uid,appId,contacts.sms,country",
+        "nadia,app123,(212) 555-0100,",
+        "omar,app123,07531669965,GB",
+        "eve,app123,07531669965,",
+        "zoe,app123,+44 7531 669965,",
+    )
+    done = router("import", file)
+    assert done.stdout == "4 lines: 3 changed, 0 as they were, 1 bad\n"
+    reason = "is a number that is too long; write it with + and the country code, as +12125550100"
+    assert done.stderr == f"{file}:4: contacts.sms: {reason}\n"
+    shown = {uid: show(uid) for uid in ("nadia", "omar", "zoe")}
+    assert [person.contacts[0].address if person else "" for person in shown.values()] == [
+        "+12125550100",
+        "+447531669965",
+        "+447531669965",
+    ]
+    line = router("export").stdout.splitlines()[0]
+    assert json.loads(line)["registered"] == {"sms": {"raw": "(212) 555-0100", "country": "US"}}
+    told = router("show", "omar", "--app", "app123").stdout
+    assert "registered.sms\t07…65, read in GB" in told
+
+
+def test_rules_with_errors_are_told_and_do_without_their_countries(
+    router: Router, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("version: 1\ndefaults: {country: UK}\n")
+    monkeypatch.setenv("ROUTER_RULES", str(rules))
+    line: Json = {"uid": "zoe", "appId": "app123", "contacts": {"sms": "2125550100"}}
+    done = router("import", write(tmp_path / "people.jsonl", line))
+    assert f"{rules} has errors" in done.stderr
+    assert "1: $.contacts.sms: has no country code" in done.stderr
+
+
 def test_a_table_is_imported_by_the_names_of_its_columns(
     router: Router, show: Show, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from router.core.facts import Contact, Device, Recipient
 from router.core.retry import Dead
 from router.queue.ports import Settlement
+from router.store.change import Registered
 from router.store.contacts import DEVICES, hash_session
 from router.store.database import Database
 from router.store.errors import RecipientInvalid
@@ -194,6 +195,23 @@ async def test_a_token_that_is_called_dead_is_forgotten_unless_it_was_registered
     assert await tokens(recipients, "bob") == left
     assert await waiting.state(tried) == ("dead", "gone")
     assert (await waiting.state(queued))[0] == ("waiting" if left else "cancelled")
+
+
+@pytest.mark.parametrize(("country", "left"), [("", []), ("US", ["+12125550100"])])
+async def test_a_number_that_was_read_in_a_country_is_never_forgotten(
+    recipients: Recipients, waiting: Waiting, clock: Clock, country: str, left: list[str]
+) -> None:
+    number = "+12125550100"
+    told = {"sms": Registered(raw="212 555 0100", country=country)}
+    change = Change(contacts={"sms": number}, registered=told)
+    contact = (await recipients.put("bob", change, "app")).contacts[0]
+    assert (contact.raw, contact.country) == ("212 555 0100", country)
+    tried = await waiting.put(contact.id, address=number)
+    assert await waiting.scene.claimed() == [tried]
+    attempt = replace(waiting.scene.attempt(tried), started_at=clock.now + 1)
+    end = Dead("gone", forget_contact=True)
+    await waiting.engine.queue.settle([Settlement(delivery=tried, attempt=attempt, next=end)])
+    assert await tokens(recipients, "bob") == left
 
 
 async def test_what_is_being_sent_is_left_to_its_sender(

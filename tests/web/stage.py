@@ -17,6 +17,8 @@ from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import ChannelSpec
 from router.intake import Intake
+from router.plugins.email import Email
+from router.plugins.sms import Sms
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema
@@ -119,6 +121,17 @@ class Mail(Channel[MailSettings]):
     Settings = MailSettings
     address_kind = "email"
 
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: MailSettings | None,  # noqa: ARG003 - as the contract has it
+        country: str = "",  # noqa: ARG003 - as the contract has it
+        is_fixed: bool = False,  # noqa: ARG003 - as the contract has it
+    ) -> str:
+        return Email.normalize_address(address, settings=None)
+
 
 class TextSettings(Settings, frozen=True):
     """Settings of the other channel the tests know."""
@@ -130,6 +143,17 @@ class Text(Channel[TextSettings]):
     name = "texts"
     Settings = TextSettings
     address_kind = "sms"
+
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: TextSettings | None,  # noqa: ARG003 - as the contract has it
+        country: str = "",
+        is_fixed: bool = False,
+    ) -> str:
+        return Sms.normalize_address(address, settings=None, country=country, is_fixed=is_fixed)
 
 
 CHANNELS: dict[str, type[Channel[Any]]] = {"letters": Mail, "texts": Text}

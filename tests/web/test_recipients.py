@@ -69,6 +69,8 @@ async def test_what_is_set_is_shown_with_addresses_masked(stage: Stage) -> None:
         "locale": "fr",
         "muted": {"group_team": 2000000000.0},
         "optOuts": ["letters"],
+        "country": "",
+        "registered": {},
     }
     assert (put.status_code, put.json()) == (200, shown)
     assert await show(stage, "bob?appId=app-1") == shown

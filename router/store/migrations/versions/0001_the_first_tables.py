@@ -174,6 +174,7 @@ def _make_registry() -> None:
         _column("locale"),
         _column("muted", sa.LargeBinary),
         _column("opt_outs", sa.LargeBinary),
+        _column("country", server_default=""),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -183,6 +184,8 @@ def _make_registry() -> None:
         _column("uid"),
         _column("kind"),
         _column("address"),
+        _column("raw", server_default=""),
+        _column("country", server_default=""),
         _column("platform", server_default=""),
         _column("provider_id", server_default=""),
         _column("session", server_default=""),

@@ -1,0 +1,77 @@
+"""Addresses that recipients are registered with, written as their channels write them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from router.core.address import Address, read_address
+from router.core.ruleset import ChannelSchema, Ruleset
+from router.store.change import AS_KEPT, DEVICE_KIND, Change, Registered, is_sound_text
+from router.store.errors import Fault
+
+Read = Callable[[str, str], Address]
+"""Returns an address as a channel writes it, by the country it is read in."""
+
+
+class Addresses(Struct, frozen=True, kw_only=True):
+    """Reads the addresses of a kind as the channels of that kind do.
+
+    Of a kind that no channel of the rules sends to, the plugins are asked; while there are none,
+    addresses stay as they are.
+    """
+
+    schemas: Collection[ChannelSchema] = ()
+    ruleset: Ruleset | None = None
+
+    def needs_country(self, change: Change) -> bool:
+        """Return whether some address of a change cannot be read without a country."""
+        found = (self._read(kind, address, "") for kind, address in _to_read(change))
+        return any(address.fault for address in found)
+
+    def normalize(self, change: Change, app_id: str, country: str) -> tuple[Change, list[Fault]]:
+        """Return a change with its addresses in the form that is sent to, and what is wrong.
+
+        `country` is the recipient's own; without one the app's counts.
+        """
+        if self.ruleset is not None:
+            country = self.ruleset.country_of(app_id, country)
+        contacts, registered = dict(change.contacts or {}), dict(change.registered)
+        faults: list[Fault] = []
+        for kind, address in _to_read(change):
+            found = self._read(kind, address, country)
+            if found.fault:
+                faults.append(Fault(f"$.contacts.{kind}", found.fault))
+                continue
+            contacts[kind] = found.address
+            is_kept = found.address == address and not found.country
+            if not is_kept:
+                registered[kind] = Registered(raw=address, country=found.country)
+            elif registered.get(kind) == AS_KEPT:
+                del registered[kind]
+        if not contacts:
+            return change, faults
+        return replace(change, contacts=contacts, registered=registered), faults
+
+    def _read(self, kind: str, raw: str, country: str) -> Address:
+        """Return an address as a channel that takes it writes it; as it is, if some do."""
+        found = [read(raw, country) for read in self._readers(kind)]
+        taken = [address for address in found if not address.fault]
+        written = (address for address in taken if address.address != raw)
+        return next(written, None) or next(iter(taken or found), Address(address=raw, raw=raw))
+
+    def _readers(self, kind: str) -> Sequence[Read]:
+        specs = self.ruleset.channels.values() if self.ruleset else ()
+        readers: list[Read] = [spec.read_address for spec in specs if spec.address_kind == kind]
+        return readers or [
+            partial(read_address, schema.normalize_address, None)
+            for schema in self.schemas
+            if schema.address_kind == kind
+        ]
+
+
+def _to_read(change: Change) -> Iterator[tuple[str, str]]:
+    for kind, address, _ in change.addresses():
+        if address is not None and kind != DEVICE_KIND and is_sound_text(address):
+            yield kind, address
