@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from router import Register, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Hop, Reading, Request, Response, check_url
+from router.bridge import AppriseChannel, Build, Hop, Reading, Request, Response, check_url
 
 
 class AppriseSettings(Settings, frozen=True):
@@ -76,6 +76,18 @@ class Apprise(AppriseChannel[AppriseSettings]):
         code = None if reader is None else reader(hop)
         return super().error_code(hop) if code is None else f"{scheme} {code}"
 
+    def complete(self, build: Build) -> Build:
+        """Return the service with the action that hands a message over, where the URL names none.
+
+        Apprise's own choice for alerts (Opsgenie, Jira) is a note on an alert that it opened
+        before, and nothing at all where there is none:
+        https://appriseit.com/services/opsgenie/
+        """
+        kind, options = build
+        if options["schema"] in ALERTS and not (options.get("action") or options.get("mapping")):
+            return kind, options | {"action": "new"}
+        return build
+
     def sandbox(self, request: Request) -> Response:
         """Answer as most services do to a message they took."""
         host = request.url.split("/", 3)[2]
@@ -87,6 +99,9 @@ TAKEN = (
     b'"access_token": "sandbox", "expires_in": 3600, "data": {"authToken": "a", "userId": "b"}}'
 )
 """What services look for in a good answer, all in one."""
+
+ALERTS = frozenset({"jira", "opsgenie"})
+"""Services with an action for each type of message; a router's messages have no type."""
 
 LATER = frozenset({"events.pagerduty.com", "events.eu.pagerduty.com"})
 """Hosts that say 202 for yes."""

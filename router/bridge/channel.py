@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import ClassVar, Generic, Literal, TypeVar
 
 import msgspec
+from apprise import NotifyFormat
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import check_address, check_template, fill
-from router.bridge.excerpt import shorten
 from router.bridge.hop import Hop
 from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, make, parse
+from router.bridge.message_format import Accepted, fit, notify
 from router.bridge.passage import Passage
 from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
 from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
@@ -25,6 +26,9 @@ from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Un
 from router.redaction import Redactor, reveal
 
 S = TypeVar("S", bound=Settings)
+
+HALF_SENT = 1000
+"""Messages of which a part was taken, whose parts are not sent twice."""
 
 REASON = 200
 """Characters of a reason that are kept."""
@@ -59,6 +63,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         self._redactor = Redactor(reveal(settings))
         self._passage = Passage(transport, seconds=settings.timeout)
         self._instances = Instances(self._build)
+        self._accepted: dict[str, Accepted] = {}
 
     @classmethod
     def template(cls, settings: S) -> str:
@@ -151,13 +156,12 @@ class AppriseChannel(Channel[S], Generic[S]):
         address = check_address(message.address) if self.needs_contact(self.settings) else ""
         build = self.plugin(message)
         kind = build[0] if build else self._kind
+        accepted: Accepted = self._accepted.pop(message.delivery, set())
 
         def work() -> bool:
             with self._lend(build, address) as plugin:
-                title, body = self._fit(plugin, message)
-                return bool(
-                    plugin.notify(body=body or " ", title=title, body_format=self.body_format)
-                )
+                title, body = fit(plugin, *self.write(message), self.limits)
+                return notify(plugin, title, body, NotifyFormat(self.body_format), accepted)
 
         try:
             done = await self._passage.take(kind, work, hops, address=address)
@@ -165,7 +169,12 @@ class AppriseChannel(Channel[S], Generic[S]):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
             return self._explain_crash(error, hops)
-        return self._conclude(hops, done=done)
+        outcome = self._conclude(hops, done=done)
+        if accepted and not isinstance(outcome, Delivered):
+            self._accepted[message.delivery] = accepted
+            while len(self._accepted) > HALF_SENT:
+                del self._accepted[next(iter(self._accepted))]
+        return outcome
 
     def _lend(self, build: Build | None, address: str) -> AbstractContextManager[NotifyBase]:
         return self._instances.lend(address) if build is None else nullcontext(make(build, address))
@@ -189,41 +198,31 @@ class AppriseChannel(Channel[S], Generic[S]):
         """The Apprise class of the URL."""
         return parse(self._fill("0"))[0]
 
+    def complete(self, build: Build) -> Build:
+        """Return what Apprise read out of the URL, completed where it says too little."""
+        return build
+
     def _build(self, address: str) -> NotifyBase:
-        return make(parse(self._fill(address)), address)
+        return make(self.complete(parse(self._fill(address))), address)
 
     def _fill(self, address: str) -> str:
         """Return the URL for an address; a URL of the operator's own has no other place."""
         values = {"to": address} | (_texts(self.settings) if self.url else {})
         return fill(self.template(self.settings), values)
 
-    def _fit(self, plugin: NotifyBase, message: Message) -> tuple[str, str]:
-        """Return title and body within the provider's limits, a title it lacks in the body."""
-        title, body = self.write(message)
-        most_title, most_body = plugin.title_maxlen, plugin.body_maxlen
-        if self.limits is not None:
-            most_title = self.limits.title if self.limits.title is not None else len(title)
-            most_body = self.limits.body if self.limits.body is not None else len(body)
-        if plugin.title_maxlen > 0:
-            return shorten(title, most_title), shorten(body, most_body)
-        if self.limits is not None and self.limits.body is None:
-            most_body += len(title) + 1
-        if self.body_format == "text":
-            return "", shorten("\n".join(filter(None, (title, body))), most_body)
-        return title, shorten(body, max(0, most_body - len(title) - _MARKUP))
-
     def _conclude(self, hops: Sequence[Hop], *, done: bool) -> Outcome:
         own = self.verdict(hops)
         if own is not None:
             return own
         if not hops:
-            return Delivered() if done else judge(hops, answers={}, now=self.clock())
-        hop = hops[-1]
-        code = "" if hop.error else _bound(self.error_code(hop))
+            return judge(hops, answers={}, now=self.clock())
+        hop = hops[-1] if done else _find_failure(hops)
+        code = "" if hop.response is None else _bound(self.error_code(hop))
         known = look_up(self._answers, hop.status, code)
         is_told = _taken(hop) and (bool(code) or known is not None)
-        is_done = done and not is_told and any(_taken(past) for past in hops)
-        if is_done or known == "delivered":
+        is_unheard = hop.response is None and hop.error is None
+        is_taken = any(_taken(past) and self.carries(past.request) for past in hops)
+        if (done and not is_told and (is_taken or is_unheard)) or known == "delivered":
             return Delivered(status=hop.status, handle=self.handle(hop))
         outcome = judge(hops, answers=self._answers, now=self.clock(), code=code)
         if isinstance(outcome, Unknown) and not self.carries(hop.request):
@@ -262,10 +261,6 @@ class AppriseChannel(Channel[S], Generic[S]):
         return msgspec.structs.replace(told, reason=told.reason[:REASON])
 
 
-_MARKUP = 20
-"""Characters that Apprise puts around a title it folds into HTML or Markdown."""
-
-
 _CODE = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
 
 _HANDLE = re.compile(r"\S{1,200}")
@@ -275,6 +270,15 @@ _HANDLE = re.compile(r"\S{1,200}")
 def _bound(code: str) -> str:
     """Return an error code; where the provider has put a text for one, say so without it."""
     return code if not code or _CODE.fullmatch(code) else "no code"
+
+
+def _find_failure(hops: Sequence[Hop]) -> Hop:
+    """Return the hop that a failed send failed at: of pieces to one place, the last refused."""
+    last = hops[-1]
+    place = (last.request.method, last.request.url.partition("?")[0])
+    pieces = [h for h in hops if (h.request.method, h.request.url.partition("?")[0]) == place]
+    refused = [hop for hop in pieces if not _taken(hop)]
+    return refused[-1] if refused else last
 
 
 def _taken(hop: Hop) -> bool:

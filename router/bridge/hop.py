@@ -9,7 +9,10 @@ from router.core.byte_order_mark import skip_byte_order_mark
 
 
 class Hop:
-    """A request with its response, or with the error that stood for one; never in a log."""
+    """A request with its response, or with the error that stood for one; never in a log.
+
+    With neither, a plugin that opens connections by itself says that it sent.
+    """
 
     def __init__(
         self,

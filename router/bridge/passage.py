@@ -97,7 +97,7 @@ class Passage:
             await trip.hop(request)
             return True
         done = await self._run_apart(work, trip, context, request)
-        if not done and not trip.hops:
+        if not trip.hops:
             refused = TransportError("the provider's plugin could not send", sent=False)
-            trip.hops.append(Hop(request, error=refused))
+            trip.hops.append(Hop(request, error=None if done else refused))
         return done

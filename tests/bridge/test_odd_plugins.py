@@ -26,7 +26,7 @@ class Folded(Json):
 
 async def test_a_title_that_the_provider_lacks_leads_the_body() -> None:
     _, carried = await send(OK, Folded, title="Ben", body="Lunch today?")
-    assert b'"Ben\\nLunch\\u2026"' in carried[0].body
+    assert b'"Ben\\r\\nLunc\\u2026"' in carried[0].body
 
 
 class Crashing(NotifyJSON):
