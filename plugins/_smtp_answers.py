@@ -20,14 +20,7 @@ from router.bridge import ErrorCode, ServiceAnswers
 SENDER_REFUSALS = (
     "sender address rejected",  # Postfix: not owned by user, not logged in, domain not found
     "not owned by user",
-    "relay access denied",  # Postfix
-    "relaying denied",  # sendmail
-    "relay not permitted",  # Exim
     "sender verify failed",  # Exim
-    "relaying disallowed",  # Zoho
-    "not allowed to relay",  # Zoho
-    "unable to relay",  # Exchange
-    "rcpthosts",  # qmail
     "client host rejected",  # Postfix
     "blocked using",  # Postfix, by a list of hosts that send spam
     "helo command rejected",  # Postfix
@@ -47,13 +40,27 @@ SENDER_REFUSALS = (
 )
 """Phrases of refusals that are about the sender, in lower case."""
 
+RELAY_REFUSALS = (
+    "relay access denied",  # Postfix
+    "relaying denied",  # sendmail
+    "relay not permitted",  # Exim
+    "relaying disallowed",  # Zoho
+    "not allowed to relay",  # Zoho
+    "unable to relay",  # Exchange, 5.7.54
+    "rcpthosts",  # qmail
+)
+"""Phrases of a server that sends this sender's mail on to some domains alone, or to none.
+
+One recipient does not tell which, so the recipient waits first, and the channel after several.
+"""
+
 SENDER_CODES = frozenset(
     {
         *("5.1.7", "5.1.8", "5.1.90"),  # the sender's address or system; Exchange: its daily quota
         "5.4.5",  # Gmail: the account's daily limit
         *("5.7.3", "5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.13", "5.7.14"),  # the login
         *("5.7.20", "5.7.21", "5.7.22", "5.7.23", "5.7.25", "5.7.26", "5.7.27"),  # DKIM, SPF, DNS
-        *("5.7.54", "5.7.57", "5.7.60", "5.7.64"),  # Exchange: relay, login, send as
+        *("5.7.57", "5.7.60", "5.7.64"),  # Exchange: login, send as, tenant
         *(
             "5.7.501",
             "5.7.502",
@@ -68,7 +75,7 @@ SENDER_CODES = frozenset(
 LOGIN_REPLIES = (530, 534, 535, 538)
 """Replies that ask for a login or refuse it (RFC 4954, section 6)."""
 
-_PHRASE = rf"(?s)^(?!.*recipient address rejected).*?({'|'.join(SENDER_REFUSALS)})"
+_PHRASE = rf"(?s)^(?!.*recipient address rejected).*?({'|'.join(SENDER_REFUSALS + RELAY_REFUSALS)})"
 _ENHANCED = r"^\s*([245]\.\d{1,3}\.\d{1,3})\b"
 
 SMTP_ANSWERS = ServiceAnswers(
@@ -76,6 +83,8 @@ SMTP_ANSWERS = ServiceAnswers(
     codes=(ErrorCode(path="", matches=_PHRASE), ErrorCode(path="", matches=_ENHANCED)),
     answers={
         "5.1.1": "gone",
+        "5.7.54": "refused",
+        **dict.fromkeys(RELAY_REFUSALS, "refused"),
         **dict.fromkeys((*SENDER_REFUSALS, *SENDER_CODES, *LOGIN_REPLIES), "suspend"),
     },
 )

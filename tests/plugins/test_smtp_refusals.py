@@ -27,7 +27,7 @@ class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
 
     at: Literal["rcpt", "data"]
     reply: str
-    outcome: Literal["suspend", "rejected", "gone", "retry"]
+    outcome: Literal["suspend", "refused", "rejected", "gone", "retry"]
     server: str
 
 
@@ -45,6 +45,8 @@ def name_outcome(outcome: Outcome) -> str:
     match outcome:
         case Rejected(forget_contact=True):
             return "gone"
+        case Suspend(scope="recipient"):
+            return "refused"
         case _:
             return type(outcome).__name__.lower()
 
