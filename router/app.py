@@ -21,7 +21,7 @@ from router.queue.engine import SqlJournal, SqlQueue
 from router.redaction import Veil, reveal
 from router.registry import Registry, load_plugins
 from router.rulebook import Rulebook
-from router.settings import Environment, check_exposure
+from router.settings import Environment, Proxies, check_exposure, check_proxies
 from router.signals import heed_signals
 from router.store.bulk_cancel import BulkCancel
 from router.store.database import Database
@@ -220,7 +220,7 @@ async def serve(
     veil = Veil()
     veil.hide(_secrets(environment))
     configure_logging(environment.log_level, environment.log_format, veil=veil)
-    if problems := check_exposure(environment):
+    if problems := (*check_exposure(environment), *check_proxies(environment)):
         raise Refused(*problems)
     url = environment.database.reveal()
     async with AsyncExitStack() as stack:
@@ -235,7 +235,10 @@ async def serve(
         stack.push_async_callback(database.close)
         await _take_over(database, presence)
         if transport is None and not environment.sandbox:
-            transport = live = AiohttpTransport(allowed=environment.private_targets)
+            transport = live = AiohttpTransport(
+                allowed=environment.private_targets, proxies=environment.proxies
+            )
+            name_proxies(environment.proxies)
             stack.push_async_callback(live.aclose)
         router = Router(environment, database, Outlet(live=transport, record=record, veil=veil))
         stack.push_async_callback(router.aclose)
@@ -266,9 +269,20 @@ def _secrets(environment: Environment) -> Iterator[str]:
         password = environment.database.reveal()
     yield from (password, unquote(password))
     yield from reveal(replace(environment, database=Secret("")))
+    for proxy in (environment.proxies.http, environment.proxies.https):
+        if proxy is not None and proxy.authorization:
+            yield f"{proxy.user}:{proxy.password.reveal()}"  # as Basic Auth encodes them
     for webhook in (environment.webhook_password, environment.webhook_password_previous):
         if webhook is not None:
             yield f"{environment.webhook_user}:{webhook.reveal()}"  # as Basic Auth encodes them
+
+
+def name_proxies(proxies: Proxies) -> None:
+    """Log what goes through a proxy, and what does not."""
+    urls = {"http": proxies.http and proxies.http.url, "https": proxies.https and proxies.https.url}
+    if named := {scheme: url for scheme, url in urls.items() if url}:
+        _log.info("HTTP goes through a proxy", **named)
+        _log.warning("mail and services that do not speak HTTP do not go through the proxy")
 
 
 async def _take_over(database: Database, presence: Presence) -> None:

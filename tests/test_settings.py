@@ -71,7 +71,8 @@ def test_every_variable_is_read_by_its_type() -> None:
 
 def test_every_field_is_a_described_variable() -> None:
     listed = variables()
-    assert [v.field for v in listed] == [field.name for field in fields(Environment)]
+    own = [field.name for field in fields(Environment) if field.name != "proxies"]
+    assert [v.field for v in listed] == own
     assert all(v.description and v.takes for v in listed)
     assert {v.name for v in listed if v.secret} == {
         "ROUTER_DATABASE",

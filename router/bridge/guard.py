@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import AddrInfoType, ThreadedResolver
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 
+from router.channel import TargetError
 from router.settings import Target
 
 BARRED = "the address leads to a network that is not public"
@@ -55,6 +56,16 @@ class Guard:
         if not self.lets_through(str(address[0])):
             raise BarredError
         return socket.socket(family=family, type=kind, proto=protocol)
+
+    async def find_address(self, resolver: AbstractResolver, host: str, port: int) -> str:
+        """Return an address of a host that it may be reached at, for a proxy to connect to.
+
+        Raises `TargetError` where there is none, and an OS error where the name is not known.
+        """
+        for result in await resolver.resolve(host, port, socket.AF_UNSPEC):
+            if self.lets_through(result["host"]):
+                return result["host"]
+        raise TargetError(BARRED)
 
     def lets_through(self, address: str) -> bool:
         """Return whether an address, as the system writes it, is public or allowed."""

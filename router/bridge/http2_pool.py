@@ -9,7 +9,9 @@ from msgspec import Struct
 from router.bridge.http2_connection import Http2Connection
 from router.bridge.http2_exchange import UnprocessedError
 from router.bridge.journey import Journey
+from router.bridge.proxy_tunnel import connect_through
 from router.channel import Request, Response, TransportError
+from router.settings import Proxies
 
 PROTOCOL = "h2"
 """What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""
@@ -32,9 +34,10 @@ class Http2Pool:
     `REFUSAL_DELAYS_S`.
     """
 
-    def __init__(self, *, trusting: ssl.SSLContext) -> None:
+    def __init__(self, *, trusting: ssl.SSLContext, proxies: Proxies) -> None:
         """Connect to nothing yet; `trusting` says whose certificates are good."""
         self._trusting = trusting
+        self._proxies = proxies
         self._connections: dict[_Server, Http2Connection] = {}
         self._locks: dict[_Server, asyncio.Lock] = {}
         self._open: set[Http2Connection] = set()
@@ -72,11 +75,7 @@ class Http2Pool:
         return kept
 
     async def _open_connection(self, server: _Server) -> Http2Connection:
-        context = self._trusting if server.verify else _make_unverified()
-        loop = asyncio.get_running_loop()
-        transport, connection = await loop.create_connection(
-            Http2Connection, server.host, server.port, ssl=context
-        )
+        transport, connection = await self._connect_socket(server)
         try:
             _check_protocol(transport)
             await connection.ready
@@ -87,6 +86,14 @@ class Http2Pool:
         self._open.add(connection)
         connection.lost.add_done_callback(lambda _: self._open.discard(connection))
         return connection
+
+    async def _connect_socket(self, server: _Server) -> tuple[asyncio.Transport, Http2Connection]:
+        context = self._trusting if server.verify else _make_unverified()
+        proxy = self._proxies.find("https", server.host, server.port)
+        if proxy is not None:
+            return await connect_through(proxy, Http2Connection, server.host, server.port, context)
+        loop = asyncio.get_running_loop()
+        return await loop.create_connection(Http2Connection, server.host, server.port, ssl=context)
 
 
 def _check_protocol(transport: asyncio.Transport) -> None:

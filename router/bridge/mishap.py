@@ -6,12 +6,16 @@ import ssl
 
 import aiohttp
 
+from router.bridge.proxy_tunnel import PROXY_REFUSED, PROXY_UNREACHABLE
+
 _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
         (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
         "the server's certificate is not trusted",
     ),
     ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no secure connection could be made"),
+    (aiohttp.ClientProxyConnectionError, PROXY_UNREACHABLE),
+    (aiohttp.ClientHttpProxyError, PROXY_REFUSED),
     ((aiohttp.ClientConnectorDNSError, socket.gaierror), "the host name is not known"),
     (aiohttp.ClientConnectorError, "no connection could be made"),
     (

@@ -8,11 +8,13 @@ import ssl
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache, cached_property, lru_cache
+from typing import Any, Literal
 
 import aiohttp
 import certifi
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
+from msgspec import Struct, field
 from msgspec.structs import replace
 from yarl import URL
 
@@ -23,10 +25,12 @@ from router.bridge.mishap import explain
 from router.bridge.postman import Postman
 from router.bridge.trip import TIMED_OUT
 from router.channel import Request, Response, TargetError, TransportError
-from router.settings import Target
+from router.settings import Proxies, Target
 
 BODY = 1 << 20
 """Bytes of an answer that are read; a plugin gets no more."""
+
+NO_PROXIES = Proxies()
 
 IDLE = 4.0
 """Seconds a connection is kept unused: less than the servers' own five, so that a request
@@ -34,12 +38,14 @@ seldom meets a connection that is just being closed."""
 
 
 class AiohttpTransport:
-    """Sends over one shared session: no cookies, no redirects, no proxies or `.netrc`.
+    """Sends over one shared session: no cookies, no redirects, no `.netrc`.
 
     URLs go out byte for byte. `rewrite` (tests only) maps a host, or `*` for any other, to
     the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`; `authorities` are
     certificates in PEM of whom to trust besides (tests only, too). `allowed` are host names and
-    networks that a guarded request may go to beside public addresses.
+    networks that a guarded request may go to beside public addresses. HTTP goes through
+    `proxies`, mail does not. A proxy is asked for the checked address of a guarded request, not
+    for its host, so that it cannot be led where the guard did not look.
     """
 
     live = True
@@ -50,13 +56,19 @@ class AiohttpTransport:
         rewrite: Mapping[str, str] | None = None,
         authorities: str = "",
         allowed: Iterable[Target] = (),
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
         """Open nothing yet; a session is made with its first request."""
         self._rewrite = dict(rewrite or {})
         self._authorities = authorities
         self._bind = lru_cache(256)(self._rewritten)
         self._guard = Guard(allowed)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._proxies = proxies
+        self._sessions: dict[_Share, aiohttp.ClientSession] = {}
+
+    @cached_property
+    def _resolver(self) -> RestrainedResolver:
+        return RestrainedResolver()
 
     @cached_property
     def _postman(self) -> Postman:
@@ -64,7 +76,7 @@ class AiohttpTransport:
 
     @cached_property
     def _http2(self) -> Http2Pool:
-        return Http2Pool(trusting=_trust(self._authorities, PROTOCOL))
+        return Http2Pool(trusting=_trust(self._authorities, PROTOCOL), proxies=self._proxies)
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
         """Return the answer, or raise `TransportError` when none came within `timeout`."""
@@ -106,15 +118,16 @@ class AiohttpTransport:
         url = URL(request.url, encoded=True)
         if request.guarded and url.scheme not in {"http", "https"}:
             raise TargetError("a recipient's own URL must be http:// or https://")
-        guarded = request.guarded and not self._guard.trusts(url.host or "")
-        async with self._open(guarded=guarded).request(
+        route = await self._choose_route(request, url)
+        async with self._open(route.share).request(
             request.method,
-            url,
-            headers=request.headers,
+            route.url,
+            headers={**request.headers, **route.headers},
             data=request.body or None,
             allow_redirects=False,
             ssl=request.verify,
             skip_auto_headers={"Content-Type"},
+            **route.options,
         ) as response:
             return Response(
                 status=response.status,
@@ -122,23 +135,47 @@ class AiohttpTransport:
                 body=await _read(response),
             )
 
-    def _open(self, *, guarded: bool) -> aiohttp.ClientSession:
+    async def _choose_route(self, request: Request, url: URL) -> "_Route":
+        """Return whether a request goes directly or through a proxy, and how it is guarded."""
+        host, port = url.host or "", url.port or 0
+        guarded = request.guarded and not self._guard.trusts(host)
+        proxy = self._proxies.find(url.scheme, host, port)
+        if proxy is None:
+            return _Route(share="guarded" if guarded else "own", url=url)
+        asked = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+        if url.scheme != "https":
+            if guarded:
+                raise TargetError("a recipient's own http:// URL does not go through a proxy")
+            return _Route(share="own", url=url, headers=asked, options={"proxy": proxy.url})
+        options = {"proxy": proxy.url, "proxy_headers": asked}
+        if not guarded:
+            return _Route(share="own", url=url, options=options)
+        address = await self._guard.find_address(self._resolver, host, port)
+        return _Route(
+            share="guarded through a proxy",
+            url=url.with_host(address),
+            headers={"Host": url.host_port_subcomponent or ""},
+            options={**options, "server_hostname": host},
+        )
+
+    def _open(self, share: "_Share") -> aiohttp.ClientSession:
         """Return the session of guarded requests, or of all others: they share no connection."""
-        if guarded not in self._sessions:
-            self._sessions[guarded] = aiohttp.ClientSession(
+        if share not in self._sessions:
+            guarded = share == "guarded"
+            self._sessions[share] = aiohttp.ClientSession(
                 connector=_Connector(
                     limit=0,
                     ssl=_trust(self._authorities),
                     ttl_dns_cache=60,
                     keepalive_timeout=IDLE,
                     socket_factory=self._guard.make_socket if guarded else None,
-                    resolver=RestrainedResolver() if guarded else None,
+                    resolver=self._resolver if guarded else None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 trust_env=False,
             )
-        return self._sessions[guarded]
+        return self._sessions[share]
 
     def _redirect(self, request: Request) -> Request:
         bound = self._bind(request.url, mail=request.method == "SMTP")
@@ -176,6 +213,19 @@ def _trust(authorities: str, protocol: str = "") -> ssl.SSLContext:
     if protocol:
         context.set_alpn_protocols([protocol])
     return context
+
+
+_Share = Literal["own", "guarded", "guarded through a proxy"]
+"""Requests that may share connections."""
+
+
+class _Route(Struct, frozen=True, kw_only=True):
+    """How a request reaches its server."""
+
+    share: _Share
+    url: URL
+    headers: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 _JOURNEY: ContextVar[Journey] = ContextVar("journey")

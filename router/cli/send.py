@@ -24,7 +24,7 @@ from router.core.payload import Json, Payload
 from router.core.ruleset import ChannelSpec
 from router.redaction import Redactor, Veil, reveal
 from router.registry import Registry, load_plugins
-from router.settings import Environment
+from router.settings import Environment, check_proxies
 from router.telemetry import configure_logging, report_strays
 from router.worker.attempt import attempt
 
@@ -78,7 +78,11 @@ async def _try(
     exchanges: list[Exchange] = []
     veil = Veil()
     configure_logging(environment.log_level, environment.log_format, veil=veil)
-    live = None if environment.sandbox else AiohttpTransport(allowed=environment.private_targets)
+    if problems := check_proxies(environment):
+        fail(*problems)
+    live = None
+    if not environment.sandbox:
+        live = AiohttpTransport(allowed=environment.private_targets, proxies=environment.proxies)
     try:
         channel = Outlet(live=live, record=exchanges.append, veil=veil).open(registry, spec)
         with report_strays(asyncio.get_running_loop()):

@@ -1,7 +1,13 @@
 """What the environment says: the `ROUTER_*` variables, read once and typed."""
 
 from router.settings.environment import ApiKey, Environment, LogFormat, LogLevel, Scope, Target
-from router.settings.exposure import WEBHOOK_CREDENTIALS, check_exposure, is_loopback
+from router.settings.exposure import (
+    WEBHOOK_CREDENTIALS,
+    check_exposure,
+    check_proxies,
+    is_loopback,
+)
+from router.settings.proxies import Proxies, Proxy, read_proxies
 from router.settings.reading import EnvironmentInvalid, read_environment
 from router.settings.variable import Variable, variables
 
@@ -12,11 +18,15 @@ __all__ = [
     "EnvironmentInvalid",
     "LogFormat",
     "LogLevel",
+    "Proxies",
+    "Proxy",
     "Scope",
     "Target",
     "Variable",
     "check_exposure",
+    "check_proxies",
     "is_loopback",
     "read_environment",
+    "read_proxies",
     "variables",
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, NewType, TypeAlias
 from msgspec import Struct
 
 from router.channel import Secret
+from router.settings.proxies import Proxies
 
 PREFIX = "ROUTER_"
 
@@ -32,7 +33,10 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class Environment(Struct, frozen=True, kw_only=True):
-    """Every setting of the process: the field `port` is the variable `ROUTER_PORT`."""
+    """Every setting of the process: the field `port` is the variable `ROUTER_PORT`.
+
+    `proxies` come from variables that other programs read too, as `HTTPS_PROXY`.
+    """
 
     rules: Annotated[Path, "The rules file."] = Path("rules.yaml")
     database: Annotated[Secret, "SQLAlchemy URL of the database."] = Secret(
@@ -62,3 +66,4 @@ class Environment(Struct, frozen=True, kw_only=True):
     log_level: Annotated[LogLevel, "The least urgent lines to log."] = "info"
     log_format: Annotated[LogFormat, "How log lines are written."] = "text"
     sandbox: Annotated[bool, "Deliver nothing; record what would have gone out."] = False
+    proxies: Proxies = Proxies()

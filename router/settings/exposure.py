@@ -29,6 +29,11 @@ def check_exposure(environment: Environment) -> tuple[str, ...]:
     )
 
 
+def check_proxies(environment: Environment) -> tuple[str, ...]:
+    """Return why the router cannot go through its proxies; sandbox mode needs none."""
+    return () if environment.sandbox else environment.proxies.problems
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address means this machine."""
     try:

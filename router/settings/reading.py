@@ -8,6 +8,7 @@ import msgspec
 
 from router.core.errors import nearest
 from router.settings.environment import PREFIX, Environment
+from router.settings.proxies import read_proxies
 from router.settings.variable import TextRefused, Variable, variables
 
 
@@ -39,7 +40,8 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Environment, tuple[str
     problems += [*_unknown(known, given), *_contradictions(given)]
     if problems:
         raise EnvironmentInvalid(tuple(problems))
-    environment = msgspec.structs.replace(Environment(), **values)
+    proxies = read_proxies(environ)
+    environment = msgspec.structs.replace(Environment(), proxies=proxies, **values)
     return environment, (*_unread(injected, given), *_weak(environment))
 
 

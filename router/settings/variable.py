@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, NamedTuple, get_args, get_type_hints
+from typing import Annotated, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -43,11 +43,12 @@ class TextRefused(Exception):  # noqa: N818 - it names what became of a text
 
 
 def variables() -> tuple[Variable, ...]:
-    """Return every variable, in the order of `Environment`."""
+    """Return every variable of the router's own, in the order of `Environment`."""
     hints = get_type_hints(Environment, include_extras=True)
     return tuple(
         _variable(field.name, hints[field.name], field.default)
         for field in msgspec.structs.fields(Environment)
+        if get_origin(hints[field.name]) is Annotated
     )
 
 

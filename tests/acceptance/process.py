@@ -122,7 +122,11 @@ def run(
 
 def clean_environ() -> dict[str, str]:
     """Return this process's environment without what would configure a router."""
-    return {name: text for name, text in os.environ.items() if not name.startswith("ROUTER_")}
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("ROUTER_") and not name.lower().endswith("_proxy")
+    }
 
 
 @contextmanager
