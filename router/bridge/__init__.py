@@ -15,6 +15,7 @@ from router.bridge.service_answers import (
     RetryAfter,
     ServiceAnswers,
     find_service_answers,
+    group_answers,
     share_service_answers,
 )
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
@@ -47,6 +48,7 @@ __all__ = [
     "check_url",
     "conclude",
     "find_service_answers",
+    "group_answers",
     "judge",
     "make",
     "parse",

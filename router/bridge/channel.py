@@ -14,12 +14,12 @@ from apprise.plugins.base import NotifyBase
 from router.bridge.address import check_address, check_template, fill
 from router.bridge.hop import Hop
 from router.bridge.installation import install
-from router.bridge.instance import Build, BuildError, Instances, make, parse
+from router.bridge.instance import Build, BuildError, Instances, is_secret, make, parse
 from router.bridge.message_format import Accepted, fit, notify
 from router.bridge.passage import Passage
 from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
 from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
-from router.channel import Channel, Request, Secret, Settings, Transport, TransportError
+from router.channel import Channel, Request, Response, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
@@ -112,6 +112,13 @@ class AppriseChannel(Channel[S], Generic[S]):
         for an ornament, as an image that cannot be fetched. The plainer message is sent once.
         """
         return None
+
+    def sandbox(self, request: Request) -> Response:
+        """Return the service's documented answer to a message it took."""
+        service = self._service
+        if not service.success:
+            return super().sandbox(request)
+        return Response(status=service.success_status, body=service.success)
 
     async def send(self, message: Message) -> Outcome:
         """Try once to send the message, or a plainer one where that is all that is refused."""
@@ -216,6 +223,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             return own
         if not hops:
             return judge(hops, answers={}, now=self.clock())
+        hops = self._service.find_deciding(hops)
         hop = hops[-1] if done else _find_failure(hops)
         code = "" if hop.response is None else _bound(self.error_code(hop))
         known = look_up(self._answers, hop.status, code)
@@ -233,6 +241,8 @@ class AppriseChannel(Channel[S], Generic[S]):
             outcome = Suspend(status=hop.status, reason=f"{outcome.reason}, at the login")
         if isinstance(outcome, Suspend) and not self._is_about_recipient(hop):
             outcome = msgspec.structs.replace(outcome, scope="channel")
+        elif isinstance(outcome, Suspend) and self._is_address_secret:
+            outcome = msgspec.structs.replace(outcome, scope="recipient")
         wait = self._service.wait_time(hop, self.clock())
         if isinstance(outcome, Retry | Suspend) and wait is not None:
             return msgspec.structs.replace(outcome, after=max(wait, outcome.after or 0.0))
@@ -244,10 +254,21 @@ class AppriseChannel(Channel[S], Generic[S]):
             return False
         return self.needs_contact(self.settings)
 
+    @cached_property
+    def _is_address_secret(self) -> bool:
+        """Whether the recipient's address is a credential itself, as a webhook of the recipient's.
+
+        What a table says of the channel's credential is then said of this recipient's.
+        """
+        try:
+            return all(is_secret(parse(self._fill(mark)), mark) for mark in _MARKS)
+        except BuildError:
+            return False
+
     def _explain_crash(self, error: Exception, hops: Sequence[Hop]) -> Outcome:
         """Return what a plugin's own fault means: the message may be out already."""
         outcome = self._conclude(hops, done=False) if hops else None
-        if outcome is not None and not _taken(hops[-1]):
+        if outcome is not None and (not _taken(hops[-1]) or self.error_code(hops[-1])):
             return outcome
         reason = f"{type(error).__name__} in the provider's plugin"
         return Retry(reason=reason) if outcome is None else Unknown(reason=reason)
@@ -260,6 +281,9 @@ class AppriseChannel(Channel[S], Generic[S]):
             return msgspec.structs.replace(told, handle=handle)
         return msgspec.structs.replace(told, reason=told.reason[:REASON])
 
+
+_MARKS = ("0router0", "router0@example.com")
+"""Addresses that no setting holds; Apprise tells some arguments by their being e-mail addresses."""
 
 _CODE = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
 

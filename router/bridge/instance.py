@@ -83,6 +83,17 @@ def make(build: Build, address: str = "") -> NotifyBase:
     return plugin
 
 
+def is_secret(build: Build, text: str) -> bool:
+    """Return whether a text stands among the arguments that Apprise calls private."""
+    kind, options = build
+    private = {
+        str(token.get("map_to", name))
+        for name, token in kind.template_tokens.items()
+        if token.get("private")
+    }
+    return any(text in str(options.get(name, "")) for name in private)
+
+
 def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:
     """Yield the texts among a plugin's arguments that are not the address's."""
     for value in options.values():

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 
@@ -16,8 +17,8 @@ from router.channel import Request
 Scalar = str | int | float | bool
 """A value that a body is compared with; `0` equals `"0"`, and `True` equals `"true"`."""
 
-Unit = Literal["s", "ms", "epoch_s", "epoch_ms"]
-"""What a service counts a time to wait in: from now, or as a point in time."""
+Unit = Literal["s", "ms", "epoch_s", "epoch_ms", "date"]
+"""What a service counts a time to wait in: from now, or as a point in time (ISO 8601: `date`)."""
 
 _CODE_LENGTH = 40
 
@@ -78,7 +79,8 @@ class ErrorCode(Struct, frozen=True):
 class RetryAfter(Struct, frozen=True):
     """A time to wait that stands elsewhere than in the header `Retry-After`.
 
-    It is a value of the JSON body at `path`, or else the `header` (in lower case).
+    It is a value of the JSON body at `path`, or else the `header` (in lower case). A header
+    counts with a 429 alone: many services send with every answer when their window ends.
     """
 
     path: str = ""
@@ -87,16 +89,23 @@ class RetryAfter(Struct, frozen=True):
 
     def read(self, hop: Hop, now: float) -> float | None:
         """Return the seconds to wait from `now` (an epoch second), None where none are given."""
+        if self.header and hop.status != 429:  # noqa: PLR2004 - HTTP's own number
+            return None
         value = hop.headers.get(self.header) if self.header else _find(hop, self.path)
         try:
-            number = float(value) if isinstance(value, str | int | float) else math.nan
+            number = self._count(value)
         except (ValueError, OverflowError):
             return None
-        if self.unit.endswith("ms"):
-            number /= 1000
-        if self.unit.startswith("epoch"):
-            number -= now
-        return min(max(0.0, number), LONGEST) if math.isfinite(number) else None
+        seconds = number - now if self.unit in {"epoch_s", "epoch_ms", "date"} else number
+        return min(max(0.0, seconds), LONGEST) if math.isfinite(seconds) else None
+
+    def _count(self, value: object) -> float:
+        """Return a value as seconds; raises `ValueError` or `OverflowError` for what is none."""
+        if not isinstance(value, str | int | float):
+            return math.nan
+        if self.unit == "date":
+            return datetime.fromisoformat(str(value)).timestamp()
+        return float(value) / 1000 if self.unit in {"ms", "epoch_ms"} else float(value)
 
 
 class ServiceAnswers(Struct, frozen=True, kw_only=True):
@@ -107,7 +116,9 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     `answers` gives the reading of codes (as text) and of statuses (as numbers); a code goes
     before a status, and everything it leaves out is read as HTTP and Apprise read it.
     `retry_after` names further times to wait. `login` is a regular expression of the URLs that
-    hand out credentials: a refusal there is about the channel, never about a recipient.
+    hand out credentials: a refusal there is about the channel, never about a recipient. `logout`
+    is one of the URLs that give them back: what is answered there decides nothing. `success`
+    and `success_status` are a documented answer to a message that was taken; the sandbox gives it.
     """
 
     source: str
@@ -116,6 +127,9 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     answers: Answers = {}
     retry_after: tuple[RetryAfter, ...] = ()
     login: str = ""
+    logout: str = ""
+    success: bytes = b""
+    success_status: int = 200
 
     def error_code(self, hop: Hop) -> str:
         """Return the error code of a refusal; empty for an answer that took the message."""
@@ -137,6 +151,34 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     def is_login(self, request: Request) -> bool:
         """Return whether a request asks for a credential and carries no message."""
         return bool(self.login) and re.search(self.login, request.url) is not None
+
+    def find_deciding(self, hops: Sequence[Hop]) -> Sequence[Hop]:
+        """Return the hops up to the one whose answer decides: the last that is no logout."""
+        if not self.logout:
+            return hops
+        last = max(
+            (n for n, hop in enumerate(hops) if not re.search(self.logout, hop.request.url)),
+            default=len(hops) - 1,
+        )
+        return hops[: last + 1]
+
+
+def group_answers(
+    *,
+    delivered: Iterable[int | str] = (),
+    gone: Iterable[int | str] = (),
+    rejected: Iterable[int | str] = (),
+    retry: Iterable[int | str] = (),
+    suspend: Iterable[int | str] = (),
+) -> Answers:
+    """Return the readings of codes and statuses that are listed by reading."""
+    return {
+        **dict.fromkeys(delivered, "delivered"),
+        **dict.fromkeys(gone, "gone"),
+        **dict.fromkeys(rejected, "rejected"),
+        **dict.fromkeys(retry, "retry"),
+        **dict.fromkeys(suspend, "suspend"),
+    }
 
 
 HTTP_ALONE = ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc9110#section-15")

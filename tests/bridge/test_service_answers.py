@@ -1,5 +1,6 @@
 """A channel says declaratively how its service's answers are read."""
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import msgspec
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router import Delivered, Outcome, Rejected, Retry, Settings, Suspend, Unknown
 from router.bridge import (
+    AppriseChannel,
     BodyTest,
     ErrorCode,
     Hop,
@@ -21,10 +23,14 @@ from router.bridge import (
     share_service_answers,
 )
 from router.bridge.verdict import LONGEST
+from router.testing import ScriptedTransport, make_message
 from router.testing.script import Line
-from tests.bridge.json_channel import Json, send
+from tests.bridge.json_channel import SETTINGS, Json, send
 
 NOW = 1_760_000_000.0
+
+
+LATER = datetime.fromtimestamp(NOW + 60, UTC).isoformat()
 
 
 def hop(status: int, body: object = None, **headers: str) -> Hop:
@@ -96,6 +102,9 @@ def test_a_code_is_short_or_of_our_own_words(code: ErrorCode, body: object, foun
         (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW - 9}), 0.0),
         (RetryAfter(header="x-reset"), hop(429, None, x_reset="3"), 3.0),
         (RetryAfter(header="x-reset"), hop(429), None),
+        (RetryAfter(header="x-reset"), hop(500, None, x_reset="3"), None),
+        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset=LATER), 60.0),
+        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset="soon"), None),
         (RetryAfter("wait"), hop(429, {"wait": -1}), 0.0),
         (RetryAfter("wait"), hop(429, {"wait": 10**400}), None),
         (RetryAfter("wait"), hop(429, {"wait": 10**9}), LONGEST),
@@ -210,6 +219,68 @@ class LoggingIn(Told):
 async def test_a_refused_login_is_no_recipient_s_fault(line: Line, expected: Outcome) -> None:
     assert (await send(line, LoggingIn))[0] == expected
     assert not isinstance(expected, Unknown)
+
+
+class LoggingOut(Told):
+    """A channel that logs out after each message, so that the last answer is not the one."""
+
+    service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
+        source="https://pager.example/logout",
+        answers={"left": "gone"},
+        codes=(ErrorCode("error"),),
+        logout=r"/bye$",
+    )
+
+
+@pytest.mark.parametrize("paths", [("/to", "/bye"), ("/to",)])
+def test_an_answer_to_a_logout_decides_nothing(paths: tuple[str, ...]) -> None:
+    service = LoggingOut.service
+    assert service is not None
+    hops = [
+        Hop(Request(method="POST", url=f"https://x.example{path}"), answer(200, {}))
+        for path in paths
+    ]
+    assert service.find_deciding(hops) == hops[:1]
+    alone = [Hop(Request(method="POST", url="https://x.example/bye"), answer(200, {}))]
+    assert service.find_deciding(alone) == alone
+
+
+class HookSettings(Settings, frozen=True):
+    """Nothing but the URL."""
+
+
+class Hook(AppriseChannel[HookSettings]):
+    """A channel whose recipients have webhooks of their own, each with its secret."""
+
+    name = "hook"
+    Settings = HookSettings
+    url = "zoom://{to}/0123456789abcdef"
+    service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
+        source="https://support.zoom.com", answers={404: "suspend"}
+    )
+
+
+async def test_a_dead_credential_of_a_recipient_s_own_holds_that_recipient_alone() -> None:
+    transport = ScriptedTransport(answer(404, {}))
+    channel = Hook(HookSettings(), transport)
+    outcome = await channel.send(make_message(address="abcdefghijkl"))
+    assert outcome == Suspend(status=404, reason="404 not found", scope="recipient")
+
+
+class Posing(Told):
+    """A channel whose sandbox answers as its service documents."""
+
+    service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
+        source="https://pager.example", success=b'{"ok": true}', success_status=202
+    )
+
+
+def test_the_sandbox_gives_the_documented_answer() -> None:
+    posing = Posing(SETTINGS, ScriptedTransport(answer(200, {})))
+    request = Request(method="POST", url="https://eu.example/to")
+    assert posing.sandbox(request) == Response(status=202, body=b'{"ok": true}')
+    plain = Told(SETTINGS, ScriptedTransport(answer(200, {})))
+    assert plain.sandbox(request) == Response(status=200, body=b"{}")
 
 
 def test_a_shared_table_is_found_by_the_class_or_the_class_it_extends(
