@@ -1,9 +1,7 @@
 """Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
 
 Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
-Mailers that say 200 and fail: https://developers.smtp2go.com/reference/send-standard-email,
-https://developers.sparkpost.com/api/transmissions; error codes of one that says why:
-https://postmarkapp.com/developer/api/overview#error-codes
+How mailers' answers are read: `_answers_mail`.
 """
 
 import re
@@ -21,18 +19,15 @@ from router.bridge import (
     AppriseChannel,
     Build,
     Hop,
-    Reading,
     Request,
     Response,
-    ServiceAnswers,
     Transport,
     check_url,
     parse,
-    share_service_answers,
     shorten,
 )
+from router.plugins._answers import PAID_ANSWERS
 from router.plugins._mail_address import Utf8Mailbox, is_ascii_local, normalize_mailbox
-from router.plugins._smtp_answers import SMTP_ANSWERS
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -114,17 +109,7 @@ class Email(AppriseChannel[EmailSettings]):
 
     name = "email"
     Settings = EmailSettings
-    answers: ClassVar[Mapping[int | str, Reading]] = {
-        402: "suspend",
-        "postmark 10": "suspend",
-        "postmark 400": "suspend",
-        "postmark 401": "suspend",
-        "postmark 405": "suspend",
-        "postmark 412": "suspend",
-        "postmark 300": "rejected",
-        "postmark 406": "rejected",
-    }
-    services: ClassVar[Mapping[str, ServiceAnswers]] = {"NotifyEmail": SMTP_ANSWERS}
+    services = PAID_ANSWERS
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "mailtos://router:sandbox@mail.example/{to}"
     }
@@ -175,11 +160,6 @@ class Email(AppriseChannel[EmailSettings]):
         subject = " ".join(message.title.split())
         return subject, write_html(message) if self.settings.html else write_text(message)
 
-    def error_code(self, hop: Hop) -> str:
-        """Return the mail server's enhanced status code, or the mailer's error code."""
-        reader = READERS.get(self._scheme)
-        return super().error_code(hop) if reader is None else reader(hop)
-
     def handle(self, hop: Hop) -> str:
         """Return the mail's Message-ID, or the mailer's id."""
         if hop.request.method == "SMTP":
@@ -193,7 +173,7 @@ class Email(AppriseChannel[EmailSettings]):
         """Answer as a mail server or a mailer does."""
         if request.method == "SMTP":
             return Response(status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued")
-        return Response(status=200, body=b'{"id": "sandbox", "access_token": "sandbox"}')
+        return super().sandbox(request)
 
 
 def read_scheme(url: Secret) -> str:
@@ -227,30 +207,7 @@ def write_html(message: Message) -> str:
     return "".join(parts)
 
 
-def _read_smtp2go(hop: Hop) -> str:
-    failed = hop.field("data", "failed")
-    return "smtp2go failed" if isinstance(failed, int) and failed > 0 else ""
-
-
-def _read_sparkpost(hop: Hop) -> str:
-    refused = hop.field("results", "total_rejected_recipients")
-    return "sparkpost rejected" if isinstance(refused, int) and refused > 0 else ""
-
-
-def _read_postmark(hop: Hop) -> str:
-    code = hop.field("ErrorCode")
-    return f"postmark {code}" if code else ""
-
-
-READERS: Mapping[str, Callable[[Hop], str]] = {
-    "smtp2go": _read_smtp2go,
-    "sparkpost": _read_sparkpost,
-    "postmark": _read_postmark,
-}
-
-
 @hookimpl
 def register_channels(register: Register) -> None:
     """Offer the channel."""
-    share_service_answers(Email.services)
     register(Email)
