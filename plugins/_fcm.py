@@ -153,16 +153,26 @@ def answer(request: Request) -> Response:
     return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
 
 
+def blames_ornament(hop: Hop) -> bool:
+    """Return whether an argument that FCM finds invalid is the URL of an image or of a link."""
+    return any(field.endswith((".image", ".link")) for field in _blamed_fields(hop))
+
+
 def _blames_token(hop: Hop) -> bool:
     """Return whether an argument that FCM finds invalid is the token, by field or by words."""
+    words = str(hop.field("error", "message"))
+    return _TOKEN_FIELD in _blamed_fields(hop) or "registration token" in words
+
+
+def _blamed_fields(hop: Hop) -> list[str]:
+    """Return the fields of the message that FCM finds invalid (google.rpc.BadRequest)."""
     violations = (detail.get("fieldViolations") for detail in _details(hop))
-    fields = [
-        violation.get("field")
+    return [
+        str(violation.get("field"))
         for found in violations
         for violation in (found if isinstance(found, list) else ())
         if isinstance(violation, dict)
     ]
-    return _TOKEN_FIELD in fields or "registration token" in str(hop.field("error", "message"))
 
 
 def _details(hop: Hop) -> Iterator[dict[str, object]]:

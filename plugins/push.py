@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from router import (
     AddressError,
@@ -41,6 +42,7 @@ from router.plugins._fcm import (
     Fcm,
     FcmSettings,
     answer,
+    blames_ornament,
     is_send,
     is_token,
     is_too_large,
@@ -224,8 +226,15 @@ class Push(AppriseChannel[PushSettings]):
         return read_code(hop)
 
     def simplify(self, message: Message, hop: Hop) -> Message | None:
-        """Return a lighter message where FCM found this one too large."""
-        return shed(message) if is_too_large(hop) else None
+        """Return a lighter message where FCM found this one too large, or one less its ornaments.
+
+        The ornaments are the image and the link, where FCM blames one of them.
+        """
+        if is_too_large(hop):
+            return shed(message)
+        if blames_ornament(hop) and (message.image or message.link):
+            return replace(message, image="", link="")
+        return None
 
     def handle(self, hop: Hop) -> str:
         """Return the message's name at the provider."""

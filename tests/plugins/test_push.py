@@ -161,6 +161,31 @@ async def test_a_new_access_token_that_google_does_not_give_suspends_the_channel
     assert outcome == Suspend(status=503, reason="no access token: 503")
 
 
+@pytest.mark.parametrize(
+    "field", ["message.notification.image", "message.webpush.fcm_options.link"]
+)
+async def test_an_ornament_that_fcm_refuses_costs_the_ornament_alone(
+    fcm: Fcm, push: Push, field: str
+) -> None:
+    violations = [{"field": field, "description": "Invalid URL"}]
+    bad_request = {
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "fieldViolations": violations,
+    }
+    error = {
+        "code": 400,
+        "message": "invalid",
+        "status": "INVALID_ARGUMENT",
+        "details": [bad_request],
+    }
+    fcm.send_script.append(reply_json({"error": error}, status=400))
+    message = make_message(address=TOKEN, image="https://x.test/i.png", link="https://x.test/1")
+    assert isinstance(await push.send(message), Delivered)
+    first, second = (message_in(request)["data"] for request in fcm.sends)
+    assert first["image"] == "https://x.test/i.png"
+    assert not {"image", "link"} & second.keys()
+
+
 async def test_a_message_that_fcm_finds_too_large_is_sent_once_more_and_lighter(
     fcm: Fcm, push: Push
 ) -> None:
