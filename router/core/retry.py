@@ -1,16 +1,35 @@
 """What follows an outcome: done, again at a time, held, or dead."""
 
+import math
 from typing import assert_never
 
 from msgspec import Struct
 
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 
 DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
 """Upper bounds in seconds of the wait before the second, third, … attempt (full jitter)."""
 
+MIN_RETRY_S = 1.0
+"""Seconds until the next attempt at least, whatever the dice and the provider say."""
+
+MAX_RETRY_S = 86400.0
+"""Seconds beyond which nobody's Retry-After is believed."""
+
+THROTTLE_S = 60.0
+"""Seconds until the next attempt at least after a 429 that names no time.
+
+Google asks for as much: https://firebase.google.com/docs/cloud-messaging/error-codes
+"""
+
 SUSPENSION = 60.0
 """Seconds a suspended channel waits when the outcome names no time."""
+
+MIN_SUSPENSION_S = 5.0
+"""Seconds it waits at least: sooner, each probe would be one of a thousand."""
+
+MAX_SUSPENSION_S = 3600.0
+"""Seconds it waits at most."""
 
 HANDOUTS = 3
 """A delivery handed out this often without an answer is dead: `crash_loop`."""
@@ -32,11 +51,13 @@ class Again(Struct, frozen=True, tag="again"):
 class Hold(Struct, frozen=True, tag="hold"):
     """It waits until `until`, and keeps its place in line; an attempt does not count.
 
-    After an attempt the whole channel waits, suspended; without one the delivery's lane does.
+    After an attempt that was refused the delivery's lane waits, and with `scope="channel"` the
+    whole channel, suspended. Without an attempt the lane does.
     """
 
     until: float
     reason: str
+    scope: Scope = "channel"
 
 
 class Dead(Struct, frozen=True, tag="dead"):
@@ -70,6 +91,18 @@ def is_throttled(outcome: Outcome) -> bool:
     return isinstance(outcome, Retry) and outcome.status == THROTTLED
 
 
+def asked_wait(outcome: Outcome) -> float | None:
+    """Return the seconds that an outcome asks the router to wait, None where it names no time.
+
+    The number comes from outside, and from plugins without types: only one that is finite and
+    above zero is a time, and none is longer than `MAX_RETRY_S`.
+    """
+    after: object = outcome.after if isinstance(outcome, Retry | Suspend) else None
+    if isinstance(after, bool) or not isinstance(after, int | float) or not 0 < after < math.inf:
+        return None
+    return float(min(after, MAX_RETRY_S))
+
+
 def counts(step: Next) -> bool:
     """Return whether the attempt that led to this is one of those a delivery has."""
     return not isinstance(step, Hold) and not (isinstance(step, Again) and not step.counts)
@@ -84,12 +117,14 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
     expires_at: float,
     age: float,
     dice: float,
+    hold: float = 0.0,
 ) -> Next:
     """Return what happens to a delivery after an attempt.
 
     `attempts` counts the attempts made, this one included; `idempotent` says whether the
     provider collapses repeats; `age` is how many seconds ago the notification was accepted;
-    `dice` is a number in [0, 1) that spreads the retries.
+    `dice` is a number in [0, 1) that spreads the retries. `hold` is for how many seconds a
+    recipient that is refused is left alone.
 
     A provider that asks for fewer requests says nothing against the message: the attempt does
     not count, and the wait grows with the message's age instead.
@@ -99,16 +134,18 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
             return Done(handle)
         case Rejected(status=status, reason=reason, forget_contact=forget, dead_since=since):
             return Dead(reason, forget and status is not None, since)
-        case Suspend(reason=reason, after=after):
-            return Hold(now + (SUSPENSION if after is None else after), reason)
+        case Suspend(reason=reason, scope=scope):
+            wait = max(MIN_SUSPENSION_S, asked_wait(outcome) or SUSPENSION)
+            least = hold if scope == "recipient" else 0.0
+            return Hold(now + max(least, min(wait, MAX_SUSPENSION_S)), reason, scope)
         case Unknown() if not idempotent:
             return Dead("may_have_arrived")
-        case Retry(after=after) if is_throttled(outcome):
-            wait = max(after or 0.0, dice * min(max(age, DELAYS[0]), DELAYS[-1]))
-            return _at(now + wait, expires_at, counts=False)
+        case Retry() if is_throttled(outcome):
+            grown = dice * min(max(age, DELAYS[0]), DELAYS[-1])
+            wait = max(asked_wait(outcome) or THROTTLE_S, grown)
+            return _at(now + max(MIN_RETRY_S, wait), expires_at, counts=False)
         case Retry() | Unknown():
-            after = outcome.after if isinstance(outcome, Retry) else None
-            return _again(after, attempts, now, expires_at, dice)
+            return _again(asked_wait(outcome), attempts, now, expires_at, dice)
         case _ as never:  # pragma: no cover - the type checker proves it empty
             assert_never(never)
 
@@ -118,7 +155,8 @@ def _again(
 ) -> Again | Dead | Expired:
     if attempts > len(DELAYS):
         return Dead("attempts_exhausted")
-    return _at(now + max(after or 0.0, dice * DELAYS[attempts - 1]), expires_at)
+    wait = max(MIN_RETRY_S, after or 0.0, dice * DELAYS[attempts - 1])
+    return _at(now + wait, expires_at)
 
 
 def _at(at: float, expires_at: float, *, counts: bool = True) -> Again | Expired:

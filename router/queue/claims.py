@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     literal_column,
     or_,
     select,
@@ -60,16 +61,22 @@ FEW = 16
 MOST_READ = 2000
 """How many candidates of a channel one claim reads; the next claim goes on from there."""
 
+_OFTEN = 2**31 - 1
+_NEVER, _SOMETIMES, _ANY = (0, 0), (1, _OFTEN), (0, _OFTEN)
+_SENT = ((True, _ANY), (False, _ANY))
+"""The order in which deliveries are taken: whether urgent, and how often refused."""
+_PROBED = ((False, _NEVER), (True, _NEVER), (False, _SOMETIMES), (True, _SOMETIMES))
+"""The order in which one is taken as a probe."""
+
 _row = deliveries.c
 _rival = deliveries.alias("rival")
 _busy = or_(
     exists().where(
         and_(_rival.c.lane_hash == _row.lane_hash, _rival.c.state == literal_column("'sending'"))
     ),
-    exists().where(
-        and_(lane_holds.c.lane_hash == _row.lane_hash, lane_holds.c.until > bindparam("now"))
-    ),
+    func.coalesce(lane_holds.c.until, literal_column("0")) > bindparam("now"),
 )
+_refusals = func.coalesce(lane_holds.c.refusals, literal_column("0"))
 _earlier = and_(
     _rival.c.lane_hash == _row.lane_hash,
     _rival.c.about == _row.about,
@@ -89,13 +96,19 @@ _line = (
         _busy.label("busy"),
         _early.label("early"),
         _gone.label("gone"),
+        _refusals.label("refusals"),
     )
-    .select_from(deliveries.outerjoin(contacts, contacts.c.id == _row.contact))
+    .select_from(
+        deliveries.outerjoin(contacts, contacts.c.id == _row.contact).outerjoin(
+            lane_holds, lane_holds.c.lane_hash == _row.lane_hash
+        )
+    )
     .where(
         is_in_line,
         _row.channel == bindparam("channel"),
         _row.urgent == bindparam("urgent"),
         _row.due_at <= bindparam("now"),
+        _refusals.between(bindparam("least"), bindparam("most_refusals")),
         tuple_(_row.due_at, _row.id) > tuple_(bindparam("due_at"), bindparam("id")),
     )
     .order_by(_row.due_at, _row.id)
@@ -128,7 +141,9 @@ _first_parked = (
 _let_first_out = (
     update(deliveries).where(_row.id == _first_parked.scalar_subquery()).values(parked=0)
 )
-_end_lane_holds = delete(lane_holds).where(lane_holds.c.until <= bindparam("now"))
+_end_lane_holds = delete(lane_holds).where(
+    lane_holds.c.refusals == literal_column("0"), lane_holds.c.until <= bindparam("now")
+)
 
 
 def claim(  # noqa: PLR0913 - as the port has it, and for whom
@@ -160,7 +175,10 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
             .where(_row.id.in_([row.id for row in chosen]))
             .values(state="sending", lease_until=until, leased_to=owner, handouts=_row.handouts + 1)
         )
-    return [Lease(delivery=row.id, channel=row.channel, until=until) for row in chosen]
+    return [
+        Lease(delivery=row.id, channel=row.channel, until=until, refusals=row.refusals)
+        for row in chosen
+    ]
 
 
 def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyRow]:
@@ -209,7 +227,9 @@ def _let_out(connection: Connection, now: float) -> None:
         return
     connection.execute(_end_lane_holds, {"now": now})
     sent = select(_row.lane_hash).where(is_sending, _row.lane_hash.in_(lanes))
-    kept = select(lane_holds.c.lane_hash).where(lane_holds.c.lane_hash.in_(lanes))
+    kept = select(lane_holds.c.lane_hash).where(
+        lane_holds.c.lane_hash.in_(lanes), lane_holds.c.until > now
+    )
     busy = connection.execute(union_all(sent, kept)).scalars()
     free = sorted(lanes.difference(busy))
     if free:
@@ -237,10 +257,9 @@ def _pick(
     parked: list[str] = []
     needless: dict[str, list[AnyRow]] = {}
     lanes: set[int] = set()
-    lines = [(True, room.slots), (False, room.ordinary)]
-    for urgent, slots in reversed(lines) if room.probes else lines:
-        left = min(slots, room.slots - len(chosen))
-        line = _read_line(connection, channel, now, left, chosen, urgent=urgent)
+    for urgent, refused in _PROBED if room.probes else _SENT:
+        left = min(room.slots if urgent else room.ordinary, room.slots - len(chosen))
+        line = _read_line(connection, channel, now, left, chosen, urgent=urgent, refused=refused)
         for row, early, why in line:
             if why:
                 needless.setdefault(why, []).append(row)
@@ -272,8 +291,12 @@ def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
     chosen: Sequence[AnyRow],
     *,
     urgent: bool,
+    refused: tuple[int, int],
 ) -> Iterator[tuple[AnyRow, bool, str]]:
-    """Yield what is due, each with whether that is too early, and why it need not go."""
+    """Yield what is due, each with whether that is too early, and why it need not go.
+
+    `refused` is how many times its lane was refused, at least and at most.
+    """
     due_at, id_ = float("-inf"), ""
     most, read = wanted and min(PAGE, wanted + FEW), 0
     while most > 0 and read < MOST_READ:
@@ -286,6 +309,8 @@ def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
                 "due_at": due_at,
                 "id": id_,
                 "most": most,
+                "least": refused[0],
+                "most_refusals": refused[1],
             },
         ).all()
         changes = weigh(connection, rows, [row.id for row in chosen], now)

@@ -38,6 +38,7 @@ from router.store.tables import (
     is_parked,
     is_sending,
     is_unplanned,
+    lane_holds,
     notifications,
     once,
 )
@@ -71,7 +72,12 @@ _is_due = deliveries.c.due_at <= bindparam("now")
 _last = select(deliveries.c.lane_hash, func.max(deliveries.c.due_at)).where(_in_lanes)
 _last = _last.group_by(deliveries.c.lane_hash)
 _busy = union_all(
-    _last.where(is_sending), _last.where(is_in_line, _is_due), _last.where(is_parked, _is_due)
+    _last.where(is_sending),
+    _last.where(is_in_line, _is_due),
+    _last.where(is_parked, _is_due),
+    select(lane_holds.c.lane_hash, literal_column("0.0")).where(
+        lane_holds.c.lane_hash.in_(bindparam("lanes", expanding=True))
+    ),
 )
 _still_there = (
     select(contacts.c.id, contacts.c.address)
@@ -218,6 +224,8 @@ def _busy_lanes(
     connection: Connection, planned: Sequence[Delivery], now: float
 ) -> dict[int, float]:
     """Return the lanes where another one is sent or due, or may be, with the last due time.
+
+    So are those that are held, or were refused: whoever claims in them knows of that.
 
     Who comes later queues behind that: another process may have decided later what came earlier.
     """

@@ -113,6 +113,7 @@ class Room(Struct, frozen=True, kw_only=True):
 
     Urgent ones are taken first, unless the room is for a probe: that may well fail, and a call
     rings for too short a time to be tried again, so that one is taken only if nothing else waits.
+    A lane that was refused, and not served since, is probed after all others.
     """
 
     slots: int
@@ -121,18 +122,23 @@ class Room(Struct, frozen=True, kw_only=True):
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """A delivery handed out until `until` (epoch seconds)."""
+    """A delivery handed out until `until` (epoch seconds).
+
+    `refusals` is how many times its lane was refused, and not served since.
+    """
 
     delivery: str
     channel: str
     until: float
+    refusals: int = 0
 
 
 class Settlement(Struct, frozen=True, kw_only=True):
     """What became of a leased delivery: the attempt made and what follows it.
 
-    A `Hold` leaves the delivery its place in line: after an attempt it holds the channel, without
-    one the delivery's lane alone.
+    A `Hold` leaves the delivery its place in line and holds its lane. After an attempt that is a
+    refusal of the lane, and with `scope="channel"` it holds the channel too, and what was held
+    for refusals is held no longer than that.
     """
 
     delivery: str
@@ -206,7 +212,7 @@ class Queue(Protocol):
     async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
         """End what holds a channel, its hosts and its lanes for these causes.
 
-        A lane is held for the cause `open`.
+        Lanes are held for the cause `open`: their hosts, and refusals.
         """
 
     async def holds(self, *, now: float) -> Sequence[Held]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     FromClause,
     bindparam,
     case,
     delete,
+    exists,
+    literal_column,
     or_,
     select,
     update,
@@ -40,6 +43,7 @@ _open = (
     select(_row.id, _row.notification, _row.channel, _row.contact, _row.address, _row.lane_hash)
     .add_columns(_row.state, _row.leased_to, _row.due_at, _row.attempts, _row.unless, _row.awaited)
     .add_columns(_row.cancel_requested)
+    .add_columns(exists().where(lane_holds.c.lane_hash == _row.lane_hash).label("is_lane_held"))
     .where(_row.id.in_(bindparam("ids", expanding=True)), or_(is_sending, is_waiting))
     .order_by(_row.id)
     .with_for_update()
@@ -111,12 +115,17 @@ def _write(
     follow(
         connection, [row for s, row in settled if not isinstance(_next(s, row), Again | Hold)], now
     )
+    served = [row.lane_hash for s, row in settled if row.is_lane_held and isinstance(s.next, Done)]
+    if served:
+        connection.execute(delete(lane_holds).where(lane_holds.c.lane_hash.in_(served)))
     for settlement, row in settled:
         match settlement.next:
-            case Hold(until=until) if settlement.attempt is not None:
-                hold(connection, row.channel, "suspended", until)
-            case Hold(until=until):
-                _hold_lane(connection, row, until)
+            case Hold(until=until, scope=scope):
+                is_refused = settlement.attempt is not None
+                _hold_lane(connection, row, until, refusals=int(is_refused))
+                if is_refused and scope == "channel":
+                    hold(connection, row.channel, "suspended", until)
+                    _shorten_refusals(connection, row.channel, until)
             case Dead(forget_contact=True, dead_since=since) if row.contact:
                 _forget(connection, row, _dead_at(settlement, now) if since is None else since, now)
 
@@ -164,7 +173,21 @@ def _later(held: FromClause) -> Change:
 
 
 _longer = _later(holds)
-_longer_in_lane = _later(lane_holds)
+
+
+def _longer_in_lane(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's `excluded`
+    return {**_later(lane_holds)(row), "refusals": lane_holds.c.refusals + row.refusals}
+
+
+_shorten = (
+    update(lane_holds)
+    .where(
+        lane_holds.c.channel == bindparam("of_channel"),
+        lane_holds.c.refusals > literal_column("0"),
+        lane_holds.c.until > bindparam("new_until"),
+    )
+    .values(until=bindparam("new_until"))
+)
 
 
 def hold(connection: Connection, channel: str, cause: str, until: float, host: str = "") -> None:
@@ -175,11 +198,21 @@ def hold(connection: Connection, channel: str, cause: str, until: float, host: s
     )
 
 
-def _hold_lane(connection: Connection, row: AnyRow, until: float) -> None:
+def _hold_lane(connection: Connection, row: AnyRow, until: float, *, refusals: int) -> None:
     connection.execute(
         insert_or(connection, lane_holds, _longer_in_lane),
-        {"lane_hash": row.lane_hash, "channel": row.channel, "until": until},
+        {
+            "lane_hash": row.lane_hash,
+            "channel": row.channel,
+            "until": until,
+            "refusals": refusals,
+        },
     )
+
+
+def _shorten_refusals(connection: Connection, channel: str, until: float) -> None:
+    """Let what a channel was refused be tried again when its suspension ends."""
+    connection.execute(_shorten, {"of_channel": channel, "new_until": until})
 
 
 def resume(connection: Connection, channel: str, causes: Collection[str]) -> None:

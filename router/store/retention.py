@@ -11,7 +11,7 @@ from router.store.database import Database
 from router.store.erasure import STEP, delete_notifications, take_step
 from router.store.ids import floor
 from router.store.marks import calls, reads, throttles
-from router.store.tables import notifications, once, seen
+from router.store.tables import lane_holds, notifications, once, seen
 
 OPEN = ("accepted", "pending")
 """States in which a notification stays, however old it is."""
@@ -31,7 +31,7 @@ class Retention:
         Their bodies, deliveries and attempts go with them, and the once-keys of that time.
         Idempotency keys go when their window has passed, windows of throttles when they closed,
         what was heard of calls and read of conversations after a day: nothing that comes later can
-        be about it.
+        be about it. So do the refusals of a recipient a day after the last of them.
         """
         now = self._clock()
         oldest = floor(now - keep)
@@ -45,7 +45,7 @@ class Retention:
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
             await take_step(self._database, partial(delete_notifications, ids=ids))
             gone, after = gone + len(ids), ids[-1]
-        for time_of in (calls.c.heard_at, reads.c.read_at):
+        for time_of in (calls.c.heard_at, reads.c.read_at, lane_holds.c.until):
             forget = partial(_forget_marks, time_of=time_of, oldest=now - min(keep, DAY))
             while await take_step(self._database, forget) == STEP:
                 pass

@@ -286,7 +286,17 @@ lane_holds = Table(
     Column("lane_hash", BigInteger, primary_key=True, autoincrement=False),
     Column("channel", Text, nullable=False),
     Column("until", Double, nullable=False),
+    Column("refusals", Integer, nullable=False, server_default="0"),
     Index("lane_holds_until", "until"),
     sqlite_with_rowid=False,
 )
-"""Lanes that are held, because nothing can be sent where they lead to."""
+"""Lanes that are held, because nothing can be sent where they lead to.
+
+`refusals` counts how many times a provider refused to serve the lane; such a row stays when its
+time is over, until something of the lane is delivered or a day has passed.
+"""
+_partial(
+    "lane_holds_unrefused",
+    lane_holds.c.until,
+    where=lane_holds.c.refusals == literal_column("0"),
+)

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from typing import TypeGuard
 
 import msgspec
 import structlog
@@ -12,13 +11,15 @@ from router.core.address import name_address_fault
 from router.core.errors import AddressError
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.retry import asked_wait
 from router.redaction import Redactor
 from router.telemetry import name_fault
 
 MARGIN = 1.0
 """Seconds beyond its own timeout that a channel gets to say what became of the send."""
 LONGEST_TEXT = 500
-LONGEST_WAIT = 86400.0
+LAST_EPOCH_S = 1e11
+"""An epoch second that no clock will see."""
 
 _log = structlog.get_logger("router.worker")
 
@@ -87,18 +88,19 @@ def _storable(outcome: Outcome) -> Outcome:
     else:
         changes["reason"] = _text(outcome.reason)
     if isinstance(outcome, Retry | Suspend):
-        changes["after"] = _seconds(outcome.after)
-    if isinstance(outcome, Rejected) and not _is_number(outcome.dead_since):
-        changes["dead_since"] = None
+        changes["after"] = asked_wait(outcome)
+    if isinstance(outcome, Suspend):
+        changes["scope"] = "recipient" if outcome.scope == "recipient" else "channel"
+    if isinstance(outcome, Rejected):
+        changes["dead_since"] = _epoch(outcome.dead_since)
     return msgspec.structs.replace(outcome, **changes)
 
 
-def _seconds(after: object) -> float | None:
-    return min(max(after, 0.0), LONGEST_WAIT) if _is_number(after) else None
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _epoch(value: object) -> float | None:
+    """Return a plugin's epoch second as a number that any database takes, None for no time."""
+    if not isinstance(value, int | float) or not -math.inf < value < math.inf:
+        return None
+    return float(min(max(value, 0), LAST_EPOCH_S))
 
 
 def _text(words: str) -> str:

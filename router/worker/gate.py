@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 
 from router.channel import Settings
 from router.core.breaker import CLOSED, Breaker, diagnose, observe, trip
-from router.core.outcome import Outcome, Retry
+from router.core.outcome import Outcome, Scope
+from router.core.refusals import SERVING, UNTRIED, RefusalStreak, add_refusal, hold_time
+from router.core.retry import asked_wait
 from router.queue.ports import Cause, Room
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -87,6 +89,8 @@ class Gate:
         self._causes: dict[Cause, float] = {}
         self._breakers: dict[str, Breaker] = {}
         self._probes: set[str] = set()
+        self._refused: RefusalStreak = UNTRIED
+        self._is_suspended = False
 
     def adapt(self, settings: Settings) -> None:
         """Take the channel's settings over; sends in flight keep their slots."""
@@ -102,6 +106,11 @@ class Gate:
     def probing(self) -> bool:
         """Whether its next send shows if the provider is well again."""
         return self._breakers.get(_WHOLE, CLOSED).trips > 0
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it was suspended, and its provider has served nobody since."""
+        return self._is_suspended and self.probing
 
     @property
     def slots(self) -> int:
@@ -174,6 +183,7 @@ class Gate:
         self._causes[cause] = max(until, self._causes.get(cause, until))
         if cause in _TRIPPING:
             self._trip(_WHOLE, until)
+        self._is_suspended |= cause == "suspended"
 
     def hold_only(self, causes: Mapping[Cause, float], hosts: Mapping[str, float]) -> None:
         """Hold it for these causes and no others, and these hosts; what ended early is forgotten.
@@ -183,11 +193,12 @@ class Gate:
         now = self._clock()
         ended = (c for c in _TRIPPING if self._causes.get(c, 0.0) > now and c not in causes)
         if any(ended):
-            self._breakers.pop(_WHOLE, None)
+            self._close()
+            self._refused = UNTRIED
         self._causes = dict(causes)
         for cause in _TRIPPING:
             if cause in causes:
-                self._trip(_WHOLE, causes[cause])
+                self.hold(cause, causes[cause])
         for host, breaker in list(self._breakers.items()):
             if host != _WHOLE and breaker.until > now and host not in hosts:
                 del self._breakers[host]
@@ -197,7 +208,44 @@ class Gate:
     def renew(self) -> None:
         """Forget what its own trouble was; an operator's pause stays."""
         self._breakers.clear()
+        self._close()
+        self._refused = UNTRIED
         self._causes = {c: until for c, until in self._causes.items() if c not in _TRIPPING}
+
+    def blame(self, recipient: str, host: str, *, refusals: int) -> tuple[Scope, float]:
+        """Return whom a refusal is about, and for how many seconds the recipient is held.
+
+        No `recipient` stands for a destination of the operator's own: then it is the channel. A
+        recipient's own `host` says nothing of the others. `refusals` is how many the recipient
+        had before.
+        """
+        if not recipient:
+            return "channel", 0.0
+        if not host:
+            self._refused = add_refusal(self._refused, recipient, refusals=refusals)
+        is_channel = not host and self._refused.is_channel
+        seconds = hold_time(refusals, serves=self._refused.serves)
+        return "channel" if is_channel else "recipient", seconds
+
+    def absolve(self, host: str) -> bool:
+        """Take note that a provider serves somebody; return whether a suspension is to be lifted.
+
+        It is where the channel was blamed for the refusals of several recipients.
+        """
+        if host:
+            return False
+        was_blamed, self._refused = self._refused.is_channel, SERVING
+        return was_blamed and self._causes.get("suspended", 0.0) > self._clock()
+
+    def lift(self) -> None:
+        """End its suspension, which it did not deserve."""
+        self._causes.pop("suspended", None)
+        if not self.held():
+            self._close()
+
+    def _close(self) -> None:
+        self._breakers.pop(_WHOLE, None)
+        self._is_suspended = False
 
     def learn(self, outcome: Outcome, host: str, *, began: float, dice: float) -> float | None:
         """Take what a send came to; return until when its host is held, if that is new."""
@@ -207,13 +255,14 @@ class Gate:
             diagnose(outcome),
             began=began,
             now=self._clock(),
-            after=outcome.after if isinstance(outcome, Retry) else None,
+            after=asked_wait(outcome),
             dice=dice,
         )
         if breaker is before:
             return None
         if breaker == CLOSED:
             self._breakers.pop(host, None)
+            self._is_suspended &= host != _WHOLE
             return None
         self._breakers[host] = breaker
         if breaker.trips == before.trips:

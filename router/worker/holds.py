@@ -1,7 +1,8 @@
 """What the gates and the queue know of channels that are held, kept the same."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
@@ -9,6 +10,8 @@ import structlog
 from router.queue.ports import ALL_CHANNELS, Cause, Queue
 from router.telemetry import Metrics
 from router.worker.outbox import Outbox
+
+_SUSPENDED: tuple[Cause, ...] = ("suspended",)
 
 _log = structlog.get_logger("router.worker")
 
@@ -36,16 +39,27 @@ class Holds:
         self._clock = clock
         self._untold: dict[Key, float] = {}
         self._renewed: set[str] = set()
+        self._lifted: set[str] = set()
         self._shown: set[tuple[str, Cause]] = set()
+        self._suspended: set[str] = set()
         self.is_known = False
         """Whether the holds of the queue have been read since the start."""
         self.is_stopped = False
         """Whether an operator holds all channels."""
 
-    def note(self, channel: str, cause: Cause, until: float, host: str = "") -> None:
+    def note(
+        self, channel: str, cause: Cause, until: float, host: str = "", *, reason: str = ""
+    ) -> None:
         """Take up a hold that the queue does not know of yet."""
         key = Key(channel, cause, host)
         self._untold[key] = max(until, self._untold.get(key, until))
+        if cause == "suspended":
+            self._lifted.discard(channel)
+            self._report_suspension(channel, until, reason)
+
+    def lift(self, channel: str) -> None:
+        """End the suspension of a channel that turned out to serve."""
+        self._lifted.add(channel)
 
     def forget(self, channel: str, cause: Cause) -> None:
         """Note that the queue has heard of a hold by another way."""
@@ -63,6 +77,11 @@ class Holds:
             await self._queue.resume(channel, causes=("suspended", "open"))
             self._outbox.gate(channel).renew()
             self._renewed.discard(channel)
+        for channel in list(self._lifted):
+            if Key(channel, "suspended") not in self._untold:  # else it is not written yet
+                await self._queue.resume(channel, causes=_SUSPENDED)
+                self._outbox.gate(channel).lift()
+                self._lifted.discard(channel)
         for key, until in list(self._untold.items()):
             if key.cause == "open":
                 await self._queue.pause(key.channel, cause=key.cause, until=until, host=key.host)
@@ -95,6 +114,7 @@ class Holds:
             if gate.held():
                 unsent += self._outbox.clear(channel)
         self._show({(channel, cause) for channel, held in causes.items() for cause in held})
+        self._report_changes(known)
         self.is_known = True
         return unsent
 
@@ -105,6 +125,23 @@ class Holds:
         elif self.is_stopped and not stopped:
             _log.warning("sending started again by an operator")
         self.is_stopped = self._outbox.is_stopped = stopped
+
+    def _report_changes(self, known: Mapping[Key, float]) -> None:
+        """Log suspensions that others found, and channels that are suspended no more."""
+        for channel in self._outbox.channels:
+            if (until := known.get(Key(channel, "suspended"))) is not None:
+                self._report_suspension(channel, until, "found before, or by another process")
+            elif channel in self._suspended and not self._outbox.gate(channel).is_suspended:
+                self._suspended.discard(channel)
+                _log.info("channel resumed", channel=channel)
+
+    def _report_suspension(self, channel: str, until: float, reason: str) -> None:
+        """Log a suspension once, not each time that a probe makes it longer."""
+        if channel in self._suspended:
+            return
+        self._suspended.add(channel)
+        end = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
+        _log.error("channel suspended", channel=channel, reason=reason, until=end)
 
     def _show(self, held: set[tuple[str, Cause]]) -> None:
         for channel, cause in held ^ self._shown:

@@ -12,6 +12,7 @@ class Leases:
         self._clock = clock
         self._until: dict[str, float] = {}
         self._channels: dict[str, str] = {}
+        self._refusals: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._until)
@@ -20,11 +21,20 @@ class Leases:
         """Return the ids of all there are."""
         return set(self._until)
 
-    def put(self, delivery: str, until: float) -> bool:
-        """Note a lease; return whether the delivery is new here."""
+    def put(self, delivery: str, until: float, refusals: int = 0) -> bool:
+        """Note a lease; return whether the delivery is new here.
+
+        `refusals` is how many times its lane was refused, and not served since.
+        """
         is_new = delivery not in self._until
         self._until[delivery] = until
+        if refusals:
+            self._refusals[delivery] = refusals
         return is_new
+
+    def refusals(self, delivery: str) -> int:
+        """Return how many times the lane of a delivery was refused, and not served since."""
+        return self._refusals.get(delivery, 0)
 
     def hold(self, delivery: str, channel: str) -> None:
         """Note that a delivery has been read, and is in memory now."""
@@ -33,6 +43,7 @@ class Leases:
     def drop(self, delivery: str) -> str | None:
         """Forget a delivery; return its channel if it was in memory."""
         self._until.pop(delivery, None)
+        self._refusals.pop(delivery, None)
         return self._channels.pop(delivery, None)
 
     def is_current(self, delivery: str) -> bool:

@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import structlog
+from msgspec.structs import replace
 
 from router.channel import Channel
 from router.core.delivery import Attempt, Delivery
-from router.core.outcome import Delivered, Outcome, Retry, Unknown
+from router.core.outcome import Delivered, Outcome, Retry, Suspend, Unknown
 from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes
-from router.worker.sending import Sending, find_hindrance, find_host, names_of
+from router.worker.sending import Sending, find_hindrance, find_host, find_recipient, names_of
 
 MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
@@ -43,8 +44,12 @@ class Owner(NamedTuple):
     """Takes what became of a delivery."""
     lose: Callable[[str], object]
     """Hears of a delivery whose lease ran out before its turn."""
-    suspend: Callable[[str, float], None]
-    """Hears of a channel that is out of order until a time."""
+    refusals: Callable[[str], int]
+    """How many times a delivery's lane was refused, and not served since."""
+    suspend: Callable[[str, float, str], None]
+    """Hears of a channel that is out of order until a time, and why."""
+    lift: Callable[[str], None]
+    """Hears of a channel that was suspended for refusals, and serves."""
     rest: Callable[[str, str, float], None]
     """Hears of a host of a channel (empty: of the channel) that is left alone until a time."""
     free: Callable[[str], None]
@@ -258,6 +263,14 @@ class Outbox:
         handout, started_at = sending.handout, sending.began
         delivery, now = handout.delivery, self._clock()
         number = delivery.attempts + 1
+        hold = 0.0
+        if isinstance(outcome, Suspend) and outcome.scope == "recipient":
+            scope, hold = sending.gate.blame(
+                find_recipient(sending.channel, handout),
+                sending.host,
+                refusals=self._owner.refusals(delivery.id),
+            )
+            outcome = replace(outcome, scope=scope)
         step = follow(
             outcome,
             attempts=number,
@@ -266,6 +279,7 @@ class Outbox:
             expires_at=delivery.expires_at,
             age=now - handout.notification.accepted_at,
             dice=self._dice(),
+            hold=hold,
         )
         tried = _attempt(delivery, number, outcome, started_at, now)
         self._metrics.attempted(
@@ -278,9 +292,11 @@ class Outbox:
         told = {"outcome": tried.outcome, "status": tried.status, "reason": tried.reason}
         write("tried", **names_of(delivery), **told)
         self._settle(handout, step, tried)
-        if isinstance(step, Hold):
+        if isinstance(step, Hold) and step.scope == "channel":
             self.gate(delivery.channel).hold("suspended", step.until)
-            self._owner.suspend(delivery.channel, step.until)
+            self._owner.suspend(delivery.channel, step.until, step.reason)
+        elif isinstance(outcome, Delivered) and sending.gate.absolve(sending.host):
+            self._owner.lift(delivery.channel)
 
     def _heed(self, sending: Sending, outcome: Outcome) -> None:
         """Leave a provider alone that fails again and again."""

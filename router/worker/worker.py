@@ -70,7 +70,9 @@ class Worker:
             is_leased=self._leases.is_current,
             settle=self._settler.add,
             lose=self._leases.drop,
+            refusals=self._leases.refusals,
             suspend=self._suspend,
+            lift=self._lift,
             rest=self._rest,
             free=self._free,
         )
@@ -260,7 +262,11 @@ class Worker:
         leases = await self._queue.claim(now=now, until=now + LEASE, limit=limit, room=rooms)
         if leases:
             self._eager_until = now + EAGER
-        fresh = [lease for lease in leases if self._leases.put(lease.delivery, lease.until)]
+        fresh = [
+            lease
+            for lease in leases
+            if self._leases.put(lease.delivery, lease.until, lease.refusals)
+        ]
         self._unread += [lease.delivery for lease in fresh]
         given = Counter(lease.channel for lease in leases)
         full = {c for c, room in rooms.items() if given[c] >= room.ordinary or len(leases) >= limit}
@@ -296,9 +302,13 @@ class Worker:
         """Return whether a claim is worth its while: one for each free slot costs too much."""
         return self._room(channel).ordinary >= self._outbox.gate(channel).slots // 4
 
-    def _suspend(self, channel: str, until: float) -> None:
-        self._holds.note(channel, "suspended", until)
+    def _suspend(self, channel: str, until: float, reason: str) -> None:
+        self._holds.note(channel, "suspended", until, reason=reason)
         self._hand_back(self._outbox.clear(channel))
+        self._awake.set()
+
+    def _lift(self, channel: str) -> None:
+        self._holds.lift(channel)
         self._awake.set()
 
     def _rest(self, channel: str, host: str, until: float) -> None:
@@ -310,7 +320,10 @@ class Worker:
     def _settled(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:
             channel = self._leases.drop(settlement.delivery)
-            if channel and settlement.attempt and isinstance(settlement.next, Hold):
+            step = settlement.next
+            if not channel or not settlement.attempt or not isinstance(step, Hold):
+                continue
+            if step.scope == "channel":
                 self._holds.forget(channel, "suspended")
         if self._clock() < self._eager_until and any(map(self._is_roomy, self._outbox.channels)):
             self._awake.set()

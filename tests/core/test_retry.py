@@ -2,22 +2,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 from router.core.retry import (
     DELAYS,
+    MAX_RETRY_S,
+    MAX_SUSPENSION_S,
+    MIN_RETRY_S,
+    MIN_SUSPENSION_S,
     SUSPENSION,
+    THROTTLE_S,
     Again,
     Dead,
     Done,
     Expired,
     Hold,
     Next,
+    asked_wait,
     counts,
     follow,
 )
 
 NOW = 1000.0
 LATER = NOW + 86400
+HELD = 240.0
+"""Seconds a refused recipient is held."""
 
 
 def after(
@@ -37,6 +45,7 @@ def after(
         expires_at=expires_at,
         age=age,
         dice=dice,
+        hold=HELD,
     )
 
 
@@ -55,7 +64,17 @@ def after(
         (Rejected(reason="no answer says so", forget_contact=True), Dead("no answer says so")),
         (Rejected(reason="bad"), Dead("bad")),
         (Suspend(reason="401"), Hold(NOW + SUSPENSION, "401")),
-        (Suspend(reason="401", after=0), Hold(NOW, "401")),
+        (Suspend(reason="401", after=0), Hold(NOW + SUSPENSION, "401")),
+        (Suspend(reason="401", after=0.001), Hold(NOW + MIN_SUSPENSION_S, "401")),
+        (Suspend(reason="401", after=1e9), Hold(NOW + MAX_SUSPENSION_S, "401")),
+        (
+            Suspend(reason="403", scope="recipient"),
+            Hold(NOW + HELD, "403", scope="recipient"),
+        ),
+        (
+            Suspend(reason="403", after=300, scope="recipient"),
+            Hold(NOW + 300, "403", scope="recipient"),
+        ),
         (Suspend(reason="401", after=300), Hold(NOW + 300, "401")),
         (Unknown(reason="timeout"), Dead("may_have_arrived")),
         (Retry(reason="500"), Again(NOW + 2.5)),
@@ -70,8 +89,9 @@ def test_each_outcome_has_its_consequence(outcome: Outcome, follows: Next) -> No
 @pytest.mark.parametrize(
     ("asked", "age", "dice", "wait"),
     [
-        (None, 0, 0.5, 2.5),
-        (None, 100, 0.5, 50),
+        (None, 0, 0.5, THROTTLE_S),
+        (None, 200, 0.5, 100),
+        (0, 0, 0.5, THROTTLE_S),
         (None, 86400, 0.5, 3600),
         (20, 0, 0.5, 20),
         (20, 100, 0.5, 50),
@@ -104,7 +124,7 @@ def test_a_doubtful_send_is_repeated_where_the_provider_collapses_repeats() -> N
 
 @pytest.mark.parametrize(("attempts", "upper"), list(enumerate(DELAYS, start=1)))
 def test_the_wait_grows_with_the_attempts(attempts: int, upper: float) -> None:
-    assert after(Retry(reason="x"), attempts=attempts, dice=0.0) == Again(NOW)
+    assert after(Retry(reason="x"), attempts=attempts, dice=0.0) == Again(NOW + MIN_RETRY_S)
     almost = after(Retry(reason="x"), attempts=attempts, dice=0.999)
     assert almost == Again(NOW + 0.999 * upper)
 
@@ -131,10 +151,67 @@ def test_a_retry_comes_after_what_the_provider_asked_and_before_the_expiry(
     outcome = Retry(reason="x", after=wait)
     match after(outcome, attempts=attempts, expires_at=NOW + lasts, dice=dice):
         case Again(at=at):
-            assert NOW + (wait or 0) <= at < NOW + lasts
-            assert at <= NOW + max(wait or 0, DELAYS[attempts - 1])
+            asked = min(wait or 0, MAX_RETRY_S)
+            assert NOW + max(asked, MIN_RETRY_S) <= at < NOW + lasts
+            assert at <= NOW + max(asked, DELAYS[attempts - 1])
         case Dead(reason=reason):
             assert reason == "attempts_exhausted"
             assert attempts > len(DELAYS)
         case follows:
             assert isinstance(follows, Expired)
+
+
+NUMBERS = st.one_of(
+    st.none(),
+    st.floats(),
+    st.integers(-(10**400), 10**400),
+    st.sampled_from([0, -0.0, 1e-300, float("nan"), float("inf"), float("-inf"), True, "7", b"7"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        (7, 7.0),
+        (0.5, 0.5),
+        (1e9, MAX_RETRY_S),
+        (10**400, MAX_RETRY_S),
+        *((nothing, None) for nothing in (None, 0, -1, True, "7", float("nan"), float("inf"))),
+    ],
+)
+def test_a_number_from_outside_is_a_time_or_nothing(asked: object, seconds: float | None) -> None:
+    assert asked_wait(Retry(reason="x", after=asked)) == seconds  # type: ignore[arg-type]  # as a plugin without types might
+    assert asked_wait(Suspend(reason="x", after=asked)) == seconds  # type: ignore[arg-type]  # the same
+
+
+def test_what_asks_for_nothing_asks_for_no_time() -> None:
+    assert asked_wait(Delivered()) is None
+    assert asked_wait(Unknown(reason="x")) is None
+
+
+@given(
+    asked=NUMBERS,
+    kind=st.sampled_from(["retry", "throttled", "channel", "recipient"]),
+    attempts=st.integers(1, len(DELAYS)),
+    age=st.floats(0, 1e6),
+    dice=st.floats(0, 1, exclude_max=True),
+)
+def test_whatever_a_channel_returns_the_next_try_is_neither_at_once_nor_never(
+    asked: float | None, kind: str, attempts: int, age: float, dice: float
+) -> None:
+    outcome: Outcome
+    match kind:
+        case "retry" | "throttled":
+            status = 429 if kind == "throttled" else 503
+            outcome = Retry(reason="x", status=status, after=asked)
+        case _:
+            scope: Scope = "channel" if kind == "channel" else "recipient"
+            outcome = Suspend(reason="x", after=asked, scope=scope)
+    never = NOW + 1e9
+    match after(outcome, attempts=attempts, age=age, dice=dice, expires_at=never):
+        case Again(at=at):
+            assert NOW + MIN_RETRY_S <= at <= NOW + MAX_RETRY_S
+        case Hold(until=until):
+            assert NOW + MIN_SUSPENSION_S <= until <= NOW + max(MAX_SUSPENSION_S, HELD)
+        case follows:
+            raise AssertionError(follows)

@@ -34,6 +34,7 @@ class MemoryQueue:
     attempts: list[Attempt] = field(default_factory=list)
     causes: dict[tuple[str, Cause, str], float] = field(default_factory=dict)
     lanes: dict[tuple[str, str], float] = field(default_factory=dict)
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
     down: bool = False
     rigid: bool = False
     poisoned: set[str] = field(default_factory=set)
@@ -58,9 +59,13 @@ class MemoryQueue:
         }
         held = {held.channel for held in await self.holds(now=now) if not held.host}
         probed = {channel for channel, each in (room or {}).items() if each.probes}
-        for due in sorted(
-            self._due(now), key=lambda d: (d.urgent == (d.channel in probed), d.due_at, d.id)
-        ):
+
+        def rank(due: Delivery) -> tuple[object, ...]:
+            is_probe = due.channel in probed
+            is_refused = is_probe and self.refusals[due.channel, due.lane] > 0
+            return is_refused, due.urgent == is_probe, due.due_at, due.id
+
+        for due in sorted(self._due(now), key=rank):
             lane = (due.channel, due.lane)
             space = Room(slots=limit, ordinary=limit)
             if room is not None:
@@ -76,7 +81,10 @@ class MemoryQueue:
             given[due.channel] += 1
             ordinary[due.channel] += not due.urgent
             self._change(due.id, state="sending", lease_until=until, handouts=due.handouts + 1)
-            leases.append(Lease(delivery=due.id, channel=due.channel, until=until))
+            refusals = self.refusals[lane]
+            leases.append(
+                Lease(delivery=due.id, channel=due.channel, until=until, refusals=refusals)
+            )
         return leases
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
@@ -157,11 +165,17 @@ class MemoryQueue:
 
     def add(self, delivery: Delivery, notification: Notification, *, leased: bool = False) -> bool:
         """Write a planned delivery; return whether it is leased to the caller, as it wished."""
-        free = not any(
-            other.channel == delivery.channel
-            and other.lane == delivery.lane
-            and (other.state == "sending" or (other.state == "waiting" and other.due_at <= clock()))
-            for other in self.deliveries.values()
+        free = (
+            not any(
+                other.channel == delivery.channel
+                and other.lane == delivery.lane
+                and (
+                    other.state == "sending"
+                    or (other.state == "waiting" and other.due_at <= clock())
+                )
+                for other in self.deliveries.values()
+            )
+            and not self.refusals[delivery.channel, delivery.lane]
         )
         state = "sending" if leased and free else "waiting"
         self.notifications[notification.id] = notification
@@ -199,16 +213,20 @@ class MemoryQueue:
         match settlement.next:
             case Done(handle=handle):
                 self._change(ended, state="delivered", handle=handle, attempts=attempts + 1)
+                lane = (self.deliveries[ended].channel, self.deliveries[ended].lane)
+                self.refusals.pop(lane, None)
             case Again(at=at, counts=counts):
                 tried = attempts + counts
                 self._change(ended, state="waiting", due_at=at, attempts=tried, handouts=0)
-            case Hold(until=until, reason=reason) if settlement.attempt is None:
+            case Hold(until=until, reason=reason, scope=scope):
                 self._change(ended, state="waiting", reason=reason, handouts=0)
                 lane = (self.deliveries[ended].channel, self.deliveries[ended].lane)
                 self.lanes[lane] = max(until, self.lanes.get(lane, until))
-            case Hold(until=until, reason=reason):
-                self._change(ended, state="waiting", reason=reason, handouts=0)
-                self._hold(self.deliveries[ended].channel, "suspended", until)
+                self.refusals[lane] += settlement.attempt is not None
+                if settlement.attempt is not None and scope == "channel":
+                    self._hold(lane[0], "suspended", until)
+                    for refused in [each for each in self.refusals if each[0] == lane[0]]:
+                        self.lanes[refused] = min(until, self.lanes.get(refused, until))
             case Dead(reason=reason):
                 self._change(ended, state="dead", reason=reason)
             case Expired(reason=reason):

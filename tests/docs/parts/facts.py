@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router import app, intake, rulebook, samples, signals
 from router.channel import Settings
-from router.core import breaker, notification, retry, skew, timing
+from router.core import breaker, notification, refusals, retry, skew, timing
 from router.core.notification import derive
 from router.core.payload import decode
 from router.core.ruleset import Defaults
@@ -113,6 +113,28 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("deliveries in memory at most", f"{outbox.MEMORY:,}"),
         ("a suspension, unless the provider names a time", span(retry.SUSPENSION)),
         ("a look for due deliveries at least every", span(worker.POLL)),
+    ),
+    "refusals": _numbers(
+        (
+            "recipients refused, with nobody served in between, that suspend the channel",
+            str(refusals.DISTINCT_RECIPIENTS),
+        ),
+        ("a recipient is held after its first refusal for", span(refusals.FIRST_HOLD_S)),
+        ("after each further one", "twice as long"),
+        ("at most", span(refusals.MAX_HOLD_S)),
+        ("at most, while the provider serves nobody", span(refusals.MAX_HOLD_UNSERVED_S)),
+        ("its refusals are forgotten after its next message, or", span(notification.DAY)),
+    ),
+    "bounds": _numbers(
+        (
+            "the next attempt comes after",
+            f"{span(retry.MIN_RETRY_S)} to {span(retry.MAX_RETRY_S)}",
+        ),
+        ("after a 429 that names no time, at least after", span(retry.THROTTLE_S)),
+        (
+            "a suspension takes",
+            f"{span(retry.MIN_SUSPENSION_S)} to {span(retry.MAX_SUSPENSION_S)}",
+        ),
     ),
     "doubts": _write_doubts,
     "retries": _write_retries,

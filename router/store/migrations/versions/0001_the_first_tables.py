@@ -159,9 +159,12 @@ def _make_queue() -> None:
         sa.Column("lane_hash", sa.BigInteger, primary_key=True, autoincrement=False),
         _column("channel", sa.Text),
         _column("until", sa.Double),
+        sa.Column("refusals", sa.Integer, nullable=False, server_default="0"),
         sqlite_with_rowid=False,
     )
     op.create_index("lane_holds_until", "lane_holds", ["until"])
+    unrefused = "refusals = 0"
+    _partial("lane_holds_unrefused", "lane_holds", "until", where=unrefused)
 
 
 def _make_registry() -> None:
