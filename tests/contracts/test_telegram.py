@@ -17,5 +17,22 @@ class TestTelegram(ChannelContract):
         "ok": Answer(means=Delivered, body=b'{"ok": true, "result": {"message_id": 3}}'),
         "a wrong token": Answer(means=Suspend, status=401, body=b'{"ok": false}'),
         "too many": Answer(means=Retry, status=429, headers={"Retry-After": "7"}, after=7),
+        "a bot that is blocked": Answer(
+            means=Rejected,
+            status=403,
+            body=b'{"ok": false, "description": "Forbidden: bot was blocked by the user"}',
+        ),
+        "an account that is gone": Answer(
+            means=Rejected,
+            status=403,
+            body=b'{"ok": false, "description": "Forbidden: user is deactivated"}',
+            forget=True,
+        ),
+        "too many, as the body says": Answer(
+            means=Retry,
+            status=429,
+            body=b'{"ok": false, "parameters": {"retry_after": 34}}',
+            after=34,
+        ),
         "a bad chat": Answer(means=Rejected, status=400, body=b'{"ok": false}'),
     }
