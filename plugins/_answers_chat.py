@@ -166,7 +166,8 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyStackfield": ServiceAnswers(source="https://www.stackfield.com/developer-api"),
     "NotifySynology": ServiceAnswers(
-        source="https://kb.synology.com/en-au/DSM/help/Chat/chat_integration",
+        source="https://kb.synology.com/en-au/DSM/help/Chat/chat_integration; a refusal as it "
+        "comes: https://github.com/whyour/qinglong/pull/1610",
         failures=(BodyTest("success", equals=(False,)),),
         codes=(
             ErrorCode("error.errors", r"create post too fast|invalid token"),
