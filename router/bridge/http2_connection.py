@@ -40,6 +40,11 @@ class Http2Connection(asyncio.Protocol):
         """Whether it takes no further requests."""
         return self._session.is_leaving
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the server has answered any request."""
+        return self._session.has_answered
+
     async def fetch(self, request: Request, journey: Journey) -> Response:
         """Return the answer; raises `UnprocessedError`, or another `TransportError`, for none.
 

@@ -31,7 +31,7 @@ class Http2Pool:
 
     A connection that ends is replaced with the next request. A request that the server says it
     has not looked at is sent again, over the same connection or a new one, after each of
-    `REFUSAL_DELAYS_S`.
+    `REFUSAL_DELAYS_S`. One that only waited for its turn moves on without that.
     """
 
     def __init__(self, *, trusting: ssl.SSLContext, proxies: Proxies) -> None:
@@ -46,18 +46,19 @@ class Http2Pool:
     async def fetch(self, request: Request, journey: Journey) -> Response:
         """Return the answer; raises `TransportError`, or an OS error for no connection."""
         server = _locate(request)
-        for delay in REFUSAL_DELAYS_S:
+        delays = iter(REFUSAL_DELAYS_S)
+        while True:
+            connection = await self._connect(server)
             try:
-                return await (await self._connect(server)).fetch(request, journey)
+                return await connection.fetch(request, journey)
             except UnprocessedError:
-                journey.sent = False
-            if delay:
-                await asyncio.sleep(delay)
-        try:
-            return await (await self._connect(server)).fetch(request, journey)
-        except UnprocessedError:
-            journey.sent = False
-            raise
+                only_waited, journey.sent = not journey.sent, False
+                if only_waited and connection.has_answered:
+                    continue  # others went ahead of it, so this comes to an end
+                delay = next(delays, None)
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -67,6 +67,8 @@ class Http2Session:
         """Whether the server has said how much it takes."""
         self.is_leaving = False
         """Whether it takes no further requests."""
+        self.has_answered = False
+        """Whether the server has answered any request."""
         self.pongs = 0
         """Answers to pings so far."""
         self.written = 0
@@ -211,6 +213,7 @@ class Http2Session:
     def _conclude(self, exchange: Exchange) -> None:
         """Hand an answer over that is at its end; a body that is not yet out is not wanted."""
         exchange.conclude()
+        self.has_answered = True
         if exchange.unsent:
             self._reset(exchange.stream, ErrorCode.CANCEL)
         else:

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from h2.settings import SettingCodes
 
-from router.bridge import Response
+from router.bridge import Request, Response
 from router.bridge.transport import AiohttpTransport
 from router.testing import Reply
 from tests.bridge.asking import ask
-from tests.fakes.http2 import Fault, Http2Provider
+from tests.fakes.http2 import Act, Fault, Http2Provider
 
 
 async def test_settings_and_a_refusal_in_one_read_end_no_other_request(
@@ -92,3 +92,22 @@ async def test_a_reset_of_one_leaves_the_others(transport: AiohttpTransport) -> 
         ends = await asyncio.gather(*sends, return_exceptions=True)
         assert [isinstance(end, Response) for end in ends] == [True, True, False]
         assert len(provider.connections) == 1
+
+
+async def test_a_server_that_leaves_again_and_again_gets_everything_once(
+    transport: AiohttpTransport,
+) -> None:
+    async with Http2Provider(most=2) as provider:
+        taken = 0
+
+        def act(request: Request) -> Act:
+            nonlocal taken
+            taken += 1
+            return Fault.LEAVE_LATER if taken % 2 == 0 else Reply()
+
+        provider.answer_with(act)
+        bodies = [b"%d" % number for number in range(40)]
+        sends = (transport.send(ask(provider, body=body), timeout=30) for body in bodies)
+        assert {answer.status for answer in await asyncio.gather(*sends)} == {200}
+        assert sorted(request.body for request in provider.requests) == sorted(bodies)
+        assert len(provider.connections) == 20
