@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -14,16 +15,25 @@ OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 Opened = Mapping[str, tuple[ChannelSpec, Channel[Any]]]
 """Open channels by name, each with what the rules say of it."""
 
+CLOSING_S = 5.0
+"""Seconds that a channel may take to close."""
+
+SLACK_S = 5.0
+"""Seconds that a send may take beyond its channel's `timeout`."""
+
 _log = structlog.get_logger(__name__)
 
 
-async def open_channels(
-    specs: Iterable[ChannelSpec], before: Opened, open_channel: OpenChannel
+def open_channels(
+    specs: Iterable[ChannelSpec],
+    before: Opened,
+    open_channel: OpenChannel,
+    close_unused: Callable[[str, Channel[Any]], None],
 ) -> Opened | Problem:
     """Return the channels opened, or what is wrong with the first that cannot be.
 
-    One of `before` that is to be the same again stays open. Of those opened for nothing none is
-    left behind.
+    One of `before` that is to be the same again stays open. Those opened for nothing go to
+    `close_unused`.
     """
     opened: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
     for spec in specs:
@@ -34,8 +44,8 @@ async def open_channels(
         try:
             opened[spec.name] = (spec, open_channel(spec))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            for _, channel in find_leaving(opened, before):
-                await close(channel)
+            for name, channel in find_leaving(opened, before):
+                close_unused(name, channel)
             return _tell(spec, error)
     return opened
 
@@ -46,18 +56,18 @@ def find_leaving(before: Opened, after: Opened) -> list[tuple[str, Channel[Any]]
     return [(name, channel) for name, (_, channel) in before.items() if id(channel) not in staying]
 
 
-async def retire(channel: Channel[Any]) -> None:
-    """Close a replaced channel once the sends it had begun must be over."""
-    try:
-        await asyncio.sleep(channel.settings.timeout + 5)
-    finally:
-        await close(channel)
+async def retire(channel: Channel[Any], stopping: asyncio.Event) -> None:
+    """Close a replaced channel once the sends it had begun must be over, or at once to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), channel.settings.timeout + SLACK_S)
+    await close(channel)
 
 
 async def close(channel: Channel[Any]) -> None:
-    """Close a channel; what its plugin raises is logged."""
+    """Close a channel, in a bounded time; what its plugin raises is logged."""
     try:
-        await channel.aclose()
+        async with asyncio.timeout(CLOSING_S):
+            await channel.aclose()
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,19 @@ from router.channel import Channel
 from router.core.errors import Problem
 from router.core.loading import LAST_GOOD, Included, hash_texts
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
-from router.opening import OpenChannel, Opened, close, find_leaving, open_channels, retire
+from router.opening import (
+    CLOSING_S,
+    OpenChannel,
+    Opened,
+    close,
+    find_leaving,
+    open_channels,
+    retire,
+)
 from router.rulefiles import RulesText, Stamp, load_stored, look, preserve, read_rules
 from router.store.errors import StoreUnavailable
 from router.store.rulesets import Rulesets
 from router.telemetry import Metrics
-
-CLOSING = 2.0
-"""Seconds that channels may take to close when the router stops."""
 
 POLL = 1.0
 """Seconds between two looks at the files; one is read when two looks found it the same."""
@@ -57,6 +62,7 @@ class Rulebook:
         self._changed: Callable[[Collection[str]], None] = lambda _: None
         self._channels: Opened = {}
         self._retiring: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
         self._changing = asyncio.Lock()
         self.ruleset: Ruleset | None = None
         self.problems: tuple[Problem, ...] = ()
@@ -115,7 +121,7 @@ class Rulebook:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
             return
         specs = loaded.ruleset.channels.values()
-        opened = await open_channels(specs, self._channels, self._open)
+        opened = open_channels(specs, self._channels, self._open, self._close)
         if isinstance(opened, Problem):
             _log.error("the last good rules no longer load", problem=str(opened))
             return
@@ -167,7 +173,7 @@ class Rulebook:
             if lost or read.loaded.ruleset is None:
                 return read, lost, None
             specs = read.loaded.ruleset.channels.values()
-            opened = await open_channels(specs, self._channels, self._open)
+            opened = open_channels(specs, self._channels, self._open, self._close)
             if not isinstance(opened, Problem):
                 return read, (), opened
             if opened.file in refused or opened.file not in {
@@ -245,20 +251,25 @@ class Rulebook:
         self.ruleset = ruleset
         self._changed([name for name, _ in leaving if name in opened])
         for name, channel in leaving:
-            task = asyncio.create_task(retire(channel), name=f"closing {name}")
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._leave(name, retire(channel, self._stopping))
+
+    def _close(self, name: str, channel: Channel[Any]) -> None:
+        self._leave(name, close(channel))
+
+    def _leave(self, name: str, closing: Coroutine[Any, Any, None]) -> None:
+        """Let a channel close beside everything else: its provider may be slow."""
+        task = asyncio.create_task(closing, name=f"closing {name}")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def aclose(self) -> None:
         """Close every channel; one that does not close in time is left as it is."""
-        for task in self._retiring:
-            task.cancel()
-        closing = set(self._retiring)
+        self._stopping.set()
         for name, (_, channel) in self._channels.items():
-            closing.add(asyncio.create_task(close(channel), name=f"closing {name}"))
+            self._close(name, channel)
         self._channels = {}
-        if closing:
-            _, open_still = await asyncio.wait(closing, timeout=CLOSING)
+        if self._retiring:
+            _, open_still = await asyncio.wait(self._retiring, timeout=CLOSING_S)
             for task in open_still:
                 _log.error("a channel does not close", task=task.get_name())
                 task.cancel()

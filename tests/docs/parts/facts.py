@@ -5,7 +5,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from router import app, intake, rulebook, samples, signals
+from router import app, intake, opening, samples, signals
 from router.channel import Settings
 from router.core import breaker, notification, refusals, retry, skew, timing
 from router.core.notification import derive
@@ -176,7 +176,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.GRACE)),
         ("their outcomes may take to be written", span(worker.DRAIN)),
-        ("channels may take to close", span(rulebook.CLOSING)),
+        ("channels may take to close", span(opening.CLOSING_S)),
         ("the process has ended, whatever still runs in it", span(signals.LAST)),
     ),
     "keeping": _numbers(
