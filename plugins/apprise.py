@@ -10,8 +10,15 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from router import Register, Secret, Settings, hookimpl
-from router.bridge import AppriseChannel, Build, check_url, share_service_answers
+from router.bridge import (
+    AppriseChannel,
+    Build,
+    check_url,
+    extend_plugin_class,
+    share_service_answers,
+)
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
+from router.plugins._matrix import SharingMatrix
 
 
 class AppriseSettings(Settings, frozen=True):
@@ -61,4 +68,5 @@ ALERTS = frozenset({"jira", "opsgenie"})
 def register_channels(register: Register) -> None:
     """Offer the channel, and what it knows of services to channels that send by Apprise, too."""
     share_service_answers(SERVICE_ANSWERS)
+    extend_plugin_class(SharingMatrix)
     register(Apprise)

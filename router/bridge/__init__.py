@@ -6,7 +6,7 @@ from router.bridge.excerpt import shorten, split
 from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
 from router.bridge.facade import Facade
 from router.bridge.hop import Hop
-from router.bridge.instance import Build, BuildError, make, parse
+from router.bridge.instance import Build, BuildError, extend_plugin_class, make, parse
 from router.bridge.probe import check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
 from router.bridge.service_answers import (
@@ -47,6 +47,7 @@ __all__ = [
     "check_template",
     "check_url",
     "conclude",
+    "extend_plugin_class",
     "find_service_answers",
     "group_answers",
     "judge",

@@ -1,15 +1,17 @@
 """A channel whose requests Apprise makes."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from http import HTTPStatus
 from typing import ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 from apprise import NotifyFormat
 from apprise.plugins.base import NotifyBase
+from msgspec import Struct
 
 from router.bridge.address import check_address, check_template, fill
 from router.bridge.hop import Hop
@@ -18,6 +20,8 @@ from router.bridge.instance import Build, BuildError, Instances, is_secret, make
 from router.bridge.message_format import Accepted, fit, notify
 from router.bridge.passage import Passage
 from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
+from router.bridge.shared_login import SharedLogins
+from router.bridge.trip import current_trip
 from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
 from router.channel import Channel, Request, Response, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
@@ -29,6 +33,9 @@ S = TypeVar("S", bound=Settings)
 
 HALF_SENT = 1000
 """Messages of which a part was taken, whose parts are not sent twice."""
+
+CLOSING_S = 5.0
+"""Seconds that a channel may take to log out and to close its connections."""
 
 REASON = 200
 """Characters of a reason that are kept."""
@@ -62,8 +69,9 @@ class AppriseChannel(Channel[S], Generic[S]):
             check_template(template)
         self._redactor = Redactor(reveal(settings))
         self._passage = Passage(transport, seconds=settings.timeout)
-        self._instances = Instances(self._build)
         self._accepted: dict[str, Accepted] = {}
+        self._logins = SharedLogins()
+        self._instances = Instances(self._passage.release, self._logins)
 
     @classmethod
     def template(cls, settings: S) -> str:
@@ -151,8 +159,15 @@ class AppriseChannel(Channel[S], Generic[S]):
         return self._redact(self._conclude([hop], done=_taken(hop)), address)
 
     async def aclose(self) -> None:
-        """Let go of the threads that some plugins run in."""
-        self._passage.close()
+        """Log out, and let go of threads and connections, all within `CLOSING_S` seconds."""
+        self._instances.drain()
+        partings = (
+            self._passage.part(plugin, seconds=CLOSING_S) for plugin in self._logins.close()
+        )
+        try:
+            await asyncio.gather(*partings, self._passage.settle(seconds=CLOSING_S))
+        finally:
+            self._passage.close()
 
     def _simplify(self, message: Message, outcome: Outcome, hops: Sequence[Hop]) -> Message | None:
         if not isinstance(outcome, Rejected) or not hops or hops[-1].error is not None:
@@ -160,18 +175,43 @@ class AppriseChannel(Channel[S], Generic[S]):
         return self.simplify(message, hops[-1])
 
     async def _try(self, message: Message, hops: list[Hop]) -> Outcome:
+        """Try once; where the provider refuses a login that it gave before, with a new one."""
         address = check_address(message.address) if self.needs_contact(self.settings) else ""
+        attempt = _Attempt(since=self._logins.now())
+        outcome = await self._attempt(message, address, hops, attempt)
+        if not self._refuses_login(outcome, hops) or attempt.plugin is None:
+            return outcome
+        if not self._logins.refuse(attempt.plugin, since=attempt.since):
+            return outcome
+        hops.clear()
+        return await self._attempt(message, address, hops, attempt)
+
+    async def _attempt(
+        self, message: Message, address: str, hops: list[Hop], attempt: "_Attempt"
+    ) -> Outcome:
         build = self.plugin(message)
         kind = build[0] if build else self._kind
         accepted: Accepted = self._accepted.pop(message.delivery, set())
 
-        def work() -> bool:
-            with self._lend(build, address) as plugin:
-                title, body = fit(plugin, *self.write(message), self.limits)
-                return notify(plugin, title, body, NotifyFormat(self.body_format), accepted)
+        def send_by(plugin: NotifyBase) -> bool:
+            current_trip().plugin = attempt.plugin = plugin
+            title, body = fit(plugin, *self.write(message), self.limits)
+            return notify(plugin, title, body, NotifyFormat(self.body_format), accepted)
 
+        def work() -> bool:
+            if build is None:
+                return self._instances.use(address, self._build, send_by)
+            plugin = self._make(build, address)
+            try:
+                return send_by(plugin)
+            finally:
+                self._passage.release(plugin)
+
+        left = self.settings.timeout - (self._logins.now() - attempt.since)
         try:
-            done = await self._passage.take(kind, work, hops, address=address)
+            done = await self._passage.take(
+                kind, work, hops, address=address, logins=self._logins, seconds=left
+            )
         except (AddressError, BuildError):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
@@ -183,8 +223,23 @@ class AppriseChannel(Channel[S], Generic[S]):
                 del self._accepted[next(iter(self._accepted))]
         return outcome
 
-    def _lend(self, build: Build | None, address: str) -> AbstractContextManager[NotifyBase]:
-        return self._instances.lend(address) if build is None else nullcontext(make(build, address))
+    def _refuses_login(self, outcome: Outcome, hops: Sequence[Hop]) -> bool:
+        """Return whether the last answer refuses the credential, and nothing was taken before."""
+        if not hops or isinstance(outcome, Delivered):
+            return False
+        hop = _find_failure(self._service.find_deciding(hops))
+        by_table = isinstance(outcome, Suspend) and outcome.scope == "channel"
+        refused = hop.status == HTTPStatus.UNAUTHORIZED or (by_table and hop.response is not None)
+        taken = any(self._took_message(past) for past in hops if past is not hop)
+        return refused and not hop.login and not taken
+
+    def _took_message(self, hop: Hop) -> bool:
+        return _taken(hop) and not hop.login and self.carries(hop.request)
+
+    def _make(self, build: Build, address: str) -> NotifyBase:
+        plugin = make(build, address, stores=self._logins.stores)
+        self._logins.begin(plugin)
+        return plugin
 
     @cached_property
     def _service(self) -> ServiceAnswers:
@@ -210,7 +265,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         return build
 
     def _build(self, address: str) -> NotifyBase:
-        return make(self.complete(parse(self._fill(address))), address)
+        return self._make(self.complete(parse(self._fill(address))), address)
 
     def _fill(self, address: str) -> str:
         """Return the URL for an address; a URL of the operator's own has no other place."""
@@ -229,15 +284,19 @@ class AppriseChannel(Channel[S], Generic[S]):
         known = look_up(self._answers, hop.status, code)
         is_told = _taken(hop) and (bool(code) or known is not None)
         is_unheard = hop.response is None and hop.error is None
-        is_taken = any(_taken(past) and self.carries(past.request) for past in hops)
+        is_taken = any(map(self._took_message, hops))
         if (done and not is_told and (is_taken or is_unheard)) or known == "delivered":
             return Delivered(status=hop.status, handle=self.handle(hop))
         outcome = judge(hops, answers=self._answers, now=self.clock(), code=code)
-        if isinstance(outcome, Unknown) and not self.carries(hop.request):
+        if isinstance(outcome, Unknown) and (hop.login or not self.carries(hop.request)):
             return Retry(reason=outcome.reason)
         if isinstance(outcome, Delivered):
             outcome = Rejected(status=hop.status, reason="the answer does not say it was taken")
-        if isinstance(outcome, Rejected) and hop.status and self._service.is_login(hop.request):
+        if (
+            isinstance(outcome, Rejected)
+            and hop.status
+            and (hop.login or self._service.is_login(hop.request))
+        ):
             outcome = Suspend(status=hop.status, reason=f"{outcome.reason}, at the login")
         if isinstance(outcome, Suspend) and not self._is_about_recipient(hop):
             outcome = msgspec.structs.replace(outcome, scope="channel")
@@ -250,7 +309,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     def _is_about_recipient(self, hop: Hop) -> bool:
         """Return whether a refusal may be the recipient's: that of a login is not."""
-        if self._service.is_login(hop.request) or not self.carries(hop.request):
+        if hop.login or self._service.is_login(hop.request) or not self.carries(hop.request):
             return False
         return self.needs_contact(self.settings)
 
@@ -284,6 +343,14 @@ class AppriseChannel(Channel[S], Generic[S]):
 
 _MARKS = ("0router0", "router0@example.com")
 """Addresses that no setting holds; Apprise tells some arguments by their being e-mail addresses."""
+
+
+class _Attempt(Struct):
+    """One call of `send`: when it began, by the clock of the logins, and the plugin it uses."""
+
+    since: float
+    plugin: NotifyBase | None = None
+
 
 _CODE = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
 

@@ -19,8 +19,11 @@ class Hop:
         request: Request,
         response: Response | None = None,
         error: TransportError | None = None,
+        *,
+        login: bool = False,
     ) -> None:
-        """Join a request with what came of it."""
+        """Join a request with what came of it; one of a `login` carries no message."""
+        self.login = login
         self.request = request
         self.response = response
         self.error = None if error is None else error.without_frames()

@@ -8,19 +8,21 @@ import logging
 import ssl
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import Literal
+from typing import ClassVar, Literal
 
 import apprise.url
-from apprise import AppriseAsset, PersistentStoreMode
+from apprise import AppriseAsset, PersistentStore, PersistentStoreMode
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.facade import Facade, find_stand_ins, leads_to_bridge
 from router.bridge.mail import Contexts, Mail
 from router.bridge.pause import Pause
+from router.bridge.plugin_classes import adapt, take_destructor
+from router.bridge.shared_login import Identity, identify
 
 PACKAGE = "apprise.plugins"
 
@@ -59,6 +61,12 @@ def install() -> int:
             names["smtplib"] = mail
             if names.get("ssl") is ssl:
                 names["ssl"] = contexts
+    _share_stores()
+    for kind in _classes():
+        if issubclass(kind, NotifyBase):
+            adapt(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own
+        else:
+            take_destructor(kind)
     count = sum(isinstance(vars(m).get("requests"), Facade) for m in _modules())
     if count < LEAST:
         raise InstallationError(
@@ -84,6 +92,46 @@ def _modules(package: str = PACKAGE) -> Iterator[ModuleType]:
     for name, module in sys.modules.copy().items():  # other threads import
         if f"{name}.".startswith(f"{package}.") and isinstance(module, ModuleType):
             yield module
+
+
+def _classes() -> Iterator[type]:
+    """Yield the classes that the modules of Apprise's plugins define."""
+    for module in _modules():
+        for value in list(vars(module).values()):
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                yield value
+
+
+class SharingAsset(AppriseAsset):
+    """What plugins are told that keep what they learn beside others of their credential."""
+
+    stores: ClassVar[dict[Identity, PersistentStore]] = {}
+
+
+def make_sharing_asset(stores: dict[Identity, PersistentStore]) -> SharingAsset:
+    """Return what plugins are told of the application and of the stores that they share."""
+    asset = SharingAsset()
+    vars(asset).update(vars(make_asset()), stores=stores)
+    return asset
+
+
+def _share_stores() -> None:
+    """Let plugins with a `SharingAsset` have the store of their credential."""
+    alone: Callable[[NotifyBase], PersistentStore] = vars(NotifyBase)["store"].fget
+    if getattr(alone, "__module__", "") == __name__:
+        return
+
+    def find_store(plugin: NotifyBase) -> PersistentStore:
+        asset: AppriseAsset = plugin.asset
+        identity = identify(plugin) if isinstance(asset, SharingAsset) else None
+        if not isinstance(asset, SharingAsset) or identity is None:
+            return alone(plugin)
+        if identity not in asset.stores:
+            fresh = PersistentStore(mode=PersistentStoreMode.MEMORY)
+            asset.stores.setdefault(identity, fresh)
+        return asset.stores[identity]
+
+    type.__setattr__(NotifyBase, "store", property(find_store))
 
 
 @cache

@@ -1,16 +1,18 @@
 """Apprise plugins made for one message each, or kept for an address that comes again."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from apprise import PersistentStore
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import check_targets, is_host
-from router.bridge.installation import install, make_asset, tell_speech
+from router.bridge.installation import install, make_asset, make_sharing_asset, tell_speech
+from router.bridge.plugin_classes import adapt
+from router.bridge.shared_login import Identity, SharedLogins
 from router.core.errors import AddressError
 
 KEPT = 512
@@ -42,7 +44,20 @@ def parse(url: str) -> Build:
             if scheme in known
             else f"{scheme}:// is no scheme of Apprise"
         )
-    return known[options["schema"]], options
+    kind = known[options["schema"]]
+    return _EXTENSIONS.get(kind.__qualname__, kind), options
+
+
+_EXTENSIONS: dict[str, type[NotifyBase]] = {}
+
+
+def extend_plugin_class(kind: type[NotifyBase]) -> None:
+    """Make a class serve every URL of the class of Apprise's that it extends.
+
+    A plugin calls it from its hook.
+    """
+    extended = next(p for p in kind.__mro__[1:] if p.__module__.startswith("apprise.plugins."))
+    _EXTENSIONS[extended.__qualname__] = kind
 
 
 def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
@@ -59,15 +74,21 @@ def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
     return f"{scheme}:// can not work on this machine: {details}"
 
 
-def make(build: Build, address: str = "") -> NotifyBase:
+def make(
+    build: Build, address: str = "", *, stores: dict[Identity, PersistentStore] | None = None
+) -> NotifyBase:
     """Return the plugin, ready for one send at a time.
+
+    One that logs in keeps what it learns in `stores`, beside others of the same credential.
 
     Raises `AddressError` when it would not reach the address and nothing else, `BuildError`
     when the arguments do not suit it.
     """
     kind, options = build
+    logs_in = adapt(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own
+    asset = make_asset() if stores is None or not logs_in else make_sharing_asset(stores)
     try:
-        plugin = kind(asset=make_asset(), **options)
+        plugin = kind(asset=asset, **options)
     except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
         if address:
             raise AddressError("the address is none of the provider's") from None
@@ -105,20 +126,55 @@ def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:
 class Instances:
     """Plugins by address; each serves one send at a time, for they keep state between hops."""
 
-    def __init__(self, build: Callable[[str], NotifyBase]) -> None:
-        """Make a plugin for an address with `build` when there is none to spare."""
-        self._build = build
+    def __init__(self, discard: Callable[[NotifyBase], None], logins: SharedLogins) -> None:
+        """Have none; `discard` hears of each that is not used again."""
+        self._discard = discard
+        self._logins = logins
         self._idle: OrderedDict[str, list[NotifyBase]] = OrderedDict()
 
-    @contextmanager
-    def lend(self, address: str) -> Iterator[NotifyBase]:
-        """Lend a plugin for the time of one send; one that failed is not used again."""
-        spare = self._idle.pop(address, None)
-        plugin = spare.pop() if spare else self._build(address)
-        if spare:
-            self._idle[address] = spare
-        yield plugin
+    def use(
+        self,
+        address: str,
+        build: Callable[[str], NotifyBase],
+        work: Callable[[NotifyBase], bool],
+    ) -> bool:
+        """Return what `work` makes of a plugin for the address, kept or built for this.
+
+        One that failed is not used again, nor is one whose login is no longer good.
+        """
+        plugin = self._take(address) or build(address)
+        done = False
+        try:
+            done = work(plugin)
+        finally:
+            if done:
+                self._keep(address, plugin)
+            else:
+                self._discard(plugin)
+        return done
+
+    def drain(self) -> None:
+        """Discard all that are idle."""
+        while self._idle:
+            self._discard_all(self._idle.popitem()[1])
+
+    def _take(self, address: str) -> NotifyBase | None:
+        spare = self._idle.pop(address, [])
+        while spare:
+            plugin = spare.pop()
+            if self._logins.admit(plugin):
+                if spare:
+                    self._idle[address] = spare
+                return plugin
+            self._discard(plugin)
+        return None
+
+    def _keep(self, address: str, plugin: NotifyBase) -> None:
         self._idle.setdefault(address, []).append(plugin)
         self._idle.move_to_end(address)
         while len(self._idle) > KEPT:
-            self._idle.popitem(last=False)
+            self._discard_all(self._idle.popitem(last=False)[1])
+
+    def _discard_all(self, plugins: Iterable[NotifyBase]) -> None:
+        for plugin in plugins:
+            self._discard(plugin)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cached_property
 
@@ -11,6 +12,8 @@ from apprise.plugins.base import NotifyBase
 from router.bridge.crossing import cross
 from router.bridge.hop import Hop
 from router.bridge.installation import tell_speech
+from router.bridge.plugin_classes import find_parting
+from router.bridge.shared_login import SharedLogins
 from router.bridge.trip import TIMED_OUT, TRIP, Trip
 from router.channel import Request, Transport, TransportError
 
@@ -25,24 +28,37 @@ class Passage:
         """Start nothing yet."""
         self._transport = transport
         self._seconds = seconds
+        self._closing: set[Future[object]] = set()
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(THREADS, thread_name_prefix="plugin")
 
-    async def take(
+    async def take(  # noqa: PLR0913 - each says one thing of the send
         self,
         plugin: type[NotifyBase],
         work: Callable[[], bool],
         hops: list[Hop],
         *,
         address: str = "",
+        logins: SharedLogins | None = None,
+        seconds: float | None = None,
     ) -> bool:
         """Return whether the plugin says that it sent; its hops are appended as they happen.
 
-        `address` is a recipient's: no request may go to a host of that name.
+        `address` is a recipient's: no request may go to a host of that name. What the plugin
+        logs in with is shared in `logins`, and it logs out of nothing.
         """
-        trip = Trip(self._transport, seconds=self._seconds, hops=hops, address=address)
+        trip = Trip(
+            self._transport,
+            seconds=self._seconds if seconds is None else seconds,
+            hops=hops,
+            address=address,
+            logins=logins,
+        )
+        return await self._run(plugin, work, trip)
+
+    async def _run(self, plugin: type[NotifyBase], work: Callable[[], bool], trip: Trip) -> bool:
         # The plugin's code alone sees the send. Connections and timers that requests leave on
         # the event loop keep the context of the task, and would keep the send alive.
         context = copy_context()
@@ -54,6 +70,37 @@ class Passage:
                 return await self._run_apart(work, trip, context)
             case "own":
                 return await self._run_unseen(plugin, work, trip, context)
+
+    async def part(self, plugin: NotifyBase, *, seconds: float) -> None:
+        """Let a plugin log out over the transport, as it would when it is destroyed.
+
+        One with connections of its own is released instead.
+        """
+        parting = find_parting(plugin)
+        if parting is None or _has_own_connections(plugin):
+            return
+        trip = Trip(self._transport, seconds=seconds)
+        with suppress(Exception):  # a plugin may raise anything, and nobody waits for its answer
+            await self._run(type(plugin), lambda: parting() is not False, trip)
+
+    def release(self, plugin: NotifyBase) -> None:
+        """Let a plugin go that sends no more; one with connections of its own closes them.
+
+        Its thread does that: closing may block.
+        """
+        if "_threads" not in vars(self) or not _has_own_connections(plugin):
+            return
+        if (parting := find_parting(plugin)) is None:
+            return
+        with suppress(RuntimeError):  # the threads are closed
+            closing = self._threads.submit(parting)
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    async def settle(self, *, seconds: float) -> None:
+        """Wait until what was released has closed its connections, at most so long."""
+        if closing := [asyncio.wrap_future(future) for future in list(self._closing)]:
+            await asyncio.wait(closing, timeout=seconds)
 
     def close(self) -> None:
         """Start nothing new; a thread that blocks ends when its plugin lets it."""
@@ -77,7 +124,7 @@ class Passage:
 
         running = asyncio.get_running_loop().run_in_executor(self._threads, context.run, begin)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(trip.left()):
                 return await running
         except TimeoutError:
             late = TransportError(TIMED_OUT, sent=started)
@@ -101,3 +148,7 @@ class Passage:
             refused = TransportError("the provider's plugin could not send", sent=False)
             trip.hops.append(Hop(request, error=None if done else refused))
         return done
+
+
+def _has_own_connections(plugin: NotifyBase) -> bool:
+    return tell_speech(type(plugin)) == "own"  # type: ignore[arg-type]  # as above

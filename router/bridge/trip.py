@@ -5,9 +5,12 @@ import sys
 from contextvars import ContextVar, copy_context
 from types import FrameType
 
+from apprise.plugins.base import NotifyBase
+
 from router.bridge.address import is_host
 from router.bridge.crossing import crossing, wait
 from router.bridge.hop import Hop
+from router.bridge.shared_login import LOGGING_IN, SharedLogins
 from router.channel import Request, Response, Transport, TransportError
 from router.core.errors import AddressError
 
@@ -29,11 +32,15 @@ class Trip:
         seconds: float,
         hops: list[Hop] | None = None,
         address: str = "",
+        logins: SharedLogins | None = None,
     ) -> None:
         """Start the clock, on the transport's event loop; `hops` is appended to.
 
         A recipient's `address` names a person: a request to a host of that name is refused.
+        What `plugin` logs in with is shared in `logins`.
         """
+        self.plugin: NotifyBase | None = None
+        self.logins = logins
         self.hops: list[Hop] = [] if hops is None else hops
         self._transport = transport
         self._loop = asyncio.get_running_loop()
@@ -44,37 +51,62 @@ class Trip:
 
     def fetch(self, request: Request) -> Response:
         """Return the answer to a request, from inside a crossing or from a worker thread."""
+        login = LOGGING_IN.get()
         if crossing():
-            return wait(self.hop(request))
+            return wait(self.hop(request, login=login))
         # Connections keep the context they are made in: this one holds no send.
         hop = self._context.copy().run(
-            asyncio.run_coroutine_threadsafe, self.hop(request), self._loop
+            asyncio.run_coroutine_threadsafe, self.hop(request, login=login), self._loop
         )
-        return hop.result()
+        try:
+            return hop.result()
+        finally:
+            del hop  # it holds the error, which holds this frame
 
-    async def hop(self, request: Request) -> Response:
+    async def hop(self, request: Request, *, login: bool = False) -> Response:
         """Send one request and note what came of it; raises `TransportError`.
 
-        A request that just failed is not sent again: when to retry is decided elsewhere.
+        A request that just failed is not sent again: when to retry is decided elsewhere. The
+        answer to one of a `login` may be that which another plugin got.
         """
         target = (request.method, request.url)
         if target in self._failed:
             raise TransportError("already failed in this attempt", sent=False)
+        if is_host(self._address, request.url):
+            raise AddressError("the address names a host")
+        kept = False
         try:
-            response = await self._send(request)
+            if login and self.logins is not None and self.plugin is not None:
+                response, kept = await self._share(self.logins, self.plugin, request)
+            else:
+                response = await self._send(request)
         except TransportError as error:
             self._failed.add(target)
-            self.hops.append(Hop(request, error=error))
+            self.hops.append(Hop(request, error=error, login=login))
             raise
         if response.status == 429 or response.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
             self._failed.add(target)
-        self.hops.append(Hop(request, response))
+        if not kept:
+            self.hops.append(Hop(request, response, login=login))
         return response
 
+    async def _share(
+        self, logins: SharedLogins, plugin: NotifyBase, request: Request
+    ) -> tuple[Response, bool]:
+        """Return the answer to a part of a login, in the time that this send has left."""
+        try:
+            return await logins.exchange(
+                plugin, request, lambda: self._send(request), seconds=self.left()
+            )
+        except TimeoutError:
+            raise TransportError(TIMED_OUT, sent=True) from None
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        return self._deadline - self._loop.time()
+
     async def _send(self, request: Request) -> Response:
-        if is_host(self._address, request.url):
-            raise AddressError("the address names a host")
-        left = self._deadline - self._loop.time()
+        left = self.left()
         if left <= 0:
             raise TransportError(TIMED_OUT, sent=False)
         return await self._transport.send(request, timeout=left)

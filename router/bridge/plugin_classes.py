@@ -1,0 +1,117 @@
+"""Changes Apprise's plugin classes so that none reaches its provider behind the channel's back.
+
+A destructor is taken from its class: the garbage collector would run it on any thread, in the
+middle of any other code. A method that logs in shares its login with the other plugins of the
+channel. A method that logs out does so only when the channel closes.
+"""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+from apprise.plugins.base import NotifyBase
+
+from router.bridge.shared_login import LOGGING_IN, SharedLogins, state_of
+from router.bridge.trip import TRIP
+
+LOGIN_METHODS = frozenset(
+    {"_get_access_token", "_login", "_register", "_whoami", "access_token", "authenticate", "login"}
+)
+"""What Apprise's plugins call a method, or a property, that asks who they are."""
+
+LOGOUT_METHODS = frozenset({"_logout", "logout"})
+
+_DESTRUCTOR = "taken_destructor"
+
+
+def take_destructor(kind: type) -> bool:
+    """Move a class's destructor to where `find_parting` alone finds it; return if it had one."""
+    destructor: Any = vars(kind).get("__del__")
+    if destructor is None:
+        return False
+    destructor.__code__ = destructor.__code__.replace(co_name=_DESTRUCTOR)
+    type.__setattr__(kind, _DESTRUCTOR, destructor)
+    type.__delattr__(kind, "__del__")
+    return True
+
+
+def find_parting(plugin: NotifyBase) -> Callable[[], object] | None:
+    """Return what a plugin does when it ends: its destructor, or else its logout."""
+    names = (_DESTRUCTOR, *sorted(LOGOUT_METHODS))
+    found = (getattr(plugin, name, None) for name in names)
+    return next(filter(callable, found), None)
+
+
+@cache
+def adapt(kind: type[NotifyBase]) -> bool:
+    """Change a class and those it extends, once; return whether its plugins log in."""
+    logs_in = False
+    for parent in kind.__mro__:
+        take_destructor(parent)
+        if not issubclass(parent, NotifyBase) or parent is NotifyBase:
+            continue
+        for name, member in list(vars(parent).items()):
+            if name in LOGIN_METHODS and (member := _share(member)) is not None:
+                type.__setattr__(parent, name, member)
+            elif name in LOGOUT_METHODS and callable(member):
+                type.__setattr__(parent, name, _withhold(member))
+        logs_in |= any(_is_shared(member) for member in vars(parent).values())
+    return logs_in
+
+
+_SHARED = "shares_its_login"
+
+
+def _is_shared(member: object) -> bool:
+    return hasattr(getattr(member, "fget", member), _SHARED)
+
+
+def _share(member: object) -> object:
+    """Return a method or property that shares the login it makes; None for anything else."""
+    if _is_shared(member):
+        return member
+    if isinstance(member, property) and member.fget is not None:
+        return property(_share_call(member.fget))
+    return _share_call(member) if callable(member) else None
+
+
+def _share_call(method: Callable[..., object]) -> Callable[..., object]:
+    @wraps(method)
+    def log_in(plugin: NotifyBase, *args: object, **options: object) -> object:
+        if LOGGING_IN.get():
+            return method(plugin, *args, **options)
+        token = LOGGING_IN.set(True)
+        state, good = state_of(plugin), None
+        state.recent.clear()
+        try:
+            good = method(plugin, *args, **options)
+        finally:
+            LOGGING_IN.reset(token)
+            logins = _find_logins()
+            if logins is not None:
+                logins.settle(plugin, good=bool(good))
+        return good
+
+    setattr(log_in, _SHARED, True)
+    return log_in
+
+
+def _withhold(method: Callable[..., object]) -> Callable[..., object]:
+    if hasattr(method, _SHARED):
+        return method
+
+    @wraps(method)
+    def log_out(plugin: NotifyBase, *args: object, **options: object) -> object:
+        trip = TRIP.get()
+        if trip is None or trip.logins is None:
+            return method(plugin, *args, **options)
+        state_of(plugin).logged_out = True
+        return True
+
+    setattr(log_out, _SHARED, True)
+    return log_out
+
+
+def _find_logins() -> SharedLogins | None:
+    trip = TRIP.get()
+    return None if trip is None else trip.logins
