@@ -4,10 +4,9 @@ The alphabet and its lengths: 3GPP TS 23.038;
 https://www.twilio.com/docs/glossary/what-sms-character-limit
 """
 
-from functools import partial
 from typing import Literal
 
-from router.bridge import shorten
+from router.bridge import split
 
 Alphabet = Literal["gsm", "ucs2"]
 
@@ -29,17 +28,17 @@ def fit(text: str, segments: int) -> str:
     """Return as much of a text as so many segments hold, with a mark where it was cut."""
     alphabet = tell_alphabet(text)
     mark = "..." if alphabet == "gsm" else "…"
-    room = count_places(alphabet, segments)
-    return shorten(text, room, measure=partial(measure, alphabet=alphabet), mark=mark)
+    if count_segments(text, alphabet) <= segments:
+        return text
+    return _cut(text, segments, alphabet, mark).rstrip() + mark
 
 
 def divide(text: str, segments: int) -> list[str]:
     """Return a text in parts of so many segments, between words where it can be."""
     alphabet = tell_alphabet(text)
-    room = count_places(alphabet, segments)
     parts: list[str] = []
-    while measure(text, alphabet) > room and len(parts) < MOST_PARTS - 1:
-        part = shorten(text, room, measure=partial(measure, alphabet=alphabet), mark="")
+    while count_segments(text, alphabet) > segments and len(parts) < MOST_PARTS - 1:
+        part = _cut(text, segments, alphabet).rstrip()
         whole, space, _ = part.rpartition(" ")
         if space and len(whole) > len(part) // 2 and not text[len(part) :].startswith(" "):
             part = whole
@@ -50,9 +49,61 @@ def divide(text: str, segments: int) -> list[str]:
     return [*parts, fit(text, segments)]
 
 
-def count_places(alphabet: Alphabet, segments: int) -> int:
-    """Return how many places so many segments have."""
-    return ONE[alphabet] if segments == 1 else MANY[alphabet] * segments
+def count_segments(text: str, alphabet: Alphabet) -> int:
+    """Return how many segments a text takes.
+
+    In several segments nothing that takes more than one place is spread over two of them: no
+    escaped character (3GPP TS 23.038, 6.2.1), no surrogate pair, and nothing that a reader sees as
+    one character, which is how Twilio counts
+    (https://github.com/TwilioDevEd/message-segment-calculator).
+    """
+    if measure(text, alphabet) <= ONE[alphabet]:
+        return 1
+    filling = _Filling(alphabet)
+    for cluster in split(text):
+        filling.add(cluster)
+    return filling.segments
+
+
+class _Filling:
+    """Segments as they fill up."""
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        self.segments = 1
+        self.places = 0
+        """Of all that was added."""
+        self._alphabet: Alphabet = alphabet
+        self._used = 0
+
+    def add(self, cluster: str) -> None:
+        """Add what stays together, if a segment can hold it."""
+        room = MANY[self._alphabet]
+        units = (cluster,) if measure(cluster, self._alphabet) <= room else cluster
+        for unit in units:
+            size = measure(unit, self._alphabet)
+            self.places += size
+            if self._used + size > room:
+                self.segments += 1
+                self._used = 0
+            self._used += size
+
+    def fits(self, segments: int, mark: str) -> bool:
+        """Return whether so many segments hold this, and a mark of single places after it."""
+        if segments == 1:
+            return self.places + len(mark) <= ONE[self._alphabet]
+        over = max(0, self._used + len(mark) - MANY[self._alphabet])
+        return self.segments + (over > 0) <= segments
+
+
+def _cut(text: str, segments: int, alphabet: Alphabet, mark: str = "") -> str:
+    """Return the longest start of a text that so many segments hold, with a mark after it."""
+    filling, length = _Filling(alphabet), 0
+    for cluster in split(text):
+        filling.add(cluster)
+        if not filling.fits(segments, mark):
+            break
+        length += len(cluster)
+    return text[:length]
 
 
 def tell_alphabet(text: str) -> Alphabet:
@@ -64,4 +115,4 @@ def measure(text: str, alphabet: Alphabet) -> int:
     """Return how many places a text takes."""
     if alphabet == "gsm":
         return len(text) + sum(character in GSM_PAIRS for character in text)
-    return len(text.encode("utf-16-le")) // 2
+    return len(text) + sum(character > "\uffff" for character in text)
