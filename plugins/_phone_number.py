@@ -25,6 +25,11 @@ from phonenumbers import (
 
 from router import AddressError
 
+NATIONAL = frozenset({"voipms"})
+"""Providers that Apprise gives North American numbers without the country code."""
+
+NORTH_AMERICA = "+1"
+
 REMEMBERED = 4096
 """Numbers that are not taken apart again; one costs about 60 µs."""
 
@@ -50,6 +55,16 @@ _WRONG_LENGTHS = {
     ValidationResult.INVALID_COUNTRY_CODE: "of no country",
     ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "without its area code",
 }
+
+
+def looks_like_number(text: str) -> bool:
+    """Return whether a text can be meant for a phone number: it has digits and no letter."""
+    return _NUMBER.fullmatch(text.strip()) is not None and any(map(str.isdigit, text))
+
+
+def write_for(provider: str, number: str) -> str:
+    """Return a number in E.164 as Apprise's plugin for a provider, by its scheme, takes it."""
+    return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL else number
 
 
 def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) -> str:

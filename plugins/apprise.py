@@ -5,11 +5,23 @@ How their answers are read: `_answers`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, ClassVar
+from functools import lru_cache
+from typing import Annotated, ClassVar, Literal
 
+from apprise.manager_plugins import NotificationManager
 from msgspec import Meta
+from msgspec.structs import replace
 
-from router import Register, Secret, Settings, hookimpl
+from router import (
+    AddressError,
+    Message,
+    Outcome,
+    Register,
+    Rejected,
+    Secret,
+    Settings,
+    hookimpl,
+)
 from router.bridge import (
     AppriseChannel,
     Build,
@@ -18,7 +30,9 @@ from router.bridge import (
     share_service_answers,
 )
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
+from router.plugins._mail_address import normalize_mailbox
 from router.plugins._matrix import SharingMatrix
+from router.plugins._phone_number import looks_like_number, normalize_number, write_for
 
 
 class AppriseSettings(Settings, frozen=True):
@@ -47,6 +61,37 @@ class Apprise(AppriseChannel[AppriseSettings]):
         "url": "jsons://notify.example/sandbox"
     }
 
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: AppriseSettings | None,
+        country: str = "",
+        is_fixed: bool = False,
+    ) -> str:
+        """Return an address as the service of the URL takes it: a phone number, a mailbox."""
+        match "" if settings is None else find_target(read_scheme(settings)):
+            case "phone":
+                return normalize_number(address, country, is_fixed=is_fixed)
+            case "phone or other" if looks_like_number(address):
+                return normalize_number(address, country, is_fixed=is_fixed)
+            case "mailbox":
+                return normalize_mailbox(address)
+            case _:
+                return address
+
+    async def send(self, message: Message) -> Outcome:
+        """Try once to send the message."""
+        if not self.needs_contact(self.settings):
+            return await super().send(message)
+        try:
+            address = self.normalize_address(message.address, settings=self.settings, is_fixed=True)
+        except AddressError as error:
+            return Rejected(reason=f"the address {error}")
+        address = write_for(read_scheme(self.settings), address)
+        return await super().send(replace(message, address=address))
+
     def complete(self, build: Build) -> Build:
         """Return the service with the action that hands a message over, where the URL names none.
 
@@ -58,6 +103,35 @@ class Apprise(AppriseChannel[AppriseSettings]):
         if options["schema"] in ALERTS and not (options.get("action") or options.get("mapping")):
             return kind, options | {"action": "new"}
         return build
+
+
+Target = Literal["phone", "phone or other", "mailbox", "other"]
+"""What the addresses of a service are."""
+
+MENTIONED = frozenset({"dingtalk"})
+"""Services that name a number in a message, as it is written in their country, and call nobody."""
+
+
+def read_scheme(settings: AppriseSettings) -> str:
+    """Return what stands before `://`, in lower case."""
+    return settings.url.reveal().partition("://")[0].lower()
+
+
+@lru_cache
+def find_target(scheme: str) -> Target:
+    """Return what the addresses of a service are, by what Apprise publishes about its URL."""
+    known = NotificationManager()
+    if scheme not in known or scheme in MENTIONED:
+        return "other"
+    names = {
+        name
+        for name, token in known[scheme].template_tokens.items()
+        if token.get("map_to") == "targets" and name not in {"targets", "short_code"}
+    }
+    phones = {name for name in names if "phone" in name or name == "target_sms"}
+    if phones:
+        return "phone" if phones == names else "phone or other"
+    return "mailbox" if names and all("email" in name for name in names) else "other"
 
 
 ALERTS = frozenset({"jira", "opsgenie"})

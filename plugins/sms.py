@@ -28,7 +28,7 @@ from router.bridge import (
     check_url,
 )
 from router.plugins._answers import PAID_ANSWERS
-from router.plugins._phone_number import normalize_number
+from router.plugins._phone_number import normalize_number, write_for
 from router.plugins._segments import divide, fit
 
 VENDORS = {
@@ -53,11 +53,6 @@ SCHEMES = (
 
 REMEMBERED = 1000
 """Texts half sent whose parts are not sent twice."""
-
-NATIONAL = frozenset({"voipms"})
-"""Providers that Apprise gives North American numbers without the country code."""
-
-NORTH_AMERICA = "+1"
 
 SAMPLE = "+12125550123"
 """A number that every provider would take."""
@@ -130,11 +125,9 @@ class Sms(AppriseChannel[SmsSettings]):
         address = message.address
         if self.needs_contact(self.settings):
             try:
-                address = normalize_number(address, is_fixed=True)
+                address = write_for(self._vendor, normalize_number(address, is_fixed=True))
             except AddressError as error:
                 return Rejected(reason=f"the address {error}")
-            if self._vendor in NATIONAL:
-                address = address.removeprefix(NORTH_AMERICA)
         parts = self._divide(message)
         outcome: Outcome = Rejected(reason="there is nothing to send")
         for number in range(self._sent.pop(message.delivery, 0), len(parts)):

@@ -5,6 +5,7 @@ place, and the Apprise plugin made of it must hold it exactly once.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
@@ -46,11 +47,18 @@ def check_address(address: str) -> str:
         raise AddressError("the address is empty")
     if len(address) > LONGEST:
         raise AddressError("the address is too long")
-    if not SOUND.fullmatch(address) or unquote(address) != address:
+    if not SOUND.fullmatch(_strip_marks(address)) or unquote(address) != address:
         raise AddressError("the address holds characters that no address has")
     if not any(map(str.isalnum, address)):
         raise AddressError("the address holds no letter or digit")
     return address
+
+
+def _strip_marks(address: str) -> str:
+    """Return a text without the marks that go with a letter, as the vowel signs of Hindi do."""
+    if address.isascii():
+        return address
+    return "".join(char for char in address if unicodedata.category(char) not in {"Mn", "Mc"})
 
 
 def is_host(address: str, url: str) -> bool:

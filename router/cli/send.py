@@ -49,7 +49,10 @@ def command(name: str, recipient: str, title: str, body: str, platform: str) -> 
         raise click.BadParameter(f'unknown channel "{name}"; {hint}', param_hint="--channel")
     if spec.address_kind and not recipient:
         raise click.BadParameter(f"channel {name} needs an address", param_hint="--to")
-    message = _compose(recipient, title, body, platform)
+    address = spec.read_address(recipient, ruleset.defaults.country, is_fixed=True)
+    if recipient and address.fault:
+        raise click.BadParameter(f"the address {address.fault}", param_hint="--to")
+    message = _compose(address.address if recipient else "", title, body, platform)
     delivered = asyncio.run(_try(environment, registry, spec, message))
     sys.exit(0 if delivered else 1)
 

@@ -190,6 +190,47 @@ def test_send_names_the_nearest_channel_and_asks_for_an_address(
     assert router("send", "--channel", "text").exit_code == 2
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_send_reads_a_number_in_the_country_of_the_rules_or_refuses_it(
+    router: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    monkeypatch.setenv("ROUTER_RULES", str(rules))
+    text = (
+        'version: 1\nchannels: {text: {plugin: sms, url: "${env:SMS_URL}"}}\n'
+        "rules: [{name: all, send: [text]}]\n"
+    )
+    rules.write_text(text)
+    refused = router("send", "--channel", "text", "--to", "(212) 555-0100")
+    assert refused.exit_code == 2
+    assert "has no country code" in " ".join(refused.stderr.split())
+    rules.write_text(text + "defaults: {country: US}\n")
+    sent = router("send", "--channel", "text", "--to", "(212) 555-0100")
+    assert sent.exit_code == 0
+    assert "To=%2B12125550100" in sent.output
+
+
+def test_check_says_what_is_wrong_with_a_number(
+    router: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "version: 1\n"
+        "channels: {text: {plugin: sms, url: 'twilio://AC00000000000000000000000000000000:"
+        "00000000000000000000000000000000@+15005550006/{to}'}}\n"
+        "rules:\n"
+        "  - name: all\n"
+        "    send: [{channel: text, to: [(212) 555-0100, +12125550100, 12345]}]\n"
+    )
+    result = router("check", file)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if ": error: " in line]
+    assert line == (
+        f'{file}:5:33: error: channel text cannot send to "(212) 555-0100"; has no country code; '
+        "write it with + and the country code, as +12125550100, or say its `country`"
+    )
+
+
 def test_simulate_lists_the_samples_and_names_the_nearest(
     router: Callable[..., Result],
 ) -> None:

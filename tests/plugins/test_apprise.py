@@ -1,13 +1,16 @@
 """Apprise: any other service, by its URL."""
 
+from urllib.parse import parse_qs
+
 import pytest
 
-from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
 from router.testing import Provider, Reply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.mail import MailServer
+from tests.fakes.twilio import Twilio
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
 DISCORD = "discord://123456789012345678/" + "a" * 68
@@ -125,3 +128,46 @@ def test_a_url_that_will_not_do_is_refused_when_the_rules_are_read(url: str, mes
         read_settings(Apprise, {"url": url})
     assert refusal.value.faults[0].path == ("url",)
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "country", "form"),
+    [
+        ("twilio://AC{0}:{0}@+15005550006/{{to}}", "(212) 555-0100", "US", "+12125550100"),
+        ("twilio://AC{0}:{0}@+15005550006/{{to}}", "+1 212 555 0100", "", "+12125550100"),
+        ("twilio://AC{0}:{0}@+15005550006/{{to}}", "2125550100", "", None),
+        ("signal://127.0.0.1/+15005550006/{{to}}", "07531669965", "GB", "+447531669965"),
+        ("signal://127.0.0.1/+15005550006/{{to}}", "07531669965", "", None),
+        ("signal://127.0.0.1/+15005550006/{{to}}", "@team", "", "@team"),
+        (
+            "mailto://u:p@example.com?to={{to}}",
+            "bob@BÜCHER.example",
+            "",
+            "bob@xn--bcher-kva.example",
+        ),
+        ("mailto://u:p@example.com?to={{to}}", "Bob <b@example.com>", "", None),
+        ("tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{{to}}", "12345", "", "12345"),
+        ("dingtalk://" + "a" * 32 + "/{{to}}", "13812345678", "", "13812345678"),
+    ],
+)
+def test_an_address_has_the_form_that_the_service_of_the_url_takes(
+    url: str, address: str, country: str, form: str | None
+) -> None:
+    settings = read_settings(Apprise, {"url": url.format("0" * 32)})
+    if form is None:
+        with pytest.raises(AddressError):
+            Apprise.normalize_address(address, settings=settings, country=country)
+    else:
+        told = Apprise.normalize_address(address, settings=settings, country=country)
+        assert told == form
+    assert Apprise.normalize_address(address, settings=None, country=country) == address
+
+
+async def test_a_number_without_its_country_code_is_sent_to_by_no_service() -> None:
+    async with Twilio() as twilio:
+        async with open_channel(Apprise, {"url": twilio.apprise_url}, twilio) as channel:
+            assert isinstance(await channel.send(make_message(address="2125550100")), Rejected)
+            assert twilio.requests == []
+            sent = await channel.send(make_message(address="+1 (212) 555-0100"))
+            assert isinstance(sent, Delivered)
+        assert parse_qs(twilio.requests[0].body.decode())["To"] == ["+12125550100"]

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
-from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.email import Email
 from router.testing import Provider
@@ -118,6 +119,23 @@ async def test_an_address_beyond_ascii_gets_its_mail(
     assert mail.recipients == (envelope,)
     assert f"\r\nTo: {envelope}\r\n".encode() in mail.content
     assert mail.message["Subject"] == "Grüße"
+
+
+async def test_every_address_that_is_registered_gets_its_mail(
+    server: MailServer, email: Email
+) -> None:
+    table = Path(__file__).parent.parent / "testdata" / "addresses" / "mailboxes.tsv"
+    rows = [line.split("\t") for line in table.read_text("utf-8").splitlines()[1:]]
+    forms = []
+    for address, form in rows:
+        try:
+            forms.append(Email.normalize_address(address, settings=email.settings))
+        except AddressError:
+            continue
+        assert forms[-1] == form
+        assert isinstance(await email.send(make_message(address=form)), Delivered), form
+    assert [mail.recipients for mail in server.mails] == [(form,) for form in forms]
+    assert "o'brien@example.com" in forms
 
 
 async def test_a_server_without_smtputf8_refuses_letters_beyond_ascii_before_the_at(
