@@ -39,6 +39,7 @@ from router.telemetry import Metrics, configure_logging, report_stalls, report_s
 from router.web.server import ListenError, Server, listen
 from router.web.site import Site, build_site
 from router.worker import Worker
+from router.worker.endings import report_endings
 
 GRACE = 10.0
 """Seconds that requests and sends in flight have to finish when the router stops."""
@@ -111,6 +112,7 @@ class Router:
             sandbox=environment.sandbox,
         )
         database.writer.accepted = self.metrics.committed
+        database.writer.ended = report_endings(self.metrics)
         journal = SqlJournal(database)
         queue = SqlQueue(database)
         log = Log(database)

@@ -28,6 +28,7 @@ from router.queue.ports import Plan
 from router.queue.revisions import find_outdated, revise
 from router.store.bulk import execute_many
 from router.store.dialect import insert_new
+from router.store.endings import Ended, note_ended
 from router.store.locks import is_shared, try_locks
 from router.store.rows import Values, clean, hash_lane, write_delivery
 from router.store.sightings import write_calls
@@ -203,6 +204,7 @@ def _write_deliveries(
             busy[lane] = row["due_at"] = max(delivery.due_at, busy.get(lane, 0.0))
         rows.append(row)
     execute_many(connection, _add_delivery, rows)
+    note_ended(connection, (Ended(d.id, d.channel, d.state, d.reason) for d in planned))
     return late
 
 

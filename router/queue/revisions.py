@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
 from router.core.delivery import OPEN
 from router.core.facts import Counter
@@ -17,6 +17,7 @@ from router.core.planned import ONCE
 from router.queue.ports import Plan
 from router.store.bulk import execute_many
 from router.store.dialect import insert_or
+from router.store.endings import Ended, note_ended
 from router.store.locks import is_shared, lock_all
 from router.store.marks import throttles
 from router.store.rows import Values, clean
@@ -48,10 +49,7 @@ _gone = select(deliveries.c.original).where(
         [literal_column("'waiting'"), literal_column("'sending'"), literal_column("'delivered'")]
     ),
 )
-_heeded = select(*ENDING).where(
-    deliveries.c.id.in_(bindparam("ids", expanding=True)),
-    or_(deliveries.c.awaited, deliveries.c.unless != b""),
-)
+_ended = select(*ENDING).where(deliveries.c.id.in_(bindparam("ids", expanding=True)))
 _end = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("which"))
@@ -95,6 +93,8 @@ def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
     """Write what the plans, which are written themselves, change of others."""
     moved: dict[str, Values] = {}
     ended: list[Values] = []
+    plans = list(plans)
+    endings = [ending for plan in plans for ending in plan.effects.endings]
     for plan in plans:
         for move in plan.effects.counters:
             moved[move.key] = _write_counter(move.key, move.after)
@@ -109,8 +109,17 @@ def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
     if ended:
         execute_many(connection, _end, ended)
         roll_up(connection, (_notification_of(str(row["which"])) for row in ended))
-        ids = [row["which"] for row in ended]
-        follow(connection, connection.execute(_heeded, {"ids": ids}).all(), now)
+        rows = connection.execute(_ended, {"ids": [row["which"] for row in ended]}).all()
+        channels = {row.id: row.channel for row in rows}
+        note_ended(
+            connection,
+            (
+                Ended(ending.delivery, channels[ending.delivery], ending.state, ending.reason)
+                for ending in endings
+                if ending.delivery in channels
+            ),
+        )
+        follow(connection, rows, now)
 
 
 def _read_counters(connection: Connection, plans: Sequence[Plan]) -> dict[str, _Version]:

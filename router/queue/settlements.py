@@ -23,6 +23,7 @@ from router.core.watch import BY_OPERATOR
 from router.queue.ports import Settlement
 from router.store.bulk import execute_many
 from router.store.dialect import Change, insert_new, insert_or
+from router.store.endings import Ended, note_ended
 from router.store.rows import AnyRow, Values, clean, write_attempt
 from router.store.states import roll_up
 from router.store.tables import (
@@ -108,7 +109,15 @@ def settling(owner: str, clock: Callable[[], float]) -> Operation[Settlement, bo
 def _write(
     connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]], now: float
 ) -> None:
-    execute_many(connection, _move_on, [_follow(settlement, row) for settlement, row in settled])
+    moved = [_follow(settlement, row) for settlement, row in settled]
+    execute_many(connection, _move_on, moved)
+    note_ended(
+        connection,
+        (
+            Ended(row.id, row.channel, str(values["new_state"]), str(values["new_reason"]))
+            for values, (_, row) in zip(moved, settled, strict=True)
+        ),
+    )
     tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
     execute_many(connection, insert_new(connection, attempts), tries)
     roll_up(connection, (row.notification for _, row in settled))

@@ -25,6 +25,7 @@ from router.core.delivery import Delivery
 from router.core.facts import Facts
 from router.core.watch import Watch, end_key, is_ripe, keys, needless, place_of
 from router.store.bulk import execute_many
+from router.store.endings import Ended, note_ended
 from router.store.marks import watches
 from router.store.rows import AnyRow, Values, clean, decode_watch, encode_watch
 from router.store.sightings import read_calls, read_ends, read_readings
@@ -32,7 +33,7 @@ from router.store.states import roll_up
 from router.store.tables import deliveries, is_waiting
 
 _row = deliveries.c
-ENDING = (_row.id, _row.notification, _row.unless, _row.awaited)
+ENDING = (_row.id, _row.notification, _row.channel, _row.unless, _row.awaited)
 """The columns that `end` and `follow` ask of a row."""
 
 _add_watch = insert(watches)
@@ -95,6 +96,7 @@ def end(
         .where(_row.id.in_([row.id for row in rows]))
         .values(state=state, reason=reason, lease_until=0.0, parked=0, cancel_requested=0)
     )
+    note_ended(connection, (Ended(row.id, row.channel, state, reason) for row in rows))
     roll_up(connection, (row.notification for row in rows))
     follow(connection, rows, now)
 
@@ -131,15 +133,18 @@ def _move(connection: Connection, rows: Sequence[AnyRow], now: float) -> list[st
     facts, ends = _look(connection, [watch for _, watch in found])
     cancelled: list[AnyRow] = []
     reasons: list[Values] = []
+    ended: list[Ended] = []
     ripe: list[Values] = []
     for row, watch in found:
         if reason := needless(watch, facts, ends):
             cancelled.append(row)
             reasons.append({"which": row.id, "why": clean(reason)})
+            ended.append(Ended(row.id, row.channel, "cancelled", clean(reason)))
         elif is_ripe(watch, ends):
             ripe.append(_wake(row, watch, now))
     execute_many(connection, _let_go, ripe)
     execute_many(connection, _end_one, reasons)
+    note_ended(connection, ended)
     roll_up(connection, [row.notification for row in cancelled])
     _forget(connection, [row.id for row in cancelled])
     return [end_key(row.id) for row in cancelled if row.awaited]

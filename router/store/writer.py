@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from router.store.endings import Ended, count_ended, drop_ended, take_ended
 from router.store.errors import StoreUnavailable
 from router.store.line import Line
 from router.store.watch import Watch
@@ -85,6 +86,8 @@ class Writer:
         """Told with how many notifications each commit of some accepted."""
         self.unawaited: Callable[[], None] = lambda: None
         """Told when a commit accepted some that had been given up: nobody else knows of them."""
+        self.ended: Callable[[Sequence[Ended]], None] = lambda _: None
+        """Told of the deliveries that a commit ended without their being delivered."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
     async def put(self, operation: Operation[Item, R], item: Item) -> R:
@@ -192,6 +195,17 @@ class Writer:
             self.unawaited()
 
     async def _perform(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
+        def work_and_note(connection: Connection) -> tuple[list[Any], list[Ended]]:
+            drop_ended(connection, 0)  # of a transaction that was undone
+            return work(connection), take_ended(connection)
+
+        results, ended = await self._commit_in_spite(work_and_note)
+        if ended:
+            self.ended(ended)
+        return results
+
+    async def _commit_in_spite(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work gives, tried again where it was undone in favour of another."""
         for _ in range(TRIES - 1):
             try:
                 return await self._line.commit(work)
@@ -225,12 +239,14 @@ def _apply_singly(connection: Connection, batch: _Batch) -> list[Any]:
     results: list[Any] = []
     for operation, jobs in batch:
         for job in jobs:
+            ended = count_ended(connection)
             try:
                 with connection.begin_nested():
                     results += operation.apply(connection, [job.item])
             except Exception as error:
                 if not _blames_data(error):
                     raise
+                drop_ended(connection, ended)
                 results.append(_Culprit(error))
     return results
 

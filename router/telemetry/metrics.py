@@ -102,6 +102,16 @@ class Metrics:
         self._deliveries = Bounded(
             self._gauge("router_deliveries", "Open deliveries.", "state", "channel"), 2
         )
+        self._ended = Bounded(
+            self._counter(
+                "router_deliveries_ended",
+                "Deliveries that ended without being delivered.",
+                "state",
+                "reason",
+                "channel",
+            ),
+            3,
+        )
         self._attempts = Bounded(
             self._counter("router_attempts", "Tries to send.", "channel", "outcome"), 2
         )
@@ -185,6 +195,10 @@ class Metrics:
         for channel, states in counts.items():
             for state, count in states.items():
                 self._deliveries.at(state, channel).set(count)
+
+    def ended(self, state: str, reason: str, channel: str, count: int) -> None:
+        """Count deliveries that ended undelivered; `reason` is a class of reasons, no text."""
+        self._ended.at(state, reason, channel).inc(count)
 
     def held(self, channel: str, cause: str, *, held: bool) -> None:
         """Show whether a cause holds a channel."""

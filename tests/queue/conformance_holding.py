@@ -1,13 +1,17 @@
 """What every queue keeps to: channels and hosts that are held."""
 
 import math
+from typing import Any
 
 import pytest
 
-from router.core.retry import Done
+from router.core.outcome import Scope
+from router.core.retry import Done, Hold
 from router.queue.channels import is_stopped, start_sending, stop_sending
 from router.queue.ports import CAUSES, Cause, Held, Room, Settlement
 from tests.queue.scene import Engine, Scene
+
+SUSPENDED: tuple[Cause, ...] = ("suspended",)
 
 
 class HoldingConformance:
@@ -88,3 +92,89 @@ class HoldingConformance:
         assert await scene.claimed() == []
         await start_sending(engine.queue)
         assert set(await scene.claimed()) == set(ids)
+
+    async def test_a_refused_recipient_is_held_alone_and_its_refusals_are_counted(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        blocked, other = await scene.put(address="bob"), await scene.put(address="ann")
+        assert await scene.claimed() == [blocked, other]
+        done = Settlement(delivery=other, attempt=scene.attempt(other), next=Done(""))
+        await engine.queue.settle([done])
+        await engine.queue.release([blocked])
+        for refusals in range(3):
+            leases = [(lease.delivery, lease.refusals) for lease in await scene.claim()]
+            assert leases == [(blocked, refusals)]
+            await refuse(scene, blocked, scope="recipient")
+            assert await engine.queue.holds(now=scene.now) == []
+            await engine.crash()
+            scene.now += 59.9
+            assert await scene.claimed() == []
+            scene.now += 0.1
+        assert await scene.claimed() == [blocked]
+        done = Settlement(delivery=blocked, attempt=scene.attempt(blocked), next=Done(""))
+        await engine.queue.settle([done])
+        later = await scene.put(address="bob")
+        assert [(each.delivery, each.refusals) for each in await scene.claim()] == [(later, 0)]
+
+    async def test_a_suspension_lets_no_recipient_wait_longer(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        blocked, last = await scene.put(address="bob"), await scene.put(address="ann")
+        await scene.claim()
+        await refuse(scene, blocked, scope="recipient", seconds=3600)
+        await refuse(scene, last, scope="channel")
+        scene.now += 60
+        assert await scene.claimed() == [blocked, last]
+
+    async def test_a_probe_is_taken_from_a_refused_lane_only_if_nothing_else_waits(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        room = {"app": Room(slots=1, ordinary=1, probes=True)}
+        poison = await scene.put(address="bob")
+        await scene.claim()
+        await refuse(scene, poison, scope="channel")
+        same_lane, call = await scene.put(address="bob"), await scene.put(address="c", urgent=True)
+        scene.now += 30
+        fresh = await scene.put(address="ann")
+        scene.now += 30
+        for expected in (fresh, call, poison, same_lane):
+            assert await scene.claimed(room=room) == [expected]
+            done = Settlement(delivery=expected, attempt=scene.attempt(expected), next=Done(""))
+            await engine.queue.settle([done])
+
+    async def test_what_is_planned_for_a_refused_recipient_is_not_sent_at_once(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        blocked = await scene.put(address="bob", expires_at=scene.now + 10)
+        await scene.claim()
+        await refuse(scene, blocked, scope="recipient")
+        scene.now += 20
+        assert await scene.claimed() == []
+        notification = await scene.accept()
+        eager: dict[str, Any] = {"state": "sending", "lease_until": scene.now + 30, "handouts": 1}
+        delivery = scene.delivery(notification.id, address="bob", **eager)
+        settled = await scene.settle(scene.plan(notification.id, delivery))
+        assert settled.leased == frozenset()
+        assert await scene.claimed() == []
+        scene.now += 40
+        assert await scene.claimed() == [delivery.id]
+
+    async def test_resuming_a_channel_forgets_its_refusals(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        blocked = await scene.put()
+        await scene.claim()
+        await refuse(scene, blocked, scope="recipient", seconds=3600)
+        await engine.queue.resume("app", causes=SUSPENDED)
+        assert await scene.claimed() == []
+        await engine.queue.resume("app")
+        assert [(each.delivery, each.refusals) for each in await scene.claim()] == [(blocked, 0)]
+
+
+async def refuse(scene: Scene, delivery: str, *, scope: Scope, seconds: float = 60) -> None:
+    """Settle a delivery that its provider refused."""
+    step = Hold(scene.now + seconds, "403 forbidden", scope=scope)
+    attempt = scene.attempt(delivery, outcome="suspend")
+    settlement = Settlement(delivery=delivery, attempt=attempt, next=step)
+    assert await scene.engine.queue.settle([settlement]) == []

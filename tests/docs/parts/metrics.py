@@ -8,10 +8,12 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from router import intake
 from router.core.delivery import DeliveryState
+from router.core.end_reason import EndReason
 from router.core.notification import Kind
 from router.core.outcome import Outcome
 from router.core.payload import Feed
 from router.queue.ports import Cause, ChannelStats
+from router.store.endings import COUNTED
 from router.telemetry.metrics import OTHER, Metrics
 from router.web.webhook import Reason
 from tests.docs.parts.table import code, table
@@ -58,11 +60,15 @@ def write_label_values() -> str:
         "reason": get_args(Reason),
         "outcome": outcomes,
         "cause": get_args(Cause),
-        "state": counted,
+        "state": [*counted, *sorted(COUNTED)],
+        "`reason` of an end": get_args(EndReason),
     }
     assert all(f'"{result}"' in getsource(intake) for result in _RESULTS)
     assert set(counted) - set(get_args(DeliveryState)) == {"due"}
-    rows = [(code(label), ", ".join(map(code, words))) for label, words in values.items()]
+    rows = [
+        (label if "`" in label else code(label), ", ".join(map(code, words)))
+        for label, words in values.items()
+    ]
     return table(
         ("label", "values"), [*rows, ("any", f"{code(OTHER)}, for what is beyond the cap")]
     )

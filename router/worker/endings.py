@@ -1,0 +1,46 @@
+"""Deliveries that ended without being delivered: counted, and told in the log."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from router.core.end_reason import EndReason, classify_end
+from router.store.endings import Ended
+from router.telemetry import Metrics
+
+LINES = 5
+"""So many of a kind that end together have a line each; more have one for all."""
+
+_log = structlog.get_logger("router.worker")
+_write = {"dead": _log.warning, "expired": _log.warning, "cancelled": _log.debug}
+
+
+def report_endings(metrics: Metrics) -> Callable[[Sequence[Ended]], None]:
+    """Return what takes the deliveries that a commit ended, and counts and logs them."""
+
+    def report(ended: Sequence[Ended]) -> None:
+        groups: defaultdict[tuple[str, EndReason, str], list[Ended]] = defaultdict(list)
+        for each in ended:
+            groups[each.state, classify_end(each.state, each.reason), each.channel].append(each)
+        for (state, kind, channel), alike in groups.items():
+            metrics.ended(state, kind, channel, len(alike))
+            _log_ends(alike, state, kind, channel)
+
+    return report
+
+
+def _log_ends(alike: Sequence[Ended], state: str, kind: EndReason, channel: str) -> None:
+    write = _write[state]
+    if len(alike) > LINES:
+        write("deliveries ended", channel=channel, state=state, reason=kind, count=len(alike))
+        return
+    for each in alike:
+        write(
+            "delivery ended",
+            notification=each.delivery.rpartition("-")[0],
+            delivery=each.delivery,
+            channel=channel,
+            state=state,
+            reason=each.reason,
+        )

@@ -1,0 +1,142 @@
+"""What ends undelivered is told once it is committed, whichever way it ended."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
+
+from router.core.facts import Effects, Ending
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.queue.ports import Settlement
+from router.store.database import Database
+from router.store.endings import Ended
+from router.store.recipients import Recipients, Registration
+from router.telemetry import Metrics
+from router.worker.endings import LINES, report_endings
+from tests.queue.scene import HOUR, Scene
+from tests.queue.test_sql_engine import SqlEngine
+
+
+class Told(list[Ended]):
+    """The ends that were told."""
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Return how many ended in each state for each reason."""
+        return Counter((each.state, each.reason) for each in self)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def told(database: Database) -> Told:
+    told = Told()
+    database.writer.ended = told.extend
+    return told
+
+
+@pytest.mark.parametrize(
+    ("step", "ends"),
+    [
+        (Dead("no such chat"), [("dead", "no such chat")]),
+        (Expired("too late"), [("expired", "too late")]),
+        (Cancelled("cannot_change"), [("cancelled", "cannot_change")]),
+        (Done("handle"), []),
+        (Again(1.0), []),
+        (Hold(1.0, "403"), []),
+    ],
+)
+async def test_what_is_settled_is_told_unless_it_is_delivered_or_goes_on(
+    database: Database, told: Told, step: Next, ends: list[tuple[str, str]]
+) -> None:
+    scene = Scene(SqlEngine.over(database))
+    delivery = await scene.put()
+    await scene.claim()
+    await scene.engine.queue.settle([Settlement(delivery=delivery, attempt=None, next=step)])
+    assert [(each.state, each.reason) for each in told] == ends
+    assert {(each.delivery, each.channel) for each in told} <= {(delivery, "app")}
+
+
+async def test_what_expires_or_crashes_in_bulk_is_told(database: Database, told: Told) -> None:
+    scene = Scene(SqlEngine.over(database))
+    for _ in range(7):
+        await scene.put(expires_at=scene.now + 10)
+    poison = await scene.put()
+    scene.now += 10
+    for _ in range(4):
+        assert await scene.claimed() in ([poison], [])
+        scene.now += 60
+    assert told.counts() == {
+        ("expired", "expired before it was sent"): 7,
+        ("dead", "crash_loop"): 1,
+    }
+
+
+async def test_what_is_cancelled_for_a_contact_that_goes_is_told(
+    database: Database, told: Told
+) -> None:
+    scene, recipients = Scene(SqlEngine.over(database)), Recipients(database)
+    device = Registration(platform="p", address="t", auth_token="session")
+    await recipients.register("bob", device, "app")
+    bob = await recipients.get("bob", "app")
+    assert bob is not None
+    times = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
+    for _ in range(3):
+        await scene.put(contact=bob.contacts[0].id, **times)
+    assert await recipients.logout("bob", "session", "app") == 1
+    assert told.counts() == {("cancelled", "contact_gone"): 3}
+
+
+async def test_what_a_decision_ends_is_told(database: Database, told: Told) -> None:
+    scene = Scene(SqlEngine.over(database))
+    waiting = await scene.put(due_at=scene.now + HOUR, expires_at=scene.now + 2 * HOUR)
+    later = await scene.accept()
+    ending = Ending(delivery=waiting, state="cancelled", reason="deleted")
+    late = scene.delivery(later.id, state="cancelled", reason="not_shown")
+    await scene.settle(scene.plan(later.id, late, effects=Effects(endings=(ending,))))
+    assert told.counts() == {("cancelled", "deleted"): 1, ("cancelled", "not_shown"): 1}
+
+
+async def test_what_cannot_be_written_is_not_told(database: Database, told: Told) -> None:
+    scene = Scene(SqlEngine.over(database))
+    good, bad = await scene.put(), await scene.put()
+    await scene.claim()
+    settlements = [
+        Settlement(delivery=id_, attempt=scene.attempt(id_), next=Dead("no")) for id_ in (good, bad)
+    ]
+    settlements[1] = replace(settlements[1], attempt=replace(scene.attempt(bad), status=10**26))
+    with pytest.raises(Exception, match=r".+"):
+        await asyncio.wait_for(scene.engine.queue.settle(settlements), 30)
+    assert [each.delivery for each in told] == [good]
+
+
+def test_ends_are_counted_by_class_and_logged_by_their_weight() -> None:
+    metrics = Metrics()
+    report = report_endings(metrics)
+    with capture_logs() as lines:
+        report([Ended("n1-0", "bot", "dead", "404 not found")])
+        report([Ended(f"n{n}-0", "bot", "expired", "too late") for n in range(LINES + 1)])
+        report([Ended("n2-0", "bot", "cancelled", "operator")])
+    assert [(line["log_level"], line["event"]) for line in lines] == [
+        ("warning", "delivery ended"),
+        ("warning", "deliveries ended"),
+        ("debug", "delivery ended"),
+    ]
+    assert lines[0]["delivery"] == "n1-0"
+    assert lines[0]["reason"] == "404 not found"
+    assert lines[1]["count"] == LINES + 1
+    text = metrics.exposition().decode()
+    for state, reason, count in (
+        ("dead", "rejected", 1),
+        ("expired", "expired", LINES + 1),
+        ("cancelled", "operator", 1),
+    ):
+        labels = f'{{channel="bot",reason="{reason}",state="{state}"}}'
+        assert f"router_deliveries_ended_total{labels} {count}.0" in text
