@@ -46,9 +46,17 @@ class AppriseSettings(Settings, frozen=True):
         ),
     ]
 
+    fixed: Annotated[
+        bool,
+        Meta(
+            description="Send to the one person in the url, whoever a message is for. "
+            "Asked for where a service takes only mail addresses or phone numbers."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
         """Refuse what Apprise cannot read."""
-        check_url(self.url.reveal())
+        check_url(self.url.reveal(), fixed=self.fixed)
 
 
 class Apprise(AppriseChannel[AppriseSettings]):

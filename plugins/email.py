@@ -56,12 +56,17 @@ class EmailSettings(Settings, frozen=True):
     from_name: Annotated[str, Meta(description="The name beside the sender's address.")] = ""
     html: Annotated[bool, Meta(description="Send HTML beside the plain text.")] = True
 
+    fixed: Annotated[
+        bool,
+        Meta(description="Send to the one address in the url, whoever a message is for."),
+    ] = False
+
     def __post_init__(self) -> None:
         """Refuse what sends no mail."""
         scheme = read_scheme(self.url)
         if scheme not in SMTP | MAILERS:
             raise ValueError(f"url: {scheme or 'this'} sends no e-mail, write `plugin: apprise`")
-        check_url(self.url.reveal(), sample=SAMPLE)
+        check_url(self.url.reveal(), sample=SAMPLE, fixed=self.fixed, is_personal=True)
         if self.from_name and scheme not in SMTP:
             raise ValueError("from_name: goes with mailto(s):// alone; write it into the url")
         if "\n" in self.from_name or "\r" in self.from_name:

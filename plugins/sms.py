@@ -77,6 +77,11 @@ class SmsSettings(Settings, frozen=True):
         Meta(description="What does not fit is cut off, or sent in further texts, ten at most."),
     ] = "cut"
 
+    fixed: Annotated[
+        bool,
+        Meta(description="Send to the one address in the url, whoever a message is for."),
+    ] = False
+
     def __post_init__(self) -> None:
         """Refuse what sends no text messages."""
         scheme = read_scheme(self.url)
@@ -88,7 +93,7 @@ class SmsSettings(Settings, frozen=True):
             raise ValueError(
                 f"url: {scheme or 'this'} sends no text messages, write `plugin: apprise`"
             )
-        check_url(self.url.reveal(), sample=SAMPLE)
+        check_url(self.url.reveal(), sample=SAMPLE, fixed=self.fixed, is_personal=True)
 
 
 class Sms(AppriseChannel[SmsSettings]):

@@ -16,13 +16,15 @@ from router.core.errors import AddressError
 
 LONGEST = 2048
 
-SOUND = re.compile(r"[@#!$\-]?[\w+][\w@.:+'~*=\-]*")
+SOUND = re.compile(r"[@#!$*^\-]?[\w+][\w@.:+'~*=\-]*")
 """Addresses that may stand in a URL: names, numbers, tokens; nothing that separates."""
 
 LOCAL = frozenset(
     {"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
 """Schemes that reach this machine, not a person."""
+
+NAMES_A_HOST = "the address names a host"
 
 PLACE = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
@@ -80,19 +82,28 @@ def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = (
     `constants` are the operator's own texts, of which lists may have been made, too.
     """
     held: set[str] = set()
-    for name, value in vars(plugin).items():
-        found = {mark for element in _elements(value) for mark in _marks(element, address)}
+    for name, found in _find_marks(plugin, address):
         if found and "invalid" in name:
             raise AddressError("the address is none of the provider's")
         held |= found
-    if len(held) > 1:
-        held -= {_bare(word) for text in constants for word in parse_list(text)}
+    held -= {_bare(word) for text in constants for word in parse_list(text)} - {_bare(address)}
     if len(held) > 1:
         raise AddressError("the address reads as more than one")
     if held and not any(_equals(mark, address) or _stands_in(address, mark) for mark in held):
         raise AddressError("the address reads as something else")
     if not held and not _holds_plainly(plugin, address):
         raise AddressError("the address is none of the provider's")
+
+
+def count_readings(plugin: NotifyBase, text: str) -> int:
+    """Return how many targets an Apprise plugin has made of one text of the operator's."""
+    return len({mark for _, found in _find_marks(plugin, text) for mark in found})
+
+
+def _find_marks(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]:
+    """Yield the plugin's collections by name, with what in them comes from a text."""
+    for name, value in vars(plugin).items():
+        yield name, {mark for element in _elements(value) for mark in _marks(element, text)}
 
 
 _GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
@@ -122,8 +133,8 @@ def _marks(element: object, address: str) -> Iterator[str]:
     elif isinstance(element, int):
         if str(element) == _bare(address):
             yield str(element)
-    elif isinstance(element, list | tuple | set | frozenset):
-        for item in element:
+    elif isinstance(element, list | tuple | set | frozenset | dict):
+        for item in element.values() if isinstance(element, dict) else element:
             yield from _marks(item, address)
 
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from apprise import PersistentStore
@@ -9,7 +10,7 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.address import check_targets, is_host
+from router.bridge.address import NAMES_A_HOST, check_targets, is_host
 from router.bridge.installation import install, make_asset, make_sharing_asset, tell_speech
 from router.bridge.plugin_classes import adapt
 from router.bridge.shared_login import Identity, SharedLogins
@@ -74,6 +75,23 @@ def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
     return f"{scheme}:// can not work on this machine: {details}"
 
 
+def explain_refusal(plugin: type[NotifyBase]) -> str:
+    """Return why a plugin does not take its arguments: they are wrong, or a package is missing."""
+    wanted = requirements(plugin)["packages_recommended"]
+    missing = " ".join(f"'{name}'" for name in wanted if not is_installed(name.split()[0]))
+    reason = "the provider's plugin does not take these settings"
+    return f"{reason}, or needs a package: run pip install {missing}" if missing else reason
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is installed in this environment."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def make(
     build: Build, address: str = "", *, stores: dict[Identity, PersistentStore] | None = None
 ) -> NotifyBase:
@@ -92,15 +110,15 @@ def make(
     except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
         if address:
             raise AddressError("the address is none of the provider's") from None
-        raise BuildError("the provider's plugin does not take these settings") from None
+        raise BuildError(explain_refusal(kind)) from None
     if not plugin.enabled:
         raise BuildError("the provider's plugin is not usable on this machine")
     plugin.request_rate_per_sec = 0
     plugin.retry = 0
     if address:
-        check_targets(plugin, address, _constants(options, address))
+        check_targets(plugin, address, (*_constants(options, address), plugin.app_id))
         if tell_speech(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
-            raise AddressError("the address names a host")
+            raise AddressError(NAMES_A_HOST)
     return plugin
 
 

@@ -1,24 +1,150 @@
-"""Find out, while the rules are read, whether an Apprise URL will do."""
+"""Find out, while the rules are read, what an Apprise URL can do and what it can not."""
 
-from apprise.utils.parse import parse_urls
+from collections.abc import Iterator
+from contextlib import suppress
 
-from router.bridge.address import check_template, fill
-from router.bridge.instance import BuildError, make, parse
+from apprise.plugins.base import NotifyBase
+from apprise.utils.parse import is_email, parse_urls
+
+from router.bridge.address import NAMES_A_HOST, check_template, count_readings, fill
+from router.bridge.instance import Build, BuildError, make, parse
+from router.core.errors import AddressError
+
+SAMPLES = (
+    "anna@example.com",
+    "+12125550123",
+    "2125550123",
+    "abcdefghij",
+    "#abcdefghij",
+    "@abcdefghij",
+    "1234567",
+    "k1abc",
+    "ABCDEFGH",
+    "0123456789abcdef" * 2,
+    "0123456789abcdef" * 4,
+    "8b799edf-6f98-4d3a-9be7-2862fb4e5752",
+)
+"""Addresses of the forms that services know, to try in the place of `{to}`."""
+
+SEVERAL = "url: reaches several at once; write a channel for each of them"
 
 
-def check_url(url: str, *, sample: str = "") -> None:
-    """Raise `ValueError` unless Apprise takes a URL of the operator's; it quotes no secret.
+def check_url(
+    url: str, *, sample: str = "", fixed: bool = False, is_personal: bool = False
+) -> None:
+    """Raise `ValueError` unless each delivery by an Apprise URL reaches one destination.
 
-    `sample` is an address that the provider would take in the place of `{to}`; without one, a
-    URL with `{to}` is read but not tried.
+    With `{to}`, that is the recipient's address: one of `sample` and `SAMPLES` must become the
+    one target. Without, it is what the URL names; where the service reaches persons (always,
+    when `is_personal`), the operator must have asked for that with `fixed`. The error quotes no
+    secret.
     """
     check_template(url)
     if len(parse_urls(url)) > 1:
         raise ValueError("url: holds several URLs; write a channel for each of them")
     try:
-        build = parse(fill(url, {"to": sample or "0"}))
-        targets = len(make(build)) if sample or "{to}" not in url else 1
+        if "{to}" not in url:
+            _check_fixed(parse(url), fixed=fixed, is_personal=is_personal)
+        elif fixed:
+            raise ValueError("fixed: goes with a url without {to}; leave out one of them")
+        else:
+            _check_open(url, (sample, *SAMPLES) if sample else SAMPLES)
     except BuildError as error:
         raise ValueError(f"url: {error}") from None
-    if targets > 1:
-        raise ValueError("url: reaches several at once; write a channel for each of them")
+
+
+def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
+    """Raise `ValueError` for several destinations, or one that nobody has asked for."""
+    plugin = make(build)
+    targets = _read_targets(build)
+    if len(targets) > 1 or _count(plugin) > 1:
+        raise ValueError(SEVERAL)
+    if any(not is_email(text) and count_readings(plugin, text) > 1 for text in targets):
+        raise ValueError(SEVERAL)
+    if not fixed and (is_personal or _reaches_persons(plugin)):
+        raise ValueError(
+            "url: without {to}, everybody's messages go to one address; write {to} in its place, "
+            "or `fixed: true` if that is wanted"
+        )
+
+
+def _check_open(url: str, samples: tuple[str, ...]) -> None:
+    """Raise `ValueError` unless one of the samples becomes the one target."""
+    builds = [(parse(fill(url, {"to": sample})), sample) for sample in samples]
+    for build, sample in builds:
+        try:
+            plugin = make(build, sample)
+        except AddressError as error:
+            if str(error) == NAMES_A_HOST:
+                raise ValueError("url: {to} stands where the host to connect to does") from None
+            continue
+        if len(_read_targets(build)) > 1 or _count(plugin) > 1:
+            raise ValueError("url: {to} stands beside other targets; write a channel for each")
+        return
+    _make_any([build for build, _ in builds])
+    raise ValueError(f"url: {_explain_place(builds[0][0][0])}")
+
+
+def _make_any(builds: list[Build]) -> None:
+    """Raise `BuildError` where the service takes none of the URLs, whatever the address."""
+    for build in builds[:-1]:
+        with suppress(BuildError):
+            make(build)
+            return
+    make(builds[-1])
+
+
+def _explain_place(kind: type[NotifyBase]) -> str:
+    """Return where `{to}` may stand, by the templates that the service publishes."""
+    templates: tuple[str, ...] = tuple(kind.templates)
+    for template in templates:
+        for name, _ in _list_tokens(kind):
+            if f"{{{name}}}" in template:
+                shown = template.replace(f"{{{name}}}", "{to}").replace("{schema}", _name(kind))
+                return f"{{to}} does not become the one target there; write it as in {shown}"
+    return (
+        "the service has no place for a recipient's address; leave {to} out, "
+        "or take `plugin: webhook` to post to a gateway of your own"
+    )
+
+
+def _name(kind: type[NotifyBase]) -> str:
+    schemes = getattr(kind, "secure_protocol", None) or getattr(kind, "protocol", None)
+    return str(schemes if isinstance(schemes, str) else next(iter(schemes or ()), ""))
+
+
+def _list_tokens(kind: type[NotifyBase]) -> Iterator[tuple[str, str]]:
+    """Yield the tokens of a service's templates that stand for lists, with their arguments."""
+    for name, about in kind.template_tokens.items():
+        if str(about.get("type", "")).startswith("list"):
+            yield name, str(about.get("map_to", name))
+
+
+def _read_targets(build: Build) -> list[str]:
+    """Return the targets that stand in a URL, before the plugin makes something of them."""
+    kind, options = build
+    values = [options.get(argument) for _, argument in _list_tokens(kind)]
+    lists = [[value] if isinstance(value, str) else value or [] for value in values]
+    return [text for items in lists for text in items if isinstance(text, str) and text.strip()]
+
+
+def _count(plugin: NotifyBase) -> int:
+    """Return how many requests a plugin says it makes; 0 where it does not say."""
+    try:
+        return len(plugin)
+    except TypeError:
+        return 0
+
+
+def _reaches_persons(plugin: NotifyBase) -> bool:
+    """Return whether a message goes to mail addresses or phone numbers, and the service to those.
+
+    The targets are what the plugin has made of the URL: without any, mail goes to its sender.
+    """
+    members = [
+        name
+        for name, about in plugin.template_tokens.items()
+        if about.get("map_to") == "targets" and not str(about.get("type", "")).startswith("list")
+    ]
+    personal = [name for name in members if "email" in name or "phone" in name or "code" in name]
+    return bool(members) and personal == members and bool(getattr(plugin, "targets", ()))

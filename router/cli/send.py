@@ -49,6 +49,12 @@ def command(name: str, recipient: str, title: str, body: str, platform: str) -> 
         raise click.BadParameter(f'unknown channel "{name}"; {hint}', param_hint="--channel")
     if spec.address_kind and not recipient:
         raise click.BadParameter(f"channel {name} needs an address", param_hint="--to")
+    if recipient and not spec.address_kind:
+        raise click.BadParameter(
+            f"channel {name} sends to the fixed destination of its settings, never to an address "
+            "named here; leave --to out",
+            param_hint="--to",
+        )
     address = spec.read_address(recipient, ruleset.defaults.country, is_fixed=True)
     if recipient and address.fault:
         raise click.BadParameter(f"the address {address.fault}", param_hint="--to")

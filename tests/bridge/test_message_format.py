@@ -18,7 +18,7 @@ OK = Response(
 async def send(url: str, line: object = OK, **words: str) -> tuple[Outcome, list[Request]]:
     """Send one message through an Apprise URL."""
     transport = ScriptedTransport(line)  # type: ignore[arg-type]  # one of its lines
-    channel = Apprise(AppriseSettings(url=Secret(url)), transport)
+    channel = Apprise(AppriseSettings(url=Secret(url), fixed="{to}" not in url), transport)
     outcome = await channel.send(make_message(**words))
     await channel.aclose()
     return outcome, transport.carried

@@ -105,7 +105,7 @@ async def test_a_mail_server_behind_apprise_is_read_as_one() -> None:
     async with MailServer() as server:
         server.at_rcpt = "451 4.7.1 come back later"
         url = f"{server.apprise_url}&to=george@example.org"
-        async with open_channel(Apprise, {"url": url}) as mail:
+        async with open_channel(Apprise, {"url": url, "fixed": True}) as mail:
             outcome = await mail.send(make_message())
     assert isinstance(outcome, Retry)
     assert outcome.status == 451

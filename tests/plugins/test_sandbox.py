@@ -72,4 +72,4 @@ async def test_a_channel_without_its_secrets_shows_what_would_go_out(
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if "slack" not in name])
 async def test_the_sandbox_answers_for_any_service(name: str) -> None:
-    assert await play(Apprise, {"url": SERVICES[name]["url"]}, "")
+    assert await play(Apprise, {"url": SERVICES[name]["url"], "fixed": True}, "")

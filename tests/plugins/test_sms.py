@@ -89,7 +89,7 @@ async def test_what_is_no_number_is_rejected_and_never_reaches_the_sender_itself
 
 async def test_a_url_without_a_place_is_a_fixed_destination(twilio: Twilio) -> None:
     url = twilio.apprise_url.replace("{to}", PHONE.removeprefix("+"))
-    async with open_channel(Sms, {"url": url}, twilio) as sms:
+    async with open_channel(Sms, {"url": url, "fixed": True}, twilio) as sms:
         assert not Sms.needs_contact(sms.settings)
         assert isinstance(await sms.send(make_message()), Delivered)
     assert parse_qs(twilio.requests[0].body.decode())["To"] == [PHONE]
