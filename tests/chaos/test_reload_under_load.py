@@ -1,0 +1,137 @@
+"""Posts are accepted at once while rules reload, garbage is collected and providers are slow.
+
+`ROUTER_TEST_CHAOS=long ROUTER_TEST_RELOAD_S=300` shows what holds for long; unless it is set, it
+takes 10 seconds, and allows for a busy machine.
+"""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from router.bridge import Request
+from router.testing import Provider, Reply
+from tests.acceptance import process as acceptance
+from tests.acceptance.client import payload
+from tests.acceptance.diverted import COMMAND, divert
+from tests.acceptance.process import COMETCHAT, ROOT, RouterProcess, live
+from tests.bridge.any_channel import TAKEN
+from tests.bridge.mail_server import Server
+
+SECONDS = float(os.environ.get("ROUTER_TEST_RELOAD_S", "10"))
+SLOWEST_S = 0.5 if "ROUTER_TEST_RELOAD_S" in os.environ else 2.0
+"""The short form shares a busy machine; whoever waits for a logout still takes longer."""
+
+PATIENCE_S = 120.0
+"""Seconds that a busy machine may take to start the process, or to end it."""
+
+RELOAD_S = 2.0
+RATE = 20
+SLOW_S = 1.0
+LOGOUT_S = 3.0
+
+RULES = """
+version: 1
+channels:
+  chat: {{plugin: apprise, url: "matrix://user:pass{number}@matrix.example/%23ops", timeout: 10}}
+  team: {{plugin: slack, url: "https://hooks.slack.com/services/T00000000/B00000000/\
+XXXXXXXXXXXXXXXXXXXX{number:04}", timeout: 4}}
+  mail: {{plugin: apprise, url: "mailto://a@b.example?smtp=127.0.0.1&port={port}\
+&mode=insecure&to=c{number}@b.example", timeout: 4}}
+  garbage: {{plugin: collecting}}
+rules:
+  - name: everything
+    send: [chat, team, mail, garbage]
+"""
+
+
+class SlowProvider(Provider):
+    """Takes a second for everything, and three for a logout."""
+
+    logouts = 0
+
+    async def _handle(self, message: Any) -> Any:  # noqa: ANN401 - aiohttp's types
+        is_logout = message.path.endswith("/logout")
+        self.logouts += is_logout
+        response = await super()._handle(message)
+        await asyncio.sleep(LOGOUT_S if is_logout else SLOW_S)
+        return response
+
+
+def say(request: Request) -> Reply:
+    """Answer as Slack and a homeserver do that took what they were asked."""
+    is_slack = "hooks.slack.com" in request.url
+    return Reply(body=b"ok" if is_slack else msgspec.json.encode(TAKEN))
+
+
+class SlowMail(Server):
+    """Takes a second for a mail."""
+
+    async def handle_DATA(self, dialogue: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        await asyncio.sleep(SLOW_S)
+        return await super().handle_DATA(dialogue, session, envelope)
+
+
+async def post(url: str, until: float) -> list[float]:
+    """Post at a steady rate; return the seconds that each accept took."""
+    took: list[float] = []
+
+    async def once(session: aiohttp.ClientSession, number: int) -> None:
+        began = time.monotonic()
+        body = payload(f"message {number}", uid=f"uid-{number % 50}", number=number)
+        async with session.post(url + "/webhook", json=body) as response:
+            assert response.status == 200, await response.text()
+        took.append(time.monotonic() - began)
+
+    async with aiohttp.ClientSession(headers=COMETCHAT) as session, asyncio.TaskGroup() as posts:
+        number = 0
+        while time.monotonic() < until:
+            posts.create_task(once(session, number))
+            number += 1
+            await asyncio.sleep(1 / RATE)
+    return took
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [SECONDS])
+async def test_no_accept_waits_for_a_reload_or_a_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(acceptance, "PATIENCE", PATIENCE_S)
+    rules = tmp_path / "rules.yaml"
+    async with SlowProvider(answer=say) as provider, SlowMail() as mail:
+        rules.write_text(RULES.format(number=0, port=mail.port))
+        fakes = {"matrix.example": provider.url, "hooks.slack.com": provider.url}
+        settings = live(tmp_path) | divert(tmp_path, fakes)
+        settings["ROUTER_PLUGINS_DIR"] = str(ROOT / "tests/testdata/collecting")
+        process = RouterProcess(tmp_path, settings, command=COMMAND)
+        try:
+            await asyncio.to_thread(process.start)
+            posting = asyncio.create_task(post(process.url, time.monotonic() + seconds))
+            edits = 0
+            while not posting.done():
+                await asyncio.wait({posting}, timeout=RELOAD_S)
+                edits += 1
+                rules.write_text(RULES.format(number=edits, port=mail.port))
+            took = await posting
+            await asyncio.to_thread(process.end)
+        finally:
+            process.kill()
+    log = process.log.read_text()
+    reloads = log.count("rules in force")
+    print(  # noqa: T201 - the record of the run, shown by pytest -s
+        f"\nreload under load: {seconds:g} s, {len(took)} accepted, slowest {max(took):.3f} s,"
+        f" {reloads} rulesets in force, {provider.logouts} logouts,"
+        f" {len(provider.requests)} requests, {len(mail.mails)} mails"
+    )
+    assert reloads > 2
+    assert provider.logouts > 0
+    assert mail.mails
+    assert any("hooks.slack.com" in request.url for request in provider.requests)
+    assert max(took) < SLOWEST_S
