@@ -15,6 +15,7 @@ from router.bridge import Response
 from router.bridge.sandbox import Exchange, SandboxTransport
 from router.bridge.transport import AiohttpTransport
 from router.channel import Channel, Request, Secret, Transport
+from router.core.recipient_guard import RecipientGuard
 from router.core.ruleset import ChannelSpec, Defaults
 from router.intake import Intake
 from router.planner import Planner, Tally
@@ -105,6 +106,7 @@ class Router:
         self._outlet = outlet
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics = Metrics()
+        guard = RecipientGuard(environment.only_recipients)
         self.rulebook = Rulebook(
             environment.rules,
             kept=Rulesets(database),
@@ -122,13 +124,14 @@ class Router:
             self.rulebook.channel,
             self.metrics,
             names=lambda: self.rulebook.channels,
+            guard=guard,
             country=self.rulebook.country_of,
         )
         rule_days = RuleDays(database)
         self._tally = Tally(rule_days.add)
         self._planner = Planner(
             journal,
-            World(database),
+            World(database, guard),
             lambda: self.rulebook.ruleset,
             self._worker,
             metrics=self.metrics,
@@ -153,6 +156,7 @@ class Router:
                 exposition=self.metrics.exposition,
                 refused=self.metrics.refused,
                 skew=intake.skew,
+                guard=guard,
                 is_stopped=lambda: self._worker.is_stopped,
             )
         )
@@ -256,6 +260,8 @@ async def serve(
             await server.listening.wait()
             await router.start()
             _spare_garbage_collector()
+            if environment.only_recipients:
+                _log.warning("sending to these recipients only", only=environment.only_recipients)
             _log.info("serving", host=environment.host, port=listener.getsockname()[1])
             if started is not None:
                 await started(Running(listener.getsockname()[1], server.stop))

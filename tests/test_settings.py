@@ -270,3 +270,30 @@ def test_secrets_never_show_in_the_settings() -> None:
     )
     assert "orange" not in repr(environment)
     assert KEY not in repr(environment)
+
+
+def test_the_only_recipients_are_named_or_are_in_a_file(tmp_path: Path) -> None:
+    environment, _ = read_environment({"ROUTER_ONLY_RECIPIENTS": "ann, qa-*,"})
+    assert environment.only_recipients == ("ann", "qa-*")
+    file = tmp_path / "staging.txt"
+    file.write_text("# testers\nann\n\n  qa-*  \n", encoding="utf-8")
+    environment, _ = read_environment({"ROUTER_ONLY_RECIPIENTS": f"@{file}"})
+    assert environment.only_recipients == ("ann", "qa-*")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        (" , ", "names nobody"),
+        ("ann bob", "holds a space"),
+        ("@absent.txt", "no regular file"),
+        ("@/dev/zero", "no regular file"),
+    ],
+)
+def test_a_guard_that_names_nobody_does_not_let_all_pass(text: str, said: str) -> None:
+    with pytest.raises(EnvironmentInvalid) as refusal:
+        read_environment({"ROUTER_ONLY_RECIPIENTS": text})
+    (problem,) = refusal.value.problems
+    assert problem.startswith("ROUTER_ONLY_RECIPIENTS: ")
+    assert said in problem

@@ -21,6 +21,7 @@ from router.core.errors import PayloadError, suggest
 from router.core.facts import Facts, Scalar
 from router.core.notification import derive
 from router.core.payload import Payload, decode
+from router.core.recipient_guard import RecipientGuard
 from router.core.ruleset import Ruleset
 from router.core.supposition import suppose_shown
 from router.core.trace import Trace, explain
@@ -129,6 +130,7 @@ def command(  # noqa: PLR0913 - one for each option
     )
     who = (notification.app_id, notification.uid)
     facts = Facts(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
+    facts.guard = RecipientGuard(environment.only_recipients)
     facts = suppose_shown(notification, ruleset, facts, now)
     trace = _narrow(explain(notification, ruleset, facts, now), only)
     if form == "json":

@@ -15,16 +15,19 @@ from router.channel import Channel
 from router.cli.environment import fail, load_environment
 from router.cli.feed import show_request
 from router.cli.offline import read_ruleset
+from router.cli.storage import with_database
 from router.core.errors import suggest
 from router.core.facts import Device
 from router.core.message import Message
 from router.core.notification import derive
 from router.core.outcome import Delivered, Outcome
 from router.core.payload import Json, Payload
+from router.core.recipient_guard import RecipientGuard
 from router.core.ruleset import ChannelSpec
 from router.redaction import Redactor, Veil, reveal
 from router.registry import Registry, load_plugins
 from router.settings import Environment, check_proxies
+from router.store.recipients import Recipients
 from router.telemetry import configure_logging, report_strays
 from router.worker.attempt import attempt
 
@@ -38,7 +41,8 @@ from router.worker.attempt import attempt
 def command(name: str, recipient: str, title: str, body: str, platform: str) -> None:
     """Check a channel's credentials, then send one test message over it, without a database.
 
-    Exit status 1 when it was not delivered. In sandbox mode the request is only shown.
+    Exit status 1 when it was not delivered. In sandbox mode the request is only shown. With
+    ROUTER_ONLY_RECIPIENTS the database is asked whether the address is that of one of them.
     """
     environment = load_environment()
     registry = load_plugins(environment.plugins_dir)
@@ -58,9 +62,25 @@ def command(name: str, recipient: str, title: str, body: str, platform: str) -> 
     address = spec.read_address(recipient, ruleset.defaults.country, is_fixed=True)
     if recipient and address.fault:
         raise click.BadParameter(f"the address {address.fault}", param_hint="--to")
+    _require_permitted(environment, address.address if recipient else "")
     message = _compose(address.address if recipient else "", title, body, platform)
     delivered = asyncio.run(_try(environment, registry, spec, message))
     sys.exit(0 if delivered else 1)
+
+
+def _require_permitted(environment: Environment, recipient: str) -> None:
+    """End the process where the guard permits nobody who has the address."""
+    guard = RecipientGuard(environment.only_recipients)
+    if environment.sandbox or not guard.patterns:
+        return
+    if not recipient:
+        fail("ROUTER_ONLY_RECIPIENTS is set, and a fixed destination reaches others; unset it")
+    owners = with_database(lambda database: Recipients(database).owners(recipient))
+    if not any(map(guard.permits, owners)):
+        fail(
+            "ROUTER_ONLY_RECIPIENTS is set, and this address is none of those recipients'; "
+            "write it as it is registered, or unset the variable"
+        )
 
 
 def _compose(recipient: str, title: str, body: str, platform: str) -> Message:

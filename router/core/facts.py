@@ -6,6 +6,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from router.core.manner import Operation, Privacy
+from router.core.recipient_guard import NO_GUARD, RecipientGuard
 
 Scalar = str | int | float | bool
 """A recipient's attribute as the API takes it."""
@@ -36,6 +37,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     address: str
     device: Device | None = None
     session: str = ""
+    uid: str = ""
+    """Whose it is, where that may be somebody else than the notification's recipient."""
     raw: str = ""
     country: str = ""
 
@@ -54,6 +57,8 @@ class Recipient(Struct, frozen=True, kw_only=True):
     locale: str = ""
     muted: dict[str, float] = field(default_factory=dict)
     opt_outs: frozenset[str] = frozenset()
+    is_guarded: bool = False
+    """Whether nothing may go to them, whatever the rules say."""
     country: str = ""
 
 
@@ -190,10 +195,12 @@ class Facts(Struct, kw_only=True):
     reads: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
     counters: dict[str, Counter] = field(default_factory=dict)
     earlier: dict[str, dict[str, Earlier]] = field(default_factory=dict)
+    guard: RecipientGuard = NO_GUARD
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
         """Return what is known of a recipient; one never heard of has no contacts."""
-        return self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
+        found = self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
+        return found if self.guard.permits(uid) else replace(found, is_guarded=True)
 
     def heard(self, app_id: str, session: str, uid: str) -> set[str]:
         """Return the actions heard of a call that concern somebody."""

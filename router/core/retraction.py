@@ -104,9 +104,12 @@ def aim(
     That is its own. Where the channel wants that not to hear of it, as a token for nothing but
     rings, it is the other ones of the same device. Who is gone needs nothing.
     """
+    owner = facts.recipient(each.app_id, each.uid)
+    if owner.is_guarded:
+        return []
     if not each.contact:
         return [("", each.address)]
-    known = facts.recipient(each.app_id, each.uid).contacts
+    known = owner.contacts
     own = next((contact for contact in known if contact.id == each.contact), None)
     if own is None:
         return []

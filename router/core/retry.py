@@ -80,7 +80,13 @@ class Cancelled(Struct, frozen=True, tag="cancelled"):
     reason: str
 
 
-Next = Done | Again | Hold | Dead | Expired | Cancelled
+class Suppressed(Struct, frozen=True, tag="suppressed"):
+    """It may not be sent to its recipient."""
+
+    reason: str
+
+
+Next = Done | Again | Hold | Dead | Expired | Cancelled | Suppressed
 
 THROTTLED = 429
 """The status of an answer that asks for fewer requests (RFC 6585)."""

@@ -35,10 +35,8 @@ _PLACE = Contact(id="", kind="", address="")
 def targets(step: Step, channel: ChannelSpec, subject: Subject, country: str) -> Targets:
     """Return where a step sends over its channel; an address of a feed is read in the country."""
     recipient, notification = subject.recipient, subject.notification
-    if step.channel in recipient.opt_outs:
-        return Targets((_PLACE,), suppression="opted_out")
-    if recipient.muted and is_muted(recipient, notification.conversation, subject.now):
-        return Targets((_PLACE,), suppression="muted")
+    if (nowhere := _suppress(step, subject)) is not None:
+        return nowhere
     if step.to:
         named = [Contact(id="", kind="", address=address) for address in dict.fromkeys(step.to)]
         return Targets(named, is_fixed=True)
@@ -54,6 +52,18 @@ def targets(step: Step, channel: ChannelSpec, subject: Subject, country: str) ->
         if contact.kind == channel.address_kind and is_wanted(contact, channel, notification)
     ]
     return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
+
+
+def _suppress(step: Step, subject: Subject) -> Targets | None:
+    """Return the reason for which a recipient gets nothing of a step, if there is one."""
+    recipient = subject.recipient
+    if recipient.is_guarded:
+        return Targets((_PLACE,), suppression="guarded")
+    if step.channel in recipient.opt_outs:
+        return Targets((_PLACE,), suppression="opted_out")
+    if recipient.muted and is_muted(recipient, subject.notification.conversation, subject.now):
+        return Targets((_PLACE,), suppression="muted")
+    return None
 
 
 def is_wanted(contact: Contact, channel: ChannelSpec, notification: Notification) -> bool:

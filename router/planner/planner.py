@@ -12,6 +12,7 @@ from router.core.decision import Decision, decide
 from router.core.delivery import OPEN, Delivery
 from router.core.facts import Contact, Facts
 from router.core.notification import Notification
+from router.core.recipient_guard import GUARDED
 from router.core.ruleset import Ruleset
 from router.planner.assembly import Assembly, assemble, lease
 from router.planner.briefing import Briefing, note_planned
@@ -257,12 +258,19 @@ class Planner:
                 await self._give_up_on(assembly.notification, settled.refused[plan.notification])
                 continue
             self._failures.pop(plan.notification, None)
+            self._count_guarded(plan)
             is_something_due |= self._hand_over(assembly, settled.leased)
         if is_something_due:
             self._worker.wake()
         if settled.stale:
             self._inbox.fall_behind()
             await asyncio.sleep(YIELD)
+
+    def _count_guarded(self, plan: Plan) -> None:
+        if self._metrics is not None:
+            for delivery in plan.deliveries:
+                if delivery.reason == GUARDED:
+                    self._metrics.guarded(delivery.channel)
 
     def _hand_over(self, assembly: Assembly, leased: Collection[str]) -> bool:
         """Give the worker what was leased; return whether something is left that is due."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next, counts
+from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next, Suppressed, counts
 from router.core.watch import BY_OPERATOR
 from router.queue.ports import Settlement
 from router.store.bulk import execute_many
@@ -164,6 +164,8 @@ def _follow(settlement: Settlement, row: AnyRow) -> Values:
             state = "expired"
         case Cancelled(reason=reason):
             state = "cancelled"
+        case Suppressed(reason=reason):
+            state = "suppressed"
         case _ as never:
             assert_never(never)
     return {

@@ -1,6 +1,14 @@
 """What the environment says: the `ROUTER_*` variables, read once and typed."""
 
-from router.settings.environment import ApiKey, Environment, LogFormat, LogLevel, Scope, Target
+from router.settings.environment import (
+    ApiKey,
+    Environment,
+    LogFormat,
+    LogLevel,
+    Scope,
+    Target,
+    UidPattern,
+)
 from router.settings.exposure import (
     WEBHOOK_CREDENTIALS,
     check_exposure,
@@ -22,6 +30,7 @@ __all__ = [
     "Proxy",
     "Scope",
     "Target",
+    "UidPattern",
     "Variable",
     "check_exposure",
     "check_proxies",

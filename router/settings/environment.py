@@ -19,6 +19,8 @@ LogFormat = Literal["text", "json"]
 HeaderName = NewType("HeaderName", str)
 """The name of an HTTP header, in lower case."""
 
+UidPattern = NewType("UidPattern", str)
+"""A uid; a `*` in it stands for any characters."""
 
 Target: TypeAlias = str | IPv4Network | IPv6Network
 """A host, by its name in lower case, or a network."""
@@ -61,6 +63,11 @@ class Environment(Struct, frozen=True, kw_only=True):
     private_targets: Annotated[
         tuple[Target, ...],
         "Hosts and networks that recipients' own URLs may lead to though they are not public.",
+    ] = ()
+    only_recipients: Annotated[
+        tuple[UidPattern, ...],
+        "The only recipients that anything is sent to, for staging: uids, with `*` for any "
+        "characters, or `@` and the path of a file of them, one a line.",
     ] = ()
     plugins_dir: Annotated[Path | None, "A folder of your own plugins, one file a channel."] = None
     log_level: Annotated[LogLevel, "The least urgent lines to log."] = "info"

@@ -37,7 +37,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Environment, tuple[str
                 values[variable.field] = _value(variable, text)
         except TextRefused as refusal:
             problems += [f"{variable.name}: {message}" for message in refusal.messages]
-    problems += [*_unknown(known, given), *_contradictions(given)]
+    problems += [*_unknown(known, given), *_contradictions(given), *_emptied(environ)]
     if problems:
         raise EnvironmentInvalid(tuple(problems))
     proxies = read_proxies(environ)
@@ -91,6 +91,13 @@ def _contradictions(given: Mapping[str, str]) -> Iterator[str]:
             yield f"{one}: is given without {other}"
     if ":" in given.get(user, ""):
         yield f"{user}: must hold no colon, which ends the name in Basic Auth"
+
+
+def _emptied(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what must not be empty, lest a guard that somebody forgot to fill lets all pass."""
+    name = f"{PREFIX}ONLY_RECIPIENTS"
+    if environ.get(name) == "":
+        yield f"{name}: is empty; name a uid, or leave it out to send to everybody"
 
 
 def _is_injected(name: str, text: str) -> bool:

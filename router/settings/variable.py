@@ -19,6 +19,7 @@ from router.settings.environment import (
     LogLevel,
     Scope,
     Target,
+    UidPattern,
 )
 
 
@@ -122,6 +123,32 @@ def _read_targets(text: str) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def _read_uid_patterns(text: str) -> tuple[UidPattern, ...]:
+    """Return uids and patterns of them; in a file each has its line, and `#` begins a comment."""
+    entries = text.split(",")
+    if text.startswith("@"):
+        lines = _read_list(Path(text[1:])).splitlines()
+        entries = [line for line in lines if not line.lstrip().startswith("#")]
+    patterns = [entry.strip() for entry in entries if entry.strip()]
+    if not patterns:
+        raise TextRefused("names nobody; name a uid, or leave it out to send to everybody")
+    if spaced := [pattern for pattern in patterns if re.search(r"\s", pattern)]:
+        raise TextRefused(*(f"`{pattern}` holds a space, which no uid does" for pattern in spaced))
+    return tuple(map(UidPattern, patterns))
+
+
+def _read_list(path: Path) -> str:
+    """Return the text of a regular file; raises `TextRefused` where there is none."""
+    try:
+        if not path.is_file():
+            raise TextRefused(f"its file {path} is no regular file")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise TextRefused(f"its file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TextRefused(f"its file {path} is no UTF-8 text") from None
+
+
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 """Source: RFC 9110, section 5.6.2."""
@@ -137,5 +164,6 @@ _KINDS: dict[object, tuple[str, Callable[[str], object]]] = {
     HeaderName: ("the name of an HTTP header other than Authorization", _read_header_name),
     Secret: ("a text", Secret),
     tuple[Target, ...]: ("host names and networks, comma separated", _read_targets),
+    tuple[UidPattern, ...]: ("uids, comma separated, or `@/path/of/a/file`", _read_uid_patterns),
     tuple[ApiKey, ...]: ("`name:scope:key`, comma separated", _read_api_keys),
 }

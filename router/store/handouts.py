@@ -23,7 +23,9 @@ _bodies = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
 _handles: Select[Any] = select(deliveries.c.id, deliveries.c.handle).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True))
 )
-_contacts: Select[Any] = select(*CONTACT).where(contacts.c.id.in_(bindparam("ids", expanding=True)))
+_contacts: Select[Any] = select(*CONTACT, contacts.c.uid).where(
+    contacts.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
@@ -47,7 +49,8 @@ def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> l
         if each.original:
             found[id_] = replace(each, handle=named.get(each.original, ""))
     reached = {each.contact for each in found.values() if each.contact}
-    to = {row.id: read_contact(row) for row in _rows(connection, _contacts, reached)}
+    rows = _rows(connection, _contacts, reached)
+    to = {row.id: replace(read_contact(row), uid=row.uid) for row in rows}
     return [
         (delivery, about[delivery.notification], to.get(delivery.contact))
         for delivery in (found[id_] for id_ in ids if id_ in found)

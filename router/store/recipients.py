@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from router.core.facts import Contact, Recipient
 from router.store.change import (
@@ -28,6 +28,7 @@ from router.store.profiles import (
 )
 from router.store.roster import Listing, count_recipients, read_roster
 from router.store.statistics import Statistics, analyze
+from router.store.tables import contacts
 
 __all__ = ["DEVICE_KIND", "Change", "Entry", "Listing", "Recipients", "Registration"]
 
@@ -65,6 +66,13 @@ class Recipients:
             return _read(connection, resolve_app(connection, app_id), uid)
 
         return await self._database.read(read)
+
+    async def owners(self, address: str) -> Sequence[str]:
+        """Return the uids of all who have an address, in any app."""
+        query = select(contacts.c.uid).where(contacts.c.address == address)
+        return await self._database.read(
+            lambda connection: connection.execute(query).scalars().all()
+        )
 
     async def put(self, uid: str, change: Change, app_id: str | None = None) -> Recipient:
         """Change a recipient, making it if need be, and return it as it is now.

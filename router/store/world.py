@@ -9,6 +9,7 @@ from router.core.call import session_of
 from router.core.collapse import number_subject, tell_subject
 from router.core.facts import Counter, Earlier, Facts, OnceKey, Recipient, Summary
 from router.core.notification import Notification
+from router.core.recipient_guard import NO_GUARD, RecipientGuard
 from router.store.database import Database
 from router.store.marks import throttles
 from router.store.profiles import read_recipients
@@ -52,9 +53,10 @@ _taken = select(once_keys).where(once_keys.c.event.in_(bindparam("events", expan
 class World:
     """Reads `Facts` from a database."""
 
-    def __init__(self, database: Database) -> None:
-        """Use a database."""
+    def __init__(self, database: Database, guard: RecipientGuard = NO_GUARD) -> None:
+        """Use a database; the facts know whom a guard permits."""
         self._database = database
+        self._guard = guard
 
     async def facts(
         self, notifications: Sequence[Notification], events: Collection[str] = ()
@@ -70,7 +72,7 @@ class World:
         sessions = {key for key in named if key[1]}
 
         def read(connection: Connection) -> Facts:
-            facts = Facts(calls=read_calls(connection, sessions))
+            facts = Facts(calls=read_calls(connection, sessions), guard=self._guard)
             _read(connection, facts, uids, events)
             return facts
 

@@ -115,6 +115,14 @@ class Metrics:
         self._attempts = Bounded(
             self._counter("router_attempts", "Tries to send.", "channel", "outcome"), 2
         )
+        self._guarded = Bounded(
+            self._counter(
+                "router_deliveries_guarded",
+                "Deliveries suppressed by ROUTER_ONLY_RECIPIENTS.",
+                "channel",
+            ),
+            1,
+        )
         self._attempt = Bounded(
             self._histogram("router_attempt_seconds", "One try to send.", _SLOW, "channel"), 1
         )
@@ -187,6 +195,10 @@ class Metrics:
         self._attempts.at(channel, outcome).inc()
         self._attempt.at(channel).observe(seconds)
         self._lag.observe(lag)
+
+    def guarded(self, channel: str) -> None:
+        """Count a delivery whose recipient the guard does not permit."""
+        self._guarded.at(channel).inc()
 
     def open_deliveries(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Show how many deliveries are open, by channel and state; absent channels have none."""

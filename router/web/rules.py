@@ -20,6 +20,7 @@ from router.core.facts import Facts
 from router.core.loading import Included, Standing
 from router.core.notification import derive
 from router.core.payload import decode
+from router.core.recipient_guard import RecipientGuard
 from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.core.supposition import suppose_shown
 from router.core.trace import Trace, explain
@@ -157,11 +158,12 @@ async def reload_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
     status_code=HTTPStatus.OK,
     opt=described(body=PayloadBody, query=(Moment,), errors=(HTTPStatus.CONFLICT,)),
 )
-async def explain_payload(
+async def explain_payload(  # noqa: PLR0913, PLR0917 - the framework gives each by its name
     body: RawBody,
     rulebook: NamedDependency[Rulebook],
     recipients: NamedDependency[Recipients],
     skew: NamedDependency[Callable[[], float]],
+    guard: NamedDependency[RecipientGuard],
     request: Request[None, None, State],
 ) -> Explanation:
     """Tell what the rules in force make of a payload, without accepting it."""
@@ -172,6 +174,7 @@ async def explain_payload(
     told = derive(decode(body), id="explained", accepted_at=now, skew=skew())
     notification = classify(told, rulebook.ruleset)
     facts = await _facts(recipients, notification.app_id, notification.uid)
+    facts.guard = guard
     facts = suppose_shown(notification, rulebook.ruleset, facts, now)
     return _masked(explain(notification, rulebook.ruleset, facts, now))
 

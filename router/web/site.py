@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, Receive, Send
 from litestar.types import Scope as ASGIScope
 from msgspec import Struct
 
+from router.core.recipient_guard import RecipientGuard
 from router.queue.ports import Queue
 from router.settings import Environment
 from router.store.bulk_cancel import BulkCancel
@@ -59,6 +60,7 @@ class Site(Struct, frozen=True, kw_only=True):
     refused: Callable[[Reason], None]
     skew: Callable[[], float]
     is_stopped: Callable[[], bool]
+    guard: RecipientGuard
 
 
 def build_site(site: Site) -> ASGIApp:
@@ -104,6 +106,7 @@ def _build_pages(site: Site) -> Litestar:
         "exposition": SingleFlight(render, rest=METRICS_REST),
         "skew": site.skew,
         "is_stopped": site.is_stopped,
+        "guard": site.guard,
     }
     answer = partial(answer_error, RefusalLog())
     pages = Litestar(

@@ -130,5 +130,14 @@ def lane_of(handout: Handout) -> Lane:
     return delivery.channel, delivery.lane or delivery.address
 
 
+def recipient_of(handout: Handout) -> str:
+    """Return the uid of whom a delivery reaches; of a fixed destination, the notification's.
+
+    The end of a call goes to everybody whose devices rang, by the notification of one of them.
+    """
+    whose = handout.contact.uid if handout.contact else ""
+    return whose or handout.notification.uid
+
+
 def _rank(delivery: Delivery) -> Rank:
     return Rank(not delivery.urgent, delivery.notification, len(delivery.id), delivery.id)

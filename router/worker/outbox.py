@@ -12,12 +12,13 @@ from msgspec.structs import replace
 from router.channel import Channel
 from router.core.delivery import Attempt, Delivery
 from router.core.outcome import Delivered, Outcome, Retry, Suspend, Unknown
-from router.core.retry import Cancelled, Done, Expired, Hold, Next, follow
+from router.core.recipient_guard import GUARDED, RecipientGuard
+from router.core.retry import Cancelled, Done, Expired, Hold, Next, Suppressed, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
 from router.worker.gate import Gate
-from router.worker.lanes import Handout, Lanes
+from router.worker.lanes import Handout, Lanes, recipient_of
 from router.worker.sending import Sending, find_hindrance, find_host, find_recipient, names_of
 
 MEMORY = 2000
@@ -72,6 +73,7 @@ class Outbox:
         clock: Callable[[], float],
         dice: Callable[[], float],
         country: Country,
+        guard: RecipientGuard,
     ) -> None:
         self._country = country
         self._owner = owner
@@ -79,6 +81,7 @@ class Outbox:
         self._metrics = metrics
         self._clock = clock
         self._dice = dice
+        self._guard = guard
         self._lanes = Lanes()
         self._gates: dict[str, Gate] = {}
         self._sends: dict[asyncio.Task[None], Sending] = {}
@@ -208,6 +211,9 @@ class Outbox:
             self._owner.lose(delivery.id)
         elif delivery.expires_at <= self._clock():
             self._settle(handout, Expired("expired before it was sent"))
+        elif not self._guard.permits(recipient_of(handout)):
+            self._metrics.guarded(delivery.channel)
+            self._settle(handout, Suppressed(GUARDED))
         elif delivery.contact and handout.contact is None:
             self._settle(handout, Cancelled("contact_gone"))
         elif hindrance := find_hindrance(channel, delivery):

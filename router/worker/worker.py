@@ -12,6 +12,7 @@ import structlog
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
+from router.core.recipient_guard import NO_GUARD, RecipientGuard
 from router.core.retry import Cancelled, Hold
 from router.core.watch import BY_OPERATOR
 from router.queue.ports import LEASE, Queue, Room, Settlement
@@ -55,6 +56,7 @@ class Worker:
         metrics: Metrics,
         *,
         names: Callable[[], Iterable[str]] = tuple,
+        guard: RecipientGuard = NO_GUARD,
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
         country: Country = lambda _: "",
@@ -76,7 +78,9 @@ class Worker:
             rest=self._rest,
             free=self._free,
         )
-        self._outbox = Outbox(owner, channels, metrics, clock=clock, dice=dice, country=country)
+        self._outbox = Outbox(
+            owner, channels, metrics, clock=clock, dice=dice, country=country, guard=guard
+        )
         self._holds = Holds(queue, self._outbox, metrics, clock=clock)
         self._promised: Counter[str] = Counter()
         self._behind: set[str] = set()

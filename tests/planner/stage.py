@@ -10,6 +10,7 @@ from router.core.decision import decide
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
+from router.core.recipient_guard import NO_GUARD
 from router.core.ruleset import Ruleset
 from router.planner import Planner
 from router.planner.planner import Decide
@@ -68,6 +69,7 @@ class Stage:
         self.journal: Any = SqlJournal(database)
         self.decide: Decide = decide
         self.metrics = Metrics()
+        self.guard = NO_GUARD
 
     async def know(self, *uids: str) -> None:
         for uid in uids:
@@ -79,7 +81,7 @@ class Stage:
     async def planning(self) -> AsyncIterator[Planner]:
         running = Planner(
             self.journal,
-            World(self.database),
+            World(self.database, self.guard),
             lambda: self.ruleset,
             self.worker,
             clock=lambda: self.scene.now,

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from router.core.recipient_guard import RecipientGuard
 from router.queue.ports import LEASE
 from router.store.recipients import Change
 from tests.core.rulebooks import rulebook
@@ -159,3 +160,18 @@ async def test_what_is_due_later_waits_on_disk_alone(stage: Stage) -> None:
     assert await stage.scene.claimed() == []
     stage.scene.now = planned.due_at
     assert await stage.scene.claimed() == [f"{accepted.id}-0"]
+
+
+async def test_who_is_guarded_is_seen_to_get_nothing(stage: Stage) -> None:
+    await stage.know("bob", "qa-1")
+    stage.guard = RecipientGuard(["qa-*"])
+    guarded, stranger, tester = [
+        await stage.scene.accept(uid=uid) for uid in ("bob", "zoe", "qa-1")
+    ]
+    await stage.plan()
+    assert stage.worker.ids == [f"{tester.id}-0"]
+    for each in (guarded, stranger):
+        delivery = await stage.engine.delivery(f"{each.id}-0")
+        assert (delivery.state, delivery.reason) == ("suppressed", "guarded")
+        assert (await stage.state(each))[0] == "undelivered"
+    assert 'guarded_total{channel="app"} 2.0' in stage.metrics.exposition().decode()

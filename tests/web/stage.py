@@ -15,6 +15,7 @@ from router.channel import Channel, Request, Response, Settings, TransportError
 from router.core.event import read_event
 from router.core.notification import derive
 from router.core.payload import decode
+from router.core.recipient_guard import RecipientGuard
 from router.core.ruleset import ChannelSpec
 from router.intake import Intake
 from router.plugins.email import Email
@@ -213,6 +214,7 @@ async def open_stage(
         refused=refused.append,
         skew=skew,
         is_stopped=is_stopped,
+        guard=RecipientGuard(read_environment(environ)[0].only_recipients),
     )
     try:
         await rulebook.start(SCHEMAS, open_channel)

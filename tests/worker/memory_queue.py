@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
-from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold
+from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold, Suppressed
 from router.queue.ports import (
     ALL_CHANNELS,
     CAUSES,
@@ -229,10 +229,9 @@ class MemoryQueue:
                         self.lanes[refused] = min(until, self.lanes.get(refused, until))
             case Dead(reason=reason):
                 self._change(ended, state="dead", reason=reason)
-            case Expired(reason=reason):
-                self._change(ended, state="expired", reason=reason)
-            case Cancelled(reason=reason):
-                self._change(ended, state="cancelled", reason=reason)
+            case Expired(reason=reason) | Cancelled(reason=reason) | Suppressed(reason=reason):
+                state = settlement.next.__struct_config__.tag
+                self._change(ended, state=state, reason=reason)
 
     def _hold(self, channel: str, cause: Cause, until: float, host: str = "") -> None:
         key = (channel, cause, host)

@@ -12,6 +12,7 @@ from router.core.facts import Contact
 from router.core.message import Content, Message
 from router.core.notification import Notification
 from router.core.outcome import Delivered, Outcome
+from router.core.recipient_guard import NO_GUARD, RecipientGuard
 from router.telemetry import Metrics
 from router.worker import Worker
 from tests.worker.memory_queue import MemoryQueue
@@ -105,7 +106,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.worker = self.new_worker()
 
-    def new_worker(self) -> Worker:
+    def new_worker(self, guard: RecipientGuard = NO_GUARD) -> Worker:
         """Return another worker on the same queue, as after a restart."""
         return Worker(
             self.queue,
@@ -113,6 +114,7 @@ class Stage:
             self.channels.get,
             self.metrics,
             names=lambda: self.channels,
+            guard=guard,
             clock=now,
             dice=self.dice,
         )

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from router.core.outcome import Rejected
+from router.core.recipient_guard import RecipientGuard
 from router.redaction import Redactor
 from router.worker.attempt import attempt
 from tests.plugins.opening import make_message
@@ -69,3 +71,27 @@ async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float 
     channel = Scripted(StageSettings(), answering(outcome))
     heard = await attempt(channel.send, make_message, Redactor(()), seconds=15.0)
     assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
+
+
+def test_what_was_planned_before_the_guard_was_set_does_not_go_after_a_restart() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        channel = stage.open()
+        stage.register("c1", "theirs")
+        stage.queue.contacts["c1"] = replace(stage.queue.contacts["c1"], uid="bob")
+        refused = [
+            stage.plan("b", uid="bob"),
+            stage.plan("c", uid="bob", urgent=True),
+            stage.plan("theirs", contact="c1", uid="qa-1"),
+        ]
+        sent = stage.plan("a", uid="qa-1")
+        stage.worker = stage.new_worker(RecipientGuard(["qa-*"]))
+        refused.append(stage.plan("d", uid="bob", forced=True))
+        await stage.run(5)
+
+        assert stage.state(sent)[0] == "delivered"
+        assert {stage.state(id_) for id_ in refused} == {("suppressed", "guarded")}
+        assert [each.delivery for each in channel.sent] == [sent]
+        assert 'guarded_total{channel="ops"} 4.0' in stage.metrics.exposition().decode()
+
+    play(scene())
