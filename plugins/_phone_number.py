@@ -21,6 +21,8 @@ from phonenumbers import (
     is_possible_number_with_reason,
     is_valid_number,
     parse,
+    region_code_for_country_code,
+    region_code_for_number,
 )
 
 from router import AddressError
@@ -98,6 +100,19 @@ def _normalize(text: str, country: str) -> str:
     if not _E164.fullmatch(form):
         raise AddressError(f"is no phone number; {WRITE_PLUS}")
     return form
+
+
+@lru_cache(maxsize=REMEMBERED)
+def find_country(number: str) -> str:
+    """Return the country (ISO 3166) of a number in E.164; empty where it is in none.
+
+    Where several share its code, the digits that follow tell: +1 212 is in the United States,
+    +1 416 in Canada. A number that is not given out counts as one of the main one of them.
+    """
+    parsed = parse(number)
+    code = parsed.country_code or 0
+    found = region_code_for_number(parsed) or region_code_for_country_code(code)
+    return "" if found in {"001", "ZZ"} else found
 
 
 def _parse(text: str, country: str) -> PhoneNumber:

@@ -28,7 +28,7 @@ from router.bridge import (
     check_url,
 )
 from router.plugins._answers import PAID_ANSWERS
-from router.plugins._phone_number import normalize_number, write_for
+from router.plugins._phone_number import find_country, normalize_number, write_for
 from router.plugins._segments import divide, fit
 
 VENDORS = {
@@ -72,6 +72,13 @@ class SmsSettings(Settings, frozen=True):
         int,
         Meta(description="At most so many segments in a text; phones join them.", ge=1, le=10),
     ] = 3
+    countries: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[A-Z]{2}$")], ...],
+        Meta(
+            description="The only countries that numbers may be in, as [US, GB] (ISO 3166); "
+            "empty: all. A number elsewhere is refused, and nothing is sent.",
+        ),
+    ] = ()
     overflow: Annotated[
         Literal["cut", "split"],
         Meta(description="What does not fit is cut off, or sent in further texts, ten at most."),
@@ -130,9 +137,12 @@ class Sms(AppriseChannel[SmsSettings]):
         address = message.address
         if self.needs_contact(self.settings):
             try:
-                address = write_for(self._vendor, normalize_number(address, is_fixed=True))
+                phone = normalize_number(address, is_fixed=True)
             except AddressError as error:
                 return Rejected(reason=f"the address {error}")
+            if fault := self._find_country_fault(phone):
+                return Rejected(reason=fault)
+            address = write_for(self._vendor, phone)
         parts = self._divide(message)
         outcome: Outcome = Rejected(reason="there is nothing to send")
         for number in range(self._sent.pop(message.delivery, 0), len(parts)):
@@ -142,6 +152,16 @@ class Sms(AppriseChannel[SmsSettings]):
                 self._remember(message.delivery, number)
                 break
         return outcome
+
+    def _find_country_fault(self, address: str) -> str:
+        """Return why a number may not be sent to; a short code is in no country."""
+        allowed = self.settings.countries
+        if not allowed or not address.startswith("+"):
+            return ""
+        country = find_country(address)
+        if country in allowed:
+            return ""
+        return f"the number is in {country or 'no known country'}, not in `countries`"
 
     def _divide(self, message: Message) -> list[str]:
         untitled = message.kind == "digest" or not message.title

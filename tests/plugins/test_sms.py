@@ -221,3 +221,34 @@ async def test_a_north_american_provider_gets_the_number_without_its_country_cod
     ):
         assert isinstance(await sms.send(make_message(address=PHONE)), Delivered)
     assert "2125550123" in provider.requests[0].url
+
+
+@pytest.mark.parametrize(
+    ("address", "country"),
+    [
+        ("+12125550123", ""),
+        ("+447700900123", ""),
+        ("+14165550123", "CA"),
+        ("+33612345678", "FR"),
+        ("+8821212345678", "no known country"),
+        ("+24740123", "AC"),
+    ],
+)
+async def test_nothing_is_sent_to_a_country_that_is_not_named(
+    twilio: Twilio, address: str, country: str
+) -> None:
+    settings = {"url": twilio.apprise_url, "timeout": 1.0, "countries": ["US", "GB"]}
+    async with open_channel(Sms, settings, twilio) as channel:
+        outcome = await channel.send(make_message(address=address, title="", body="x"))
+    if country:
+        reason = f"the number is in {country}, not in `countries`"
+        assert outcome == Rejected(reason=reason)
+        assert twilio.requests == []
+    else:
+        assert isinstance(outcome, Delivered)
+
+
+def test_a_country_is_two_capital_letters() -> None:
+    for wrong in ("usa", "us", "", 1):
+        with pytest.raises(SettingsError):
+            read_settings(Sms, {"url": "twilio://a:b@c", "countries": [wrong]})
