@@ -1,0 +1,1 @@
+"""Stock Apprise and the bridge, given the same URLs and messages, side by side."""

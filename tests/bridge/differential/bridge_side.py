@@ -1,0 +1,88 @@
+"""The bridge, through the channel that any Apprise URL goes to, over a transport that records."""
+
+import json
+
+from apprise.plugins.base import NotifyBase
+from apprise.plugins.email import NotifyEmail
+
+from router import Delivered, Secret
+from router.bridge import Request, Response, make, parse
+from router.bridge.address import fill
+from router.bridge.installation import tell_speech
+from router.plugins.apprise import Apprise, AppriseSettings
+from router.testing import make_message
+from tests.bridge.differential import templates, world
+from tests.bridge.differential.run import Outcome, Report, Sent, describe
+from tests.bridge.differential.templates import Case
+
+
+class RecordingTransport:
+    """Records requests and answers them."""
+
+    live = False
+
+    def __init__(self, status: int) -> None:
+        """Answer with a status."""
+        self.status = status
+        self.sent: list[Sent] = []
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
+        """Record a request and answer it."""
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.sent.append(Sent(request.method, request.url, headers, request.body))
+        return Response(
+            status=self.status,
+            headers={"content-type": "application/json"},
+            body=json.dumps(world.TAKEN).encode(),
+        )
+
+
+async def run(cases: list[Case]) -> Report:
+    """Return what the bridge does with the cases."""
+    statuses: dict[str, int] = {}
+    outcomes = []
+    for case in cases:
+        if case.service not in statuses:
+            statuses[case.service] = await _find_status(case)
+        outcomes.append(await _run(case, statuses[case.service]))
+    return Report(cases=cases, outcomes=outcomes, statuses=statuses, own=sorted(_own()))
+
+
+async def _find_status(case: Case) -> int:
+    """Return the status that a service takes for a yes."""
+    for status in world.STATUSES:
+        if (await _run(case, status)).done:
+            return status
+    return world.STATUSES[0]
+
+
+def _own() -> set[str]:
+    """Return the services that speak past `requests`: by connections of their own, or SMTP."""
+    found = [p for p in templates.services() if _speaks_otherwise(p)]
+    return {templates.name(plugin) for plugin in found}
+
+
+def _speaks_otherwise(plugin: type[NotifyBase]) -> bool:
+    return tell_speech(plugin) == "own" or issubclass(plugin, NotifyEmail)  # type: ignore[arg-type]  # as in passage
+
+
+async def _run(case: Case, status: int) -> Outcome:
+    world.begin()
+    try:
+        settings = AppriseSettings(url=Secret(case.url), fixed="{to}" not in case.url)
+    except ValueError as error:
+        return Outcome(refused=f"check: {error}")
+    build = parse(fill(case.url, {"to": case.address}))
+    if _speaks_otherwise(build[0]):
+        try:
+            return Outcome(plugin=describe(make(build, case.address)))
+        except ValueError as error:
+            return Outcome(refused=str(error))
+    transport = RecordingTransport(status)
+    channel = Apprise(settings, transport)
+    message = make_message(address=case.address, title=case.title, body=case.body)
+    outcome = await channel.send(message)
+    sent = [*transport.sent]  # what follows is a logout, which stock Apprise makes in a destructor
+    await channel.aclose()
+    done = isinstance(outcome, Delivered)
+    return Outcome(done=done, requests=sent, refused="" if done else str(outcome))
