@@ -3,6 +3,7 @@
 from router.channel import Channel, Limits, Secret, Settings
 from router.core.delivery import Attempt, Delivery
 from router.core.errors import AddressError
+from router.core.local_access import LocalAccess
 from router.core.message import Message
 from router.core.notification import Notification
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
@@ -15,6 +16,7 @@ __all__ = [
     "Delivered",
     "Delivery",
     "Limits",
+    "LocalAccess",
     "Message",
     "Notification",
     "Outcome",

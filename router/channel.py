@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from router.core.local_access import LocalAccess
 from router.core.message import Message
 from router.core.notification import Notification
 from router.core.outcome import Outcome
@@ -170,6 +171,9 @@ class Channel(Generic[S]):
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {}
     """What stands in for settings that sandbox mode does not find, by dotted path."""
 
+    local_files: Mapping[str, str] = {}
+    """The texts of the files that `find_local_access` names, by path, as read with the rules."""
+
     def __init__(self, settings: S, transport: Transport) -> None:
         """Open the channel with checked settings and a way out."""
         self.settings = settings
@@ -179,6 +183,17 @@ class Channel(Generic[S]):
     def needs_contact(cls, settings: S) -> bool:  # noqa: ARG003 - for subclasses
         """Return whether it sends to a recipient's address; if not, its destination is fixed."""
         return True
+
+    @classmethod
+    def find_local_access(cls, settings: S) -> LocalAccess:  # noqa: ARG003 - for subclasses
+        """Return the files and services of the router's machine that the settings name.
+
+        Override it where a setting is a path. The files are read with the rules: only regular
+        ones, and those named in an included file only where the main file grants them. Their
+        texts are in `local_files` once the channel is open, so nothing reads a disk in a send.
+        Raises `SettingsError` for a file that the channel cannot use.
+        """
+        return LocalAccess()
 
     @classmethod
     def wants(

@@ -75,7 +75,8 @@ async def close(channel: Channel[Any]) -> None:
 
 
 def _same(one: ChannelSpec, other: ChannelSpec) -> bool:
-    return one.plugin == other.plugin and bool(one.settings == other.settings)
+    is_alike = one.plugin == other.plugin and one.local_files == other.local_files
+    return is_alike and bool(one.settings == other.settings)
 
 
 def _tell(spec: ChannelSpec, error: Exception) -> Problem:

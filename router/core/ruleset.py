@@ -12,6 +12,7 @@ from router.core.errors import Place
 from router.core.field import Field
 from router.core.hours import Hours
 from router.core.index import Index
+from router.core.local_access import LocalAccess
 from router.core.manner import Priority, Privacy
 from router.core.notification import Notification
 from router.core.payload import Json
@@ -71,6 +72,12 @@ class ChannelSchema(Protocol):
         Raises `SettingsError` where the plugin does not say.
         """
 
+    def find_local_access(self, settings: object) -> LocalAccess:
+        """Return the files and services of the router's machine that these settings name.
+
+        Raises `SettingsError` where the channel cannot use one of them.
+        """
+
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""
 
@@ -99,6 +106,8 @@ class ChannelSpec(Struct, frozen=True, kw_only=True):
     updates: bool = False
     retracts: bool = False
     """Whether what is shown can be changed, or taken back, by the handle the provider left."""
+    local_files: Mapping[str, str] = {}
+    """The texts of the files that the settings name, by path, as read with the rules."""
 
     def read_address(self, raw: str, country: str = "", *, is_fixed: bool = False) -> Address:
         """Return an address as the channel writes it, read in a country where it has to be."""

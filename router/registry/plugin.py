@@ -43,4 +43,6 @@ class Registry(Struct, frozen=True, kw_only=True):
 
     def open_channel(self, spec: ChannelSpec, transport: Transport) -> Channel[Any]:
         """Return the channel of a rules file, opened; raises `KeyError` for an unknown plugin."""
-        return self.schemas[spec.plugin].channel(spec.settings, transport)
+        channel = self.schemas[spec.plugin].channel(spec.settings, transport)
+        channel.local_files = spec.local_files
+        return channel

@@ -22,6 +22,7 @@ from msgspec.structs import FieldInfo, fields, replace
 from router.channel import Channel, Secret, can_retract, can_update
 from router.core.address import Normalized
 from router.core.errors import AddressError, SettingsError, SettingsFault, suggest
+from router.core.local_access import LocalAccess
 from router.core.payload import Json
 from router.redaction import Redactor
 
@@ -121,6 +122,19 @@ class PluginSchema:
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             return Normalized(fault=f"its plugin raised {_name(error)}")
         return Normalized(address=str(found))
+
+    def find_local_access(self, settings: object) -> LocalAccess:
+        """Return the files and services of the router's machine that these settings name.
+
+        Raises `SettingsError` where the channel cannot use one, or the plugin does not say.
+        """
+        try:
+            return self.channel.find_local_access(settings)
+        except SettingsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            message = f"the plugin cannot say which files it reads: {_name(error)}"
+            raise SettingsError([SettingsFault((), message)]) from None
 
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""

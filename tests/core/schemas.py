@@ -8,6 +8,7 @@ from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.hours import Zones
 from router.core.loading import Loaded, Unresolved, load
+from router.core.local_access import LocalAccess
 from router.core.notification import Notification
 from router.core.payload import Json
 
@@ -56,6 +57,15 @@ class FakeSchema:
 
     def find_device_fault(self, platform: str, address: str) -> str:
         return ""
+
+    def find_local_access(self, settings: object) -> LocalAccess:
+        """Take the words of a rate for paths, and `syslog` for a service of this machine."""
+        words = str(settings.get("rate", "") if isinstance(settings, dict) else "").split()
+        if "../" in words:
+            raise SettingsError([SettingsFault(("rate",), "names a file by no absolute path")])
+        files = tuple(word for word in words if word.startswith("/"))
+        service = "syslog://" if "syslog" in words else ""
+        return LocalAccess(setting="rate", files=files, service=service)
 
     def placeholder(self, path: str) -> str | None:
         return self.placeholders.get(path)

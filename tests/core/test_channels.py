@@ -6,6 +6,7 @@ import pytest
 from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault
 from router.core.loading import Loaded, load
+from router.core.local_access import LocalAccess
 from router.core.notification import Notification
 from router.core.payload import Json
 from tests.core.schemas import resolve
@@ -52,6 +53,9 @@ class Fussy:
 
     def find_device_fault(self, platform: str, address: str) -> str:
         return ""
+
+    def find_local_access(self, settings: object) -> LocalAccess:
+        return LocalAccess()
 
     def placeholder(self, path: str) -> str | None:
         return None

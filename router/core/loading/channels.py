@@ -7,6 +7,7 @@ from router.core.errors import SettingsError, SettingsFault, suggest
 from router.core.loading.references import References, has_reference
 from router.core.loading.report import Report
 from router.core.loading.section import Section, name_known
+from router.core.local_access import LocalAccess
 from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
 from router.core.payload import Json
 from router.core.ruleset import ChannelSchema, ChannelSpec
@@ -47,9 +48,13 @@ def _read_channel(
     try:
         converted = schema.convert(settings)
         address_kind = schema.address_kind if schema.needs_contact(converted) else ""
+        access = schema.find_local_access(converted)
     except SettingsError as error:
         for fault in error.faults:
             _report_fault(fault, entry, report)
+        return None
+    local_files = _read_local_files(access, entry, references)
+    if local_files is None:
         return None
     return ChannelSpec(
         name=name,
@@ -62,7 +67,30 @@ def _read_channel(
         normalize_address=schema.normalize_address,
         updates=schema.updates,
         retracts=schema.retracts,
+        local_files=local_files,
     )
+
+
+def _read_local_files(
+    access: LocalAccess, entry: Entry, references: References
+) -> dict[str, str] | None:
+    """Return the texts of the files that settings name, by path; None where one is refused.
+
+    Those that sandbox mode does not find are left out.
+    """
+    place: Node = entry.key
+    if isinstance(entry.value, MappingNode) and access.setting in entry.value.entries:
+        place = entry.value.entries[access.setting].value
+    report = references.report
+    if access.service and references.grant is not None:
+        message = f"{access.service} reaches this machine, which an included file may not"
+        report.error(place, message, "define the channel in the main file")
+        return None
+    before = len(report.problems)
+    read = {path: references.read_file(place, path) for path in access.files}
+    if any(problem.severity == "error" for problem in report.problems[before:]):
+        return None
+    return {path: text for path, text in read.items() if text is not None}
 
 
 def _find_plugin(

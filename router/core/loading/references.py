@@ -7,8 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 from router.core.loading.grants import RESERVED, Grant
-from router.core.loading.report import Report
-from router.core.node import ScalarNode
+from router.core.loading.report import Report, Span
+from router.core.node import Node, ScalarNode
 
 
 class Unresolved(Struct, frozen=True, kw_only=True):
@@ -63,13 +63,27 @@ class References(Struct, frozen=True):
         if name is None or not found[0].endswith("}"):
             self.report.error(node, f'"{found[0]}" is no reference', _WRITE, span=span)
             return None
+        value = self._read("env" if source == "env" else "file", name, node, span)
+        return None if value is None else value.rstrip("\r\n")
+
+    def read_file(self, node: Node, path: str) -> str | None:
+        """Return the text of a file that a setting names itself, None where there is none.
+
+        The file has to be granted as one of `${file:PATH}` has, and the report says the same.
+        """
+        start = node.text.find(path) if isinstance(node, ScalarNode) else -1
+        return self._read("file", path, node, None if start < 0 else (start, len(path)))
+
+    def _read(
+        self, source: Literal["env", "file"], name: str, node: Node, span: Span | None
+    ) -> str | None:
         folder = self._find_folder(source, name)
         if folder is None:
             self.report.error(node, *_refuse(source, name), span=span)
             return None
-        value = self.resolve("env" if source == "env" else "file", name, folder)
+        value = self.resolve(source, name, folder)
         if not isinstance(value, Unresolved):
-            return value.rstrip("\r\n")
+            return value
         if self.sandbox:
             hint = "in sandbox mode a placeholder stands in"
             self.report.warn(node, value.message, hint, span=span)
