@@ -39,6 +39,7 @@ from router.bridge import (
     Request,
     Response,
     Transport,
+    check_file_arguments,
     make,
     shorten,
 )
@@ -104,6 +105,8 @@ class SlackSettings(Settings, frozen=True):
             raise ValueError("needs either `url` or `bot_token`")
         if self.channel and self.bot_token is None:
             raise ValueError("channel: goes with `bot_token`; a webhook's channel is set in Slack")
+        if self.url is not None:
+            check_file_arguments(self.url.reveal())
         options = parse(self, "C0000000000")
         try:
             make((NotifySlack, options))

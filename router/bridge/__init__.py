@@ -7,7 +7,7 @@ from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in
 from router.bridge.facade import Facade
 from router.bridge.hop import Hop
 from router.bridge.instance import Build, BuildError, extend_plugin_class, make, parse
-from router.bridge.probe import check_url
+from router.bridge.probe import check_file_arguments, check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
 from router.bridge.service_answers import (
     BodyTest,
@@ -44,6 +44,7 @@ __all__ = [
     "TemplateError",
     "Transport",
     "TransportError",
+    "check_file_arguments",
     "check_template",
     "check_url",
     "conclude",

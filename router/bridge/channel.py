@@ -14,6 +14,7 @@ from apprise.plugins.base import NotifyBase
 from msgspec import Struct
 
 from router.bridge.address import check_address, check_template, fill
+from router.bridge.file_arguments import find_url_access
 from router.bridge.hop import Hop
 from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, is_secret, make, parse
@@ -25,6 +26,7 @@ from router.bridge.trip import current_trip
 from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
 from router.channel import Channel, Request, Response, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
+from router.core.local_access import LocalAccess
 from router.core.message import Message
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.redaction import Redactor, reveal
@@ -85,6 +87,11 @@ class AppriseChannel(Channel[S], Generic[S]):
     def needs_contact(cls, settings: S) -> bool:
         """Return whether `{to}` stands in the URL."""
         return "{to}" in cls.template(settings)
+
+    @classmethod
+    def find_local_access(cls, settings: S) -> LocalAccess:
+        """Return the files and the service of this machine that the URL names."""
+        return find_url_access(fill(cls.template(settings), _texts(settings) if cls.url else {}))
 
     def plugin(self, message: Message) -> Build | None:  # noqa: ARG002 - for subclasses
         """Return the Apprise class for the message and its keyword arguments; None: by URL."""
@@ -210,7 +217,13 @@ class AppriseChannel(Channel[S], Generic[S]):
         left = self.settings.timeout - (self._logins.now() - attempt.since)
         try:
             done = await self._passage.take(
-                kind, work, hops, address=address, logins=self._logins, seconds=left
+                kind,
+                work,
+                hops,
+                address=address,
+                logins=self._logins,
+                seconds=left,
+                local_files=self.local_files,
             )
         except (AddressError, BuildError):
             raise

@@ -61,6 +61,18 @@ class BridgedSession(requests.Session):
         yield from ()
 
 
+class RefusedSession(BridgedSession):
+    """Stands in for sessions that Apprise makes for look-ups of its own: nothing goes out."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take the arguments of any session."""
+        super().__init__()
+
+    def get_adapter(self, url: str | bytes) -> Adapter:  # noqa: ARG002 - requests' own signature
+        """Refuse every request."""
+        raise NoSendError("no request of Apprise's own sessions")
+
+
 class Facade(ModuleType):
     """A module like `requests`, whose requests go over the transport of the current send."""
 

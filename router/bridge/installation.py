@@ -1,7 +1,7 @@
 """Put the bridge under Apprise's plugins, and find out how each of them speaks.
 
-Rebinds names in the module globals of `apprise.*`, nothing else: the `requests` and
-`smtplib` packages stay as they are for everyone else in the process.
+Rebinds names in the module globals of `apprise.*`, nothing else: `requests`, `smtplib`, `os` and
+`open` stay as they are for everyone else in the process.
 """
 
 import logging
@@ -14,11 +14,21 @@ from types import ModuleType
 from typing import ClassVar, Literal
 
 import apprise.url
-from apprise import AppriseAsset, PersistentStore, PersistentStoreMode
+import requests
+from apprise import AppriseAsset, PersistentStore, PersistentStoreMode, apprise_attachment
+from apprise.manager_attachment import AttachmentManager
+from apprise.manager_config import ConfigurationManager
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.facade import Facade, find_stand_ins, leads_to_bridge
+from router.bridge.facade import (
+    BridgedSession,
+    Facade,
+    RefusedSession,
+    find_stand_ins,
+    leads_to_bridge,
+)
+from router.bridge.local_files import ATTACHMENTS, close_disk
 from router.bridge.mail import Contexts, Mail
 from router.bridge.pause import Pause
 from router.bridge.plugin_classes import adapt, take_destructor
@@ -51,12 +61,16 @@ def install() -> int:
     _silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        NotificationManager().load_modules()
+        for manager in (AttachmentManager, ConfigurationManager, NotificationManager):
+            manager().load_modules()
+    vars(apprise_attachment)["A_MGR"] = ATTACHMENTS
     mail, contexts, stand_ins = Mail(), Contexts(), find_stand_ins()
     vars(apprise.url)["time"] = Pause()
     for module in _modules("apprise"):
         names = vars(module)
         names.update({n: stand_ins[id(v)] for n, v in names.items() if id(v) in stand_ins})
+        names.update({n: RefusedSession for n, v in names.items() if _is_own_session(v)})
+        close_disk(module)
         if getattr(names.get("smtplib"), "__name__", "") == "smtplib":
             names["smtplib"] = mail
             if names.get("ssl") is ssl:
@@ -74,6 +88,13 @@ def install() -> int:
             "install the release of Apprise that the lock file names"
         )
     return count
+
+
+def _is_own_session(value: object) -> bool:
+    """Return whether a class is Apprise's own kind of session, which would connect by itself."""
+    if not isinstance(value, type) or not issubclass(value, requests.Session):
+        return False
+    return not issubclass(value, BridgedSession)
 
 
 def _silence() -> None:
@@ -138,7 +159,7 @@ def _share_stores() -> None:
 def tell_speech(plugin: type[NotifyBase]) -> Speech:
     """Return how the plugins of a class are to be run."""
     install()
-    held = [value for module in _family(plugin) for value in vars(module).values()]
+    held = [value for module in find_modules(plugin) for value in vars(module).values()]
     homes = {_home(value) for value in held}
     if homes & SPEAKERS or not (
         any(isinstance(v, Mail) or leads_to_bridge(v) for v in held) or _holds_facade(plugin)
@@ -152,7 +173,7 @@ def _home(value: object) -> str:
     return str(getattr(value, name, ""))
 
 
-def _family(plugin: type[NotifyBase]) -> Iterator[ModuleType]:
+def find_modules(plugin: type[NotifyBase]) -> Iterator[ModuleType]:
     """Yield the modules of Apprise that a plugin is made of, its package's included."""
     homes = {c.__module__ for c in plugin.__mro__ if c.__module__.startswith(PACKAGE + ".")}
     homes.discard(f"{PACKAGE}.base")

@@ -1,7 +1,7 @@
 """How an Apprise plugin's code is run: on the event loop, in a thread, or not at all."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -43,11 +43,13 @@ class Passage:
         address: str = "",
         logins: SharedLogins | None = None,
         seconds: float | None = None,
+        local_files: Mapping[str, str] | None = None,
     ) -> bool:
         """Return whether the plugin says that it sent; its hops are appended as they happen.
 
         `address` is a recipient's: no request may go to a host of that name. What the plugin
-        logs in with is shared in `logins`, and it logs out of nothing.
+        logs in with is shared in `logins`, and it logs out of nothing. `local_files` are the
+        texts of the files that it may open, by path.
         """
         trip = Trip(
             self._transport,
@@ -56,6 +58,7 @@ class Passage:
             address=address,
             logins=logins,
         )
+        trip.local_files = local_files or {}
         return await self._run(plugin, work, trip)
 
     async def _run(self, plugin: type[NotifyBase], work: Callable[[], bool], trip: Trip) -> bool:

@@ -7,6 +7,7 @@ from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import is_email, parse_urls
 
 from router.bridge.address import NAMES_A_HOST, check_template, count_readings, fill
+from router.bridge.file_arguments import FileArgumentError, find_url_access
 from router.bridge.instance import Build, BuildError, make, parse
 from router.core.errors import AddressError
 
@@ -29,6 +30,14 @@ SAMPLES = (
 SEVERAL = "url: reaches several at once; write a channel for each of them"
 
 
+def check_file_arguments(url: str) -> None:
+    """Raise `ValueError` where a URL asks for a file that a channel cannot use."""
+    try:
+        find_url_access(url)
+    except FileArgumentError as error:
+        raise ValueError(f"url: {error.message}") from None
+
+
 def check_url(
     url: str, *, sample: str = "", fixed: bool = False, is_personal: bool = False
 ) -> None:
@@ -40,6 +49,7 @@ def check_url(
     secret.
     """
     check_template(url)
+    check_file_arguments(url)
     if len(parse_urls(url)) > 1:
         raise ValueError("url: holds several URLs; write a channel for each of them")
     try:

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar, copy_context
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 from apprise.plugins.base import NotifyBase
 
@@ -37,10 +38,12 @@ class Trip:
         """Start the clock, on the transport's event loop; `hops` is appended to.
 
         A recipient's `address` names a person: a request to a host of that name is refused.
-        What `plugin` logs in with is shared in `logins`.
+        What `plugin` logs in with is shared in `logins`. Its code may open the files in
+        `local_files`, texts by path.
         """
         self.plugin: NotifyBase | None = None
         self.logins = logins
+        self.local_files: Mapping[str, str] = MappingProxyType({})
         self.hops: list[Hop] = [] if hops is None else hops
         self._transport = transport
         self._loop = asyncio.get_running_loop()

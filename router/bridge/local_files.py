@@ -1,0 +1,144 @@
+"""What Apprise's plugins see of the disk: the files that the rules name, and nothing else.
+
+The loader of the rules reads the files; a send holds their texts. Apprise's code opens no other
+file, writes none, and takes no file from the network, so a send never waits for a disk and no URL
+reaches a file that nobody granted.
+"""
+
+import gzip
+import os
+import tempfile
+from collections.abc import Callable, Mapping, MutableMapping
+from errno import EACCES
+from io import BytesIO, StringIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from apprise.attachment.base import AttachBase
+from apprise.attachment.file import AttachFile
+from apprise.attachment.memory import AttachMemory
+
+from router.bridge.standin import carry
+from router.bridge.trip import TRIP
+
+_WRITING = frozenset("wax+")
+
+
+def find_text(path: str) -> str | None:
+    """Return the text of a file that the current send may read; None for any other."""
+    trip = TRIP.get()
+    return None if trip is None else trip.local_files.get(path)
+
+
+def open_text(
+    file: str | os.PathLike[str], mode: str = "r", *_: object, **__: object
+) -> BytesIO | StringIO:
+    """Open a file of the current send, as `open` does; raises `PermissionError` for any other."""
+    path = os.fspath(file)
+    text = None if _WRITING & set(mode) else find_text(path)
+    if text is None:
+        raise PermissionError(EACCES, "the rules name no such file", path)
+    return BytesIO(text.encode()) if "b" in mode else StringIO(text)
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise PermissionError(EACCES, "Apprise may not use the disk")
+
+
+class ClosedModule(ModuleType):
+    """A module whose functions are refused, except for those it is given."""
+
+    def __init__(self, real: ModuleType, names: Mapping[str, object]) -> None:
+        """Stand in for a module with some of its names."""
+        super().__init__(real.__name__)
+        self.__dict__.update(names)
+        self._real = real
+
+    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
+        """Return a function that raises `PermissionError` for any other name of the module."""
+        if name.startswith("_") or not hasattr(self._real, name):
+            raise AttributeError(name)
+        return _refuse
+
+
+def _is_readable(path: str | os.PathLike[str]) -> bool:
+    return find_text(os.fspath(path)) is not None
+
+
+def _measure(path: str | os.PathLike[str]) -> int:
+    return len(open_text(path, "rb").getvalue())
+
+
+def _can_access(path: str | os.PathLike[str], mode: int) -> bool:
+    """Return whether a program is there to be run, or whether the send holds a file to read."""
+    if mode == os.X_OK:
+        return os.access(path, mode)
+    return mode in {os.R_OK, os.F_OK} and _is_readable(path)
+
+
+_PATH = ClosedModule(
+    os.path,
+    carry(os.path, less={"getatime", "getctime", "getmtime", "islink", "ismount", "lexists"})
+    | {"exists": _is_readable, "isfile": _is_readable, "getsize": _measure},
+)
+
+_HARMLESS = frozenset(
+    {"F_OK", "R_OK", "W_OK", "X_OK"}
+    | {"environ", "fsdecode", "fspath", "getpid", "linesep", "name", "sep", "urandom"}
+)
+_OS = ClosedModule(
+    os, {name: getattr(os, name) for name in _HARMLESS} | {"path": _PATH, "access": _can_access}
+)
+
+_TEMPFILE = ClosedModule(tempfile, {})
+
+_GZIP = ClosedModule(gzip, {"compress": gzip.compress, "decompress": gzip.decompress})
+
+_STAND_INS: Mapping[int, object] = {
+    id(os): _OS,
+    id(tempfile): _TEMPFILE,
+    id(tempfile.NamedTemporaryFile): _refuse,
+    id(gzip): _GZIP,
+}
+
+OWN_FILES = ("apprise.asset", "apprise.cli", "apprise.locale", "apprise.logger", "apprise.manager")
+"""What the names of modules begin with that read nothing but Apprise's own package."""
+
+
+def close_disk(module: ModuleType) -> None:
+    """Rebind what a module of Apprise reaches the disk by."""
+    if module.__name__.startswith(OWN_FILES):
+        return
+    names = vars(module)
+    names.update({n: _STAND_INS[id(v)] for n, v in names.items() if id(v) in _STAND_INS})
+    names["open"] = open_text
+
+
+class LocalFile(AttachFile):
+    """A file that a URL names; it is there in a send whose rules name it."""
+
+    def __init__(self, path: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
+        """Keep the path as it is written: neither `~` nor a variable stands for anything."""
+        super().__init__(path, **options)
+        self.dirty_path = path
+
+    def exists(self, retrieve_if_missing: bool = True) -> bool:  # noqa: FBT001, FBT002 - Apprise's signature
+        """Return whether the file can be read."""
+        if self.download_path and find_text(self.download_path) is not None:
+            return True
+        return retrieve_if_missing and self.download()
+
+    def download(self, **_: object) -> bool:
+        """Return whether the current send holds the file, and it is not too large."""
+        self.invalidate()
+        text = find_text(self.dirty_path)
+        if text is None or 0 < self.max_file_size < len(text.encode()):
+            return False
+        self.download_path = self.dirty_path
+        self.detected_name = Path(self.dirty_path).name
+        return True
+
+
+ATTACHMENTS: MutableMapping[str, type[AttachBase]] = {"file": LocalFile, "memory": AttachMemory}
+"""Where Apprise takes a file from, by scheme; there is none over the network."""
