@@ -8,7 +8,7 @@ reaches a file that nobody granted.
 import gzip
 import os
 import tempfile
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from errno import EACCES
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -47,19 +47,23 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 
 
 class ClosedModule(ModuleType):
-    """A module whose functions are refused, except for those it is given."""
+    """A module whose functions are refused, except for harmless ones and those it is given."""
 
-    def __init__(self, real: ModuleType, names: Mapping[str, object]) -> None:
-        """Stand in for a module with some of its names."""
+    def __init__(
+        self, real: ModuleType, names: Mapping[str, object], *, harmless: Collection[str] = ()
+    ) -> None:
+        """Stand in for a module with `names` of ours and the `harmless` ones of its own."""
         super().__init__(real.__name__)
         self.__dict__.update(names)
         self._real = real
+        self._harmless = harmless
 
-    def __getattr__(self, name: str) -> Callable[..., NoReturn]:
-        """Return a function that raises `PermissionError` for any other name of the module."""
-        if name.startswith("_") or not hasattr(self._real, name):
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the module holds
+        """Return a harmless name of the module; any other is a function that raises."""
+        if name.startswith("_"):
             raise AttributeError(name)
-        return _refuse
+        found = getattr(self._real, name)
+        return found if name in self._harmless else _refuse
 
 
 def _is_readable(path: str | os.PathLike[str]) -> bool:
@@ -87,9 +91,7 @@ _HARMLESS = frozenset(
     {"F_OK", "R_OK", "W_OK", "X_OK"}
     | {"environ", "fsdecode", "fspath", "getpid", "linesep", "name", "sep", "urandom"}
 )
-_OS = ClosedModule(
-    os, {name: getattr(os, name) for name in _HARMLESS} | {"path": _PATH, "access": _can_access}
-)
+_OS = ClosedModule(os, {"path": _PATH, "access": _can_access}, harmless=_HARMLESS)
 
 _TEMPFILE = ClosedModule(tempfile, {})
 
