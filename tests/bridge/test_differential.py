@@ -30,6 +30,7 @@ REFUSED = (
     "check: url: the provider's plugin does not take",
     "check: url: without {to}",
     "check: url: {to} stands where the host",
+    "check: url: the name of a file",
 )
 """What `check` says against a URL that stock Apprise would send to, or fail at."""
 
