@@ -98,8 +98,11 @@ class AppriseChannel(Channel[S], Generic[S]):
         return None
 
     def write(self, message: Message) -> tuple[str, str]:
-        """Return the title and body as Apprise is to send them, before they are cut."""
-        return message.title, message.body
+        """Return the title and body as Apprise is to send them, before they are cut.
+
+        Of a message without words the body is its kind: services refuse an empty text.
+        """
+        return message.title, message.body or ("" if message.title else message.kind)
 
     def carries(self, request: Request) -> bool:
         """Return whether the request hands the message over; one for a token does not."""

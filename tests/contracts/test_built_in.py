@@ -133,7 +133,7 @@ class TestPushToBrowsers(ChannelContract):
             means=Retry, status=429, headers={"Retry-After": "7"}, after=7
         ),
     }
-    statuses = dict.fromkeys((401, 403, 407), Rejected)
+    statuses = {**dict.fromkeys((401, 403, 407), Rejected), 406: Retry}
     gone = frozenset({404, 410})
 
     def unseal(self, request: Request) -> Request:

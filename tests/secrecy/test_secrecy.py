@@ -72,8 +72,11 @@ def register(stage: Stage) -> None:
         "sms": "+12125550123",
         "slack": make["address at slack"],
         "apprise": "12315544",
-        "webhook": f"https://ann:{make['address with a password']}@people.test/@{make['address']}",
+        "webhook": f"https://people.test/@{make['address']}",
     }
+    secret = f"https://ann:{make['address with a password']}@people.test/"
+    refused = {"appId": APP, "contacts": {"webhook": secret}}
+    assert stage.call("PUT", path, refused)[0] == 400
     body = {"appId": APP, "contacts": contacts}
     assert stage.call("PUT", path, body)[0] == 200
     browser = Browser(make["address of a browser, endpoint"], host="push.test")
