@@ -38,6 +38,7 @@ from router.bridge import (
     Reading,
     Request,
     Response,
+    ServiceAnswers,
     Transport,
     check_file_arguments,
     make,
@@ -136,6 +137,9 @@ class Slack(AppriseChannel[SlackSettings]):
     name = "slack"
     Settings = SlackSettings
     limits = Limits(title=TITLE, body=BODY)
+    service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
+        source="https://docs.slack.dev/reference/methods/chat.postMessage#errors"
+    )
     answers: ClassVar[Mapping[int | str, Reading]] = {
         **dict.fromkeys(SUSPEND, "suspend"),
         **dict.fromkeys(RETRY, "retry"),

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from router.bridge.address import check_address, check_template, fill
 from router.bridge.file_arguments import find_url_access
-from router.bridge.hop import Hop
+from router.bridge.hop import Hop, find_failure, is_success
 from router.bridge.installation import install
 from router.bridge.instance import Build, BuildError, Instances, is_secret, make, parse
 from router.bridge.message_format import Accepted, fit, notify
@@ -166,7 +166,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             hop = Hop(request, error=error)
         if hops is not None:
             hops.append(hop)
-        return self._redact(self._conclude([hop], done=_taken(hop)), address)
+        return self._redact(self._conclude([hop], done=is_success(hop)), address)
 
     async def aclose(self) -> None:
         """Log out, and let go of threads and connections, all within `CLOSING_S` seconds."""
@@ -243,14 +243,14 @@ class AppriseChannel(Channel[S], Generic[S]):
         """Return whether the last answer refuses the credential, and nothing was taken before."""
         if not hops or isinstance(outcome, Delivered):
             return False
-        hop = _find_failure(self._service.find_deciding(hops))
+        hop = find_failure(self._service.find_deciding(hops))
         by_table = isinstance(outcome, Suspend) and outcome.scope == "channel"
         refused = hop.status == HTTPStatus.UNAUTHORIZED or (by_table and hop.response is not None)
         taken = any(self._took_message(past) for past in hops if past is not hop)
         return refused and not hop.login and not taken
 
     def _took_message(self, hop: Hop) -> bool:
-        return _taken(hop) and not hop.login and self.carries(hop.request)
+        return is_success(hop) and not hop.login and self.carries(hop.request)
 
     def _make(self, build: Build, address: str) -> NotifyBase:
         plugin = make(build, address, stores=self._logins.stores)
@@ -295,10 +295,10 @@ class AppriseChannel(Channel[S], Generic[S]):
         if not hops:
             return judge(hops, answers={}, now=self.clock())
         hops = self._service.find_deciding(hops)
-        hop = hops[-1] if done else _find_failure(hops)
+        hop = hops[-1] if done else find_failure(hops)
         code = "" if hop.response is None else _bound(self.error_code(hop))
         known = look_up(self._answers, hop.status, code)
-        is_told = _taken(hop) and (bool(code) or known is not None)
+        is_told = is_success(hop) and (bool(code) or known is not None)
         is_unheard = hop.response is None and hop.error is None
         is_taken = any(map(self._took_message, hops))
         if (done and not is_told and (is_taken or is_unheard)) or known == "delivered":
@@ -343,7 +343,7 @@ class AppriseChannel(Channel[S], Generic[S]):
     def _explain_crash(self, error: Exception, hops: Sequence[Hop]) -> Outcome:
         """Return what a plugin's own fault means: the message may be out already."""
         outcome = self._conclude(hops, done=False) if hops else None
-        if outcome is not None and (not _taken(hops[-1]) or self.error_code(hops[-1])):
+        if outcome is not None and (not is_success(hops[-1]) or self.error_code(hops[-1])):
             return outcome
         reason = f"{type(error).__name__} in the provider's plugin"
         return Retry(reason=reason) if outcome is None else Unknown(reason=reason)
@@ -377,19 +377,6 @@ _HANDLE = re.compile(r"\S{1,200}")
 def _bound(code: str) -> str:
     """Return an error code; where the provider has put a text for one, say so without it."""
     return code if not code or _CODE.fullmatch(code) else "no code"
-
-
-def _find_failure(hops: Sequence[Hop]) -> Hop:
-    """Return the hop that a failed send failed at: of pieces to one place, the last refused."""
-    last = hops[-1]
-    place = (last.request.method, last.request.url.partition("?")[0])
-    pieces = [h for h in hops if (h.request.method, h.request.url.partition("?")[0]) == place]
-    refused = [hop for hop in pieces if not _taken(hop)]
-    return refused[-1] if refused else last
-
-
-def _taken(hop: Hop) -> bool:
-    return hop.status is not None and 200 <= hop.status < 300  # noqa: PLR2004 - HTTP's own numbers
 
 
 def _texts(settings: Settings) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """One request of a send and what came of it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import msgspec
@@ -68,3 +69,17 @@ class Hop:
     def __repr__(self) -> str:
         """Name the method and the status; URL and texts may hold secrets."""
         return f"Hop({self.request.method} → {self.status or self.error})"
+
+
+def find_failure(hops: Sequence[Hop]) -> Hop:
+    """Return the hop that a failed send failed at: of pieces to one place, the last refused."""
+    last = hops[-1]
+    place = (last.request.method, last.request.url.partition("?")[0])
+    pieces = [h for h in hops if (h.request.method, h.request.url.partition("?")[0]) == place]
+    refused = [hop for hop in pieces if not is_success(hop)]
+    return refused[-1] if refused else last
+
+
+def is_success(hop: Hop) -> bool:
+    """Return whether the answer has a status of success."""
+    return hop.status is not None and 200 <= hop.status < 300  # noqa: PLR2004 - HTTP's own numbers

@@ -10,12 +10,19 @@ from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.slack import Slack as SlackChannel
 from router.plugins.slack import fit
+from router.registry import load_plugins
 from router.testing import Reply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.slack import Slack
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
 HOOK = f"https://hooks.slack.com{Slack.hook}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared_tables() -> None:
+    """Let every plugin share its tables, as in a router that runs: Slack's own go before them."""
+    load_plugins()
 
 
 @pytest.fixture
