@@ -43,7 +43,7 @@ channels:
   team: {{plugin: slack, url: "https://hooks.slack.com/services/T00000000/B00000000/\
 XXXXXXXXXXXXXXXXXXXX{number:04}", timeout: 4}}
   mail: {{plugin: apprise, url: "mailto://a@b.example?smtp=127.0.0.1&port={port}\
-&mode=insecure&to=c{number}@b.example", timeout: 4}}
+&mode=insecure&to=c{number}@b.example", fixed: true, timeout: 4}}
   garbage: {{plugin: collecting}}
 rules:
   - name: everything
