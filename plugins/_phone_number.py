@@ -64,6 +64,18 @@ def looks_like_number(text: str) -> bool:
     return _NUMBER.fullmatch(text.strip()) is not None and any(map(str.isdigit, text))
 
 
+def check_fixed_number(provider: str, text: str) -> None:
+    """Raise `AddressError` for a number in a URL that its provider could read as another one.
+
+    Apprise puts a + before bare digits, whatever country they were meant in.
+    """
+    if provider in NATIONAL or not looks_like_number(text) or _SHORT_CODE.fullmatch(text):
+        return
+    if not _PLUS.search(text):
+        raise AddressError("has no country code; write + and the country code before the number")
+    normalize_number(text, is_fixed=True)
+
+
 def write_for(provider: str, number: str) -> str:
     """Return a number in E.164 as Apprise's plugin for a provider, by its scheme, takes it."""
     return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL else number

@@ -5,7 +5,7 @@ How their answers are read: `_answers`.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, ClassVar, Literal
 
 from apprise.manager_plugins import NotificationManager
@@ -32,7 +32,12 @@ from router.bridge import (
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
 from router.plugins._mail_address import normalize_mailbox
 from router.plugins._matrix import SharingMatrix
-from router.plugins._phone_number import looks_like_number, normalize_number, write_for
+from router.plugins._phone_number import (
+    check_fixed_number,
+    looks_like_number,
+    normalize_number,
+    write_for,
+)
 
 
 class AppriseSettings(Settings, frozen=True):
@@ -56,7 +61,9 @@ class AppriseSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what Apprise cannot read."""
-        check_url(self.url.reveal(), fixed=self.fixed)
+        scheme = read_scheme(self)
+        check = partial(check_fixed_number, scheme) if find_target(scheme) == "phone" else None
+        check_url(self.url.reveal(), fixed=self.fixed, check_target=check)
 
 
 class Apprise(AppriseChannel[AppriseSettings]):

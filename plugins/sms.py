@@ -4,6 +4,7 @@ How the providers' answers are read: `_answers_sms`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -28,7 +29,12 @@ from router.bridge import (
     check_url,
 )
 from router.plugins._answers import PAID_ANSWERS
-from router.plugins._phone_number import find_country, normalize_number, write_for
+from router.plugins._phone_number import (
+    check_fixed_number,
+    find_country,
+    normalize_number,
+    write_for,
+)
 from router.plugins._segments import divide, fit
 
 VENDORS = {
@@ -100,7 +106,13 @@ class SmsSettings(Settings, frozen=True):
             raise ValueError(
                 f"url: {scheme or 'this'} sends no text messages, write `plugin: apprise`"
             )
-        check_url(self.url.reveal(), sample=SAMPLE, fixed=self.fixed, is_personal=True)
+        check_url(
+            self.url.reveal(),
+            sample=SAMPLE,
+            fixed=self.fixed,
+            is_personal=True,
+            check_target=partial(check_fixed_number, scheme),
+        )
 
 
 class Sms(AppriseChannel[SmsSettings]):

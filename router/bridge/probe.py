@@ -1,6 +1,6 @@
 """Find out, while the rules are read, what an Apprise URL can do and what it can not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from apprise.plugins.base import NotifyBase
@@ -39,14 +39,19 @@ def check_file_arguments(url: str) -> None:
 
 
 def check_url(
-    url: str, *, sample: str = "", fixed: bool = False, is_personal: bool = False
+    url: str,
+    *,
+    sample: str = "",
+    fixed: bool = False,
+    is_personal: bool = False,
+    check_target: Callable[[str], object] | None = None,
 ) -> None:
     """Raise `ValueError` unless each delivery by an Apprise URL reaches one destination.
 
     With `{to}`, that is the recipient's address: one of `sample` and `SAMPLES` must become the
     one target. Without, it is what the URL names; where the service reaches persons (always,
-    when `is_personal`), the operator must have asked for that with `fixed`. The error quotes no
-    secret.
+    when `is_personal`), the operator must have asked for that with `fixed`, and `check_target`
+    raises `AddressError` where it may not be sent to as it is written. The error quotes no secret.
     """
     check_template(url)
     check_file_arguments(url)
@@ -55,12 +60,22 @@ def check_url(
     try:
         if "{to}" not in url:
             _check_fixed(parse(url), fixed=fixed, is_personal=is_personal)
+            if check_target is not None:
+                _check_targets(parse(url), check_target)
         elif fixed:
             raise ValueError("fixed: goes with a url without {to}; leave out one of them")
         else:
             _check_open(url, (sample, *SAMPLES) if sample else SAMPLES)
     except BuildError as error:
         raise ValueError(f"url: {error}") from None
+
+
+def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
+    for target in _read_targets(build):
+        try:
+            check_target(target)
+        except AddressError as error:
+            raise ValueError(f"url: the fixed address {error}") from None
 
 
 def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
+from router.plugins.apprise import Apprise
 from router.plugins.sms import Sms
+from router.registry.schema import PluginSchema
 from router.testing import Provider, Reply
 from tests.fakes.answer import reply_json
 from tests.fakes.twilio import Twilio, refuse
@@ -88,7 +90,7 @@ async def test_what_is_no_number_is_rejected_and_never_reaches_the_sender_itself
 
 
 async def test_a_url_without_a_place_is_a_fixed_destination(twilio: Twilio) -> None:
-    url = twilio.apprise_url.replace("{to}", PHONE.removeprefix("+"))
+    url = twilio.apprise_url.replace("{to}", PHONE)
     async with open_channel(Sms, {"url": url, "fixed": True}, twilio) as sms:
         assert not Sms.needs_contact(sms.settings)
         assert isinstance(await sms.send(make_message()), Delivered)
@@ -252,3 +254,22 @@ def test_a_country_is_two_capital_letters() -> None:
     for wrong in ("usa", "us", "", 1):
         with pytest.raises(SettingsError):
             read_settings(Sms, {"url": "twilio://a:b@c", "countries": [wrong]})
+
+
+@pytest.mark.parametrize("number", ["2125550100", "07531669965", "0044%207700%20900123"])
+def test_a_fixed_number_that_may_be_anybody_s_is_refused_when_the_rules_are_read(
+    number: str,
+) -> None:
+    url = f"twilio://AC{'0' * 32}:{'0' * 32}@+15005550006/{number}"
+    for schema in (PluginSchema(Sms), PluginSchema(Apprise)):
+        with pytest.raises(SettingsError) as refused:
+            schema.convert({"url": url, "fixed": True})
+        assert "the fixed address" in str(refused.value)
+        assert "write " in str(refused.value)
+
+
+@pytest.mark.parametrize("number", ["+12125550100", "%2B442071838750", "12345"])
+def test_a_fixed_number_with_its_country_and_a_short_code_are_taken(number: str) -> None:
+    url = f"twilio://AC{'0' * 32}:{'0' * 32}@+15005550006/{number}"
+    for schema in (PluginSchema(Sms), PluginSchema(Apprise)):
+        schema.convert({"url": url, "fixed": True})
