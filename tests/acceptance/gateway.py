@@ -9,6 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from router.testing import Reply
+
+TAKEN = Reply(status=204, body=b"")
+
 
 class Gateway:
     """Remembers the bodies it was posted, in order."""
@@ -23,17 +27,23 @@ class Gateway:
 
 
 @contextmanager
-def listening() -> Iterator[Gateway]:
+def listening(answer: Callable[[dict[str, Any]], Reply] = lambda _: TAKEN) -> Iterator[Gateway]:
+    """Answer each body that is posted; the status, headers and body of a reply count."""
     taken: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            taken.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(204)
-            self.send_header("content-length", "0")
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            taken.append(body)
+            reply = answer(body)
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", f"{len(reply.body)}")
             self.end_headers()
+            self.wfile.write(reply.body)
 
         def log_message(self, *_: object) -> None:
             pass
