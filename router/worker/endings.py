@@ -1,5 +1,6 @@
 """Deliveries that ended without being delivered: counted, and told in the log."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,9 @@ LINES = 5
 """So many of a kind that end together have a line each; more have one for all."""
 
 _log = structlog.get_logger("router.worker")
-_write = {"dead": _log.warning, "expired": _log.warning, "cancelled": _log.debug}
+_LEVELS = {"dead": logging.WARNING, "expired": logging.WARNING, "cancelled": logging.DEBUG}
+"""Levels, not methods of the logger: a method taken at import keeps structlog's own defaults,
+and its lines would neither be masked nor have the format and the level that are configured."""
 
 
 def report_endings(metrics: Metrics) -> Callable[[Sequence[Ended]], None]:
@@ -31,12 +34,14 @@ def report_endings(metrics: Metrics) -> Callable[[Sequence[Ended]], None]:
 
 
 def _log_ends(alike: Sequence[Ended], state: str, kind: EndReason, channel: str) -> None:
-    write = _write[state]
+    level = _LEVELS[state]
     if len(alike) > LINES:
-        write("deliveries ended", channel=channel, state=state, reason=kind, count=len(alike))
+        told = {"channel": channel, "state": state, "reason": kind, "count": len(alike)}
+        _log.log(level, "deliveries ended", **told)
         return
     for each in alike:
-        write(
+        _log.log(
+            level,
             "delivery ended",
             notification=each.delivery.rpartition("-")[0],
             delivery=each.delivery,
