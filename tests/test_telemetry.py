@@ -25,6 +25,8 @@ NAMES = {
     "router_accept_seconds": set(),
     "router_decide_seconds": set(),
     "router_deliveries": {"state", "channel"},
+    "router_deliveries_ended": {"state", "reason", "channel"},
+    "router_deliveries_guarded": {"channel"},
     "router_attempts": {"channel", "outcome"},
     "router_attempt_seconds": {"channel"},
     "router_delivery_lag_seconds": set(),
@@ -221,6 +223,8 @@ def test_the_metrics_are_those_documented_and_no_others() -> None:
     metrics.classified(["sentAt"], faulty=True)
     metrics.attempted("fcm", "delivered", 0.1, 0.02)
     metrics.open_deliveries({"fcm": {"due": 3, "waiting": 1}})
+    metrics.ended("dead", "rejected", "fcm", 2)
+    metrics.guarded("fcm")
     metrics.held("fcm", "suspended", held=True)
     metrics.reloaded(ok=True, files={"teams/a.yaml": False})
     metrics.committed(12)

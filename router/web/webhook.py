@@ -135,7 +135,7 @@ class Webhook:
             reason = _REASONS.get(refused.status_code, "fault")
             self._refused(reason)
             detail = _detail(error, refused)
-            peer = name_peer(scope["client"])
+            peer = name_peer(scope.get("client"))
             self._refusal_log.note(scope["path"], peer, refused.status_code, reason, detail)
             if _hangs_up(scope):
                 await stream.drain()

@@ -16,7 +16,7 @@ from tests.conftest import url_of
 RULES = """\
 version: 1
 channels:
-  hook: {plugin: apprise, url: "json://127.0.0.1:9/{to}"}
+  hook: {plugin: apprise, url: "ntfy://127.0.0.1:9/{to}"}
   room: {plugin: apprise, url: "json://127.0.0.1:9/room"}
 rules: [{name: all, send: [hook, room]}]
 """
@@ -31,7 +31,7 @@ def send(
     async def fill() -> None:
         database = await Database.open(url)
         for uid in ("qa-1", "bob"):
-            change = Change(contacts={"json": f"of-{uid}"})
+            change = Change(contacts={"apprise": f"of-{uid}"})
             await Recipients(database).put(uid, change, "app")
         await database.close()
 
