@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from router.core.delivery import Attempt
 from router.core.facts import Contact, Device
@@ -232,7 +233,8 @@ async def test_what_is_handed_out_reads_with_all_it_takes(
     contacts = {delivery.id: contact for delivery, _, contact in found}
     bob = await recipients.get("bob", "app")
     assert bob is not None
-    assert contacts == {to_device: bob.contacts[0], fixed: None, with_payload: None}
+    whose = replace(bob.contacts[0], uid="bob")
+    assert contacts == {to_device: whose, fixed: None, with_payload: None}
     assert bob.contacts[0].device == Device(platform="fcm_android")
     assert all(delivery.notification == about.id for delivery, about, _ in found)
 

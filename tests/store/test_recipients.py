@@ -191,4 +191,6 @@ async def test_the_app_may_be_left_out_while_one_is_known(
 
 
 def test_a_change_starts_out_empty() -> None:
-    assert all(getattr(Change(), name) is UNSET for name in Change.__struct_fields__)
+    values = {name: getattr(Change(), name) for name in Change.__struct_fields__}
+    assert values.pop("registered") == {}
+    assert all(value is UNSET for value in values.values())
