@@ -38,6 +38,10 @@ REMEMBERED = 4096
 SHORTEST = 7
 """Digits below which a text without + may as well be a short code."""
 
+SHORTEST_WITH_COUNTRY = 11
+"""Digits of a number without + that are read with a country code, as 12125550100; 10 digits are
+a national number in North America, India and France."""
+
 SHORTEST_AFTER_SLASH = 5
 """Digits after a slash that can be a number; fewer are the other end of a range, as in 12345/46."""
 
@@ -67,12 +71,19 @@ def looks_like_number(text: str) -> bool:
 def check_fixed_number(provider: str, text: str) -> None:
     """Raise `AddressError` for a number in a URL that its provider could read as another one.
 
-    Apprise puts a + before bare digits, whatever country they were meant in.
+    Apprise puts a + before bare digits, whatever country they were meant in. From
+    `SHORTEST_WITH_COUNTRY` digits on they begin with a country code as a rule; fewer are as likely
+    a number of the operator's own country.
     """
     if provider in NATIONAL or not looks_like_number(text) or _SHORT_CODE.fullmatch(text):
         return
     if not _PLUS.search(text):
-        raise AddressError("has no country code; write + and the country code before the number")
+        digits = "".join(filter(str.isdigit, text))
+        if len(digits) < SHORTEST_WITH_COUNTRY or digits.startswith("0"):
+            raise AddressError(
+                "has no country code; write + and the country code before the number"
+            )
+        text = f"+{digits}"
     normalize_number(text, is_fixed=True)
 
 

@@ -256,7 +256,9 @@ def test_a_country_is_two_capital_letters() -> None:
             read_settings(Sms, {"url": "twilio://a:b@c", "countries": [wrong]})
 
 
-@pytest.mark.parametrize("number", ["2125550100", "07531669965", "0044%207700%20900123"])
+@pytest.mark.parametrize(
+    "number", ["2125550100", "07531669965", "0044%207700%20900123", "89161234567"]
+)
 def test_a_fixed_number_that_may_be_anybody_s_is_refused_when_the_rules_are_read(
     number: str,
 ) -> None:
@@ -268,7 +270,7 @@ def test_a_fixed_number_that_may_be_anybody_s_is_refused_when_the_rules_are_read
         assert "write " in str(refused.value)
 
 
-@pytest.mark.parametrize("number", ["+12125550100", "%2B442071838750", "12345"])
+@pytest.mark.parametrize("number", ["+12125550100", "%2B442071838750", "12125550100", "12345"])
 def test_a_fixed_number_with_its_country_and_a_short_code_are_taken(number: str) -> None:
     url = f"twilio://AC{'0' * 32}:{'0' * 32}@+15005550006/{number}"
     for schema in (PluginSchema(Sms), PluginSchema(Apprise)):
