@@ -45,6 +45,11 @@ a national number in North America, India and France."""
 SHORTEST_AFTER_SLASH = 5
 """Digits after a slash that can be a number; fewer are the other end of a range, as in 12345/46."""
 
+SHORTEST_AFTER_SIGN = 10
+"""Digits that Apprise takes for a phone number wherever they stand; fewer may name a group."""
+
+_SIGNS = "!#$%&'*:;=?@^_`|~"
+
 _PLUS = re.compile(r"[+\uff0b]")
 _NUMBER = re.compile(r"(?:tel:)?[+\uff0b]?[\d\s().\-\u2010-\u2015\u2212/~]+")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
@@ -64,8 +69,16 @@ _WRONG_LENGTHS = {
 
 
 def looks_like_number(text: str) -> bool:
-    """Return whether a text can be meant for a phone number: it has digits and no letter."""
-    return _NUMBER.fullmatch(text.strip()) is not None and any(map(str.isdigit, text))
+    """Return whether a text can be meant for a phone number: it has digits and no letter.
+
+    A sign before as many digits as Apprise takes for a number does not change that: its plugins
+    leave `#` and the like out, and would call #2125550123 by +2125550123.
+    """
+    text = text.strip()
+    digits = sum(map(str.isdigit, text))
+    if digits >= SHORTEST_AFTER_SIGN:
+        text = text.lstrip(_SIGNS)
+    return bool(digits) and _NUMBER.fullmatch(text) is not None
 
 
 def check_fixed_number(provider: str, text: str) -> None:

@@ -27,6 +27,7 @@ from router.bridge import (
     Build,
     check_url,
     extend_plugin_class,
+    parse,
     share_service_answers,
 )
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
@@ -63,7 +64,13 @@ class AppriseSettings(Settings, frozen=True):
         """Refuse what Apprise cannot read."""
         scheme = read_scheme(self)
         check = partial(check_fixed_number, scheme) if find_target(scheme) == "phone" else None
-        check_url(self.url.reveal(), fixed=self.fixed, check_target=check)
+        url = self.url.reveal()
+        check_url(url, fixed=self.fixed, check_target=check)
+        if "{to}" in url and scheme in PUBLIC and is_public(url):
+            raise ValueError(
+                "url: posts in public, whoever {to} is; write mode=dm for direct messages, "
+                "or leave {to} out"
+            )
 
 
 class Apprise(AppriseChannel[AppriseSettings]):
@@ -147,6 +154,19 @@ def find_target(scheme: str) -> Target:
     if phones:
         return "phone" if phones == names else "phone or other"
     return "mailbox" if names and all("email" in name for name in names) else "other"
+
+
+PUBLIC = frozenset({"tweet", "twitter", "x"})
+"""Services that can post for everybody to read, and then leave out whom the URL names."""
+
+
+def is_public(url: str) -> bool:
+    """Return whether messages by the URL of such a service are posts, by the mode it names.
+
+    https://appriseit.com/services/twitter/
+    """
+    _, options = parse(url)
+    return str(options.get("mode") or "").lower().startswith("t")
 
 
 ALERTS = frozenset({"jira", "opsgenie"})

@@ -76,10 +76,14 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     )
 
 
-def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = ()) -> None:
+def check_targets(
+    plugin: NotifyBase, address: str, constants: Iterable[str] = (), *, is_listed: bool = False
+) -> None:
     """Raise `AddressError` unless an Apprise plugin holds the address as its one target.
 
-    `constants` are the operator's own texts, of which lists may have been made, too.
+    `constants` are the operator's own texts, of which lists may have been made, too. An address
+    that `is_listed` among the targets of the URL has to be among those of the plugin: elsewhere
+    it may be a text of the operator's that reads the same.
     """
     held: set[str] = set()
     for name, found in _find_marks(plugin, address):
@@ -91,7 +95,7 @@ def check_targets(plugin: NotifyBase, address: str, constants: Iterable[str] = (
         raise AddressError("the address reads as more than one")
     if held and not any(_equals(mark, address) or _stands_in(address, mark) for mark in held):
         raise AddressError("the address reads as something else")
-    if not held and not _holds_plainly(plugin, address):
+    if not held and (is_listed or not _holds_plainly(plugin, address)):
         raise AddressError("the address is none of the provider's")
 
 
@@ -104,6 +108,11 @@ def _find_marks(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]
     """Yield the plugin's collections by name, with what in them comes from a text."""
     for name, value in vars(plugin).items():
         yield name, {mark for element in _elements(value) for mark in _marks(element, text)}
+
+
+def comes_from(text: str, address: str) -> bool:
+    """Return whether a target that stands in a URL was written as an address."""
+    return _stands_in(address, text) or _stands_in(text, address)
 
 
 _GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})

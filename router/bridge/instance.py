@@ -10,7 +10,7 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.address import NAMES_A_HOST, check_targets, is_host
+from router.bridge.address import NAMES_A_HOST, check_targets, comes_from, is_host
 from router.bridge.installation import install, make_asset, make_sharing_asset, tell_speech
 from router.bridge.plugin_classes import adapt
 from router.bridge.shared_login import Identity, SharedLogins
@@ -116,7 +116,9 @@ def make(
     plugin.request_rate_per_sec = 0
     plugin.retry = 0
     if address:
-        check_targets(plugin, address, (*_constants(options, address), plugin.app_id))
+        is_listed = any(comes_from(text, address) for text in read_targets(build))
+        constants = (*_constants(options, address), plugin.app_id)
+        check_targets(plugin, address, constants, is_listed=is_listed)
         if tell_speech(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
             raise AddressError(NAMES_A_HOST)
     return plugin
@@ -131,6 +133,21 @@ def is_secret(build: Build, text: str) -> bool:
         if token.get("private")
     }
     return any(text in str(options.get(name, "")) for name in private)
+
+
+def list_tokens(kind: type[NotifyBase]) -> Iterator[tuple[str, str]]:
+    """Yield the tokens of a service's templates that stand for lists, with their arguments."""
+    for name, about in kind.template_tokens.items():
+        if str(about.get("type", "")).startswith("list"):
+            yield name, str(about.get("map_to", name))
+
+
+def read_targets(build: Build) -> list[str]:
+    """Return the targets that stand in a URL, before the plugin makes something of them."""
+    kind, options = build
+    values = [options.get(argument) for _, argument in list_tokens(kind)]
+    lists = [[value] if isinstance(value, str) else value or [] for value in values]
+    return [text for items in lists for text in items if isinstance(text, str) and text.strip()]
 
 
 def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:

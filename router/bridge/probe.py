@@ -1,20 +1,34 @@
 """Find out, while the rules are read, what an Apprise URL can do and what it can not."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from apprise.plugins.base import NotifyBase
-from apprise.utils.parse import is_email, parse_urls
+from apprise.utils.parse import is_email, is_phone_no, parse_urls
 
-from router.bridge.address import NAMES_A_HOST, check_template, count_readings, fill
+from router.bridge.address import NAMES_A_HOST, check_template, comes_from, count_readings, fill
 from router.bridge.file_arguments import FileArgumentError, find_url_access
-from router.bridge.instance import Build, BuildError, make, parse
+from router.bridge.instance import (
+    Build,
+    BuildError,
+    is_secret,
+    list_tokens,
+    make,
+    parse,
+    read_targets,
+)
 from router.core.errors import AddressError
 
 SAMPLES = (
     "anna@example.com",
     "+12125550123",
     "2125550123",
+    "ben@example.org",
+    "+13125550177",
+    "3125550177",
+    "+61412345678",
     "abcdefghij",
     "#abcdefghij",
     "@abcdefghij",
@@ -25,7 +39,11 @@ SAMPLES = (
     "0123456789abcdef" * 4,
     "8b799edf-6f98-4d3a-9be7-2862fb4e5752",
 )
-"""Addresses of the forms that services know, to try in the place of `{to}`."""
+"""Addresses of the forms that services know, to try in the place of `{to}`.
+
+One that stands in the URL is not tried: it would be found there. Mail addresses and phone numbers
+are here twice for that reason.
+"""
 
 SEVERAL = "url: reaches several at once; write a channel for each of them"
 
@@ -71,7 +89,7 @@ def check_url(
 
 
 def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
-    for target in _read_targets(build):
+    for target in read_targets(build):
         try:
             check_target(target)
         except AddressError as error:
@@ -81,7 +99,7 @@ def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
 def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
     """Raise `ValueError` for several destinations, or one that nobody has asked for."""
     plugin = make(build)
-    targets = _read_targets(build)
+    targets = read_targets(build)
     if len(targets) > 1 or _count(plugin) > 1:
         raise ValueError(SEVERAL)
     if any(not is_email(text) and count_readings(plugin, text) > 1 for text in targets):
@@ -95,7 +113,9 @@ def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
 
 def _check_open(url: str, samples: tuple[str, ...]) -> None:
     """Raise `ValueError` unless one of the samples becomes the one target."""
-    builds = [(parse(fill(url, {"to": sample})), sample) for sample in samples]
+    fresh = [sample for sample in samples if sample.lstrip("+#@").lower() not in url.lower()]
+    builds = [(parse(fill(url, {"to": sample})), sample) for sample in fresh]
+    _check_arguments(builds[0][0][0], url)
     for build, sample in builds:
         try:
             plugin = make(build, sample)
@@ -103,11 +123,47 @@ def _check_open(url: str, samples: tuple[str, ...]) -> None:
             if str(error) == NAMES_A_HOST:
                 raise ValueError("url: {to} stands where the host to connect to does") from None
             continue
-        if len(_read_targets(build)) > 1 or _count(plugin) > 1:
+        if len(read_targets(build)) > 1 or _count(plugin) > 1:
             raise ValueError("url: {to} stands beside other targets; write a channel for each")
-        return
+        if _arrives(build, plugin, sample):
+            return
     _make_any([build for build, _ in builds])
     raise ValueError(f"url: {_explain_place(builds[0][0][0])}")
+
+
+def _check_arguments(kind: type[NotifyBase], url: str) -> None:
+    """Raise `ValueError` where `{to}` is the value of an argument that stands for no destination.
+
+    An argument is a destination where it is another way to write a part of the service's
+    templates. Arguments that begin with a sign, as in `?:to={to}`, are the receiver's own.
+    """
+    for argument in re.split("[&;]", url.partition("?")[2]):
+        name, _, value = argument.partition("=")
+        if "{to}" not in argument or ("{to}" in value and name.startswith((":", "+", "-"))):
+            continue
+        about = kind.template_args.get(name.lower(), {})
+        alias: Any = about.get("alias_of") or ()
+        aliases = {alias} if isinstance(alias, str) else set(alias)
+        if aliases.isdisjoint(kind.template_tokens) and about.get("map_to") != "targets":
+            raise ValueError(f"url: {_explain_place(kind)}")
+
+
+def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
+    """Return whether a message to a sample reaches it, and not what else the URL names.
+
+    A person's mail address or phone number must be the target itself: in the place of the sender,
+    a plugin would send to the sender or to a fixed target. For other services the address may be a
+    credential, as the key of the recipient's own account, or where there is no target, a part of
+    the URL that stands for one.
+    """
+    targets = read_targets(build)
+    if any(comes_from(text, sample) for text in targets):
+        return True
+    if _serves_persons(plugin):
+        return False
+    if is_secret(build, sample):
+        return not any(is_email(text) or is_phone_no(text) for text in targets)
+    return not (targets or vars(plugin).get("targets"))
 
 
 def _make_any(builds: list[Build]) -> None:
@@ -123,7 +179,7 @@ def _explain_place(kind: type[NotifyBase]) -> str:
     """Return where `{to}` may stand, by the templates that the service publishes."""
     templates: tuple[str, ...] = tuple(kind.templates)
     for template in templates:
-        for name, _ in _list_tokens(kind):
+        for name, _ in list_tokens(kind):
             if f"{{{name}}}" in template:
                 shown = template.replace(f"{{{name}}}", "{to}").replace("{schema}", _name(kind))
                 return f"{{to}} does not become the one target there; write it as in {shown}"
@@ -136,21 +192,6 @@ def _explain_place(kind: type[NotifyBase]) -> str:
 def _name(kind: type[NotifyBase]) -> str:
     schemes = getattr(kind, "secure_protocol", None) or getattr(kind, "protocol", None)
     return str(schemes if isinstance(schemes, str) else next(iter(schemes or ()), ""))
-
-
-def _list_tokens(kind: type[NotifyBase]) -> Iterator[tuple[str, str]]:
-    """Yield the tokens of a service's templates that stand for lists, with their arguments."""
-    for name, about in kind.template_tokens.items():
-        if str(about.get("type", "")).startswith("list"):
-            yield name, str(about.get("map_to", name))
-
-
-def _read_targets(build: Build) -> list[str]:
-    """Return the targets that stand in a URL, before the plugin makes something of them."""
-    kind, options = build
-    values = [options.get(argument) for _, argument in _list_tokens(kind)]
-    lists = [[value] if isinstance(value, str) else value or [] for value in values]
-    return [text for items in lists for text in items if isinstance(text, str) and text.strip()]
 
 
 def _count(plugin: NotifyBase) -> int:
@@ -166,10 +207,15 @@ def _reaches_persons(plugin: NotifyBase) -> bool:
 
     The targets are what the plugin has made of the URL: without any, mail goes to its sender.
     """
+    return _serves_persons(plugin) and bool(getattr(plugin, "targets", ()))
+
+
+def _serves_persons(plugin: NotifyBase) -> bool:
+    """Return whether the targets of a service are mail addresses or phone numbers alone."""
     members = [
         name
         for name, about in plugin.template_tokens.items()
         if about.get("map_to") == "targets" and not str(about.get("type", "")).startswith("list")
     ]
     personal = [name for name in members if "email" in name or "phone" in name or "code" in name]
-    return bool(members) and personal == members and bool(getattr(plugin, "targets", ()))
+    return bool(members) and personal == members

@@ -155,3 +155,11 @@ def test_a_plugin_that_lost_the_address_is_refused() -> None:
     plugin = make(parse("json://example.com/x"))
     with pytest.raises(AddressError):
         check_targets(plugin, "anna")
+
+
+def test_an_address_that_the_plugin_drops_is_not_found_in_a_setting_that_reads_the_same() -> None:
+    install()
+    plugin = make(parse("pagerduty://abcdefghij@0123456789/source"))
+    check_targets(plugin, "source")
+    with pytest.raises(AddressError):
+        check_targets(plugin, "source", is_listed=True)

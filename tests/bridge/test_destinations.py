@@ -70,6 +70,53 @@ def test_a_recipient_beside_a_fixed_destination_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("channel", "url"),
     [
+        (Email, "mailto://user:password@host.example/ops@host.example?cc={to}"),
+        (Email, "mailto://user:password@host.example/ops@host.example?from={to}"),
+        (Email, "mailto://user:password@host.example/ops@host.example?smtp={to}"),
+        (Email, "mailto://user:password@host.example?name={to}"),
+        (Email, "mailto://user:password@{to}"),
+        (Email, "mailto://{to}:password@host.example"),
+        (Email, "sendgrid://key:chat@host.example/ops@host.example?template={to}"),
+        (Email, "mailgun://chat@host.example/key/ops@host.example?bcc={to}"),
+        (Sms, f"{TWILIO}/+12125550100?x={{to}}"),
+        (Sms, f"{TWILIO}/+12125550123?x={{to}}"),
+        (Sms, TWILIO.replace("+15005550006", "{to}/+12125550100")),
+        (Sms, TWILIO.replace("1" * 32, "{to}") + "/+12125550100"),
+        (Sms, "46elks://user:password@{to}"),
+        (Apprise, "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops?footer={to}"),
+        (Apprise, "discord://4174216298/" + "a" * 60 + "?ping={to}"),
+        (Apprise, "tgram://123456789:abcdefg_hijklmnop/12315544?topic={to}"),
+        (Apprise, "ntfy://host.example/alerts?email={to}"),
+        (Apprise, "jsons://host.example/hook?{to}=1"),
+        (Apprise, "tweet://ckey/csecret/akey/asecret/{to}"),
+        (Apprise, "x://ckey/csecret/akey/asecret/{to}?mode=tweet"),
+    ],
+)
+def test_a_recipient_beside_the_destination_is_refused(channel: type, url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(channel, {"url": url})
+    assert [fault.path for fault in caught.value.faults] == [("url",)]
+
+
+@pytest.mark.parametrize(
+    ("channel", "url"),
+    [
+        (Sms, TWILIO.replace("+15005550006", "+12125550123") + "/{to}"),
+        (Sms, "mobilemessage://user:password@sender/{to}"),
+        (Email, "mailto://anna:password@example.com/{to}?from=anna@example.com"),
+        (Apprise, f"pover://{{to}}@{'a' * 30}/phone"),
+        (Apprise, "gotify://host.example/path/{to}"),
+        (Apprise, "x://ckey/csecret/akey/asecret/{to}"),
+        (Apprise, f"{TWILIO}/?to={{to}}"),
+    ],
+)
+def test_a_recipient_in_the_place_of_the_destination_is_taken(channel: type, url: str) -> None:
+    assert read_settings(channel, {"url": url})
+
+
+@pytest.mark.parametrize(
+    ("channel", "url"),
+    [
         (Email, "mailto://user:password@host.example?from=chat@host.example"),
         (Email, "mailtos://user:password@host.example/ops@host.example"),
         (Sms, f"{TWILIO}/+12125550100"),

@@ -139,6 +139,10 @@ def test_a_url_that_will_not_do_is_refused_when_the_rules_are_read(url: str, mes
         ("signal://127.0.0.1/+15005550006/{{to}}", "07531669965", "GB", "+447531669965"),
         ("signal://127.0.0.1/+15005550006/{{to}}", "07531669965", "", None),
         ("signal://127.0.0.1/+15005550006/{{to}}", "@team", "", "@team"),
+        ("signal://127.0.0.1/+15005550006/{{to}}", "#2125550123", "", None),
+        ("signal://127.0.0.1/+15005550006/{{to}}", "@2125550123", "US", None),
+        ("bulksms://user:password@{{to}}", "_2125550123", "", None),
+        ("serwersms://user:password@sender/{{to}}", "#12345", "", "#12345"),
         (
             "mailto://u:p@example.com?to={{to}}",
             "bob@BÜCHER.example",
