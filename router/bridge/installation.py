@@ -33,6 +33,7 @@ from router.bridge.mail import Contexts, Mail
 from router.bridge.pause import Pause
 from router.bridge.plugin_classes import adapt, take_destructor
 from router.bridge.shared_login import Identity, identify
+from router.bridge.trip import watch_collections
 
 PACKAGE = "apprise.plugins"
 
@@ -76,6 +77,7 @@ def install() -> int:
             if names.get("ssl") is ssl:
                 names["ssl"] = contexts
     _share_stores()
+    watch_collections()
     for kind in _classes():
         if issubclass(kind, NotifyBase):
             adapt(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own

@@ -7,6 +7,7 @@ channel. A method that logs out does so only when the channel closes.
 
 from collections.abc import Callable
 from functools import cache, wraps
+from types import FunctionType
 from typing import Any
 
 from apprise.plugins.base import NotifyBase
@@ -29,7 +30,8 @@ def take_destructor(kind: type) -> bool:
     destructor: Any = vars(kind).get("__del__")
     if destructor is None:
         return False
-    destructor.__code__ = destructor.__code__.replace(co_name=_DESTRUCTOR)
+    if isinstance(destructor, FunctionType):
+        destructor.__code__ = destructor.__code__.replace(co_name=_DESTRUCTOR)
     type.__setattr__(kind, _DESTRUCTOR, destructor)
     type.__delattr__(kind, "__del__")
     return True

@@ -1,9 +1,12 @@
 """One send under way: the way out it was given, its time, and the hops so far."""
 
 import asyncio
+import gc
 import sys
+import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar, copy_context
+from threading import get_ident
 from types import FrameType, MappingProxyType
 
 from apprise.plugins.base import NotifyBase
@@ -122,23 +125,44 @@ TRIP: ContextVar[Trip | None] = ContextVar("trip", default=None)
 def current_trip() -> Trip:
     """Return the send that the caller's code belongs to; raises `OutsideSendError`.
 
-    A destructor belongs to none: the garbage collector runs it in the middle of any other code,
-    on any thread. Neither does code that an event loop waits for and that cannot yield to it.
+    A destructor belongs to none, nor does a callback of a weak reference: the garbage collector
+    runs them in the middle of any other code, on any thread. Neither does code that an event loop
+    waits for and that cannot yield to it.
     """
     trip = TRIP.get()
     if trip is None:
         raise OutsideSendError("no request outside of a send")
-    if _in_destructor():
+    if _COLLECTING.get("thread") == get_ident() or _in_destructor():
         raise OutsideSendError("no request from a destructor")
     if not crossing() and _has_running_loop():
         raise OutsideSendError("no request on the event loop's own thread")
     return trip
 
 
+_COLLECTING: dict[str, int] = {}
+"""The thread that collects garbage, while it does: one at a time."""
+
+
+def watch_collections() -> None:
+    """Take note of each collection of garbage from now on."""
+    if _note_collection not in gc.callbacks:
+        gc.callbacks.append(_note_collection)
+
+
+def _note_collection(phase: str, _: object) -> None:
+    if phase == "start":
+        _COLLECTING["thread"] = get_ident()
+    else:
+        _COLLECTING.clear()
+
+
+_FINALIZE = weakref.finalize.__call__.__code__
+
+
 def _in_destructor() -> bool:
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the documented way to the stack
     while frame is not None:
-        if frame.f_code.co_name == "__del__":
+        if frame.f_code.co_name == "__del__" or frame.f_code is _FINALIZE:
             return True
         frame = frame.f_back
     return False

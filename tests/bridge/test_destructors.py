@@ -5,7 +5,9 @@ import gc
 import socket
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partialmethod
 from typing import Any
 
 import pytest
@@ -106,6 +108,71 @@ def test_a_class_made_elsewhere_loses_its_destructor_when_it_is_used() -> None:
     gc.collect()
     assert ended == []
     assert not take_destructor(Homemade)
+
+
+def test_a_destructor_that_is_no_function_is_taken_too() -> None:
+    ended: list[object] = []
+
+    def note(plugin: object) -> None:
+        ended.append(plugin)
+
+    class Homemade(NotifyJSON):
+        """With a destructor that has no code of its own."""
+
+        __del__ = partialmethod(note)
+
+    assert take_destructor(Homemade)
+    Homemade(host="x.example")
+    gc.collect()
+    assert ended == []
+
+
+class Closing:
+    """Closes by a method of another name."""
+
+    def __init__(self, tried: list[str]) -> None:
+        self.tried = tried
+
+    def close(self) -> None:
+        try_to_post(self.tried)
+
+    __del__ = close
+
+
+def try_to_post(tried: list[str]) -> None:
+    try:
+        requests.post("https://api.example.com/goodbye")
+    except requests.RequestException as error:
+        tried.append(str(error))
+
+
+@pytest.mark.parametrize("kind", [NotifyJSON, NotifyMatrix])
+async def test_what_garbage_collection_calls_in_a_send_is_no_part_of_it(
+    kind: type[NotifyBase],
+) -> None:
+    class Part:
+        """A part of a plugin of somebody else's, in a cycle."""
+
+    tried: list[str] = []
+
+    def work() -> bool:
+        parts: list[Any] = [Part(), Part(), Closing(tried)]
+        for part in parts:
+            part.cycle = part
+        weakref.finalize(parts[0], try_to_post, tried)
+        reference = weakref.ref(parts[1], lambda _: try_to_post(tried))
+        at_once = Part()
+        weakref.finalize(at_once, try_to_post, tried)
+        del at_once, parts, part
+        gc.collect()
+        return requests.get("https://api.example.com/message").ok and reference() is None
+
+    passage = Passage(ScriptedTransport(Response(status=200)), seconds=10)
+    hops: list[Any] = []
+    assert await passage.take(kind, work, hops)
+    assert [hop.request.method for hop in hops] == ["GET"]
+    assert tried == ["no request from a destructor"] * 4
+    passage.close()
 
 
 async def collect_on_the_loop(_: Transport) -> None:
