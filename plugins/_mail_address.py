@@ -19,12 +19,16 @@ LONGEST_DOMAIN = 253
 LONGEST_LABEL = 63
 """Octets."""
 
-_MARKS = frozenset("._+-'~*=")
-"""What may stand before the @ beside letters and digits."""
-_FIRST = frozenset("_+-")
+_MARKS = frozenset("!#$%&'*+-/=?^_`{|}~.")
+"""What may stand before the @ beside letters and digits, without quotes (RFC 5322, 3.2.3)."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 BARE = "write one bare address, as bob@example.com"
+
+
+STAND_IN = "recipient@router.invalid"
+"""Stands for an address while Apprise reads a URL: its readers take o'brien@example.com for two
+addresses, and nothing of what they do not take. Nobody has it (RFC 2606)."""
 
 
 class Utf8Mailbox(str):
@@ -78,8 +82,8 @@ def _check_local(local: str) -> None:
         raise AddressError("holds before the @ a character that no mail is sent to")
     if local.startswith(".") or local.endswith(".") or ".." in local:
         raise AddressError("has a dot at an end of what stands before the @, or two in a row")
-    if not (local[0].isalnum() or local[0] in _FIRST) or not any(map(str.isalnum, local)):
-        raise AddressError("begins with a character that no mail is sent to")
+    if not any(map(str.isalnum, local)):
+        raise AddressError("holds no letter or digit before the @")
     if len(local.encode()) > LONGEST_LOCAL:
         raise AddressError(f"has more than {LONGEST_LOCAL} octets before the @")
 

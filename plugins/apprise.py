@@ -6,7 +6,7 @@ How their answers are read: `_answers`.
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from apprise.manager_plugins import NotificationManager
 from msgspec import Meta
@@ -25,13 +25,15 @@ from router import (
 from router.bridge import (
     AppriseChannel,
     Build,
+    TargetKind,
     check_url,
     extend_plugin_class,
+    find_target_kind,
     parse,
     share_service_answers,
 )
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
-from router.plugins._mail_address import normalize_mailbox
+from router.plugins._mail_address import STAND_IN, normalize_mailbox
 from router.plugins._matrix import SharingMatrix
 from router.plugins._phone_number import (
     check_fixed_number,
@@ -56,7 +58,7 @@ class AppriseSettings(Settings, frozen=True):
         bool,
         Meta(
             description="Send to the one person in the url, whoever a message is for. "
-            "Asked for where a service takes only mail addresses or phone numbers."
+            "Asked for where it goes to a mail address or a phone number."
         ),
     ] = False
 
@@ -114,6 +116,11 @@ class Apprise(AppriseChannel[AppriseSettings]):
         address = write_for(read_scheme(self.settings), address)
         return await super().send(replace(message, address=address))
 
+    def write_address(self, address: str) -> str:
+        """Return what Apprise is to read for an address; any mailbox stands for another one."""
+        is_mailbox = find_target(read_scheme(self.settings)) == "mailbox" and address.isascii()
+        return STAND_IN if address and is_mailbox else address
+
     def complete(self, build: Build) -> Build:
         """Return the service with the action that hands a message over, where the URL names none.
 
@@ -127,9 +134,6 @@ class Apprise(AppriseChannel[AppriseSettings]):
         return build
 
 
-Target = Literal["phone", "phone or other", "mailbox", "other"]
-"""What the addresses of a service are."""
-
 MENTIONED = frozenset({"dingtalk"})
 """Services that name a number in a message, as it is written in their country, and call nobody."""
 
@@ -140,20 +144,12 @@ def read_scheme(settings: AppriseSettings) -> str:
 
 
 @lru_cache
-def find_target(scheme: str) -> Target:
+def find_target(scheme: str) -> TargetKind:
     """Return what the addresses of a service are, by what Apprise publishes about its URL."""
     known = NotificationManager()
     if scheme not in known or scheme in MENTIONED:
         return "other"
-    names = {
-        name
-        for name, token in known[scheme].template_tokens.items()
-        if token.get("map_to") == "targets" and name not in {"targets", "short_code"}
-    }
-    phones = {name for name in names if "phone" in name or name == "target_sms"}
-    if phones:
-        return "phone" if phones == names else "phone or other"
-    return "mailbox" if names and all("email" in name for name in names) else "other"
+    return find_target_kind(known[scheme])
 
 
 PUBLIC = frozenset({"tweet", "twitter", "x"})

@@ -27,7 +27,7 @@ from router.bridge import (
     shorten,
 )
 from router.plugins._answers import PAID_ANSWERS
-from router.plugins._mail_address import Utf8Mailbox, is_ascii_local, normalize_mailbox
+from router.plugins._mail_address import STAND_IN, Utf8Mailbox, is_ascii_local, normalize_mailbox
 
 SMTP = frozenset({"mailto", "mailtos"})
 MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
@@ -77,13 +77,10 @@ class MailMessage(NotifyEmail):
     """One mail to one person, in the thread of its conversation."""
 
     def __init__(self, *, to: str, from_name: str, thread: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Name the recipient, the sender and the thread.
-
-        The recipient is no option of Apprise's: its parser takes the o off o'brien@example.com.
-        """
+        """Name the recipient, the sender and the thread."""
         super().__init__(**options)
         if to:
-            self.targets = [(False, to if to.isascii() else Utf8Mailbox(to))]
+            self.targets = [(False, to)]
         address = str(self.from_addr[1])
         if from_name:
             self.from_addr = [from_name, address]
@@ -91,6 +88,14 @@ class MailMessage(NotifyEmail):
         if thread:
             root = f"<{thread}@{address.rpartition('@')[2]}>"
             self.headers |= {"In-Reply-To": root, "References": root}
+
+    def send(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401 - Apprise's signature
+        """Send it, to letters beyond ASCII, too."""
+        self.targets = [
+            (name, address if address.isascii() else Utf8Mailbox(address))
+            for name, address in self.targets
+        ]
+        return bool(super().send(*args, **options))
 
 
 class MailServer:
@@ -151,13 +156,19 @@ class Email(AppriseChannel[EmailSettings]):
             return Rejected(reason=reason)
         return await super().send(replace(message, address=address))
 
+    def write_address(self, address: str) -> str:
+        """Return what stands for any address: `send` has checked it, not as Apprise would."""
+        return STAND_IN if address else ""
+
     def plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for SMTP; a mailer is made of its URL."""
         if self._server is None:
             return None
         address = message.address if self.needs_contact(self.settings) else ""
         return self._server.build(
-            address, from_name=self.settings.from_name, thread=name_thread(message)
+            STAND_IN if address else "",
+            from_name=self.settings.from_name,
+            thread=name_thread(message),
         )
 
     def write(self, message: Message) -> tuple[str, str]:

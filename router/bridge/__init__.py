@@ -6,7 +6,7 @@ from router.bridge.excerpt import shorten, split
 from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
 from router.bridge.facade import Facade
 from router.bridge.hop import Hop
-from router.bridge.instance import Build, BuildError, extend_plugin_class, make, parse
+from router.bridge.instance import BuildError, extend_plugin_class, make, parse
 from router.bridge.probe import check_file_arguments, check_url
 from router.bridge.sandbox import Exchange, Fault, SandboxTransport
 from router.bridge.service_answers import (
@@ -18,6 +18,7 @@ from router.bridge.service_answers import (
     group_answers,
     share_service_answers,
 )
+from router.bridge.service_targets import Build, TargetKind, find_target_kind
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
 from router.channel import Request, Response, TargetError, Transport, TransportError
 from router.redaction import Redactor, reveal
@@ -41,6 +42,7 @@ __all__ = [
     "SandboxTransport",
     "ServiceAnswers",
     "TargetError",
+    "TargetKind",
     "TemplateError",
     "Transport",
     "TransportError",
@@ -50,6 +52,7 @@ __all__ = [
     "conclude",
     "extend_plugin_class",
     "find_service_answers",
+    "find_target_kind",
     "group_answers",
     "judge",
     "make",

@@ -76,6 +76,32 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     )
 
 
+def replace_address(plugin: NotifyBase, written: str, address: str) -> None:
+    """Put an address into a plugin in each place that holds the one it was built with."""
+    held = vars(plugin)
+    for name, value in held.items():
+        replaced = _replace(value, written, address)
+        if replaced != value:
+            held[name] = replaced
+
+
+def _replace(value: object, written: str, address: str) -> object:
+    match value:
+        case str():
+            return address if value == written else value
+        case dict():
+            pairs = {k: _replace(v, written, address) for k, v in value.items()}
+            return {_replace(k, written, address): v for k, v in pairs.items()}
+        case list():
+            return [_replace(item, written, address) for item in value]
+        case tuple():
+            return tuple(_replace(item, written, address) for item in value)
+        case set():
+            return {_replace(item, written, address) for item in value}
+        case _:
+            return value
+
+
 def check_targets(
     plugin: NotifyBase, address: str, constants: Iterable[str] = (), *, is_listed: bool = False
 ) -> None:

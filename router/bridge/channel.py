@@ -13,14 +13,15 @@ from apprise import NotifyFormat
 from apprise.plugins.base import NotifyBase
 from msgspec import Struct
 
-from router.bridge.address import check_address, check_template, fill
+from router.bridge.address import check_address, check_template, fill, replace_address
 from router.bridge.file_arguments import find_url_access
 from router.bridge.hop import Hop, find_failure, is_success
 from router.bridge.installation import install
-from router.bridge.instance import Build, BuildError, Instances, is_secret, make, parse
+from router.bridge.instance import BuildError, Instances, is_secret, make, parse
 from router.bridge.message_format import Accepted, fit, notify
 from router.bridge.passage import Passage
 from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
+from router.bridge.service_targets import Build
 from router.bridge.shared_login import SharedLogins
 from router.bridge.trip import current_trip
 from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
@@ -96,6 +97,10 @@ class AppriseChannel(Channel[S], Generic[S]):
     def plugin(self, message: Message) -> Build | None:  # noqa: ARG002 - for subclasses
         """Return the Apprise class for the message and its keyword arguments; None: by URL."""
         return None
+
+    def write_address(self, address: str) -> str:
+        """Return what Apprise reads in the place of an address, which replaces it afterwards."""
+        return address
 
     def write(self, message: Message) -> tuple[str, str]:
         """Return the title and body as Apprise is to send them, before they are cut.
@@ -186,7 +191,9 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     async def _try(self, message: Message, hops: list[Hop]) -> Outcome:
         """Try once; where the provider refuses a login that it gave before, with a new one."""
-        address = check_address(message.address) if self.needs_contact(self.settings) else ""
+        address = message.address if self.needs_contact(self.settings) else ""
+        if self.needs_contact(self.settings):
+            check_address(self.write_address(address))
         attempt = _Attempt(since=self._logins.now())
         outcome = await self._attempt(message, address, hops, attempt)
         if not self._refuses_login(outcome, hops) or attempt.plugin is None:
@@ -253,7 +260,9 @@ class AppriseChannel(Channel[S], Generic[S]):
         return is_success(hop) and not hop.login and self.carries(hop.request)
 
     def _make(self, build: Build, address: str) -> NotifyBase:
-        plugin = make(build, address, stores=self._logins.stores)
+        written = self.write_address(address)
+        plugin = make(build, written, stores=self._logins.stores)
+        replace_address(plugin, written, address)
         self._logins.begin(plugin)
         return plugin
 
@@ -281,7 +290,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         return build
 
     def _build(self, address: str) -> NotifyBase:
-        return self._make(self.complete(parse(self._fill(address))), address)
+        return self._make(self.complete(parse(self._fill(self.write_address(address)))), address)
 
     def _fill(self, address: str) -> str:
         """Return the URL for an address; a URL of the operator's own has no other place."""

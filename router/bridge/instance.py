@@ -13,14 +13,12 @@ from apprise.plugins.base import NotifyBase
 from router.bridge.address import NAMES_A_HOST, check_targets, comes_from, is_host
 from router.bridge.installation import install, make_asset, make_sharing_asset, tell_speech
 from router.bridge.plugin_classes import adapt
+from router.bridge.service_targets import Build, read_targets
 from router.bridge.shared_login import Identity, SharedLogins
 from router.core.errors import AddressError
 
 KEPT = 512
 """Plugins kept idle; building one by URL costs more than sending through it."""
-
-Build = tuple[type[NotifyBase], dict[str, Any]]
-"""An Apprise class and the keyword arguments it is made with."""
 
 
 class BuildError(ValueError):
@@ -133,21 +131,6 @@ def is_secret(build: Build, text: str) -> bool:
         if token.get("private")
     }
     return any(text in str(options.get(name, "")) for name in private)
-
-
-def list_tokens(kind: type[NotifyBase]) -> Iterator[tuple[str, str]]:
-    """Yield the tokens of a service's templates that stand for lists, with their arguments."""
-    for name, about in kind.template_tokens.items():
-        if str(about.get("type", "")).startswith("list"):
-            yield name, str(about.get("map_to", name))
-
-
-def read_targets(build: Build) -> list[str]:
-    """Return the targets that stand in a URL, before the plugin makes something of them."""
-    kind, options = build
-    values = [options.get(argument) for _, argument in list_tokens(kind)]
-    lists = [[value] if isinstance(value, str) else value or [] for value in values]
-    return [text for items in lists for text in items if isinstance(text, str) and text.strip()]
 
 
 def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:

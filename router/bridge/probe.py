@@ -10,15 +10,8 @@ from apprise.utils.parse import is_email, is_phone_no, parse_urls
 
 from router.bridge.address import NAMES_A_HOST, check_template, comes_from, count_readings, fill
 from router.bridge.file_arguments import FileArgumentError, find_url_access
-from router.bridge.instance import (
-    Build,
-    BuildError,
-    is_secret,
-    list_tokens,
-    make,
-    parse,
-    read_targets,
-)
+from router.bridge.instance import BuildError, is_secret, make, parse
+from router.bridge.service_targets import Build, find_target_kind, list_tokens, read_targets
 from router.core.errors import AddressError
 
 SAMPLES = (
@@ -44,6 +37,9 @@ SAMPLES = (
 One that stands in the URL is not tried: it would be found there. Mail addresses and phone numbers
 are here twice for that reason.
 """
+
+PERSONAL = frozenset({"phone", "mailbox"})
+"""The kinds of targets that are all people."""
 
 SEVERAL = "url: reaches several at once; write a channel for each of them"
 
@@ -104,7 +100,7 @@ def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
         raise ValueError(SEVERAL)
     if any(not is_email(text) and count_readings(plugin, text) > 1 for text in targets):
         raise ValueError(SEVERAL)
-    if not fixed and (is_personal or _reaches_persons(plugin)):
+    if not fixed and (is_personal or _reaches_persons(build, plugin)):
         raise ValueError(
             "url: without {to}, everybody's messages go to one address; write {to} in its place, "
             "or `fixed: true` if that is wanted"
@@ -159,7 +155,7 @@ def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
     targets = read_targets(build)
     if any(comes_from(text, sample) for text in targets):
         return True
-    if _serves_persons(plugin):
+    if find_target_kind(build[0]) in PERSONAL:
         return False
     if is_secret(build, sample):
         return not any(is_email(text) or is_phone_no(text) for text in targets)
@@ -202,20 +198,15 @@ def _count(plugin: NotifyBase) -> int:
         return 0
 
 
-def _reaches_persons(plugin: NotifyBase) -> bool:
-    """Return whether a message goes to mail addresses or phone numbers, and the service to those.
+def _reaches_persons(build: Build, plugin: NotifyBase) -> bool:
+    """Return whether a message goes to a person's mail address or phone number.
 
-    The targets are what the plugin has made of the URL: without any, mail goes to its sender.
+    Where a service has no other targets, they are what the plugin has made of the URL: without
+    any, mail goes to its sender.
     """
-    return _serves_persons(plugin) and bool(getattr(plugin, "targets", ()))
-
-
-def _serves_persons(plugin: NotifyBase) -> bool:
-    """Return whether the targets of a service are mail addresses or phone numbers alone."""
-    members = [
-        name
-        for name, about in plugin.template_tokens.items()
-        if about.get("map_to") == "targets" and not str(about.get("type", "")).startswith("list")
-    ]
-    personal = [name for name in members if "email" in name or "phone" in name or "code" in name]
-    return bool(members) and personal == members
+    kind, targets = find_target_kind(build[0]), read_targets(build)
+    if kind in PERSONAL:
+        return bool(vars(plugin).get("targets"))
+    if any(is_email(text) for text in targets):
+        return True
+    return kind == "phone or other" and any(is_phone_no(text) for text in targets)

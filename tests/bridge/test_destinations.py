@@ -122,6 +122,12 @@ def test_a_recipient_in_the_place_of_the_destination_is_taken(channel: type, url
         (Sms, f"{TWILIO}/+12125550100"),
         (Apprise, "mailto://user:password@host.example?from=chat@host.example"),
         (Apprise, f"{TWILIO}/+12125550100"),
+        (Apprise, "ses://chat@host.example/key/secret/us-east-2/ops@host.example"),
+        (Apprise, "smtp2go://chat@host.example/key/ops@host.example"),
+        (Apprise, "sparkpost://chat@host.example/key/ops@host.example"),
+        (Apprise, "signal://host.example/+15005550006/+12125550100"),
+        (Apprise, "bulksms://user:password@+12125550100"),
+        (Apprise, "pbul://key/anna@example.com"),
     ],
 )
 def test_a_fixed_person_must_be_asked_for(channel: type, url: str) -> None:
