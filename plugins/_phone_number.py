@@ -9,6 +9,7 @@ https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from phonenumbers import (
@@ -34,6 +35,13 @@ NORTH_AMERICA = "+1"
 
 REMEMBERED = 4096
 """Numbers that are not taken apart again; one costs about 60 µs."""
+
+STAND_IN = "+12015550123"
+"""Stands for a shorter number while Apprise reads a URL. Nobody has it."""
+
+SHORTEST_FOR_APPRISE = 10
+"""Digits below which Apprise's plugins take nothing for a phone number, though there are such: in
+the Faroe Islands, Greenland, Andorra and New Caledonia each has 9, with the country code."""
 
 SHORTEST = 7
 """Digits below which a text without + may as well be a short code."""
@@ -105,13 +113,20 @@ def write_for(provider: str, number: str) -> str:
     return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL else number
 
 
+def write_stand_in(number: str) -> str:
+    """Return what Apprise is to read for an address; it may be no phone number at all."""
+    is_short = _E164.fullmatch(number) is not None and len(number) <= SHORTEST_FOR_APPRISE
+    return STAND_IN if is_short else number
+
+
 def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) -> str:
     """Return a phone number in E.164, as +12125550100; raises `AddressError`.
 
     Without a + it is read in the country (ISO 3166), by the prefixes that are dialled there. Where
     it `is_fixed`, which is to say the operator's own, a short code or a sender id may stand for it.
+    Marks that cannot be seen, which phones copy with a number to fix its direction, are left out.
     """
-    text = text.strip()
+    text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     if is_fixed and (_SHORT_CODE.fullmatch(text) or _SENDER_ID.fullmatch(text)):
         return text
     return _normalize(text, country)

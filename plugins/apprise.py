@@ -33,13 +33,15 @@ from router.bridge import (
     share_service_answers,
 )
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
-from router.plugins._mail_address import STAND_IN, normalize_mailbox
+from router.plugins._mail_address import STAND_IN as MAILBOX_STAND_IN
+from router.plugins._mail_address import normalize_mailbox
 from router.plugins._matrix import SharingMatrix
 from router.plugins._phone_number import (
     check_fixed_number,
     looks_like_number,
     normalize_number,
     write_for,
+    write_stand_in,
 )
 
 
@@ -117,9 +119,14 @@ class Apprise(AppriseChannel[AppriseSettings]):
         return await super().send(replace(message, address=address))
 
     def write_address(self, address: str) -> str:
-        """Return what Apprise is to read for an address; any mailbox stands for another one."""
-        is_mailbox = find_target(read_scheme(self.settings)) == "mailbox" and address.isascii()
-        return STAND_IN if address and is_mailbox else address
+        """Return what Apprise is to read for an address: a mailbox or a number stands for it."""
+        match find_target(read_scheme(self.settings)):
+            case "mailbox" if address and address.isascii():
+                return MAILBOX_STAND_IN
+            case "phone" | "phone or other":
+                return write_stand_in(address)
+            case _:
+                return address
 
     def complete(self, build: Build) -> Build:
         """Return the service with the action that hands a message over, where the URL names none.

@@ -34,6 +34,7 @@ from router.plugins._phone_number import (
     find_country,
     normalize_number,
     write_for,
+    write_stand_in,
 )
 from router.plugins._segments import divide, fit
 
@@ -164,6 +165,10 @@ class Sms(AppriseChannel[SmsSettings]):
                 self._remember(message.delivery, number)
                 break
         return outcome
+
+    def write_address(self, address: str) -> str:
+        """Return what Apprise is to read for a number."""
+        return write_stand_in(address)
 
     def _find_country_fault(self, address: str) -> str:
         """Return why a number may not be sent to; a short code is in no country."""

@@ -30,6 +30,10 @@ PLACE = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
 
 
+_GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
+"""What every plugin keeps of its URL, used or not."""
+
+
 class TemplateError(ValueError):
     """A URL that no address may be put into."""
 
@@ -77,27 +81,40 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 
 def replace_address(plugin: NotifyBase, written: str, address: str) -> None:
-    """Put an address into a plugin in each place that holds the one it was built with."""
-    held = vars(plugin)
+    """Put an address into a plugin in each place that holds the one it was built with.
+
+    Of phone numbers, plugins may hold another form: without the +, or with 00. Raises
+    `AddressError` where the plugin goes on holding the other one.
+    """
+    if written == address:
+        return
+    forms = {written: address}
+    if written.startswith("+") and address.startswith("+"):
+        forms |= {start + written[1:]: start + address[1:] for start in ("", "00")}
+    held, places = vars(plugin), set[str]()
     for name, value in held.items():
-        replaced = _replace(value, written, address)
+        replaced = _replace(value, forms)
         if replaced != value:
             held[name] = replaced
+            places.add(name)
+    rest = repr([list(_elements(value)) for value in held.values()]).casefold()
+    if places <= _GENERIC or (_bare(written) in rest):
+        raise AddressError("the address is none of the provider's")
 
 
-def _replace(value: object, written: str, address: str) -> object:
+def _replace(value: object, forms: Mapping[str, str]) -> object:
     match value:
         case str():
-            return address if value == written else value
+            return forms.get(value, value)
         case dict():
-            pairs = {k: _replace(v, written, address) for k, v in value.items()}
-            return {_replace(k, written, address): v for k, v in pairs.items()}
+            pairs = {k: _replace(v, forms) for k, v in value.items()}
+            return {_replace(k, forms): v for k, v in pairs.items()}
         case list():
-            return [_replace(item, written, address) for item in value]
+            return [_replace(item, forms) for item in value]
         case tuple():
-            return tuple(_replace(item, written, address) for item in value)
+            return tuple(_replace(item, forms) for item in value)
         case set():
-            return {_replace(item, written, address) for item in value}
+            return {_replace(item, forms) for item in value}
         case _:
             return value
 
@@ -139,10 +156,6 @@ def _find_marks(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]
 def comes_from(text: str, address: str) -> bool:
     """Return whether a target that stands in a URL was written as an address."""
     return _stands_in(address, text) or _stands_in(text, address)
-
-
-_GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
-"""What every plugin keeps of its URL, used or not."""
 
 
 def _holds_plainly(plugin: NotifyBase, address: str) -> bool:

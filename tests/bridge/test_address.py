@@ -1,5 +1,7 @@
 """One address, one target."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from router.bridge.address import (
     check_targets,
     fill,
     is_host,
+    replace_address,
 )
 from router.bridge.installation import install
 from router.bridge.instance import make
@@ -163,3 +166,20 @@ def test_an_address_that_the_plugin_drops_is_not_found_in_a_setting_that_reads_t
     check_targets(plugin, "source")
     with pytest.raises(AddressError):
         check_targets(plugin, "source", is_listed=True)
+
+
+@pytest.mark.parametrize("other", ["+412345678", "+1412345678", "+12015550199"])
+def test_a_plugin_that_goes_on_holding_the_other_address_is_refused(other: str) -> None:
+    install()
+    plugin = make(parse("mobilemessage://user:password@sender/61412345678"))
+    with pytest.raises(AddressError):
+        replace_address(plugin, other, "+298212345")
+
+
+def test_an_address_takes_the_place_of_the_one_that_apprise_read() -> None:
+    install()
+    plugin: Any = make(parse("mobilemessage://user:password@sender/61412345678"))
+    replace_address(plugin, "+61412345678", "+61412345678")
+    assert plugin.targets == ["61412345678"]
+    replace_address(plugin, "+61412345678", "+298212345")
+    assert plugin.targets == ["298212345"]
