@@ -126,6 +126,7 @@ class Router:
             names=lambda: self.rulebook.channels,
             guard=guard,
             country=self.rulebook.country_of,
+            app_cap=self.rulebook.cap_of,
         )
         rule_days = RuleDays(database)
         self._tally = Tally(rule_days.add)

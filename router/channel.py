@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from router.core.daily_cap import CAP_PATTERN
 from router.core.local_access import LocalAccess
 from router.core.message import Message
 from router.core.notification import Notification
@@ -57,6 +58,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="At most so many sends per time, as `10/s`, `100/m` or `1000/h`.",
             pattern=r"^[1-9][0-9]*/[smh]$",
+        ),
+    ] = ""
+    cap: Annotated[
+        str,
+        Meta(
+            description="At most so many sends on one day (UTC), as `5000/day`.",
+            pattern=CAP_PATTERN,
         ),
     ] = ""
     concurrency: Annotated[

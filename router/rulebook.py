@@ -87,6 +87,11 @@ class Rulebook:
         """Return where addresses of an app's recipients are read; empty where that is not known."""
         return "" if self.ruleset is None else self.ruleset.country_of(app_id)
 
+    def cap_of(self, app_id: str) -> int:
+        """Return the most sends of an app on one day; 0 without a cap."""
+        app = None if self.ruleset is None else self.ruleset.apps.get(app_id)
+        return 0 if app is None else app.cap
+
     @property
     def schemas(self) -> Collection[ChannelSchema]:
         """Return what the plugins say of their channels; empty before `start`."""

@@ -62,7 +62,7 @@ def pause(name: str, duration: str | None) -> None:
 @command.command(name="resume")
 @click.argument("name")
 def resume(name: str) -> None:
-    """Let channel NAME go on at once, whatever holds it: a pause, its provider, or failures."""
+    """Let channel NAME go on, whatever holds it: a pause, its provider, failures, its cap."""
 
     async def work(queue: Queue) -> None:
         await queue.resume(name)

@@ -42,10 +42,14 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Again(Struct, frozen=True, tag="again"):
-    """The delivery waits until `at` (epoch seconds); `counts` says whether the attempt does."""
+    """The delivery waits until `at` (epoch seconds); `counts` says whether the attempt does.
+
+    `reason` says why it waits where no attempt does.
+    """
 
     at: float
     counts: bool = True
+    reason: str = ""
 
 
 class Hold(Struct, frozen=True, tag="hold"):

@@ -207,9 +207,13 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 class App(Struct, frozen=True, kw_only=True):
-    """What holds for the recipients of one app; `country` is where their addresses are read."""
+    """What holds for the recipients of one app; `country` is where their addresses are read.
+
+    `cap` is the most sends on one day (UTC), 0 without a cap.
+    """
 
     country: str = ""
+    cap: int = 0
 
 
 class Defaults(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from router.queue.ports import ALL_CHANNELS, Cause, ChannelStats, Held, Queue
 
 
 class HoldItem(Struct, frozen=True, kw_only=True):
-    """Why a channel is held: by its provider, by failures, or by an operator.
+    """Why a channel is held: by its provider, by failures, by an operator, or by its daily cap.
 
-    That is `suspended`, `open`, `paused`, or `stopped` with all other channels.
+    That is `suspended`, `open`, `paused` or, with all other channels, `stopped`, and `cap`.
     `host` is empty where the whole channel is held. `until` is an epoch second, None: until it is
     resumed.
     """

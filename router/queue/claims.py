@@ -34,6 +34,7 @@ from sqlalchemy import (
 from router.core.retry import HANDOUTS
 from router.core.watch import BY_OPERATOR
 from router.queue.changes import weigh
+from router.queue.holds import read_holds
 from router.queue.ports import ALL_CHANNELS, Lease, Room
 from router.store.bulk import execute_many
 from router.store.distinct import select_distinct
@@ -43,7 +44,6 @@ from router.store.tables import (
     are_open,
     contacts,
     deliveries,
-    holds,
     is_in_line,
     is_parked,
     is_sending,
@@ -242,8 +242,7 @@ def _rooms(
     if room is None:
         whole = Room(slots=limit, ordinary=limit)
         room = dict.fromkeys(connection.execute(_waiting_channels).scalars(), whole)
-    in_force = (holds.c.until > now, holds.c.host == "")
-    held = set(connection.execute(select(holds.c.channel).where(*in_force)).scalars())
+    held = {held.channel for held in read_holds(connection, now) if not held.host}
     if ALL_CHANNELS in held:
         return {}
     return {channel: each for channel, each in room.items() if channel not in held}

@@ -4,20 +4,24 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
+from router.core.daily_cap import Cap
 from router.core.event import ReadReceipt
 from router.core.notification import Notification
-from router.queue import claims, settlements
+from router.queue import claims, daily_counts, settlements
 from router.queue.counts import count_open
 from router.queue.entries import ACCEPT, PATIENCE, read_unplanned
+from router.queue.holds import read_holds
 from router.queue.plans import planning
 from router.queue.ports import (
     CAUSES,
     Cause,
     ChannelStats,
+    DailyCount,
     Entry,
     Held,
     JournalUnavailable,
@@ -32,7 +36,7 @@ from router.queue.readings import HEAR
 from router.queue.settlements import settling
 from router.store.database import Database
 from router.store.errors import StoreUnavailable
-from router.store.tables import deliveries, holds, is_recalled
+from router.store.tables import deliveries, is_recalled
 
 TURNS = 5
 """How often a claim is tried while other processes claim."""
@@ -185,13 +189,34 @@ class SqlQueue:
 
     async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
         """End what holds a channel, its hosts and its lanes for these causes."""
-        await self._database.write(lambda c: settlements.resume(c, channel, causes))
+
+        def work(connection: Connection) -> None:
+            settlements.resume(connection, channel, causes)
+            if "cap" in causes:
+                daily_counts.lift_cap(connection, channel)
+
+        await self._database.write(work)
 
     async def holds(self, *, now: float) -> Sequence[Held]:
         """Return the causes in force."""
-        in_force = select(holds).where(holds.c.until > now).order_by(*holds.primary_key)
-        rows = await self._database.glance(lambda c: c.execute(in_force).all())
-        return [Held(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for it, documented
+        return await self._database.glance(lambda c: read_holds(c, now))
+
+    async def daily_counts(self, *, now: float) -> Sequence[DailyCount]:
+        """Return how many sends counted against caps on the day of `now`."""
+        return await self._database.glance(lambda c: daily_counts.read_counts(c, now))
+
+    async def set_cap(self, cap: Cap, *, now: float) -> None:
+        """Replace the cap of a channel or an app that has counted sends on the day of `now`."""
+        await self._database.write(lambda c: daily_counts.set_cap(c, cap, now))
+        is_reached = any(
+            count.is_reached and (count.cap.scope, count.cap.name) == (cap.scope, cap.name)
+            for count in await self.daily_counts(now=now)
+        )
+        if cap.scope == "channel" or is_reached:
+            return
+        released = partial(daily_counts.release_capped, app_id=cap.name, now=now)
+        while await self._database.write(released) == daily_counts.RELEASED_PER_TRANSACTION:
+            pass
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         """Return counts by channel."""

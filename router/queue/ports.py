@@ -5,14 +5,16 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 
 from msgspec import Struct
 
+from router.core.daily_cap import Cap
 from router.core.delivery import Attempt, Delivery
 from router.core.event import ReadReceipt
 from router.core.facts import Effects
 from router.core.notification import Notification
 from router.core.retry import Next
 
-Cause = Literal["suspended", "open", "paused", "stopped"]
-"""Why a channel is held: its own trouble, its breaker, or an operator, alone or with all others."""
+Cause = Literal["suspended", "open", "paused", "stopped", "cap"]
+"""Why a channel is held: its own trouble, its breaker, an operator, alone or with all others, or
+its daily cap."""
 
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
@@ -138,12 +140,29 @@ class Settlement(Struct, frozen=True, kw_only=True):
 
     A `Hold` leaves the delivery its place in line and holds its lane. After an attempt that is a
     refusal of the lane, and with `scope="channel"` it holds the channel too, and what was held
-    for refusals is held no longer than that.
+    for refusals is held no longer than that. The attempt counts against each of the `caps`.
     """
 
     delivery: str
     attempt: Attempt | None
     next: Next
+    caps: tuple[Cap, ...] = ()
+
+
+class DailyCount(Struct, frozen=True, kw_only=True):
+    """The sends of a channel or an app on one day, and the cap that was in force last.
+
+    A cap that an operator `lifted` holds nothing for the rest of the day.
+    """
+
+    cap: Cap
+    count: int
+    lifted: bool = False
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the cap holds what is still to be sent."""
+        return 0 < self.cap.limit <= self.count and not self.lifted
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -212,11 +231,21 @@ class Queue(Protocol):
     async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
         """End what holds a channel, its hosts and its lanes for these causes.
 
-        Lanes are held for the cause `open`: their hosts, and refusals.
+        Lanes are held for the cause `open`: their hosts, and refusals. A cap that is reached is
+        lifted for the rest of the day.
         """
 
     async def holds(self, *, now: float) -> Sequence[Held]:
         """Return the causes in force."""
+
+    async def daily_counts(self, *, now: float) -> Sequence[DailyCount]:
+        """Return how many sends counted against caps on the day of `now`."""
+
+    async def set_cap(self, cap: Cap, *, now: float) -> None:
+        """Replace the cap of a channel or an app that has counted sends on the day of `now`.
+
+        Where an app's cap is not reached any more, its deliveries that wait for it are due again.
+        """
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         """Return counts by channel."""

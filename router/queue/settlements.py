@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next, Suppressed, counts
 from router.core.watch import BY_OPERATOR
+from router.queue.daily_counts import add_counts
 from router.queue.ports import Settlement
 from router.store.bulk import execute_many
 from router.store.dialect import Change, insert_new, insert_or
@@ -120,6 +121,10 @@ def _write(
     )
     tries = [write_attempt(s.attempt) for s, _ in settled if s.attempt is not None]
     execute_many(connection, insert_new(connection, attempts), tries)
+    add_counts(
+        connection,
+        ((cap, s.attempt.ended_at) for s, _ in settled if s.attempt is not None for cap in s.caps),
+    )
     roll_up(connection, (row.notification for _, row in settled))
     follow(
         connection, [row for s, row in settled if not isinstance(_next(s, row), Again | Hold)], now
@@ -154,8 +159,8 @@ def _follow(settlement: Settlement, row: AnyRow) -> Values:
     match _next(settlement, row):
         case Done(handle=handle):
             state = "delivered"
-        case Again(at=due_at):
-            reason = attempt.reason if attempt else ""
+        case Again(at=due_at, reason=reason):
+            reason = attempt.reason if attempt else reason
         case Hold(reason=reason):
             pass
         case Dead(reason=reason):

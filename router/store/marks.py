@@ -59,6 +59,22 @@ Keys and slots are hashes, so that nobody can read in them; `events`, `summaries
 `people` are JSON.
 """
 
+daily_counts = Table(
+    "daily_counts",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sends", BigInteger, nullable=False),
+    Column("cap", BigInteger, nullable=False),
+    Column("lifted", Integer, nullable=False, server_default="0"),
+    sqlite_with_rowid=False,
+)
+"""The sends of channels and apps with a daily cap, by the number of the day (UTC).
+
+`scope` is `channel` or `app`. A cap that an operator `lifted` holds nothing on that day.
+"""
+
 rule_days = Table(
     "rule_days",
     metadata,

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Column, Connection, delete, select, tuple_
 
+from router.core.daily_cap import day_of
 from router.core.notification import DAY
 from router.store.database import Database
 from router.store.erasure import STEP, delete_notifications, take_step
 from router.store.ids import floor
-from router.store.marks import calls, reads, throttles
+from router.store.marks import calls, daily_counts, reads, throttles
 from router.store.tables import lane_holds, notifications, once, seen
 
 OPEN = ("accepted", "pending")
@@ -31,7 +33,8 @@ class Retention:
         Their bodies, deliveries and attempts go with them, and the once-keys of that time.
         Idempotency keys go when their window has passed, windows of throttles when they closed,
         what was heard of calls and read of conversations after a day: nothing that comes later can
-        be about it. So do the refusals of a recipient a day after the last of them.
+        be about it. So do the refusals of a recipient a day after the last of them, and the counts
+        of sends of days before yesterday.
         """
         now = self._clock()
         oldest = floor(now - keep)
@@ -45,6 +48,9 @@ class Retention:
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
             await take_step(self._database, partial(delete_notifications, ids=ids))
             gone, after = gone + len(ids), ids[-1]
+        forget_counts = partial(_forget_marks, time_of=daily_counts.c.day, oldest=day_of(now) - 1)
+        while await take_step(self._database, forget_counts) == STEP:
+            pass
         for time_of in (calls.c.heard_at, reads.c.read_at, lane_holds.c.until):
             forget = partial(_forget_marks, time_of=time_of, oldest=now - min(keep, DAY))
             while await take_step(self._database, forget) == STEP:
@@ -79,7 +85,7 @@ def _forget_windows(connection: Connection, now: float) -> int:
     return len(keys)
 
 
-def _forget_marks(connection: Connection, time_of: Column[float], oldest: float) -> int:
+def _forget_marks(connection: Connection, time_of: Column[Any], oldest: float) -> int:
     """Delete rows of the table of a column that says how old they are; return how many."""
     columns = time_of.table.primary_key.columns
     found = connection.execute(select(*columns).where(time_of < oldest).limit(STEP)).all()

@@ -154,6 +154,9 @@ class Metrics:
         self._held = Bounded(
             self._gauge("router_channel_held", "1 while a cause holds it.", "channel", "cause"), 2
         )
+        self._capped = Bounded(
+            self._gauge("router_app_capped", "1 while its daily cap holds an app.", "app"), 1
+        )
         self._batch = self._histogram(
             "router_batch_size", "Notifications written by one commit.", _SIZES
         )
@@ -215,6 +218,10 @@ class Metrics:
     def held(self, channel: str, cause: str, *, held: bool) -> None:
         """Show whether a cause holds a channel."""
         self._held.at(channel, cause).set(held)
+
+    def capped(self, app: str, *, is_capped: bool) -> None:
+        """Show whether an app has reached its daily cap."""
+        self._capped.at(app).set(is_capped)
 
     def reloaded(self, *, ok: bool, files: Mapping[str, bool]) -> None:
         """Show whether the rules on disk are the ones in force, and so of each included file."""

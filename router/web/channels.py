@@ -79,7 +79,8 @@ async def resume_channel(
 ) -> ChannelItem:
     """Let a channel go on at once, whatever holds it: a pause, its provider, or failures.
 
-    Where all channels are stopped, it waits for those.
+    A daily cap that it has reached is lifted for the rest of the day. Where all channels are
+    stopped, it waits for those.
     """
     item = await _find(name, queue, rulebook)
     if item.holds:

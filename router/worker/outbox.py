@@ -10,13 +10,15 @@ import structlog
 from msgspec.structs import replace
 
 from router.channel import Channel
+from router.core.daily_cap import CAPPED, Cap
 from router.core.delivery import Attempt, Delivery
 from router.core.outcome import Delivered, Outcome, Retry, Suspend, Unknown
 from router.core.recipient_guard import GUARDED, RecipientGuard
-from router.core.retry import Cancelled, Done, Expired, Hold, Next, Suppressed, follow
+from router.core.retry import Again, Cancelled, Done, Expired, Hold, Next, Suppressed, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
+from router.worker.daily_caps import DailyCaps, is_counted
 from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes, recipient_of
 from router.worker.sending import Sending, find_hindrance, find_host, find_recipient, names_of
@@ -74,7 +76,9 @@ class Outbox:
         dice: Callable[[], float],
         country: Country,
         guard: RecipientGuard,
+        caps: DailyCaps,
     ) -> None:
+        self._caps = caps
         self._country = country
         self._owner = owner
         self._channels = channels
@@ -113,11 +117,16 @@ class Outbox:
         """Return how many more of a channel may be taken, when room for some is promised."""
         gate = self.gate(channel)
         waiting, ordinary = self._lanes.waiting(channel)
-        return gate.room(
+        room = gate.room(
             waiting=waiting + promised,
             ordinary=ordinary + promised,
             share=MEMORY // len(self._gates),
         )
+        left = self._caps.left(channel) - waiting - promised
+        if left >= room.slots:
+            return room
+        slots = max(0, int(left))
+        return replace(room, slots=slots, ordinary=min(slots, room.ordinary))
 
     def put(self, handout: Handout) -> None:
         """Take a leased delivery, and send it at once if its turn has come."""
@@ -136,12 +145,16 @@ class Outbox:
             if (seconds := gate.wait()) > 0:
                 self._set_alarm(channel, seconds)
                 return
-            if not gate.admits(urgent=True):
+            if not gate.admits(urgent=True) or self._caps.left(channel) <= 0:
                 return
             handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
             if handout is None:
                 return
             if self._is_over(handout, configured):
+                continue
+            if until := self._caps.find_wait(handout.notification.app_id):
+                self._settle(handout, Again(until, counts=False, reason=CAPPED))
+                self._lanes.free(handout)
                 continue
             host = find_host(configured, handout)
             if seconds := gate.rest(host):
@@ -149,8 +162,12 @@ class Outbox:
                 self._lanes.free(handout)
                 continue
             probed = gate.enter(urgent=handout.delivery.urgent, host=host)
-            country = self._country(handout.notification.app_id)
-            sending = Sending(handout, configured, gate, host, probed, self._clock(), country)
+            app_id = handout.notification.app_id
+            sending = Sending(
+                *(handout, configured, gate, host, probed, self._clock()),
+                country=self._country(app_id),
+                caps=self._caps.begin(channel, app_id),
+            )
             task = asyncio.create_task(self._send(sending), name=f"sending over {channel}")
             self._sends[task] = sending
 
@@ -253,6 +270,7 @@ class Outbox:
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
             _log.error("could not tell what follows", **names_of(delivery), **name_fault(fault))
             self._owner.lose(delivery.id)
+        self._caps.end(sending.caps, is_counted=is_counted(outcome))
         gate.leave(urgent=delivery.urgent, probed=sending.probed)
         self._lanes.free(sending.handout)
         self.send(delivery.channel)
@@ -297,7 +315,8 @@ class Outbox:
         write = _log.debug if isinstance(step, Done) else _log.info
         told = {"outcome": tried.outcome, "status": tried.status, "reason": tried.reason}
         write("tried", **names_of(delivery), **told)
-        self._settle(handout, step, tried)
+        caps = sending.caps if is_counted(outcome) else ()
+        self._settle(handout, step, tried, caps)
         if isinstance(step, Hold) and step.scope == "channel":
             self.gate(delivery.channel).hold("suspended", step.until)
             self._owner.suspend(delivery.channel, step.until, step.reason)
@@ -313,8 +332,16 @@ class Outbox:
             _log.warning("provider is left alone", host=host or "all", seconds=seconds)
             self._owner.rest(channel, host, until)
 
-    def _settle(self, handout: Handout, step: Next, tried: Attempt | None = None) -> None:
-        self._owner.settle(Settlement(delivery=handout.delivery.id, attempt=tried, next=step))
+    def _settle(
+        self,
+        handout: Handout,
+        step: Next,
+        tried: Attempt | None = None,
+        caps: tuple[Cap, ...] = (),
+    ) -> None:
+        self._owner.settle(
+            Settlement(delivery=handout.delivery.id, attempt=tried, next=step, caps=caps)
+        )
 
 
 def _attempt(

@@ -6,6 +6,7 @@ import structlog
 from msgspec.structs import replace
 
 from router.channel import Channel, can_retract, can_update
+from router.core.daily_cap import Cap
 from router.core.delivery import Delivery
 from router.core.message import Message
 from router.core.outcome import Outcome, Rejected
@@ -25,7 +26,8 @@ _log = structlog.get_logger("router.worker")
 class Sending(NamedTuple):
     """A send; `host` is where it goes if the channel tells hosts apart, `probed` if it probes.
 
-    `country` is where the app's recipients' addresses are read.
+    `country` is where the app's recipients' addresses are read. It counts against `caps` if its
+    provider takes it.
     """
 
     handout: Handout
@@ -35,6 +37,7 @@ class Sending(NamedTuple):
     probed: str
     began: float
     country: str = ""
+    caps: tuple[Cap, ...] = ()
 
     def is_lost(self, now: float) -> bool:
         """Return whether it neither ended nor let itself be cancelled."""

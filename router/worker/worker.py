@@ -6,9 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
+from router.core.daily_cap import parse_cap
 from router.core.delivery import Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
@@ -17,6 +19,7 @@ from router.core.retry import Cancelled, Hold
 from router.core.watch import BY_OPERATOR
 from router.queue.ports import LEASE, Queue, Room, Settlement
 from router.telemetry import Metrics, name_fault
+from router.worker.daily_caps import DailyCaps, Limit
 from router.worker.holds import Holds
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
@@ -45,7 +48,7 @@ class Worker:
     sent once a lease. One whose channel is not configured waits as `channel_gone` until the
     channel is back or the delivery expires. `names` are the channels configured now: of others
     it learns when it is asked for room or when it counts. `country` tells where an app's addresses
-    are read.
+    are read, `app_cap` its daily cap.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, brought together once
@@ -60,6 +63,7 @@ class Worker:
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
         country: Country = lambda _: "",
+        app_cap: Limit = lambda _: 0,
     ) -> None:
         self._queue = queue
         self._reading = Reading(read, clock)
@@ -78,8 +82,20 @@ class Worker:
             rest=self._rest,
             free=self._free,
         )
+        self._caps = DailyCaps(
+            queue,
+            metrics,
+            channel_cap=partial(_find_cap, channels),
+            app_cap=app_cap,
+            clock=clock,
+        )
         self._outbox = Outbox(
-            owner, channels, metrics, clock=clock, dice=dice, country=country, guard=guard
+            *(owner, channels, metrics),
+            clock=clock,
+            dice=dice,
+            country=country,
+            guard=guard,
+            caps=self._caps,
         )
         self._holds = Holds(queue, self._outbox, metrics, clock=clock)
         self._promised: Counter[str] = Counter()
@@ -223,7 +239,10 @@ class Worker:
             self._leases.extend(ageing, until)
 
     async def _learn_holds(self) -> None:
+        capped = await self._caps.learn()
         self._hand_back(await self._holds.learn())
+        for channel in capped:  # what waits in memory goes on where a count turned out lower
+            self._outbox.send(channel)
 
     async def _learn_recalls(self) -> None:
         if recalled := await self._queue.recalled():
@@ -322,6 +341,7 @@ class Worker:
         self._awake.set()
 
     def _settled(self, settlements: Sequence[Settlement]) -> None:
+        self._caps.written(settlements)
         for settlement in settlements:
             channel = self._leases.drop(settlement.delivery)
             step = settlement.next
@@ -331,3 +351,8 @@ class Worker:
                 self._holds.forget(channel, "suspended")
         if self._clock() < self._eager_until and any(map(self._is_roomy, self._outbox.channels)):
             self._awake.set()
+
+
+def _find_cap(channels: Channels, name: str) -> int:
+    channel = channels(name)
+    return 0 if channel is None else parse_cap(channel.settings.cap)

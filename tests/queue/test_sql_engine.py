@@ -15,6 +15,7 @@ from router.store import writer
 from router.store.database import Database
 from router.store.rows import read_delivery
 from router.store.tables import attempts, deliveries, notifications, once
+from tests.queue.conformance_caps import CapConformance
 from tests.queue.conformance_changing import ChangingConformance
 from tests.queue.conformance_holding import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
@@ -75,6 +76,10 @@ async def engine(database_url: str) -> AsyncIterator[SqlEngine]:
     yield engine
     for database in engine.opened:
         await database.close()
+
+
+class TestSqlCaps(CapConformance):
+    """On the tables of both databases."""
 
 
 class TestSqlChanging(ChangingConformance):

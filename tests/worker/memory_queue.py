@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from router.core.daily_cap import CAPPED, Cap, day_of, end_of
 from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
 from router.core.notification import Notification
@@ -15,6 +16,7 @@ from router.queue.ports import (
     CAUSES,
     Cause,
     ChannelStats,
+    DailyCount,
     Held,
     Lease,
     Room,
@@ -28,6 +30,7 @@ from tests.worker.virtual import now as clock
 class MemoryQueue:
     """Holds deliveries; while `down` every call raises, while `rigid` extending does."""
 
+    counts: dict[tuple[int, str, str], DailyCount] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     notifications: dict[str, Notification] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
@@ -126,6 +129,9 @@ class MemoryQueue:
         self._check()
         for key in [key for key in self.causes if key[0] == channel and key[1] in causes]:
             del self.causes[key]
+        capped = (day_of(clock()), "channel", channel)
+        if "cap" in causes and (count := self.counts.get(capped)) and count.is_reached:
+            self.counts[capped] = replace(count, lifted=True)
         if "open" in causes:
             self.lanes = {lane: until for lane, until in self.lanes.items() if lane[0] != channel}
 
@@ -135,7 +141,26 @@ class MemoryQueue:
             Held(channel=channel, cause=cause, host=host, until=until)
             for (channel, cause, host), until in self.causes.items()
             if until > now
+        ] + [
+            Held(channel=name, cause="cap", until=end_of(day))
+            for (day, scope, name), count in self.counts.items()
+            if day == day_of(now) and scope == "channel" and count.is_reached
         ]
+
+    async def daily_counts(self, *, now: float) -> Sequence[DailyCount]:
+        self._check()
+        return [count for (day, _, _), count in self.counts.items() if day == day_of(now)]
+
+    async def set_cap(self, cap: Cap, *, now: float) -> None:
+        self._check()
+        key = (day_of(now), cap.scope, cap.name)
+        self.counts[key] = replace(self.counts[key], cap=cap)
+        if cap.scope == "channel" or self.counts[key].is_reached:
+            return
+        for id_, delivery in self.deliveries.items():
+            is_of_app = self.notifications[delivery.notification].app_id == cap.name
+            if is_of_app and (delivery.state, delivery.reason) == ("waiting", CAPPED):
+                self._change(id_, due_at=now, reason="")
 
     async def stats(self, *, now: float) -> dict[str, ChannelStats]:
         self._check()
@@ -210,14 +235,22 @@ class MemoryQueue:
         attempts = self.deliveries[ended].attempts
         if settlement.attempt is not None:
             self.attempts.append(settlement.attempt)
+            for cap in settlement.caps:
+                key = (day_of(settlement.attempt.ended_at), cap.scope, cap.name)
+                before = self.counts.get(key, DailyCount(cap=cap, count=0))
+                self.counts[key] = replace(before, cap=cap, count=before.count + 1)
         match settlement.next:
             case Done(handle=handle):
-                self._change(ended, state="delivered", handle=handle, attempts=attempts + 1)
+                self._change(
+                    ended, state="delivered", reason="", handle=handle, attempts=attempts + 1
+                )
                 lane = (self.deliveries[ended].channel, self.deliveries[ended].lane)
                 self.refusals.pop(lane, None)
-            case Again(at=at, counts=counts):
-                tried = attempts + counts
-                self._change(ended, state="waiting", due_at=at, attempts=tried, handouts=0)
+            case Again(at=at, counts=counts, reason=reason):
+                tried = attempts + (counts and settlement.attempt is not None)
+                self._change(
+                    ended, state="waiting", due_at=at, reason=reason, attempts=tried, handouts=0
+                )
             case Hold(until=until, reason=reason, scope=scope):
                 self._change(ended, state="waiting", reason=reason, handouts=0)
                 lane = (self.deliveries[ended].channel, self.deliveries[ended].lane)

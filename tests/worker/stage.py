@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from router.channel import Channel, Request, Response, Settings
 from router.core.delivery import Attempt, Delivery
 from router.core.facts import Contact
@@ -101,6 +103,7 @@ class Stage:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     metrics: Metrics = field(default_factory=Metrics)
     dice: Callable[[], float] = lambda: 1.0
+    app_caps: dict[str, int] = field(default_factory=dict)
     _count: int = 0
 
     def __post_init__(self) -> None:
@@ -117,6 +120,7 @@ class Stage:
             guard=guard,
             clock=now,
             dice=self.dice,
+            app_cap=lambda app_id: self.app_caps.get(app_id, 0),
         )
 
     def open(
@@ -128,9 +132,10 @@ class Stage:
         concurrency: int = 32,
         rate: str = "",
         limit: float = 15.0,
+        cap: str = "",
     ) -> Scripted:
         """Configure a channel that plays a script."""
-        settings = StageSettings(concurrency=concurrency, rate=rate, timeout=limit)
+        settings = StageSettings(concurrency=concurrency, rate=rate, timeout=limit, cap=cap)
         self.channels[name] = kind(settings, script)
         return self.channels[name]
 
@@ -146,14 +151,18 @@ class Stage:
         uid: str = "",
         due_in: float = 0.0,
         expires_in: float = HOUR,
+        app_id: str = "app",
     ) -> str:
         """Accept a notification and plan its delivery.
 
         It is handed over when that is wished and there is room, or `forced`.
         """
         self._count += 1
-        about = notification(
-            f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent, accepted_at=now()
+        about = replace(
+            notification(
+                f"n{self._count:05}", uid or f"uid of {address}", urgent=urgent, accepted_at=now()
+            ),
+            app_id=app_id,
         )
         delivery = Delivery(
             id=f"{about.id}-0",

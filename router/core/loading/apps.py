@@ -1,12 +1,15 @@
 """`apps`: what holds for the recipients of one app; and countries, wherever one stands."""
 
+import re
+
 from router.core.country import find_country_fault
+from router.core.daily_cap import CAP_PATTERN, parse_cap
 from router.core.loading.report import Report
 from router.core.loading.section import Section
 from router.core.node import MappingNode
 from router.core.ruleset import App
 
-APP_KEYS = ("country",)
+APP_KEYS = ("country", "cap")
 
 
 def read_apps(section: Section, report: Report) -> dict[str, App]:
@@ -15,11 +18,23 @@ def read_apps(section: Section, report: Report) -> dict[str, App]:
     for app_id, entry in section.entries("apps").items():
         if isinstance(entry.value, MappingNode):
             part = Section(entry.value, report, what="app", known=APP_KEYS)
-            apps[app_id] = App(country=read_country(part, report))
+            apps[app_id] = App(country=read_country(part, report), cap=_read_cap(part, report))
         else:
-            hint = "write {country: US}"
+            hint = "write {country: US} or {cap: 1000/day}"
             report.error(entry.value, f'what is said of app "{app_id}" must be a mapping', hint)
     return apps
+
+
+def _read_cap(section: Section, report: Report) -> int:
+    """Return the most sends of an app on one day; 0 where the section sets no cap."""
+    text = section.text("cap")
+    if text is None:
+        return 0
+    if not re.fullmatch(CAP_PATTERN, text):
+        hint = "write a whole number of sends a day, as 1000/day"
+        report.error(section.value("cap"), f'"{text}" is no daily cap', hint)
+        return 0
+    return parse_cap(text)
 
 
 def read_country(section: Section, report: Report) -> str:

@@ -6,6 +6,7 @@ from typing import get_args
 from router.core.call import OVER
 from router.core.classification import KEYS, WORDS
 from router.core.country import COUNTRIES
+from router.core.daily_cap import CAP_PATTERN
 from router.core.loading.apps import APP_KEYS
 from router.core.loading.cases import _CASE, _EXPECTED, _PERSON
 from router.core.loading.classifiers import CLASSIFIER_KEYS
@@ -89,7 +90,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "values": {"type": "array", "items": SCALAR, "minItems": 1},
         "default": SCALAR,
     },
-    "app": {"country": refer("country")},
+    "app": {"country": refer("country"), "cap": {"type": "string", "pattern": CAP_PATTERN}},
     "hours": {
         "from": SCALAR,
         "to": SCALAR,

@@ -155,6 +155,16 @@ def _make_queue() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "daily_counts",
+        sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),
+        _key("scope", sa.Text),
+        _key("name", sa.Text),
+        _column("sends", sa.BigInteger),
+        _column("cap", sa.BigInteger),
+        sa.Column("lifted", sa.Integer, nullable=False, server_default="0"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "lane_holds",
         sa.Column("lane_hash", sa.BigInteger, primary_key=True, autoincrement=False),
         _column("channel", sa.Text),
@@ -254,7 +264,7 @@ def downgrade() -> None:
     """Drop them with everything in them."""
     for table in (
         *("rule_days", "throttles", "watches", "reads", "calls"),
-        *("rulesets", "contacts", "recipients", "lane_holds", "holds", "once"),
+        *("rulesets", "contacts", "recipients", "lane_holds", "daily_counts", "holds", "once"),
         *("attempts", "deliveries"),
         *("seen", "payloads", "notifications"),
     ):

@@ -1,0 +1,112 @@
+"""Every queue counts sends against daily caps, and holds a channel that has reached its own."""
+
+from typing import Literal
+
+from router.core.daily_cap import CAPPED, Cap, day_of, end_of
+from router.core.retry import Again, Done
+from router.queue.ports import DailyCount, Held, Settlement
+from tests.queue.scene import Engine, Scene
+
+
+def cap_of(scope: Literal["channel", "app"] = "channel", limit: int = 2) -> Cap:
+    return Cap(scope, "app", limit)
+
+
+async def send(scene: Scene, *caps: Cap) -> None:
+    """Put a delivery, claim it, and settle it as taken."""
+    delivery = await scene.put()
+    assert await scene.claimed() == [delivery]
+    attempt = scene.attempt(delivery)
+    settlement = Settlement(delivery=delivery, attempt=attempt, next=Done("x"), caps=caps)
+    assert await scene.engine.queue.settle([settlement]) == []
+
+
+class CapConformance:
+    """Subclass it with a fixture `engine`."""
+
+    async def test_sends_are_counted_with_their_outcomes_and_stay_counted(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        await send(scene, cap_of(), cap_of("app", 5))
+        await send(scene)
+        await engine.crash()
+        counts = await engine.queue.daily_counts(now=scene.now)
+        assert sorted(counts, key=lambda count: count.cap.scope) == [
+            DailyCount(cap=cap_of("app", 5), count=1),
+            DailyCount(cap=cap_of(), count=1),
+        ]
+
+    async def test_a_channel_is_held_at_its_cap_until_the_next_day(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        until = end_of(day_of(scene.now))
+        await send(scene, cap_of())
+        assert await engine.queue.holds(now=scene.now) == []
+        await send(scene, cap_of())
+        await engine.crash()
+        held = Held(channel="app", cause="cap", until=until)
+        assert await engine.queue.holds(now=scene.now) == [held]
+        waiting = await scene.put(expires_at=until + 60)
+        assert await scene.claimed() == []
+        scene.now = until
+        assert await engine.queue.holds(now=scene.now) == []
+        assert await engine.queue.daily_counts(now=scene.now) == []
+        assert await scene.claimed() == [waiting]
+
+    async def test_the_cap_of_an_app_holds_no_channel(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        await send(scene, cap_of("app", 1))
+        assert await engine.queue.holds(now=scene.now) == []
+        await send(scene)
+
+    async def test_another_cap_holds_and_lets_go(self, engine: Engine) -> None:
+        scene = Scene(engine)
+        await send(scene, cap_of())
+        await engine.queue.set_cap(cap_of(limit=1), now=scene.now)
+        assert [held.cause for held in await engine.queue.holds(now=scene.now)] == ["cap"]
+        for limit in (2, 0):
+            await engine.queue.set_cap(cap_of(limit=limit), now=scene.now)
+            assert await engine.queue.holds(now=scene.now) == []
+
+    async def test_resuming_lifts_a_cap_that_is_reached_for_the_rest_of_the_day(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        await send(scene, cap_of())
+        await engine.queue.resume("app")
+        await send(scene, cap_of())
+        assert [held.cause for held in await engine.queue.holds(now=scene.now)] == ["cap"]
+        await engine.queue.resume("app", causes=("suspended", "open"))
+        assert [held.cause for held in await engine.queue.holds(now=scene.now)] == ["cap"]
+        await engine.queue.resume("app")
+        assert await engine.queue.holds(now=scene.now) == []
+        await send(scene, cap_of())
+        (count,) = await engine.queue.daily_counts(now=scene.now)
+        assert (count.count, count.lifted) == (3, True)
+        assert await engine.queue.holds(now=scene.now) == []
+
+    async def test_what_waits_for_an_app_s_cap_is_due_again_when_the_cap_is_raised(
+        self, engine: Engine
+    ) -> None:
+        scene = Scene(engine)
+        await send(scene, cap_of("app", 1))
+        capped, other = await scene.put(), await scene.put()
+        await scene.claim()
+        tomorrow = end_of(day_of(scene.now))
+        waits = Again(tomorrow, counts=False, reason=CAPPED)
+        later = Again(tomorrow)
+        await engine.queue.settle(
+            [
+                Settlement(delivery=capped, attempt=None, next=waits),
+                Settlement(delivery=other, attempt=scene.attempt(other), next=later),
+            ]
+        )
+        row = await engine.delivery(capped)
+        assert (row.state, row.reason, row.attempts, row.due_at) == (
+            *("waiting", CAPPED),
+            *(0, tomorrow),
+        )
+        await engine.queue.set_cap(cap_of("app", 1), now=scene.now)
+        assert await scene.claimed() == []
+        await engine.queue.set_cap(cap_of("app", 2), now=scene.now)
+        assert await scene.claimed() == [capped]
