@@ -68,6 +68,7 @@ def check_url(
     raises `AddressError` where it may not be sent to as it is written. The error quotes no secret.
     """
     check_template(url)
+    _check_characters(url)
     check_file_arguments(url)
     if len(parse_urls(url)) > 1:
         raise ValueError("url: holds several URLs; write a channel for each of them")
@@ -82,6 +83,24 @@ def check_url(
             _check_open(url, (sample, *SAMPLES) if sample else SAMPLES)
     except BuildError as error:
         raise ValueError(f"url: {error}") from None
+
+
+def _check_characters(url: str) -> None:
+    """Raise `ValueError` for what Apprise would leave out, or take for a part of a name.
+
+    Its entry keeps a # after a slash, and what follows any other one is lost: the message would go
+    to the default, as all rooms or all devices.
+    """
+    if "#" in url.partition("?")[0].replace("/#", "/%23"):
+        raise ValueError("url: what follows the # would be left out; write %23 for it, after a /")
+    if _OTHER_PLACE.search(url.replace("{to}", "")):
+        raise ValueError(
+            "url: holds braces around another word than to; the recipient's address goes to {to}, "
+            "and a brace itself is written %7B or %7D"
+        )
+
+
+_OTHER_PLACE = re.compile(r"\{+\s*\w*\s*\}|\{+\s*to\b|\bto\s*\}")
 
 
 def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:

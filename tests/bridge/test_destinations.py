@@ -60,6 +60,59 @@ def test_several_fixed_destinations_are_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
+    [
+        "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d#ops",
+        "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#ops,#dev",
+        "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/ops#dev",
+        "matrix://user:password@host.example#ops",
+        "pbul://key#channel",
+        "rocket://user:password@host.example/#ops#dev",
+        "irc://host.example/##python",
+        "mailto://user:pass#word@host.example/{to}",
+    ],
+)
+def test_a_target_after_a_lost_number_sign_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^url: what follows the # would be left out; write %23"):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ntfy://host.example/{To}",
+        "ntfy://host.example/{ to }",
+        "ntfy://host.example/{{to}}",
+        "ntfy://host.example/{{ to }}",
+        "ntfy://host.example/${to}",
+        "ntfy://host.example/{recipient}",
+        "ntfy://host.example/{to",
+        "ntfy://host.example/to}",
+        "ntfy://host.example/{}",
+        "ntfy://host.example/alerts?tags={kind}",
+    ],
+)
+def test_a_place_by_another_name_is_no_topic(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^url: "):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "matrix://user:password@host.example/#ops",
+        "matrix://user:password@host.example?to=#ops",
+        "pbul://key/#channel",
+        "irc://host.example/%23%23python",
+        "ntfy://host.example/%7Bto%7D",
+        "slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/#{to}",
+    ],
+)
+def test_a_number_sign_that_apprise_keeps_is_taken(url: str) -> None:
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
     ["ntfy://host.example/{to}/two", "mailto://user:password@host.example/{to}?to=b@example.com"],
 )
 def test_a_recipient_beside_a_fixed_destination_is_refused(url: str) -> None:

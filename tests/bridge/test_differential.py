@@ -36,6 +36,7 @@ REFUSED = (
     "check: url: {to} stands where the host",
     "check: url: {to} stands beside other targets",
     "check: url: posts in public",
+    "check: url: what follows the # would be left out",
     "check: url: the name of a file",
 )
 """What `check` says against a URL that stock Apprise would send to, or fail at."""
