@@ -15,7 +15,7 @@ from router.redaction import Redactor
 from router.telemetry import name_fault
 from router.worker.attempt import MARGIN, attempt
 from router.worker.gate import Gate
-from router.worker.lanes import Handout, lane_of
+from router.worker.lanes import Handout, lane_of, recipient_of
 
 STUBBORN = 5.0
 """Seconds that a send which was cancelled may take to end; then it is given up."""
@@ -122,13 +122,20 @@ def names_of(delivery: Delivery) -> dict[str, str]:
 
 
 def find_recipient(channel: Channel[Any], handout: Handout) -> str:
-    """Return the recipient that a refusal may be about, empty where the destination is fixed."""
+    """Return the recipient that a refusal may be about, empty where the destination is fixed.
+
+    All contacts of a person are one recipient: who blocks the sender blocks it on each device.
+    """
     try:
         is_address = bool(channel.needs_contact(channel.settings))
     except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
         _log.error("channel raised", **names_of(handout.delivery), **name_fault(fault))
         is_address = True
-    return lane_of(handout)[1] if is_address else ""
+    if not is_address:
+        return ""
+    if handout.contact is None:
+        return lane_of(handout)[1]
+    return f"{handout.notification.app_id}\0{recipient_of(handout)}"
 
 
 def find_host(channel: Channel[Any], handout: Handout) -> str:

@@ -193,6 +193,25 @@ def test_a_suspension_for_refusals_ends_as_soon_as_somebody_is_served() -> None:
     play(scene())
 
 
+def test_one_person_refused_at_several_addresses_stops_nobody() -> None:
+    async def scene() -> None:
+        stage = Stage()
+        phones = [f"phone{number}" for number in range(2 * DISTINCT_RECIPIENTS)]
+        stage.open(refuse(phones.__contains__))
+        for phone in phones:
+            stage.register(f"contact of {phone}", phone)
+            stage.plan(phone, contact=f"contact of {phone}", uid="anna")
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(2)
+        assert not await stage.queue.holds(now=now())
+        delivery = stage.plan("bob", handed=True)
+        await asyncio.sleep(1)
+        assert stage.state(delivery)[0] == "delivered"
+        await end(stage, run)
+
+    play(scene())
+
+
 def test_a_destination_of_the_operator_s_own_suspends_the_channel_at_once() -> None:
     class Fixed(Scripted):
         @classmethod
