@@ -15,6 +15,8 @@ https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identit
 https://www.zoho.com/mail/help/smtp-error-codes.html
 """
 
+import re
+
 from router.bridge import ErrorCode, ServiceAnswers
 
 SENDER_REFUSALS = (
@@ -26,9 +28,6 @@ SENDER_REFUSALS = (
     "helo command rejected",  # Postfix
     "permissions to send as this sender",  # Exchange, 5.7.60
     "sendasdenied",  # Exchange
-    "not authenticated",  # Exchange, 5.7.57
-    "authentication required",  # Gmail, Exim
-    "must authenticate",
     "address is not verified",  # Amazon SES
     "sending paused for this account",  # Amazon SES
     "throttling failure",  # Amazon SES: 454, for its own daily quota and rate
@@ -36,9 +35,21 @@ SENDER_REFUSALS = (
     "daily user sending limit exceeded",  # Gmail
     "maximum sending rate exceeded",  # Amazon SES
     "verified sender identity",  # SendGrid
-    "not allowed to send",  # Mailgun
 )
 """Phrases of refusals that are about the sender, in lower case."""
+
+AMBIGUOUS_REFUSALS = (
+    "not authenticated",  # Exchange: of a sender, or for a group that takes no stranger's mail
+    "authentication required",  # Exim; Exchange, for a mailbox that takes no stranger's mail
+    "authrequired",  # Exchange, the same
+    "must authenticate",
+    "not allowed to send",  # Mailgun, of a domain; mailing lists, of who may write to them
+    "may not send",
+)
+"""Phrases that servers use for senders and for recipients alike.
+
+The recipient waits first, and the channel after several.
+"""
 
 RELAY_REFUSALS = (
     "relay access denied",  # Postfix
@@ -72,20 +83,23 @@ SENDER_CODES = frozenset(
 )
 """Enhanced codes of refusals that are about the sender."""
 
-LOGIN_REPLIES = (530, 534, 535, 538)
-"""Replies that ask for a login or refuse it (RFC 4954, section 6)."""
-
-_PHRASE = rf"(?s)^(?!.*recipient address rejected).*?({'|'.join(SENDER_REFUSALS + RELAY_REFUSALS)})"
+_RECIPIENTS = r"(?s)^(?!.*recipient address rejected)"
+_PHRASE = rf"{_RECIPIENTS}.*?({'|'.join(SENDER_REFUSALS + RELAY_REFUSALS)})"
+_AMBIGUOUS = rf"{_RECIPIENTS}.*?({'|'.join(AMBIGUOUS_REFUSALS)})"
+_SENDER_CODE = rf"^\s*({'|'.join(map(re.escape, sorted(SENDER_CODES)))})\b"
 _ENHANCED = r"^\s*([245]\.\d{1,3}\.\d{1,3})\b"
 
 SMTP_ANSWERS = ServiceAnswers(
     source="https://www.iana.org/assignments/smtp-enhanced-status-codes",
-    codes=(ErrorCode(path="", matches=_PHRASE), ErrorCode(path="", matches=_ENHANCED)),
+    codes=tuple(
+        ErrorCode(path="", matches=matches)
+        for matches in (_PHRASE, _SENDER_CODE, _AMBIGUOUS, _ENHANCED)
+    ),
     answers={
         "5.1.1": "gone",
         "5.7.54": "refused",
-        **dict.fromkeys(RELAY_REFUSALS, "refused"),
-        **dict.fromkeys((*SENDER_REFUSALS, *SENDER_CODES, *LOGIN_REPLIES), "suspend"),
+        **dict.fromkeys((*RELAY_REFUSALS, *AMBIGUOUS_REFUSALS), "refused"),
+        **dict.fromkeys((*SENDER_REFUSALS, *SENDER_CODES), "suspend"),
     },
 )
 """The refusals of a mail server; 5.1.1 is a mailbox that does not exist."""

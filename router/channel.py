@@ -130,6 +130,21 @@ class TransportError(Exception):
         return TransportError(self.reason, sent=self.sent)
 
 
+class UntrustedServerError(TransportError):
+    """Nothing was sent: the server proves no identity that the router trusts, or speaks no TLS.
+
+    It is a fault of the server's or of the settings, and stays until somebody acts.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Keep the reason, free of secrets."""
+        super().__init__(reason, sent=False)
+
+    def without_frames(self) -> "UntrustedServerError":
+        """Return the error to be kept."""
+        return UntrustedServerError(self.reason)
+
+
 class TargetError(TransportError):
     """Nothing was sent: a recipient's own URL leads where it may not, and would do so again."""
 

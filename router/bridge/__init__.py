@@ -20,7 +20,14 @@ from router.bridge.service_answers import (
 )
 from router.bridge.service_targets import Build, TargetKind, find_target_kind
 from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
-from router.channel import Request, Response, TargetError, Transport, TransportError
+from router.channel import (
+    Request,
+    Response,
+    TargetError,
+    Transport,
+    TransportError,
+    UntrustedServerError,
+)
 from router.redaction import Redactor, reveal
 
 __all__ = [
@@ -46,6 +53,7 @@ __all__ = [
     "TemplateError",
     "Transport",
     "TransportError",
+    "UntrustedServerError",
     "check_file_arguments",
     "check_template",
     "check_url",

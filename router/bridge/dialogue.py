@@ -112,6 +112,7 @@ def connect(server: Server, context: ssl.SSLContext, *, seconds: float) -> smtpl
     """Return a connection, secured and logged in; raises `Refusal` or an OS error."""
     connection = _open(server, context, seconds)
     try:
+        _greet(connection)
         _secure(connection, server, context)
         _log_in(connection, server)
     except BaseException:
@@ -125,6 +126,14 @@ def _open(server: Server, context: ssl.SSLContext, seconds: float) -> smtplib.SM
         if server.scheme == "smtps":
             return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
         return smtplib.SMTP(server.host, server.port, timeout=seconds)
+    except smtplib.SMTPResponseException as error:
+        raise Refusal("connect", reply_of(error)) from None
+
+
+def _greet(connection: smtplib.SMTP) -> None:
+    """Name the router to the server where it has not been named yet."""
+    try:
+        connection.ehlo_or_helo_if_needed()
     except smtplib.SMTPResponseException as error:
         raise Refusal("connect", reply_of(error)) from None
 
@@ -143,8 +152,8 @@ def _secure(connection: smtplib.SMTP, server: Server, context: ssl.SSLContext) -
 def _log_in(connection: smtplib.SMTP, server: Server) -> None:
     if not server.user:
         return
+    _greet(connection)
     try:
-        connection.ehlo_or_helo_if_needed()
         mechanisms = _find_mechanisms(connection, server)
         if (server.user + server.password).isascii():
             connection.login(server.user, server.password)
@@ -195,7 +204,7 @@ def converse(connection: smtplib.SMTP, request: Request, progress: Progress) -> 
     if connection.sock is not None:
         connection.sock.settimeout(progress.left)
     sender, recipients = request.headers["from"], request.headers["to"].split(", ")
-    connection.ehlo_or_helo_if_needed()
+    _greet(connection)
     _insist("mail", connection.mail(sender, _dialect(connection, sender, *recipients)))
     _insist("rcpt", connection.rcpt(recipients[0]))
     for recipient in recipients[1:]:

@@ -7,6 +7,7 @@ import ssl
 import aiohttp
 
 from router.bridge.proxy_tunnel import PROXY_REFUSED, PROXY_UNREACHABLE
+from router.channel import TransportError, UntrustedServerError
 
 _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
@@ -30,6 +31,24 @@ _WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str],
     (ConnectionRefusedError, "no connection could be made"),
     (OSError, "the connection was reset"),
 )
+
+
+_NO_TLS = frozenset({"HTTP_REQUEST", "WRONG_VERSION_NUMBER"})
+"""OpenSSL's words for a server that answers a TLS handshake in clear text."""
+
+
+def fail(error: BaseException, *, sent: bool) -> TransportError:
+    """Return the error that stands for one of the network's, free of secrets.
+
+    `sent` says whether the request may have reached the provider.
+    """
+    cause = getattr(error, "os_error", error)  # aiohttp's errors hold the socket's
+    cause = getattr(error, "certificate_error", cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return UntrustedServerError(explain(error))
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        return UntrustedServerError("the server speaks no TLS on this port")
+    return TransportError(explain(error), sent=sent)
 
 
 def explain(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import smtplib
 import ssl
 import threading
@@ -21,7 +22,7 @@ from router.bridge.dialogue import (
     converse,
     locate,
 )
-from router.bridge.mishap import explain
+from router.bridge.mishap import fail
 from router.bridge.trip import TIMED_OUT
 from router.channel import Request, Response, TransportError
 
@@ -30,6 +31,9 @@ THREADS = 16
 
 IDLE = 20.0
 """Seconds a connection is kept unused: servers close theirs after a minute or more."""
+
+
+_ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 
 
 class Postman:
@@ -86,8 +90,9 @@ class Postman:
         except CalledOff:
             raise TransportError(TIMED_OUT, sent=False) from None
         except (OSError, smtplib.SMTPException) as error:
-            reason = TIMED_OUT if progress.late else explain(error)
-            raise TransportError(reason, sent=progress.sent) from None
+            if progress.late:
+                raise TransportError(TIMED_OUT, sent=progress.sent) from None
+            raise fail(error, sent=progress.sent) from None
 
     def _deliver(self, server: Server, request: Request, progress: Progress) -> Reply:
         """Speak over a kept connection, or a new one where that had been closed meanwhile."""
@@ -140,7 +145,19 @@ class Postman:
 
 def _answer(command: str, reply: Reply) -> Response:
     code, text = reply
-    return Response(status=code, headers={"smtp-command": command}, body=text)
+    return Response(status=code, headers={"smtp-command": command}, body=_join_lines(text))
+
+
+def _join_lines(text: bytes) -> bytes:
+    """Return a reply's lines as one, with the first enhanced code of a line in front.
+
+    A server may repeat the code on each line (RFC 2034, section 4), or write it on a later one.
+    """
+    lines = text.splitlines()
+    found = (_ENHANCED.match(line) for line in lines)
+    code = next((match[1] for match in found if match), b"")
+    words = (_ENHANCED.sub(b"", line, count=1).strip() for line in lines)
+    return b" ".join(filter(None, (code, *words)))
 
 
 def _abandon(work: Future[Response], progress: Progress) -> bool:

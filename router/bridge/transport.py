@@ -21,7 +21,7 @@ from yarl import URL
 from router.bridge.guard import BARRED, BarredError, Guard, RestrainedResolver
 from router.bridge.http2_pool import PROTOCOL, Http2Pool
 from router.bridge.journey import Journey
-from router.bridge.mishap import explain
+from router.bridge.mishap import fail
 from router.bridge.postman import Postman
 from router.bridge.trip import TIMED_OUT
 from router.channel import Request, Response, TargetError, TransportError
@@ -97,11 +97,11 @@ class AiohttpTransport:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, BarredError):
                 raise TargetError(BARRED) from None
-            raise TransportError(explain(error), sent=False) from None
+            raise fail(error, sent=False) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise TransportError(explain(error), sent=journey.sent) from None
+            raise fail(error, sent=journey.sent) from None
         except ValueError as error:
-            raise TransportError(explain(error), sent=False) from None
+            raise fail(error, sent=False) from None
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Literal, assert_never
 
 from router.bridge.hop import Hop
-from router.channel import TargetError, TransportError
+from router.channel import Request, TargetError, TransportError, UntrustedServerError
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 
 Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend", "refused"]
@@ -30,6 +30,9 @@ _PROXY_REFUSED = 407
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _BEFORE_RECIPIENTS = frozenset({"connect", "auth", "mail"})
 """The SMTP commands that come before a recipient is named: their refusals are about the sender."""
+
+_LOGIN_REPLIES = frozenset({530, 534, 535, 538})
+"""Replies that ask for a login or refuse it, to whatever command (RFC 4954, section 6)."""
 
 _WORDS = 120
 """Characters of a mail server's own words that a reason holds."""
@@ -72,7 +75,7 @@ def judge(
         return Rejected(reason="no request could be made of the message and the settings")
     hop = hops[-1]
     if hop.error is not None:
-        return conclude(_read_error(hop.error), reason=hop.error.reason)
+        return conclude(_read_error(hop.error, hop.request), reason=hop.error.reason)
     status = hop.status or 0
     return conclude(
         _read(hop, status, answers, code),
@@ -83,10 +86,12 @@ def judge(
     )
 
 
-def _read_error(error: TransportError) -> Reading:
-    """Return what it means that no answer came."""
+def _read_error(error: TransportError, request: Request) -> Reading:
+    """Return what it means that no answer came; a recipient's own server stops nobody else."""
     if isinstance(error, TargetError):
         return "rejected"
+    if isinstance(error, UntrustedServerError) and not request.guarded:
+        return "suspend"
     return "unknown" if error.sent else "retry"
 
 
@@ -101,7 +106,7 @@ def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
     if hop.request.method == "SMTP" and _is_about_sender(hop):
         return _read_mail(hop, status)
     if known := look_up(answers, status, code):
-        return known
+        return "refused" if known == "suspend" and _names_recipient(hop) else known
     general = _read_mail(hop, status) if hop.request.method == "SMTP" else _read_http(status)
     return "rejected" if code and general == "delivered" else general
 
@@ -127,8 +132,23 @@ def _read_mail(hop: Hop, code: int) -> Reading:
 
 
 def _is_about_sender(hop: Hop) -> bool:
-    """Return whether a mail server refused before it heard of a recipient."""
-    return hop.headers.get("smtp-command") in _BEFORE_RECIPIENTS
+    """Return whether a mail server refused before it heard of a recipient, or wants a login."""
+    is_early = hop.headers.get("smtp-command") in _BEFORE_RECIPIENTS
+    return is_early or hop.status in _LOGIN_REPLIES
+
+
+def _names_recipient(hop: Hop) -> bool:
+    """Return whether a mail server's words name the recipient's address and not the sender's.
+
+    Amazon SES names the addresses that it has not verified, either end's:
+    https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
+    """
+    if hop.request.method != "SMTP":
+        return False
+    words = hop.body.decode("utf-8", "replace").lower()
+    sender = hop.request.headers.get("from", "").lower()
+    recipients = hop.request.headers.get("to", "").lower().split(", ")
+    return sender not in words and any(address and address in words for address in recipients)
 
 
 def _phrase(hop: Hop, status: int, code: str) -> str:

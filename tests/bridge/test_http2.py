@@ -9,6 +9,7 @@ from router.bridge import (
     Request,
     Response,
     TransportError,
+    UntrustedServerError,
     http2_exchange,
     http2_session,
 )
@@ -113,7 +114,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused() -> None:
     transport = AiohttpTransport()
     async with Http2Provider() as provider:
         request = ask(provider)
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises(UntrustedServerError) as caught:
             await transport.send(request, timeout=5)
         assert not provider.requests
         unproven = Request(method="POST", url=request.url, verify=False, http2=True)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from router.bridge import Request, TargetError, TransportError
+from router.bridge import Request, TargetError, TransportError, UntrustedServerError
 from router.bridge.transport import AiohttpTransport
 from router.channel import Secret
 from router.settings import Proxies, Proxy, Target, read_proxies
@@ -133,7 +133,7 @@ async def test_a_certificate_for_another_host_is_refused_through_a_proxy(*, http
             FakeProxy(route=int(provider.url.rpartition(":")[2])) as proxy,
             going_through(both(proxy.proxy)) as transport,
         ):
-            with pytest.raises(TransportError) as caught:
+            with pytest.raises(UntrustedServerError) as caught:
                 await transport.send(post("https://push.example.com/", http2=http2), timeout=10)
             assert not provider.requests
     assert (caught.value.reason, caught.value.sent) == (

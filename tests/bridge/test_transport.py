@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.bridge import Request, TransportError
+from router.bridge import Request, TransportError, UntrustedServerError
 from router.bridge.transport import BODY, AiohttpTransport
 from router.testing import Provider, Reply
 from tests.bridge.certificate import make_authority
@@ -144,7 +144,7 @@ async def test_a_url_that_is_none_was_not_sent(transport: AiohttpTransport, url:
 async def test_a_certificate_nobody_vouches_for_is_refused(transport: AiohttpTransport) -> None:
     tls, _ = make_authority()
     async with Provider(tls=tls) as provider:
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises(UntrustedServerError) as caught:
             await transport.send(ask(provider.url), timeout=5)
         assert not provider.requests
         assert "certificate" in caught.value.reason

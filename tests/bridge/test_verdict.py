@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.bridge import Answers, Hop, Request, Response, TransportError, conclude, judge
+from router.bridge import (
+    Answers,
+    Hop,
+    Request,
+    Response,
+    TransportError,
+    UntrustedServerError,
+    conclude,
+    judge,
+)
 from router.bridge.verdict import LONGEST, read_enhanced_code, read_retry_after
 
 NOW = 1_760_000_000.0
@@ -46,6 +55,19 @@ def reply(code: int, command: str, body: bytes = b"") -> Hop:
 )
 def test_a_status_means_what_http_says(status: int, expected: Outcome) -> None:
     assert judge([hop(status)], answers={}, now=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("guarded", "expected"),
+    [(False, Suspend(reason="no proof")), (True, Retry(reason="no proof"))],
+    ids=["the channel's own server", "a recipient's own server"],
+)
+def test_a_server_without_proof_of_its_identity_holds_the_channel_that_names_it(
+    *, guarded: bool, expected: Outcome
+) -> None:
+    request = Request(method="POST", url="https://api.example.com/", guarded=guarded)
+    hop = Hop(request, error=UntrustedServerError("no proof"))
+    assert judge([hop], answers={}, now=NOW) == expected
 
 
 @pytest.mark.parametrize(

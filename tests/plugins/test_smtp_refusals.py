@@ -13,11 +13,13 @@ import pytest
 from msgspec import Struct
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend
+from router.bridge.transport import AiohttpTransport
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
 from router.registry import load_plugins
+from tests.bridge.mail_server import Server
 from tests.fakes.mail import MailServer
-from tests.plugins.opening import make_message, open_channel
+from tests.plugins.opening import make_message, open_channel, read_settings
 
 ADDRESS = "george@example.org"
 
@@ -123,6 +125,56 @@ async def logging_in(
 
 
 OFFERED = "504 to auth: the server offers NTLM, GSSAPI, XOAUTH2 to log in, and the router has none"
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "reason"),
+    [
+        ("554 5.7.1 host is on a list", Suspend, "554 to connect: 5.7.1 host is on a list"),
+        ("421 4.3.2 too busy", Retry, "421 to connect: 4.3.2 too busy"),
+    ],
+)
+@pytest.mark.parametrize("verbs", [{"EHLO", "HELO"}, set()], ids=["at EHLO", "at the greeting"])
+@pytest.mark.parametrize("login", ["mailer:pw@", ""])
+async def test_a_server_that_refuses_the_router_by_name_is_heard(
+    verbs: set[str], login: str, reply: str, kind: type[Outcome], reason: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.test\r\n" if verbs else f"{reply}\r\n".encode())
+        while line := (await reader.readline()).decode().strip():
+            refused = line.partition(" ")[0].upper() in verbs
+            writer.write(f"{reply}\r\n".encode() if refused else b"250 ok\r\n")
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    place = f"example.com:{port}?smtp=127.0.0.1&mode=insecure&from=a@example.com&to={{to}}"
+    async with open_channel(Email, {"url": f"mailto://{login}{place}"}) as email:
+        outcome = await email.send(make_message(address=ADDRESS))
+    listener.close()
+    assert isinstance(outcome, kind)
+    assert not isinstance(outcome, Delivered)
+    assert outcome.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("ssl", "the server's certificate is not trusted"),
+        ("starttls", "the server's certificate is not trusted"),
+        ("", "the server speaks no TLS on this port"),
+    ],
+)
+async def test_a_mail_server_that_proves_no_identity_suspends(mode: str, reason: str) -> None:
+    async with Server(implicit=mode == "ssl", starttls=mode == "starttls") as server:
+        place = f"example.com:{server.port}?smtp=127.0.0.1&mode={mode or 'ssl'}&to={{to}}"
+        settings = read_settings(Email, {"url": f"mailtos://mailer:pw@{place}"})
+        transport = AiohttpTransport()
+        email = Email(settings, transport)
+        outcome = await email.send(make_message(address=ADDRESS))
+        await email.aclose()
+        await transport.aclose()
+    assert outcome == Suspend(reason=reason)
 
 
 @pytest.mark.parametrize(
