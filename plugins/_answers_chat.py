@@ -17,15 +17,16 @@ SLACK_DEAD = (
     "two_factor_setup_required",
 )
 SLACK_PASSING = (
-    *("fatal_error", "internal_error", "message_limit_exceeded", "rate_limited", "ratelimited"),
-    *("request_timeout", "rollup_error", "service_unavailable", "team_added_to_org"),
+    *("fatal_error", "internal_error", "request_timeout", "rollup_error"),
+    *("service_unavailable", "team_added_to_org"),
 )
+SLACK_THROTTLED = ("message_limit_exceeded", "rate_limited", "ratelimited")
 
 CUSTOM_BOT = ServiceAnswers(
     source="https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot",
     failures=(BodyTest("code", other_than=(0,)), BodyTest("StatusCode", other_than=(0,))),
     codes=(ErrorCode("code"), ErrorCode("StatusCode")),
-    answers=group_answers(suspend=("19001", "19021", "19022"), retry=("11232", "99991400")),
+    answers=group_answers(suspend=("19001", "19021", "19022"), throttled=("11232", "99991400")),
 )
 """Feishu and Lark are one product."""
 
@@ -38,7 +39,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://open.dingtalk.com/document/robots/custom-robot-access",
         failures=(BodyTest("errcode", other_than=(0,)),),
         codes=(ErrorCode("errcode"),),
-        answers=group_answers(suspend=("300001",), retry=("-1", "130101")),
+        answers=group_answers(suspend=("300001",), retry=("-1",), throttled=("130101",)),
     ),
     "NotifyDiscord": ServiceAnswers(
         source="https://discord.com/developers/docs/topics/opcodes-and-status-codes"
@@ -47,7 +48,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         answers=group_answers(
             suspend=("10015", "40001", "50014", "50027"),
             rejected=("10003", "10004", "10013", "40007", "50001", "50007", "50013", "50278"),
-            retry=("20016", "20028", "20029", "40003"),
+            throttled=("20016", "20028", "20029", "40003"),
         ),
         retry_after=(RetryAfter("retry_after"),),
     ),
@@ -62,7 +63,8 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         codes=(ErrorCode("error.status"),),
         answers=group_answers(
             suspend=(404, "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"),
-            retry=("INTERNAL", "RESOURCE_EXHAUSTED", "UNAVAILABLE"),
+            retry=("INTERNAL", "UNAVAILABLE"),
+            throttled=("RESOURCE_EXHAUSTED",),
         ),
     ),
     "NotifyGroupMe": ServiceAnswers(
@@ -79,7 +81,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.kookapp.cn/doc/reference",
         failures=(BodyTest("code", other_than=(0,)),),
         codes=(ErrorCode("code"),),
-        answers=group_answers(suspend=("401", "40100", "40101"), retry=("429",)),
+        answers=group_answers(suspend=("401", "40100", "40101"), throttled=("429",)),
         retry_after=(RetryAfter(header="x-rate-limit-reset"),),
     ),
     "NotifyLark": CUSTOM_BOT,
@@ -96,7 +98,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
                 "M_USER_SUSPENDED",
             ),
             rejected=("M_FORBIDDEN", "M_GUEST_ACCESS_FORBIDDEN", "M_NOT_FOUND"),
-            retry=("M_LIMIT_EXCEEDED",),
+            throttled=("M_LIMIT_EXCEEDED",),
         ),
         retry_after=(
             RetryAfter("retry_after_ms", unit="ms"),
@@ -123,13 +125,13 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         "ocs-api-overview.html",
         failures=(BodyTest("ocs.meta.status", equals=("failure",)),),
         codes=(ErrorCode("ocs.meta.statuscode"),),
-        answers=group_answers(suspend=("997",), retry=("429", "500", "503", "996")),
+        answers=group_answers(suspend=("997",), retry=("500", "503", "996"), throttled=("429",)),
     ),
     "NotifyNextcloudTalk": ServiceAnswers(
         source="https://nextcloud-talk.readthedocs.io/en/latest/bots/",
         failures=(BodyTest("ocs.meta.status", equals=("failure",)),),
         codes=(ErrorCode("ocs.meta.statuscode"),),
-        answers=group_answers(suspend=("997",), retry=("429", "500", "503", "996")),
+        answers=group_answers(suspend=("997",), retry=("500", "503", "996"), throttled=("429",)),
     ),
     "NotifyRevolt": ServiceAnswers(
         source="https://github.com/stoatchat/stoatchat/blob/main/crates/core/ratelimits/src/"
@@ -145,7 +147,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.rocket.chat/apidocs/chat-postmessage",
         failures=(BodyTest("success", equals=(False,)),),
         codes=(ErrorCode("", r"error-[a-z-]{3,40}"),),
-        answers=group_answers(retry=("error-too-many-requests",)),
+        answers=group_answers(throttled=("error-too-many-requests",)),
         retry_after=(
             RetryAfter("details.timeToReset", unit="ms"),
             RetryAfter(header="x-ratelimit-reset", unit="epoch_ms"),
@@ -162,6 +164,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
             suspend=SLACK_DEAD,
             rejected=("channel_not_found", "is_archived", "user_not_found"),
             retry=SLACK_PASSING,
+            throttled=SLACK_THROTTLED,
         ),
     ),
     "NotifyStackfield": ServiceAnswers(source="https://www.stackfield.com/developer-api"),
@@ -173,7 +176,9 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("error.errors", r"create post too fast|invalid token"),
             ErrorCode("error.code"),
         ),
-        answers=group_answers(suspend=("invalid token",), retry=("create post too fast", "411")),
+        answers=group_answers(
+            suspend=("invalid token",), throttled=("create post too fast", "411")
+        ),
     ),
     "NotifyTwist": ServiceAnswers(
         source="https://developer.twist.com/v3/#errors",
@@ -186,7 +191,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.work.weixin.qq.com/document/path/91770",
         failures=(BodyTest("errcode", other_than=(0,)),),
         codes=(ErrorCode("errcode"),),
-        answers=group_answers(suspend=("93000",), retry=("-1", "45009")),
+        answers=group_answers(suspend=("93000",), retry=("-1",), throttled=("45009",)),
     ),
     "NotifyWebexTeams": ServiceAnswers(
         source="https://developer.webex.com/docs/basics#api-errors",
@@ -212,7 +217,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         codes=(ErrorCode("code"),),
         answers=group_answers(
             suspend=("INVALID_API_KEY", "REALM_DEACTIVATED", "USER_DEACTIVATED"),
-            retry=("RATE_LIMIT_HIT",),
+            throttled=("RATE_LIMIT_HIT",),
         ),
         retry_after=(RetryAfter("retry-after"),),
     ),

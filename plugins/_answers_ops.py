@@ -44,7 +44,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
         failures=(BodyTest("errors"),),
         codes=(ErrorCode("message", r"secondary rate limit|api rate limit exceeded"),),
         answers=group_answers(
-            suspend=(410,), retry=("api rate limit exceeded", "secondary rate limit")
+            suspend=(410,), throttled=("api rate limit exceeded", "secondary rate limit")
         ),
         retry_after=(RetryAfter(header="x-ratelimit-reset", unit="epoch_s"),),
     ),

@@ -41,9 +41,10 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
             gone=("NotRegistered", "unregistered"),
             rejected=("InvalidRegistration", "MismatchSenderId", "sender_id_mismatch"),
             retry=(
-                *("DeviceMessageRateExceeded", "InternalServerError", "Unavailable"),
-                *("internal", "quota_exceeded", "unavailable"),
+                *("InternalServerError", "Unavailable"),
+                *("internal", "unavailable"),
             ),
+            throttled=("DeviceMessageRateExceeded", "quota_exceeded"),
         ),
         login=r"oauth2\.googleapis\.com/token|/oauth2/v4/token",
     ),
@@ -101,7 +102,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyPingram": ServiceAnswers(source="https://www.pingram.io/docs/api-reference"),
     "NotifyProwl": ServiceAnswers(
         source="https://www.prowlapp.com/api.php",
-        answers=group_answers(suspend=(409,), retry=(406,)),
+        answers=group_answers(suspend=(409,), throttled=(406,)),
     ),
     "NotifyPushBullet": ServiceAnswers(
         source="https://docs.pushbullet.com/#errors",
@@ -148,7 +149,8 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
         answers=group_answers(
             suspend=("ACCOUNT_SUSPENDED", "INVALID_API_KEY"),
             rejected=("NO_RECIPIENTS",),
-            retry=("INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED"),
+            retry=("INTERNAL_ERROR",),
+            throttled=("RATE_LIMIT_EXCEEDED",),
         ),
     ),
     "NotifyServerChan": ServiceAnswers(

@@ -32,10 +32,8 @@ AWS = {
         "internalfailure",
         "requestexpired",
         "serviceunavailable",
-        "throttled",
-        "throttling",
-        "throttlingexception",
     ),
+    "throttled": ("throttled", "throttling", "throttlingexception"),
 }
 """Error codes that all of Amazon's query APIs share."""
 
@@ -80,7 +78,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
                 "LEDGER_ERROR",
                 "NO_ACCESS",
             ),
-            retry=("OVER_LIMIT",),
+            throttled=("OVER_LIMIT",),
         ),
     ),
     "NotifyCM": ServiceAnswers(
@@ -108,7 +106,8 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
                 "missing_credentials",
                 "unauthorized",
             ),
-            retry=("internal_error", "throttled", "too_many_requests"),
+            retry=("internal_error",),
+            throttled=("throttled", "too_many_requests"),
         ),
         success=b'{"response_code": "SUCCESS", "data": {"messages": [{"status": "SUCCESS"}]}}',
     ),
@@ -133,7 +132,9 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("SMSMessage.DetailedStatusCode"),
             ErrorCode("RestException.Status"),
         ),
-        answers=group_answers(suspend=("401", "402", "403"), retry=("429", "500", "503")),
+        answers=group_answers(
+            suspend=("401", "402", "403"), retry=("500", "503"), throttled=("429",)
+        ),
     ),
     "NotifyFreeMobile": ServiceAnswers(
         source="https://mobile.free.fr/account/mes-options/notifications-sms",
@@ -161,7 +162,8 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
                 "REJECTED_SENDER",
                 "UNAUTHORIZED",
             ),
-            retry=("REJECTED_SYSTEM_ERROR", "TOO_MANY_REQUESTS"),
+            retry=("REJECTED_SYSTEM_ERROR",),
+            throttled=("TOO_MANY_REQUESTS",),
         ),
     ),
     "NotifyKaleyra": ServiceAnswers(
@@ -211,7 +213,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         codes=(ErrorCode("errorCode"), ErrorCode("error")),
         answers=group_answers(
             suspend=("FeatureNotAvailable", "InsufficientPermissions", "OAU-213", "TokenInvalid"),
-            retry=("CMN-301",),
+            throttled=("CMN-301",),
         ),
         login=r"/restapi/oauth/token",
         logout=r"/restapi/oauth/revoke",
@@ -225,7 +227,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://smsc.ru/api/http/send/sms/",
         failures=(BodyTest("error_code", other_than=(0,)),),
         codes=(ErrorCode("error_code"),),
-        answers=group_answers(suspend=("2", "3"), retry=("4", "9")),
+        answers=group_answers(suspend=("2", "3"), retry=("4",), throttled=("9",)),
     ),
     "NotifySMSEagle": ServiceAnswers(
         source="https://www.smseagle.eu/api/",
@@ -281,7 +283,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         answers=group_answers(
             suspend=("10009", "20100", "40305", "40306", "40312"),
             rejected=("40300", "40310"),
-            retry=("10011",),
+            throttled=("10011",),
         ),
     ),
     "NotifyTwilio": ServiceAnswers(
@@ -294,7 +296,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ),
             gone=("21211", "21217", "21614"),
             rejected=("21408", "21610", "21612", "63015", "63016"),
-            retry=("14107", "20429", "21611", "63018"),
+            throttled=("14107", "20429", "21611", "63018"),
         ),
         success=b'{"sid": "SM0", "status": "queued"}',
         success_status=201,
@@ -312,7 +314,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
                 "missing_credentials",
                 "missing_did",
             ),
-            retry=("api_limit_exceeded", "limit_reached"),
+            throttled=("api_limit_exceeded", "limit_reached"),
         ),
     ),
     "NotifyVonage": ServiceAnswers(
@@ -322,7 +324,8 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         answers=group_answers(
             suspend=("4", "8", "9", "11", "14", "15", "32"),
             gone=("33",),
-            retry=("1", "5", "10"),
+            retry=("5",),
+            throttled=("1", "10"),
         ),
         success=b'{"message-count": "1", "messages": [{"status": "0", "message-id": "sandbox"}]}',
     ),

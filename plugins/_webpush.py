@@ -39,11 +39,11 @@ ORIGINS = 1000
 
 ANSWERS: Mapping[int | str, Reading] = {
     DROPPED: "rejected",
-    THROTTLED: "retry",
+    THROTTLED: "throttled",
     401: "rejected",
     403: "rejected",
     404: "gone",
-    406: "retry",
+    406: "throttled",
     407: "rejected",
     410: "gone",
 }

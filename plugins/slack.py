@@ -61,11 +61,12 @@ SUSPEND = (
     | {"no_service_id", "no_team", "no_active_hooks", "team_disabled"}
 )
 """The credential is dead: nothing goes out until someone acts."""
-RETRY = (
-    {"ratelimited", "rate_limited", "message_limit_exceeded", "request_timeout"}
-    | {"internal_error", "fatal_error", "service_unavailable", "team_added_to_org"}
-    | {"rollup_error", "update_failed"}
-)
+THROTTLED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+RETRY = {"request_timeout", "internal_error", "fatal_error", "service_unavailable"} | {
+    "team_added_to_org",
+    "rollup_error",
+    "update_failed",
+}
 """It passes; every other error is about this message or this place, and stays. A message that is
 gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window_closed`)."""
 IMAGE_REFUSALS = {"invalid_blocks", "invalid_attachments"}
@@ -143,6 +144,7 @@ class Slack(AppriseChannel[SlackSettings]):
     answers: ClassVar[Mapping[int | str, Reading]] = {
         **dict.fromkeys(SUSPEND, "suspend"),
         **dict.fromkeys(RETRY, "retry"),
+        **dict.fromkeys(THROTTLED, "throttled"),
         403: "suspend",
         404: "suspend",
         410: "suspend",

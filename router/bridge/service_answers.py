@@ -163,12 +163,13 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
         return hops[: last + 1]
 
 
-def group_answers(
+def group_answers(  # noqa: PLR0913 - a list for each reading
     *,
     delivered: Iterable[int | str] = (),
     gone: Iterable[int | str] = (),
     rejected: Iterable[int | str] = (),
     retry: Iterable[int | str] = (),
+    throttled: Iterable[int | str] = (),
     suspend: Iterable[int | str] = (),
 ) -> Answers:
     """Return the readings of codes and statuses that are listed by reading."""
@@ -177,6 +178,7 @@ def group_answers(
         **dict.fromkeys(gone, "gone"),
         **dict.fromkeys(rejected, "rejected"),
         **dict.fromkeys(retry, "retry"),
+        **dict.fromkeys(throttled, "throttled"),
         **dict.fromkeys(suspend, "suspend"),
     }
 

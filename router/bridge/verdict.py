@@ -10,12 +10,16 @@ from typing import Literal, assert_never
 from router.bridge.hop import Hop
 from router.channel import Request, TargetError, TransportError, UntrustedServerError
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
+from router.core.retry import THROTTLED
 
-Reading = Literal["delivered", "retry", "rejected", "gone", "unknown", "suspend", "refused"]
+Reading = Literal[
+    "delivered", "retry", "throttled", "rejected", "gone", "unknown", "suspend", "refused"
+]
 """The meaning of an answer.
 
-`gone` is `rejected`, and the address is dead for every message. `suspend` is about the channel's
-own credential or account; `refused` does not say whether it is about that or about the recipient.
+`throttled` is `retry`, and the attempt does not count: the provider asks for fewer requests. `gone`
+is `rejected`, and the address is dead for every message. `suspend` is about the channel's own
+credential or account; `refused` does not say whether it is about that or about the recipient.
 """
 
 Answers = Mapping[int | str, Reading]
@@ -50,8 +54,10 @@ def conclude(
     match reading:
         case "delivered":
             return Delivered(status=status, handle=handle)
-        case "retry":
-            return Retry(status=status, reason=reason, after=after)
+        case "retry" | "throttled":
+            # A status of 429 says it by itself.
+            is_throttled = reading == "throttled" and status != THROTTLED
+            return Retry(status=status, reason=reason, after=after, throttled=is_throttled)
         case "rejected" | "gone":
             return Rejected(status=status, reason=reason, forget_contact=reading == "gone")
         case "unknown":

@@ -21,10 +21,15 @@ class Delivered(Answer, frozen=True, tag="delivered"):
 
 
 class Retry(Answer, frozen=True, tag="retry"):
-    """It did not go out and may work later; not before `after` seconds when that is given."""
+    """It did not go out and may work later; not before `after` seconds when that is given.
+
+    With `throttled` the provider asks for fewer requests, which a status of 429 says by itself:
+    the attempt does not count.
+    """
 
     reason: str
     after: float | None = None
+    throttled: bool = False
 
 
 class Rejected(Answer, frozen=True, tag="rejected"):

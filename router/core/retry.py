@@ -17,7 +17,7 @@ MAX_RETRY_S = 86400.0
 """Seconds beyond which nobody's Retry-After is believed."""
 
 THROTTLE_S = 60.0
-"""Seconds until the next attempt at least after a 429 that names no time.
+"""Seconds until the next attempt at least where a provider asks for fewer and names no time.
 
 Google asks for as much: https://firebase.google.com/docs/cloud-messaging/error-codes
 """
@@ -98,7 +98,7 @@ THROTTLED = 429
 
 def is_throttled(outcome: Outcome) -> bool:
     """Return whether the provider asked for fewer requests."""
-    return isinstance(outcome, Retry) and outcome.status == THROTTLED
+    return isinstance(outcome, Retry) and (outcome.throttled or outcome.status == THROTTLED)
 
 
 def asked_wait(outcome: Outcome) -> float | None:

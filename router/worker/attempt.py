@@ -89,6 +89,8 @@ def _storable(outcome: Outcome) -> Outcome:
         changes["reason"] = _text(outcome.reason)
     if isinstance(outcome, Retry | Suspend):
         changes["after"] = asked_wait(outcome)
+    if isinstance(outcome, Retry):
+        changes["throttled"] = outcome.throttled is True
     if isinstance(outcome, Suspend):
         changes["scope"] = "recipient" if outcome.scope == "recipient" else "channel"
     if isinstance(outcome, Rejected):

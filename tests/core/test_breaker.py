@@ -41,6 +41,7 @@ def after(breaker: Breaker, *healths: Health, now: float = NOW, **fields: float)
         (Retry(status=503, reason="busy"), "ill"),
         (Retry(reason="refused"), "ill"),
         (Retry(status=429, reason="slow down"), "throttled"),
+        (Retry(status=200, reason="slow down", throttled=True), "throttled"),
         (Unknown(reason="no answer"), "ill"),
         (Suspend(status=401, reason="key"), "unclear"),
     ],

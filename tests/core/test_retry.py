@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,10 +99,13 @@ def test_each_outcome_has_its_consequence(outcome: Outcome, follows: Next) -> No
         (20, 100, 0.5, 50),
     ],
 )
+@pytest.mark.parametrize(
+    "sign", [{"status": 429}, {"status": 200, "throttled": True}], ids=["429", "a vendor's code"]
+)
 def test_a_throttled_try_does_not_count_and_waits_longer_the_older_it_is(
-    asked: float | None, age: float, dice: float, wait: float
+    asked: float | None, age: float, dice: float, wait: float, sign: dict[str, Any]
 ) -> None:
-    throttled = Retry(status=429, reason="slow down", after=asked)
+    throttled = Retry(reason="slow down", after=asked, **sign)
     for attempts in (1, len(DELAYS) + 1):
         step = after(throttled, attempts=attempts, age=age, dice=dice)
         assert step == Again(NOW + wait, counts=False)

@@ -51,7 +51,7 @@ async def test_windows_refuses_a_sender_that_pushes_too_often_with_406() -> None
         service.say([Reply(status=406, headers={"Retry-After": "90"}, body=b"")])
         outcome = await push.send(tell(Browser(host=WINDOWS)))
     assert isinstance(outcome, Retry)
-    assert (outcome.status, outcome.after) == (406, 90.0)
+    assert (outcome.status, outcome.after, outcome.throttled) == (406, 90.0, True)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def describe(outcome: Outcome) -> str:
         case Delivered():
             return "delivered"
         case Retry():
-            return "retry"
+            return "throttled" if outcome.throttled else "retry"
         case Rejected():
             return "gone" if outcome.forget_contact else "rejected"
         case Suspend():

@@ -130,7 +130,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "the next attempt comes after",
             f"{span(retry.MIN_RETRY_S)} to {span(retry.MAX_RETRY_S)}",
         ),
-        ("after a 429 that names no time, at least after", span(retry.THROTTLE_S)),
+        ("after such an answer that names no time, at least after", span(retry.THROTTLE_S)),
         (
             "a suspension takes",
             f"{span(retry.MIN_SUSPENSION_S)} to {span(retry.MAX_SUSPENSION_S)}",
