@@ -53,8 +53,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Take the secrets apart: a URL shows its password even where it is not shown whole."""
-        parts = {form for secret in secrets for part in _split(secret) for form in _spell(part)}
-        longest = sorted(parts, key=len, reverse=True)
+        forms = {form for secret in secrets for form in _write_forms(secret)}
+        longest = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
 
     def text(self, text: str) -> str:
@@ -103,6 +103,11 @@ class Redactor:
 def lets_in(secret: str) -> bool:
     """Return whether a secret lets someone in by itself: a URL may be an address like any other."""
     return "://" not in secret or any(part != secret for part in _split(secret))
+
+
+def _write_forms(secret: str) -> Iterator[str]:
+    """Yield every text that shows a secret, or a part of it that lets someone in."""
+    return (form for part in _split(secret) for form in _spell(part))
 
 
 def _split(secret: str) -> Iterator[str]:
@@ -164,20 +169,37 @@ def _spell(part: str) -> Iterator[str]:
 
 
 class Veil:
-    """Masks every secret it was ever told of; none is forgotten, for a line may come late."""
+    """Masks every secret it was ever told of; none is forgotten, for a line may come late.
+
+    One more costs the same however many there are: each reload of the rules may bring some, and a
+    pattern of all of them would be compiled anew while the event loop waits.
+    """
 
     def __init__(self) -> None:
         """Know of none."""
-        self._secrets: frozenset[str] = frozenset()
-        self._redactor = Redactor(())
+        self._secrets: set[str] = set()
+        self._forms: dict[str, tuple[str, ...]] = {}
+        """What secrets are written as, by their first `SHORTEST` characters, longest first."""
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these too from now on."""
-        known = self._secrets.union(secrets)
-        if known != self._secrets:
-            self._secrets = known
-            self._redactor = Redactor(known)
+        for secret in set(secrets) - self._secrets:
+            self._secrets.add(secret)
+            for form in _write_forms(secret):
+                start = form[:SHORTEST]
+                forms = {*self._forms.get(start, ()), form}
+                self._forms[start] = tuple(sorted(forms, key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """Return a text with the secrets masked."""
-        return self._redactor.text(text)
+        shown: list[str] = []
+        begin = place = 0
+        while place <= len(text) - SHORTEST:
+            for form in self._forms.get(text[place : place + SHORTEST], ()):
+                if text.startswith(form, place):
+                    shown += (text[begin:place], MASK)
+                    begin = place = place + len(form)
+                    break
+            else:
+                place += 1
+        return "".join((*shown, text[begin:])) if shown else text

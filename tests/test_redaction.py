@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from router import Secret, Settings
 from router.bridge import Redactor, Request, reveal
+from router.redaction import Veil
 
 URL = "twilio://AC0123456789:t0kenT0ken@+15005550006/{to}?apikey=Zk3vQ9xT"
 HOOK = "https://hooks.example.com/services/T0AB1C2D3/aB1cD2eF3gH4"
@@ -124,3 +125,23 @@ def test_a_url_that_is_a_secret_itself_shows_its_host() -> None:
 def test_a_form_shows_no_assertion() -> None:
     body = Redactor(()).body(b"grant_type=jwt-bearer&assertion=eyJ.eyJ.sig&scope=all")
     assert body.decode() == "grant_type=jwt-bearer&assertion=…&scope=all"
+
+
+SECRETS = st.lists(
+    st.one_of(
+        st.text(alphabet="ab:/@é?=. ", max_size=12),
+        st.sampled_from([URL, HOOK, "aaaa", "aaaaaa", "router:h8Kq2mZp9"]),
+    ),
+    max_size=6,
+)
+
+
+@given(first=SECRETS, second=SECRETS, words=SECRETS)
+def test_a_veil_masks_what_a_redactor_of_the_same_secrets_masks(
+    first: list[str], second: list[str], words: list[str]
+) -> None:
+    veil = Veil()
+    veil.hide(first)
+    veil.hide(second)
+    text = " ".join([*words, *first, *map(quote, second), "aaaaaaaa"])
+    assert veil.text(text) == Redactor([*first, *second]).text(text)

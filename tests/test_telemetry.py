@@ -36,6 +36,7 @@ NAMES = {
     "router_rules_file_ok": {"file"},
     "router_rules_reload_ok": set(),
     "router_channel_held": {"channel", "cause"},
+    "router_app_capped": {"app"},
     "router_batch_size": set(),
     "router_clock_skew_seconds": set(),
     "router_tasks": set(),
@@ -226,6 +227,7 @@ def test_the_metrics_are_those_documented_and_no_others() -> None:
     metrics.ended("dead", "rejected", "fcm", 2)
     metrics.guarded("fcm")
     metrics.held("fcm", "suspended", held=True)
+    metrics.capped("app", is_capped=True)
     metrics.reloaded(ok=True, files={"teams/a.yaml": False})
     metrics.committed(12)
     metrics.skew(-0.25)
