@@ -9,9 +9,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
+import msgspec
 from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import parse_list
 
+from router.channel import Secret, Settings
 from router.core.errors import AddressError
 
 LONGEST = 2048
@@ -179,7 +181,8 @@ def _marks(element: object, address: str) -> Iterator[str]:
         if _stands_in(element, address) or _stands_in(address, element):
             yield _bare(element)
     elif isinstance(element, int):
-        if str(element) == _bare(address):
+        sign = "-" if address.strip().startswith("-") else ""  # of Telegram's groups
+        if str(element) == sign + _bare(address):
             yield str(element)
     elif isinstance(element, list | tuple | set | frozenset | dict):
         for item in element.values() if isinstance(element, dict) else element:
@@ -212,3 +215,13 @@ def _bare(text: str) -> str:
     while end > start and not text[end - 1].isalnum():
         end -= 1
     return text[start:end]
+
+
+def write_settings(settings: Settings) -> dict[str, str]:
+    """Return the settings that can stand in a URL, as texts."""
+    values = msgspec.structs.asdict(settings)
+    return {
+        name: value.reveal() if isinstance(value, Secret) else str(value)
+        for name, value in values.items()
+        if isinstance(value, Secret | str | int | float)
+    }
