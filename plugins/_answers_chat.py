@@ -11,8 +11,15 @@ from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group
 SLACK_DEAD = (
     *("access_denied", "account_inactive", "accesslimited", "action_prohibited"),
     *("channel_is_archived", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth"),
-    *("invalid_token", "missing_scope", "no_active_hooks", "no_permission", "no_service"),
-    *("no_service_id", "no_team", "not_allowed_token_type", "not_authed", "org_login_required"),
+    *("invalid_token", "messages_tab_disabled", "missing_scope", "no_active_hooks"),
+    *(
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+    ),
     *("team_access_not_granted", "team_disabled", "token_expired", "token_revoked"),
     "two_factor_setup_required",
 )
@@ -165,6 +172,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
             rejected=("channel_not_found", "is_archived", "user_not_found"),
             retry=SLACK_PASSING,
             throttled=SLACK_THROTTLED,
+            refused=("no_permission",),  # the bot may be no member of this one conversation
         ),
     ),
     "NotifyStackfield": ServiceAnswers(source="https://www.stackfield.com/developer-api"),

@@ -33,17 +33,29 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyMailerSend": ServiceAnswers(
         source="https://developers.mailersend.com/api/v1/email.html#responses",
         failures=(BodyTest("warnings.0.type", equals=("ALL_SUPPRESSED",)),),
-        codes=(ErrorCode("warnings.0.type"),),
+        codes=(
+            ErrorCode("warnings.0.type"),
+            ErrorCode("message", r"(from\.email) (?:domain )?must be verified"),
+            ErrorCode("errors", r"(from\.email) (?:domain )?must be verified"),
+        ),
+        answers=group_answers(suspend=("from.email",)),
     ),
     "NotifyMailgun": ServiceAnswers(
         source="https://documentation.mailgun.com/docs/mailgun/api-reference/mg-errors",
+        codes=(ErrorCode("message", r"domain not found|is not allowed to send"),),
+        answers=group_answers(
+            suspend=("domain not found",),
+            refused=("is not allowed to send",),  # a sandbox sends to authorized recipients alone
+        ),
     ),
     "NotifyOffice365": ServiceAnswers(
         source="https://learn.microsoft.com/graph/errors",
         codes=(ErrorCode("error.code"), ErrorCode("error")),
         answers=group_answers(
             suspend=(
+                404,  # no URL names a recipient
                 "ErrorAccessDenied",
+                "ErrorInvalidUser",
                 "ErrorMessageSubmissionBlocked",
                 "ErrorSendAsDenied",
                 "InvalidAuthenticationToken",

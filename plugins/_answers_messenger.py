@@ -9,11 +9,14 @@ from collections.abc import Mapping
 
 from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
 
-TELEGRAM_GONE = ("group chat was upgraded to a supergroup chat", "the group chat was deleted")
+TELEGRAM_GONE = ("the group chat was deleted", "user is deactivated", "input_user_deactivated")
+
+TELEGRAM_MOVED = "group chat was upgraded to a supergroup chat"
+"""The refusal names the chat's new id: https://core.telegram.org/bots/api#responseparameters"""
 
 TELEGRAM_REFUSALS = (
     "bot can't initiate conversation with a user",
-    "bot can't send messages to bots",
+    "bot can't send messages to",
     "bot is not a member",
     "bot was blocked by the user",
     "bot was kicked",
@@ -26,6 +29,7 @@ TELEGRAM_REFUSALS = (
     "peer_id_invalid",
     "topic_closed",
     "user not found",
+    "user_is_blocked",
 )
 
 MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
@@ -128,16 +132,17 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         codes=(
             ErrorCode(
                 "description",
-                "|".join((*TELEGRAM_GONE, *TELEGRAM_REFUSALS, "user is deactivated")),
+                "|".join((*TELEGRAM_GONE, TELEGRAM_MOVED, *TELEGRAM_REFUSALS)),
             ),
             ErrorCode("error_code"),
         ),
         answers=group_answers(
             suspend=("401", "404"),
-            gone=(*TELEGRAM_GONE, "user is deactivated"),
+            gone=(*TELEGRAM_GONE, TELEGRAM_MOVED),
             rejected=TELEGRAM_REFUSALS,
         ),
         retry_after=(RetryAfter("parameters.retry_after"),),
+        new_address="parameters.migrate_to_chat_id",
     ),
     "NotifyThreema": ServiceAnswers(
         source="https://gateway.threema.ch/en/developer/api",
@@ -188,10 +193,29 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         codes=(ErrorCode("error.code"),),
         answers=group_answers(
             suspend=(
-                *("0", "3", "10", "190", "200", "368"),
-                *("131005", "131031", "131042", "131045", "132001", "132015", "132016", "133010"),
+                *("0", "3", "10", "33", "190", "200", "368"),
+                *(
+                    "131005",
+                    "131031",
+                    "131037",
+                    "131042",
+                    "131045",
+                    "132001",
+                    "132015",
+                    "132016",
+                    "133010",
+                ),
             ),
-            rejected=("130472", "131021", "131026", "131030", "131047", "131049", "131050"),
+            rejected=(
+                "130472",
+                "130497",
+                "131021",
+                "131026",
+                "131030",
+                "131047",
+                "131049",
+                "131050",
+            ),
             retry=("1", "2", "131000", "131016", "131057", "133004"),
             throttled=("4", "613", "80007", "130429", "131048", "131056"),
         ),

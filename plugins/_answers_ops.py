@@ -10,6 +10,9 @@ from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group
 
 HOOK_GONE = group_answers(suspend=(404, 410))
 
+SESSIONS = r"/Sessions\?"
+"""Where Apprise asks a media centre for its screens; where there are none, it sends nothing."""
+
 OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyAMQP": ServiceAnswers(source="https://www.rabbitmq.com/docs/amqp; it is no HTTP"),
     "NotifyAppriseAPI": ServiceAnswers(
@@ -26,6 +29,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://github.com/MediaBrowser/Emby/wiki/Authentication",
         login=r"/Users/AuthenticateByName",
         logout=r"/Sessions/Logout",
+        lookup=SESSIONS,
     ),
     "NotifyEnigma2": ServiceAnswers(
         source="https://github.com/E2OpenPlugins/e2openplugin-OpenWebif/wiki/"
@@ -68,6 +72,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://api.jellyfin.org/",
         login=r"/Users/AuthenticateByName",
         logout=r"/Sessions/Logout",
+        lookup=SESSIONS,
     ),
     "NotifyJira": ServiceAnswers(
         source="https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v2/intro/",

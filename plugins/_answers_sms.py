@@ -112,12 +112,18 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         success=b'{"response_code": "SUCCESS", "data": {"messages": [{"status": "SUCCESS"}]}}',
     ),
     "NotifyClickatell": ServiceAnswers(
-        source="https://docs.clickatell.com/channels/one-api/one-api-reference/",
+        source="https://docs.clickatell.com/channels/one-api/one-api-reference/ and, of the codes, "
+        "https://www.clickatell.com/developers/api-documentation/one-api-error-messages/",
         failures=(BodyTest("messages.0.accepted", equals=(False,)),),
         codes=(
             ErrorCode("messages.0.errorCode"),
             ErrorCode("messages.0.error.code"),
             ErrorCode("error.code"),
+        ),
+        answers=group_answers(
+            suspend=("1", "2", "3", "7", "20", "38", "39", "44", "45"),
+            retry=("18", "19"),
+            throttled=("43",),
         ),
     ),
     "NotifyD7Networks": ServiceAnswers(source="https://d7networks.com/docs/Messages/Send_Message/"),
@@ -292,7 +298,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         answers=group_answers(
             suspend=(
                 *(404, "20003", "20005", "20008", "20404"),
-                *("21212", "21601", "21603", "21606", "21659", "21660"),
+                *("21212", "21601", "21603", "21606", "21659", "21660", "63007"),
             ),
             gone=("21211", "21217", "21614"),
             rejected=("21408", "21610", "21612", "63015", "63016"),

@@ -55,7 +55,7 @@ WORD = re.compile(rb"[a-z_]{2,60}")
 
 SUSPEND = (
     {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"}
-    | {"missing_scope", "no_permission", "not_allowed_token_type", "org_login_required"}
+    | {"missing_scope", "messages_tab_disabled", "not_allowed_token_type", "org_login_required"}
     | {"access_denied", "ekm_access_denied", "enterprise_is_restricted", "accesslimited"}
     | {"team_access_not_granted", "two_factor_setup_required", "invalid_token", "no_service"}
     | {"no_service_id", "no_team", "no_active_hooks", "team_disabled"}
@@ -145,6 +145,7 @@ class Slack(AppriseChannel[SlackSettings]):
         **dict.fromkeys(SUSPEND, "suspend"),
         **dict.fromkeys(RETRY, "retry"),
         **dict.fromkeys(THROTTLED, "throttled"),
+        "no_permission": "refused",  # the bot may be no member of this one conversation
         403: "suspend",
         404: "suspend",
         410: "suspend",

@@ -13,18 +13,29 @@ from apprise import NotifyFormat
 from apprise.plugins.base import NotifyBase
 from msgspec import Struct
 
-from router.bridge.address import check_address, check_template, fill, replace_address
+from router.bridge.address import (
+    check_address,
+    check_template,
+    fill,
+    replace_address,
+    write_settings,
+)
 from router.bridge.file_arguments import find_url_access
 from router.bridge.hop import Hop, find_failure, is_success
 from router.bridge.installation import install
 from router.bridge.instance import BuildError, Instances, is_secret, make, parse
-from router.bridge.message_format import Accepted, fit, notify
+from router.bridge.message_format import HalfSent, fit, notify
 from router.bridge.passage import Passage
-from router.bridge.service_answers import HTTP_ALONE, ServiceAnswers, find_service_answers
+from router.bridge.service_answers import (
+    HTTP_ALONE,
+    ServiceAnswers,
+    bound_code,
+    find_service_answers,
+)
 from router.bridge.service_targets import Build
 from router.bridge.shared_login import SharedLogins
 from router.bridge.trip import current_trip
-from router.bridge.verdict import Answers, judge, look_up, read_enhanced_code
+from router.bridge.verdict import Answers, attribute, judge, look_up, read_enhanced_code
 from router.channel import Channel, Request, Response, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
 from router.core.local_access import LocalAccess
@@ -34,11 +45,10 @@ from router.redaction import Redactor, reveal
 
 S = TypeVar("S", bound=Settings)
 
-HALF_SENT = 1000
-"""Messages of which a part was taken, whose parts are not sent twice."""
-
 CLOSING_S = 5.0
 """Seconds that a channel may take to log out and to close its connections."""
+
+NOTHING_SENT = "no request carried the message"
 
 REASON = 200
 """Characters of a reason that are kept."""
@@ -72,7 +82,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             check_template(template)
         self._redactor = Redactor(reveal(settings))
         self._passage = Passage(transport, seconds=settings.timeout)
-        self._accepted: dict[str, Accepted] = {}
+        self._half_sent = HalfSent()
         self._logins = SharedLogins()
         self._instances = Instances(self._passage.release, self._logins)
 
@@ -92,7 +102,9 @@ class AppriseChannel(Channel[S], Generic[S]):
     @classmethod
     def find_local_access(cls, settings: S) -> LocalAccess:
         """Return the files and the service of this machine that the URL names."""
-        return find_url_access(fill(cls.template(settings), _texts(settings) if cls.url else {}))
+        return find_url_access(
+            fill(cls.template(settings), write_settings(settings) if cls.url else {})
+        )
 
     def plugin(self, message: Message) -> Build | None:  # noqa: ARG002 - for subclasses
         """Return the Apprise class for the message and its keyword arguments; None: by URL."""
@@ -111,7 +123,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     def carries(self, request: Request) -> bool:
         """Return whether the request hands the message over; one for a token does not."""
-        return not self._service.is_login(request)
+        return not (self._service.is_login(request) or self._service.is_lookup(request))
 
     def error_code(self, hop: Hop) -> str:
         """Return the provider's short code for what went wrong, empty when nothing did.
@@ -148,9 +160,9 @@ class AppriseChannel(Channel[S], Generic[S]):
         hops: list[Hop] = []
         try:
             outcome = await self._try(message, hops)
-            plainer = self._simplify(message, outcome, hops)
-            if plainer is not None:
-                outcome = await self._try(plainer, [])
+            again = self._find_second(message, outcome, hops)
+            if again is not None:
+                outcome = self._redact(await self._try(again, []), again.address)
         except AddressError as error:
             outcome = Rejected(reason=str(error))
         except BuildError as error:
@@ -184,9 +196,15 @@ class AppriseChannel(Channel[S], Generic[S]):
         finally:
             self._passage.close()
 
-    def _simplify(self, message: Message, outcome: Outcome, hops: Sequence[Hop]) -> Message | None:
+    def _find_second(
+        self, message: Message, outcome: Outcome, hops: Sequence[Hop]
+    ) -> Message | None:
+        """Return the message to send in place of one that was refused, None where nothing helps."""
         if not isinstance(outcome, Rejected) or not hops or hops[-1].error is not None:
             return None
+        address = self._service.find_new_address(hops[-1]) if self._is_personal else ""
+        if address and address != message.address:
+            return msgspec.structs.replace(message, address=address)
         return self.simplify(message, hops[-1])
 
     async def _try(self, message: Message, hops: list[Hop]) -> Outcome:
@@ -208,7 +226,7 @@ class AppriseChannel(Channel[S], Generic[S]):
     ) -> Outcome:
         build = self.plugin(message)
         kind = build[0] if build else self._kind
-        accepted: Accepted = self._accepted.pop(message.delivery, set())
+        accepted = self._half_sent.take(message.delivery)
 
         def send_by(plugin: NotifyBase) -> bool:
             current_trip().plugin = attempt.plugin = plugin
@@ -240,10 +258,8 @@ class AppriseChannel(Channel[S], Generic[S]):
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
             return self._explain_crash(error, hops)
         outcome = self._conclude(hops, done=done)
-        if accepted and not isinstance(outcome, Delivered):
-            self._accepted[message.delivery] = accepted
-            while len(self._accepted) > HALF_SENT:
-                del self._accepted[next(iter(self._accepted))]
+        if not isinstance(outcome, Delivered):
+            self._half_sent.keep(message.delivery, accepted)
         return outcome
 
     def _refuses_login(self, outcome: Outcome, hops: Sequence[Hop]) -> bool:
@@ -294,7 +310,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     def _fill(self, address: str) -> str:
         """Return the URL for an address; a URL of the operator's own has no other place."""
-        values = {"to": address} | (_texts(self.settings) if self.url else {})
+        values = {"to": address} | (write_settings(self.settings) if self.url else {})
         return fill(self.template(self.settings), values)
 
     def _conclude(self, hops: Sequence[Hop], *, done: bool) -> Outcome:
@@ -305,7 +321,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             return judge(hops, answers={}, now=self.clock())
         hops = self._service.find_deciding(hops)
         hop = hops[-1] if done else find_failure(hops)
-        code = "" if hop.response is None else _bound(self.error_code(hop))
+        code = "" if hop.response is None else bound_code(self.error_code(hop))
         known = look_up(self._answers, hop.status, code)
         is_told = is_success(hop) and (bool(code) or known is not None)
         is_unheard = hop.response is None and hop.error is None
@@ -316,26 +332,23 @@ class AppriseChannel(Channel[S], Generic[S]):
         if isinstance(outcome, Unknown) and (hop.login or not self.carries(hop.request)):
             return Retry(reason=outcome.reason)
         if isinstance(outcome, Delivered):
-            outcome = Rejected(status=hop.status, reason="the answer does not say it was taken")
-        if (
-            isinstance(outcome, Rejected)
-            and hop.status
-            and (hop.login or self._service.is_login(hop.request))
-        ):
-            outcome = Suspend(status=hop.status, reason=f"{outcome.reason}, at the login")
-        if isinstance(outcome, Suspend) and not self._is_about_recipient(hop):
-            outcome = msgspec.structs.replace(outcome, scope="channel")
-        elif isinstance(outcome, Suspend) and self._is_address_secret:
-            outcome = msgspec.structs.replace(outcome, scope="recipient")
+            reason = "the answer does not say it was taken" if is_taken else NOTHING_SENT
+            outcome = Rejected(status=hop.status, reason=reason)
+        outcome = attribute(
+            outcome,
+            is_login=hop.login or self._service.is_login(hop.request),
+            is_message=self.carries(hop.request),
+            is_personal=self._is_personal,
+            is_address_secret=isinstance(outcome, Suspend) and self._is_address_secret,
+        )
         wait = self._service.wait_time(hop, self.clock())
         if isinstance(outcome, Retry | Suspend) and wait is not None:
             return msgspec.structs.replace(outcome, after=max(wait, outcome.after or 0.0))
         return outcome
 
-    def _is_about_recipient(self, hop: Hop) -> bool:
-        """Return whether a refusal may be the recipient's: that of a login is not."""
-        if hop.login or self._service.is_login(hop.request) or not self.carries(hop.request):
-            return False
+    @cached_property
+    def _is_personal(self) -> bool:
+        """Whether the recipient's address is the destination."""
         return self.needs_contact(self.settings)
 
     @cached_property
@@ -377,22 +390,5 @@ class _Attempt(Struct):
     plugin: NotifyBase | None = None
 
 
-_CODE = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
-
 _HANDLE = re.compile(r"\S{1,200}")
 """What a provider may call a message: with a space in it, it is some other text."""
-
-
-def _bound(code: str) -> str:
-    """Return an error code; where the provider has put a text for one, say so without it."""
-    return code if not code or _CODE.fullmatch(code) else "no code"
-
-
-def _texts(settings: Settings) -> dict[str, str]:
-    """Return the settings that can stand in a URL, as texts."""
-    values = msgspec.structs.asdict(settings)
-    return {
-        name: value.reveal() if isinstance(value, Secret) else str(value)
-        for name, value in values.items()
-        if isinstance(value, Secret | str | int | float)
-    }

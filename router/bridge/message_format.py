@@ -17,11 +17,33 @@ from router.channel import Limits
 Accepted: TypeAlias = set[tuple[int | None, Any]]
 """The pieces of one message that were taken, by Apprise's names for them."""
 
+HALF_SENT = 1000
+"""Messages of which a part was taken, whose parts are not sent twice."""
+
 MARKUP = 20
 """Characters that Apprise puts around a title which it folds into HTML or Markdown."""
 
 LINE_END = 2
 """Characters between such a title and the body, in plain text."""
+
+
+class HalfSent:
+    """The pieces that were taken of messages that were not taken whole, by delivery."""
+
+    def __init__(self) -> None:
+        """Know of none yet."""
+        self._accepted: dict[str, Accepted] = {}
+
+    def take(self, delivery: str) -> Accepted:
+        """Return the pieces of a message that were taken, and forget them."""
+        return self._accepted.pop(delivery, set())
+
+    def keep(self, delivery: str, accepted: Accepted) -> None:
+        """Remember the pieces of a message; the oldest of `HALF_SENT` messages is forgotten."""
+        if accepted:
+            self._accepted[delivery] = accepted
+        while len(self._accepted) > HALF_SENT:
+            del self._accepted[next(iter(self._accepted))]
 
 
 def fit(plugin: NotifyBase, title: str, body: str, limits: Limits | None) -> tuple[str, str]:

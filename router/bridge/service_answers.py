@@ -117,7 +117,9 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     before a status, and everything it leaves out is read as HTTP and Apprise read it.
     `retry_after` names further times to wait. `login` is a regular expression of the URLs that
     hand out credentials: a refusal there is about the channel, never about a recipient. `logout`
-    is one of the URLs that give them back: what is answered there decides nothing. `success`
+    is one of the URLs that give them back: what is answered there decides nothing. `lookup` is one
+    of the URLs that only ask the service something: a send without another request delivers
+    nothing. `new_address` is the place of an address that a refusal names instead. `success`
     and `success_status` are a documented answer to a message that was taken; the sandbox gives it.
     """
 
@@ -128,6 +130,8 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     retry_after: tuple[RetryAfter, ...] = ()
     login: str = ""
     logout: str = ""
+    lookup: str = ""
+    new_address: str = ""
     success: bytes = b""
     success_status: int = 200
 
@@ -152,6 +156,16 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
         """Return whether a request asks for a credential and carries no message."""
         return bool(self.login) and re.search(self.login, request.url) is not None
 
+    def is_lookup(self, request: Request) -> bool:
+        """Return whether a request only asks the service something, and carries no message."""
+        return bool(self.lookup) and re.search(self.lookup, request.url) is not None
+
+    def find_new_address(self, hop: Hop) -> str:
+        """Return the address that a refusal names in the place of the recipient's, if it does."""
+        value = _find(hop, self.new_address) if self.new_address else None
+        text = _write(value) if isinstance(value, Scalar) and not isinstance(value, bool) else ""
+        return text if text.isprintable() and len(text) <= _CODE_LENGTH else ""
+
     def find_deciding(self, hops: Sequence[Hop]) -> Sequence[Hop]:
         """Return the hops up to the one whose answer decides: the last that is no logout."""
         if not self.logout:
@@ -169,6 +183,7 @@ def group_answers(  # noqa: PLR0913 - a list for each reading
     gone: Iterable[int | str] = (),
     rejected: Iterable[int | str] = (),
     retry: Iterable[int | str] = (),
+    refused: Iterable[int | str] = (),
     throttled: Iterable[int | str] = (),
     suspend: Iterable[int | str] = (),
 ) -> Answers:
@@ -179,6 +194,7 @@ def group_answers(  # noqa: PLR0913 - a list for each reading
         **dict.fromkeys(rejected, "rejected"),
         **dict.fromkeys(retry, "retry"),
         **dict.fromkeys(throttled, "throttled"),
+        **dict.fromkeys(refused, "refused"),
         **dict.fromkeys(suspend, "suspend"),
     }
 
@@ -244,3 +260,11 @@ def _write(value: object) -> str:
 def _name(failure: BodyTest) -> str:
     """Return a code for a failure whose service gives none: the place that says so."""
     return f"says failure in {failure.path}" if failure.path else "says failure"
+
+
+_CODES = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
+
+
+def bound_code(code: str) -> str:
+    """Return an error code; where the provider has put a text for one, say so without it."""
+    return code if not code or _CODES.fullmatch(code) else "no code"

@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, assert_never
 
+from msgspec.structs import replace
+
 from router.bridge.hop import Hop
 from router.channel import Request, TargetError, TransportError, UntrustedServerError
 from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
@@ -67,6 +69,32 @@ def conclude(
             return Suspend(status=status, reason=reason, after=after, scope=scope)
         case _ as never:  # pragma: no cover - the type checker proves it empty
             assert_never(never)
+
+
+def attribute(
+    outcome: Outcome,
+    *,
+    is_login: bool,
+    is_message: bool,
+    is_personal: bool,
+    is_address_secret: bool,
+) -> Outcome:
+    """Return the outcome of an answer with whom its refusal is about.
+
+    The answer is one to a login (`is_login`), to a request that carries the message
+    (`is_message`), or to a look-up. Without `is_personal` the destination is the operator's own:
+    where it is gone the channel waits, for each message would be a dead letter. With
+    `is_address_secret` the address itself is what a table calls the credential.
+    """
+    if isinstance(outcome, Rejected) and outcome.status and is_login:
+        outcome = Suspend(status=outcome.status, reason=f"{outcome.reason}, at the login")
+    if isinstance(outcome, Rejected) and outcome.forget_contact and not is_personal:
+        outcome = Suspend(status=outcome.status, reason=outcome.reason)
+    if not isinstance(outcome, Suspend):
+        return outcome
+    if is_login or not is_message or not is_personal:
+        return replace(outcome, scope="channel")
+    return replace(outcome, scope="recipient") if is_address_secret else outcome
 
 
 def judge(

@@ -71,6 +71,7 @@ async def test_an_answer_becomes_an_outcome(line: Line, expected: Outcome) -> No
 READINGS: dict[Reading, Outcome] = {
     "delivered": Delivered(handle="7"),
     "retry": Retry(reason=""),
+    "throttled": Retry(reason="", throttled=True),
     "rejected": Rejected(reason=""),
     "gone": Rejected(reason="", forget_contact=True),
     "unknown": Unknown(reason=""),

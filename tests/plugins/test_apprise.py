@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.bridge import Request
 from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
 from router.testing import Provider, Reply
@@ -41,6 +42,78 @@ async def test_a_url_with_a_place_reaches_the_recipient_s_contact() -> None:
     assert isinstance(outcome, Delivered)
     assert isinstance(hostile, Rejected)
     assert [read_json(request)["chat_id"] for request in provider.requests] == [12315544]
+
+
+async def test_a_group_of_telegram_is_reached_by_its_negative_id() -> None:
+    async with (
+        Provider(answer=lambda _: reply_json({"ok": True})) as provider,
+        open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
+    ):
+        outcome = await telegram.send(make_message(address="-1001234567890"))
+    assert isinstance(outcome, Delivered)
+    assert [read_json(request)["chat_id"] for request in provider.requests] == [-1001234567890]
+
+
+MOVED = {
+    "ok": False,
+    "error_code": 400,
+    "description": "Bad Request: group chat was upgraded to a supergroup chat",
+    "parameters": {"migrate_to_chat_id": -1001234567890},
+}
+"""https://core.telegram.org/bots/api#responseparameters"""
+
+
+async def test_a_message_to_a_group_that_moved_goes_to_its_new_id_at_once() -> None:
+    def answer(request: Request) -> Reply:
+        is_old = read_json(request)["chat_id"] == -12345
+        return reply_json(MOVED, status=400) if is_old else reply_json({"ok": True})
+
+    async with (
+        Provider(answer=answer) as provider,
+        open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
+    ):
+        outcome = await telegram.send(make_message(address="-12345"))
+    assert outcome == Delivered(status=200)
+    chats = [read_json(request)["chat_id"] for request in provider.requests]
+    assert chats == [-12345, -1001234567890]
+
+
+async def test_a_group_that_only_ever_names_another_is_asked_twice() -> None:
+    async with (
+        Provider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
+        open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
+    ):
+        outcome = await telegram.send(make_message(address="-12345"))
+    assert isinstance(outcome, Rejected)
+    assert len(provider.requests) == 2
+
+
+async def test_a_destination_of_the_operator_s_own_that_is_gone_holds_the_channel() -> None:
+    url = TELEGRAM.replace("{to}", "-12345")
+    async with (
+        Provider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
+        open_channel(Apprise, {"url": url}, elsewhere=provider.url) as telegram,
+    ):
+        outcome = await telegram.send(make_message())
+    reason = "400 bad request (group chat was upgraded to a supergroup chat)"
+    assert outcome == Suspend(status=400, reason=reason)
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("service", ["emby", "jellyfin"])
+async def test_a_media_centre_without_a_screen_has_delivered_nothing(service: str) -> None:
+    def answer(request: Request) -> Reply:
+        is_login = request.url.endswith("AuthenticateByName")
+        return reply_json({"AccessToken": "t", "Id": "i", "User": {"Id": "u"}} if is_login else [])
+
+    url = f"{service}://user:pass@media.example"
+    async with (
+        Provider(answer=answer) as provider,
+        open_channel(Apprise, {"url": url}, elsewhere=provider.url) as centre,
+    ):
+        outcome = await centre.send(make_message())
+        assert [request.method for request in provider.requests] == ["POST", "GET"]
+    assert outcome == Rejected(status=200, reason="no request carried the message")
 
 
 @pytest.mark.parametrize(
@@ -83,10 +156,10 @@ DINGTALK = "dingtalk://0123456789abcdef"
         ),
         (ONESIGNAL, {"id": "", "errors": ["not subscribed"]}, Rejected(status=200, reason="")),
         (FEISHU, {"code": 0}, Delivered(status=200)),
-        (FEISHU, {"code": 11232}, Retry(status=200, reason="")),
+        (FEISHU, {"code": 11232}, Retry(status=200, reason="", throttled=True)),
         (FEISHU, {"code": 19001}, Suspend(status=200, reason="")),
         (DINGTALK, {"errcode": 0}, Delivered(status=200)),
-        (DINGTALK, {"errcode": 130101}, Retry(status=200, reason="")),
+        (DINGTALK, {"errcode": 130101}, Retry(status=200, reason="", throttled=True)),
         (DINGTALK, {"errcode": 310000}, Rejected(status=200, reason="")),
     ],
 )

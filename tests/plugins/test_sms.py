@@ -165,7 +165,7 @@ def vonage(status: str) -> Reply:
     ("url", "answer", "expected"),
     [
         (VONAGE, vonage("0"), Delivered(status=200, handle="V1")),
-        (VONAGE, vonage("1"), Retry(status=200, reason="")),
+        (VONAGE, vonage("1"), Retry(status=200, reason="", throttled=True)),
         (VONAGE, vonage("4"), Suspend(status=200, reason="")),
         (VONAGE, vonage("6"), Rejected(status=200, reason="")),
         (VONAGE, vonage("9"), Suspend(status=200, reason="")),
