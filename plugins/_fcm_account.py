@@ -25,6 +25,13 @@ LIFETIME = 3600
 LEEWAY = 60.0
 """Seconds before its end at which an access token is replaced."""
 
+SHORTEST = 2 * LEEWAY
+"""Seconds that a token is taken to last at least: each send would fetch one."""
+
+REST = 5.0
+"""Seconds until Google is asked again where it gave no answer, or none that counts; a call that
+rings can wait so long."""
+
 _OAUTH_CODE = re.compile(r"[a-z][a-z_]{2,40}")
 
 
@@ -86,7 +93,7 @@ class Access:
         try:
             hop = Hop(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            self._told = Suspend(reason=f"no access token: {error.reason}")
+            self._told = Suspend(reason=f"no access token: {error.reason}", after=REST)
         else:
             self._told = self._keep(hop, now)
         self._fetches += 1
@@ -117,10 +124,10 @@ class Access:
         token, seconds = hop.field("access_token"), hop.field("expires_in")
         if hop.status == HTTPStatus.OK and isinstance(token, str):
             self.token = token
-            self._ends = now + (seconds if isinstance(seconds, int) else LIFETIME)
+            self._ends = now + _bound_lifetime(seconds)
             return Delivered(status=hop.status)
         asked = judge([hop], answers={}, now=now)
-        after = asked.after if isinstance(asked, Retry) else None
+        after = (asked.after or REST) if isinstance(asked, Retry) else None
         reason = f"no access token: {_read_refusal(hop)}"
         return Suspend(reason=reason, after=after, status=hop.status)
 
@@ -175,6 +182,13 @@ def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
     except (TypeError, ValueError):
         return None
     return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
+def _bound_lifetime(seconds: object) -> float:
+    """Return for how many seconds a token lasts, as Google says or else as it was asked for."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        return LIFETIME
+    return min(max(SHORTEST, seconds), LIFETIME)
 
 
 def _read_refusal(hop: Hop) -> str:

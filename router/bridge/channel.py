@@ -368,7 +368,8 @@ class AppriseChannel(Channel[S], Generic[S]):
         if outcome is not None and (not is_success(hops[-1]) or self.error_code(hops[-1])):
             return outcome
         reason = f"{type(error).__name__} in the provider's plugin"
-        return Retry(reason=reason) if outcome is None else Unknown(reason=reason)
+        is_out = any(not hop.login and self.carries(hop.request) for hop in hops)
+        return Unknown(reason=reason) if is_out else Retry(reason=reason)
 
     def _redact(self, outcome: Outcome, address: str) -> Outcome:
         """Return the outcome with neither a secret nor the address in its words, and not long."""

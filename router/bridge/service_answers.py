@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from router.bridge.hop import Hop
-from router.bridge.verdict import LONGEST, Answers
+from router.bridge.verdict import Answers, count_seconds, read_utc
 from router.channel import Request
 
 Scalar = str | int | float | bool
@@ -88,24 +88,27 @@ class RetryAfter(Struct, frozen=True):
     unit: Unit = "s"
 
     def read(self, hop: Hop, now: float) -> float | None:
-        """Return the seconds to wait from `now` (an epoch second), None where none are given."""
+        """Return the seconds to wait from `now` (an epoch second), None where none are given.
+
+        The number is as it came: `asked_wait` says which numbers are times.
+        """
         if self.header and hop.status != 429:  # noqa: PLR2004 - HTTP's own number
             return None
         value = hop.headers.get(self.header) if self.header else _find(hop, self.path)
         try:
-            number = self._count(value)
+            seconds = self._count(value, now)
         except (ValueError, OverflowError):
             return None
-        seconds = number - now if self.unit in {"epoch_s", "epoch_ms", "date"} else number
-        return min(max(0.0, seconds), LONGEST) if math.isfinite(seconds) else None
+        return seconds if math.isfinite(seconds) else None
 
-    def _count(self, value: object) -> float:
+    def _count(self, value: object, now: float) -> float:
         """Return a value as seconds; raises `ValueError` or `OverflowError` for what is none."""
         if not isinstance(value, str | int | float):
             return math.nan
         if self.unit == "date":
-            return datetime.fromisoformat(str(value)).timestamp()
-        return float(value) / 1000 if self.unit in {"ms", "epoch_ms"} else float(value)
+            return read_utc(datetime.fromisoformat(str(value))).timestamp() - now
+        number = float(value) / 1000 if self.unit in {"ms", "epoch_ms"} else float(value)
+        return count_seconds(number, now)
 
 
 class ServiceAnswers(Struct, frozen=True, kw_only=True):

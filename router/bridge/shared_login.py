@@ -21,6 +21,9 @@ from router.channel import Request, Response
 MARGIN_S = 60.0
 """A login is made anew so long before it ends, or by a tenth of its time if that is less."""
 
+SHORTEST_S = 60.0
+"""Seconds for which a login is kept at least, whatever time the provider names."""
+
 RELOGINS = 3
 RELOGIN_WINDOW_S = 60.0
 """So many logins of a credential are dropped as refused within that time, and no more: a
@@ -229,4 +232,6 @@ def _read_lifetime(response: Response) -> float:
         seconds = float(told["expires_in"])
     except (msgspec.DecodeError, LookupError, TypeError, ValueError):
         return float("inf")
-    return seconds - min(MARGIN_S, seconds / 10) if seconds > 0 else float("inf")
+    if not seconds > 0:
+        return float("inf")
+    return max(SHORTEST_S, seconds - min(MARGIN_S, seconds / 10))

@@ -1,8 +1,8 @@
 """What the hops of a send mean, by the provider's own table and else by its protocol."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, assert_never
@@ -27,9 +27,13 @@ credential or account; `refused` does not say whether it is about that or about 
 Answers = Mapping[int | str, Reading]
 """A provider's statuses and error codes with what they mean; a code goes before a status."""
 
-LONGEST = 86400.0
-"""Seconds beyond which nobody's Retry-After is believed."""
+_FIRST_EPOCH_S = 1e9
+"""A number of seconds that is a point in time, not a wait of thirty years."""
 
+_FIRST_EPOCH_MS = 1e11
+"""One that is a point in time in milliseconds."""
+
+_NUMBER = re.compile(r"[0-9.]+")
 _PASSING = frozenset({408, 425, 429})
 _REFUSED = frozenset({401, 403})
 _PROXY_REFUSED = 407
@@ -227,14 +231,32 @@ def read_enhanced_code(hop: Hop) -> str:
 
 
 def read_retry_after(text: str, now: float) -> float | None:
-    """Return a Retry-After header, in seconds or as a date, as seconds from now."""
+    """Return a Retry-After header, in seconds or as a date, as seconds from now.
+
+    The number is as it came: `asked_wait` says which numbers are times.
+    """
     text = text.strip()
     try:
-        seconds = float(text) if re.fullmatch(r"[0-9.]+", text) else _until(text, now)
+        return count_seconds(float(text), now) if _NUMBER.fullmatch(text) else _until(text, now)
     except (ValueError, OverflowError):
         return None
-    return min(max(0.0, seconds), LONGEST) if math.isfinite(seconds) else None
+
+
+def count_seconds(number: float, now: float) -> float:
+    """Return the seconds from now that a provider names, be it as a point in time.
+
+    Services write epoch seconds, or milliseconds, where seconds are documented, and the reverse.
+    """
+    if number >= _FIRST_EPOCH_MS:
+        number /= 1000
+    return number - now if number >= _FIRST_EPOCH_S else number
 
 
 def _until(date: str, now: float) -> float:
-    return parsedate_to_datetime(date).timestamp() - now
+    """Return the seconds until an HTTP date; one without a zone is in UTC (RFC 9110, 5.6.7)."""
+    return read_utc(parsedate_to_datetime(date)).timestamp() - now
+
+
+def read_utc(at: datetime) -> datetime:
+    """Return a time with its zone, UTC where it has none."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -22,7 +22,7 @@ from router.bridge import (
     find_service_answers,
     share_service_answers,
 )
-from router.bridge.verdict import LONGEST
+from router.core.retry import MAX_RETRY_S, asked_wait
 from router.testing import ScriptedTransport, make_message
 from router.testing.script import Line
 from tests.bridge.json_channel import SETTINGS, Json, send
@@ -99,15 +99,19 @@ def test_a_code_is_short_or_of_our_own_words(code: ErrorCode, body: object, foun
         (RetryAfter("wait", unit="ms"), hop(429, {"wait": 2500}), 2.5),
         (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW + 9}), 9.0),
         (RetryAfter("until", unit="epoch_ms"), hop(429, {"until": (NOW + 9) * 1000}), 9.0),
-        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW - 9}), 0.0),
+        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW - 9}), -9.0),
         (RetryAfter(header="x-reset"), hop(429, None, x_reset="3"), 3.0),
         (RetryAfter(header="x-reset"), hop(429), None),
         (RetryAfter(header="x-reset"), hop(500, None, x_reset="3"), None),
         (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset=LATER), 60.0),
         (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset="soon"), None),
-        (RetryAfter("wait"), hop(429, {"wait": -1}), 0.0),
+        (RetryAfter("wait"), hop(429, {"wait": -1}), -1.0),
         (RetryAfter("wait"), hop(429, {"wait": 10**400}), None),
-        (RetryAfter("wait"), hop(429, {"wait": 10**9}), LONGEST),
+        (RetryAfter("wait"), hop(429, {"wait": NOW + 9}), 9.0),
+        (RetryAfter("wait", unit="ms"), hop(429, {"wait": (NOW + 9) * 1000}), 9.0),
+        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": (NOW + 9) * 1000}), 9.0),
+        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": 30}), 30.0),
+        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset=LATER[:19]), 60.0),
         (RetryAfter("wait"), hop(429, {"wait": "soon"}), None),
         (RetryAfter("wait"), hop(429, {"wait": "nan"}), None),
         (RetryAfter("wait"), hop(429, {"wait": [1]}), None),
@@ -143,7 +147,8 @@ def test_no_body_makes_a_table_fail(body: object, path: str) -> None:
     assert len(code) <= 40
     assert code.isprintable()
     wait = RetryAfter(path).read(answer, NOW)
-    assert wait is None or 0 <= wait <= LONGEST
+    asked = asked_wait(Retry(reason="", after=wait))
+    assert asked is None or 0 < asked <= MAX_RETRY_S
 
 
 SERVICE = ServiceAnswers(

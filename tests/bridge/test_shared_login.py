@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from apprise.manager_plugins import NotificationManager
 
-from router import Delivered, Suspend
+from router import Delivered, Retry, Suspend
 from router.bridge import Request, Response
 from router.bridge.installation import install
 from router.bridge.plugin_classes import adapt
@@ -194,6 +194,25 @@ async def test_a_login_is_made_anew_when_its_time_is_up() -> None:
         for number in (1, 2, 3):
             assert isinstance(await house.send(number), Delivered)
         assert house.logins == 2
+
+
+@pytest.mark.parametrize("lifetime", [1, 0.001, True, 0, -5])
+async def test_no_lifetime_that_a_provider_names_costs_a_login_for_each_send(
+    lifetime: object,
+) -> None:
+    tokens = Tokens(status=200, refusal={"errcode": 42001}, lifetime=lifetime)
+    async with living(WECHAT, tokens) as house:
+        now = [0.0]
+        house.channel._logins._clock = lambda: now[0]
+        for second in range(0, 59, 10):
+            now[0] = float(second)
+            assert isinstance(await house.send(1 + second % 3), Delivered)
+        assert house.logins == 1
+
+
+async def test_a_plugin_that_fails_over_the_answer_to_its_login_has_sent_nothing() -> None:
+    async with living(WECHAT, Tokens(status=200, refusal={}, lifetime="nan")) as house:
+        assert await house.send(1) == Retry(reason="TypeError in the provider's plugin")
 
 
 async def test_a_login_that_fails_is_not_kept() -> None:

@@ -1,5 +1,7 @@
 """Hops become outcomes."""
 
+import math
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -18,7 +20,8 @@ from router.bridge import (
     conclude,
     judge,
 )
-from router.bridge.verdict import LONGEST, read_enhanced_code, read_retry_after
+from router.bridge.verdict import read_enhanced_code, read_retry_after
+from router.core.retry import MAX_RETRY_S, asked_wait
 
 NOW = 1_760_000_000.0
 POST = Request(method="POST", url="https://api.example.com/SECRET")
@@ -133,9 +136,13 @@ def test_a_code_makes_a_200_a_rejection_unless_the_table_knows_better() -> None:
         ("7", 7.0),
         (" 0.25 ", 0.25),
         ("0", 0.0),
-        ("99999999", LONGEST),
+        ("99999999", 99999999.0),
+        (f"{NOW + 30:.0f}", 30.0),
+        (f"{NOW * 1000 + 30_000:.0f}", 30.0),
         (format_datetime(datetime.fromtimestamp(NOW + 30, UTC), usegmt=True), 30.0),
-        (format_datetime(datetime.fromtimestamp(NOW - 30, UTC), usegmt=True), 0.0),
+        (format_datetime(datetime.fromtimestamp(NOW - 30, UTC), usegmt=True), -30.0),
+        (format_datetime(datetime.fromtimestamp(NOW + 30, UTC)).replace("+0000", "-0000"), 30.0),
+        (format_datetime(datetime.fromtimestamp(NOW + 30, UTC)).replace("+0000", ""), 30.0),
         ("", None),
         ("soon", None),
         ("1.2.3", None),
@@ -145,14 +152,24 @@ def test_a_code_makes_a_200_a_rejection_unless_the_table_knows_better() -> None:
         ("Wed, 99 Foo 2025 00:00:00 GMT", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert read_retry_after(text, NOW) == seconds
+def test_retry_after_is_seconds_or_a_point_in_time(
+    text: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert read_retry_after(text, NOW) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-@given(st.text(max_size=40))
-def test_any_retry_after_is_bounded_or_nothing(text: str) -> None:
+@given(st.text(max_size=40) | st.from_regex(r"[0-9.]{1,400}", fullmatch=True))
+def test_any_retry_after_is_a_number_or_nothing(text: str) -> None:
     seconds = read_retry_after(text, NOW)
-    assert seconds is None or 0 <= seconds <= LONGEST
+    assert seconds is None or not math.isnan(seconds)
+    asked = asked_wait(Retry(reason="", after=seconds))
+    assert asked is None or 0 < asked <= MAX_RETRY_S
 
 
 def test_the_time_a_provider_asks_for_goes_with_retry_and_suspend() -> None:

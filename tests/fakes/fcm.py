@@ -98,7 +98,7 @@ class Fcm(Provider):
     def __init__(self) -> None:
         super().__init__(answer=self.answer_to)
         self.issued: set[str] = set()
-        self.lifetime = 3599
+        self.lifetime: object = 3599
         self.refused: dict[str, Reply] = {}
         self.send_script: list[Reply] = []
         self.token_script: list[Reply] = []

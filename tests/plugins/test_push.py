@@ -12,6 +12,7 @@ from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.bridge import Request
 from router.core.errors import SettingsError
 from router.core.facts import Device
+from router.plugins._fcm_account import LIFETIME, REST
 from router.plugins.push import Push
 from router.testing import Reply
 from tests.fakes import fcm as answers
@@ -94,16 +95,36 @@ async def test_the_access_token_is_fetched_once_for_many_sends(fcm: Fcm, push: P
 
 
 async def test_an_access_token_is_replaced_before_it_ends(fcm: Fcm, push: Push) -> None:
-    fcm.lifetime = 30
-    await push.send(make_message(address=TOKEN))
-    await push.send(make_message(address=TOKEN))
-    assert len(fcm.token_requests) == 2
+    began = time.time()
+    now = [began]
+    vars(push)["clock"] = lambda: now[0]
+    fcm.lifetime = 300
+    for later, fetched in [(0, 1), (239, 1), (241, 2)]:
+        now[0] = began + later
+        await push.send(make_message(address=TOKEN))
+        assert len(fcm.token_requests) == fetched
+
+
+@pytest.mark.parametrize("lifetime", [-1, 0, 1, True, None, "soon", 10**30])
+async def test_no_time_that_google_names_costs_a_token_for_each_send_or_keeps_one_for_ever(
+    fcm: Fcm, push: Push, lifetime: object
+) -> None:
+    began = time.time()
+    now = [began]
+    vars(push)["clock"] = lambda: now[0]
+    fcm.lifetime = lifetime
+    for later in (0, 30, 59):
+        now[0] = began + later
+        assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
+    assert len(fcm.token_requests) == 1
+    assert push._fcm is not None
+    assert not push._fcm.access.is_fresh(began + LIFETIME)
 
 
 async def test_many_sends_ask_once_for_a_token_that_they_do_not_get(fcm: Fcm, push: Push) -> None:
     fcm.token_script += [Reply(status=503), Reply(status=400)]
     outcomes = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(100)))
-    assert outcomes == [Suspend(status=503, reason="no access token: 503")] * 100
+    assert outcomes == [Suspend(status=503, reason="no access token: 503", after=REST)] * 100
     assert len(fcm.token_requests) == 1
     fcm.token_script.clear()
     assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
@@ -158,7 +179,7 @@ async def test_a_new_access_token_that_google_does_not_give_suspends_the_channel
     fcm.send_script.append(answers.UNAUTHENTICATED)
     fcm.token_script.append(Reply(status=503))
     outcome = await push.send(make_message(address=TOKEN))
-    assert outcome == Suspend(status=503, reason="no access token: 503")
+    assert outcome == Suspend(status=503, reason="no access token: 503", after=REST)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +288,8 @@ async def test_every_answer_of_fcm_has_its_outcome(
             Suspend(status=503, reason="no access token: 503", after=9),
         ),
         (Reply(status=200, body=b"[]"), Suspend(status=200, reason="no access token: 200")),
-        (Reply(fault="hang"), Suspend(reason="no access token: timed out")),
+        (Reply(fault="hang"), Suspend(reason="no access token: timed out", after=REST)),
+        (Reply(status=500), Suspend(status=500, reason="no access token: 500", after=REST)),
     ],
 )
 async def test_without_an_access_token_the_channel_is_suspended_and_nothing_sent(
