@@ -10,7 +10,13 @@ from router.bridge.http2_frames import ConnectionFault, ErrorCode, StreamFault
 from router.channel import Request
 
 MAX_HEADERS = 65_536
-"""Bytes that the header fields of one answer take at most."""
+"""Bytes that the header fields of one answer take at most; a longer answer ends its stream."""
+
+MAX_BLOCK = 16 * MAX_HEADERS
+"""Bytes of header fields that are read although nobody wants them: the table depends on them.
+
+More ends the connection, since a block of 64 KiB can stand for hundreds of megabytes.
+"""
 
 MAX_TABLE = 4096
 """Bytes of the table of header fields that both ends keep (RFC 7541, 4.2)."""
@@ -19,6 +25,9 @@ _CONNECTION_FIELDS = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 )
 """Fields of HTTP/1.1 that a message of HTTP/2 must not have (RFC 9113, 8.2.2)."""
+
+_OVERHEAD = 32
+"""Bytes that a field counts beyond its name and value (RFC 9113, 6.5.2)."""
 
 _WRITTEN_HERE = _CONNECTION_FIELDS | {"content-length", "host"}
 _INVALID_NAME = re.compile(r"[\x00-\x20A-Z\x7f-\xff]|.:|^$")
@@ -82,7 +91,7 @@ class HeaderDecoder:
 
     def __init__(self) -> None:
         """Know of no answer yet."""
-        self._decoder = Decoder(MAX_HEADERS)
+        self._decoder = Decoder(MAX_BLOCK)
 
     def decode(self, block: bytes) -> list[tuple[str, str]]:
         """Return the fields of a block; raises `ConnectionFault`: the table is lost with it."""
@@ -95,9 +104,12 @@ class HeaderDecoder:
 
 def read_answer_fields(fields: Iterable[tuple[str, str]]) -> tuple[int, dict[str, str]]:
     """Return an answer's status and its header fields; raises `StreamFault` where malformed."""
-    status = 0
+    status = size = 0
     headers: dict[str, str] = {}
     for name, value in fields:
+        size += len(name) + len(value) + _OVERHEAD
+        if size > MAX_HEADERS:
+            raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM)
         if name == ":status" and not status and not headers and _STATUS.fullmatch(value):
             status = int(value)
             continue

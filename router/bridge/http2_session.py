@@ -258,7 +258,7 @@ class Http2Session:
         if frame.kind != Kind.CONTINUATION or frame.stream != first.stream:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
         pieces.append(frame.payload)
-        if len(pieces) > _MAX_CONTINUATIONS or sum(map(len, pieces)) > MAX_HEADERS:
+        if len(pieces) > _MAX_CONTINUATIONS:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
         if frame.flags & END_HEADERS:
             self._block = None

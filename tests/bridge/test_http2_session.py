@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from router.bridge import Request, TransportError
 from router.bridge.http2_exchange import Exchange
-from router.bridge.http2_frames import PREFACE, ConnectionFault, ErrorCode
+from router.bridge.http2_frames import MAX_FRAME, PREFACE, ConnectionFault, ErrorCode
+from router.bridge.http2_headers import MAX_BLOCK, MAX_HEADERS
 from router.bridge.http2_session import Http2Session
 from router.bridge.journey import Journey
 
@@ -40,6 +41,16 @@ def headers(
 
 def end(stream: int, fields: list[tuple[str, str]]) -> bytes:
     return headers(stream, fields, "END_HEADERS", "END_STREAM")
+
+
+def in_pieces(stream: int, fields: list[tuple[str, str]]) -> bytes:
+    """Return headers that end the stream, in as many frames as they take."""
+    block = hpack.Encoder().encode(fields, huffman=False)
+    pieces = [block[start : start + MAX_FRAME] for start in range(0, len(block), MAX_FRAME)]
+    frames: list[Frame] = [HeadersFrame(stream, data=pieces[0], flags=["END_STREAM"])]
+    frames += [ContinuationFrame(stream, data=piece) for piece in pieces[1:]]
+    frames[-1].flags.add("END_HEADERS")
+    return write(*frames)
 
 
 def data(stream: int, payload: bytes, *flags: str) -> bytes:
@@ -82,6 +93,7 @@ STREAM_FAULTS = {
     "a status that is no number of three digits": end(1, [(":status", "²00")]),
     "two statuses": end(1, [*OK, *OK]),
     "a status after a field": end(1, [("server", "x"), *OK]),
+    "more headers than are read": in_pieces(1, [*OK, ("x", "x" * MAX_HEADERS)]),
     "another pseudo-field": end(1, [*OK, (":path", "/")]),
     "a name in capitals": end(1, [*OK, ("Server", "x")]),
     "an empty name": end(1, [*OK, ("", "x")]),
@@ -178,8 +190,12 @@ CONNECTION_FAULTS = {
         "COMPRESSION_ERROR",
     ),
     "headers beyond all bounds": (
-        SETTINGS + write(HeadersFrame(1), *[ContinuationFrame(1, data=b"x" * 16_000)] * 8),
+        SETTINGS + in_pieces(1, [*OK, ("x", "x" * MAX_BLOCK)]),
         "ENHANCE_YOUR_CALM",
+    ),
+    "a short block that stands for long headers": (
+        SETTINGS + headers(1, [*OK, *[("x", "x" * 4000)] * 300]),
+        "COMPRESSION_ERROR",
     ),
     "padding that is longer than its frame": (
         SETTINGS + b"\0\0\2\0\x08\0\0\0\1\xffx",
