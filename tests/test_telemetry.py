@@ -1,5 +1,6 @@
 """Log lines show no secrets, and the metrics are those that the documentation names."""
 
+import ast
 import asyncio
 import gc
 import io
@@ -8,12 +9,14 @@ import logging
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+import router
 from router.channel import Secret
 from router.redaction import Veil
 from router.telemetry import LogFormat, Metrics, configure_logging, name_fault, report_strays
@@ -281,3 +284,20 @@ async def test_what_the_process_takes_is_among_the_metrics() -> None:
     (tasks,) = families["router_tasks"].samples
     assert tasks.value == len(asyncio.all_tasks())
     assert {"python_gc_collections", "python_info"} <= families.keys()
+
+
+@pytest.mark.parametrize("path", sorted(Path(router.__file__).parent.rglob("*.py")), ids=str)
+def test_no_module_takes_a_method_of_a_logger_before_logging_is_configured(path: Path) -> None:
+    """What is taken at import keeps the configuration of that time, and shows secrets."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    defaults = [value for f in functions for value in (*f.args.defaults, *f.args.kw_defaults)]
+    values = [n.value for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign)]
+    taken = [
+        ast.unparse(node)
+        for value in (*values, *defaults)
+        if value is not None
+        for node in ast.walk(value)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("_log")
+    ]
+    assert taken == []

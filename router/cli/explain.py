@@ -125,7 +125,7 @@ def command(  # noqa: PLR0913 - one for each option
     kinds = _kinds(ruleset)
     person = Person(
         attributes={name: _scalar(value) for name, value in attributes},
-        contacts=_group(contacts, kinds),
+        contacts=_group(contacts, ruleset, notification.app_id),
         timezone=_known_zone(timezone),
     )
     who = (notification.app_id, notification.uid)
@@ -184,17 +184,31 @@ def _scalar(text: str) -> Scalar:
 
 
 def _group(
-    contacts: Sequence[tuple[str, str]], kinds: Mapping[str, str]
+    contacts: Sequence[tuple[str, str]], ruleset: Ruleset, app_id: str
 ) -> dict[str, tuple[str, ...]]:
-    known = sorted(set(kinds.values()) - {""})
+    """Return addresses by kind, in the form that is registered and sent to."""
+    known = sorted(set(_kinds(ruleset).values()) - {""})
+    country = ruleset.country_of(app_id)
     found: dict[str, tuple[str, ...]] = {}
     for kind, address in contacts:
         if kind not in known:
             hint = suggest(kind, known) or f"known are {', '.join(known) or 'none'}"
             message = f'no channel sends to addresses of kind "{kind}"; {hint}'
             raise click.BadParameter(message, param_hint="--contact")
-        found[kind] = (*found.get(kind, ()), address) if address else ()
+        before = found.get(kind, ())
+        found[kind] = (*before, _normalize(kind, address, ruleset, country)) if address else ()
     return found
+
+
+def _normalize(kind: str, address: str, ruleset: Ruleset, country: str) -> str:
+    """Return an address as a channel that takes it writes it, as it is registered."""
+    specs = [spec for spec in ruleset.channels.values() if spec.address_kind == kind]
+    found = [spec.read_address(address, country) for spec in specs]
+    taken = [each.address for each in found if not each.fault]
+    if not taken:
+        message = f"{kind}={address}: {found[0].fault}"
+        raise click.BadParameter(message, param_hint="--contact")
+    return next((text for text in taken if text != address), address)
 
 
 def _known_zone(name: str) -> str:

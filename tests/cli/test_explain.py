@@ -92,11 +92,19 @@ def test_the_options_tell_of_the_recipient(explain: Callable[..., Result]) -> No
     assert "  · mail: what rule vip sends stands for it   (rule chat)\n" in text
 
 
+def test_a_contact_is_read_as_it_would_be_registered(explain: Callable[..., Result]) -> None:
+    options = ("--attributes", "tier=gold", "--contact", "email=ann@bücher.example")
+    trace = json.loads(explain(SAMPLE, *options, "--format", "json").stdout)
+    addresses = {d["to"] for d in trace["deliveries"] if d["channel"] == "mail"}
+    assert addresses == {"ann@xn--bcher-kva.example"}
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (("--contact", "emial=x"), 'did you mean "email"?'),
         (("--contact", "email"), "write NAME=VALUE"),
+        (("--contact", "email=ann"), "email=ann: "),
         (("--attributes", "=gold"), "write NAME=VALUE"),
         (("--timezone", "Europe/Berlim"), 'did you mean "Europe/Berlin"?'),
         (("--only", "vp"), 'did you mean "vip"?'),
