@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.core.refusals import DISTINCT_RECIPIENTS, FIRST_HOLD_S
+from router.core.refusals import FIRST_HOLD_S
 from router.testing import Reply
 from tests.acceptance.client import call, payload, post, read_metrics, wait_for
 from tests.acceptance.diverted import COMMAND, divert
@@ -35,6 +36,8 @@ ODD = 1000
 """The chat of one more, whose message is the oldest."""
 RETRY_AFTER = {"Retry-After": "5"}
 """The provider asks for the shortest suspension that there is."""
+BREAK_S = 4.0
+"""Seconds between two requests that only a suspension explains."""
 
 
 def refuse(status: int, description: str, headers: Mapping[str, str] | None = None) -> Reply:
@@ -175,7 +178,9 @@ def test_one_recipient_refused_for_an_unknown_reason_is_held_and_ten_others_are_
     [
         pytest.param(refuse(401, "Unauthorized", RETRY_AFTER), 1, id="a wrong token"),
         pytest.param(
-            refuse(403, UNKNOWN, RETRY_AFTER), DISTINCT_RECIPIENTS, id="an unknown reason"
+            refuse(403, UNKNOWN, RETRY_AFTER),
+            3,  # as docs/decisions/0027-whose-refusal.md promises
+            id="an unknown reason",
         ),
     ],
 )
@@ -183,9 +188,13 @@ def test_when_everybody_is_refused_the_channel_is_suspended_once_and_all_is_deli
     tmp_path: Path, answer: Reply, refused: int
 ) -> None:
     probes = 1
-    with serving(
-        tmp_path, lambda chats: answer if len(chats) <= refused + probes else TAKEN
-    ) as bot:
+    times: list[float] = []
+
+    def reply(chats: list[int]) -> Reply:
+        times.append(time.monotonic())
+        return answer if len(chats) <= refused + probes else TAKEN
+
+    with serving(tmp_path, reply) as bot:
         bot.enrol(*SERVED)
         bot.pause()
         bot.post("first", *SERVED)
@@ -197,6 +206,8 @@ def test_when_everybody_is_refused_the_channel_is_suspended_once_and_all_is_deli
         assert len(tried) == len(SERVED) + refused + probes
         first = tried[: refused + probes + 1]
         assert len(set(first)) == len(first)
+        breaks = [later - earlier >= BREAK_S for earlier, later in pairwise(times)]
+        assert breaks.index(True) + 1 == refused
         assert {item["attempts"] for item in bot.deliveries()} == {1}
         assert {kind for chat in SERVED for kind in bot.contacts(chat)} == {"apprise"}
         (line,) = bot.errors()
