@@ -95,6 +95,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html"
         "#API_SendRawEmail_Errors",
         codes=(ErrorCode("", r"Email address is not verified"), AWS_CODE),
+        blamed=r"identities failed the check in region [A-Z0-9-]+: ([^<]*)",
         answers=group_answers(
             suspend=(
                 *AWS["suspend"],

@@ -257,7 +257,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
             return self._explain_crash(error, hops)
-        outcome = self._conclude(hops, done=done)
+        outcome = self._conclude(hops, done=done, address=address)
         if not isinstance(outcome, Delivered):
             self._half_sent.keep(message.delivery, accepted)
         return outcome
@@ -313,7 +313,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         values = {"to": address} | (write_settings(self.settings) if self.url else {})
         return fill(self.template(self.settings), values)
 
-    def _conclude(self, hops: Sequence[Hop], *, done: bool) -> Outcome:
+    def _conclude(self, hops: Sequence[Hop], *, done: bool, address: str = "") -> Outcome:
         own = self.verdict(hops)
         if own is not None:
             return own
@@ -339,7 +339,8 @@ class AppriseChannel(Channel[S], Generic[S]):
             is_login=hop.login or self._service.is_login(hop.request),
             is_message=self.carries(hop.request),
             is_personal=self._is_personal,
-            is_address_secret=isinstance(outcome, Suspend) and self._is_address_secret,
+            is_address_blamed=isinstance(outcome, Suspend)
+            and (self._is_address_secret or self._service.blames_only(hop, address)),
         )
         wait = self._service.wait_time(hop, self.clock())
         if isinstance(outcome, Retry | Suspend) and wait is not None:

@@ -122,8 +122,10 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     hand out credentials: a refusal there is about the channel, never about a recipient. `logout`
     is one of the URLs that give them back: what is answered there decides nothing. `lookup` is one
     of the URLs that only ask the service something: a send without another request delivers
-    nothing. `new_address` is the place of an address that a refusal names instead. `success`
-    and `success_status` are a documented answer to a message that was taken; the sandbox gives it.
+    nothing. `new_address` is the place of an address that a refusal names instead. `blamed` is a
+    regular expression whose group is the list of addresses that a refusal is about: where it is
+    the recipient's alone, so is the refusal. `success` and `success_status` are a documented answer
+    to a message that was taken; the sandbox gives it.
     """
 
     source: str
@@ -135,6 +137,7 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     logout: str = ""
     lookup: str = ""
     new_address: str = ""
+    blamed: str = ""
     success: bytes = b""
     success_status: int = 200
 
@@ -168,6 +171,11 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
         value = _find(hop, self.new_address) if self.new_address else None
         text = _write(value) if isinstance(value, Scalar) and not isinstance(value, bool) else ""
         return text if text.isprintable() and len(text) <= _CODE_LENGTH else ""
+
+    def blames_only(self, hop: Hop, address: str) -> bool:
+        """Return whether a refusal lists the recipient's address, and no other, as its reason."""
+        found = re.search(self.blamed, _write(_find(hop, ""))) if self.blamed and address else None
+        return found is not None and found[1].strip().casefold() == address.casefold()
 
     def find_deciding(self, hops: Sequence[Hop]) -> Sequence[Hop]:
         """Return the hops up to the one whose answer decides: the last that is no logout."""

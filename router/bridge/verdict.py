@@ -81,14 +81,14 @@ def attribute(
     is_login: bool,
     is_message: bool,
     is_personal: bool,
-    is_address_secret: bool,
+    is_address_blamed: bool,
 ) -> Outcome:
     """Return the outcome of an answer with whom its refusal is about.
 
     The answer is one to a login (`is_login`), to a request that carries the message
     (`is_message`), or to a look-up. Without `is_personal` the destination is the operator's own:
     where it is gone the channel waits, for each message would be a dead letter. With
-    `is_address_secret` the address itself is what a table calls the credential.
+    `is_address_blamed` the address is what a table takes for the credential or the sender.
     """
     if isinstance(outcome, Rejected) and outcome.status and is_login:
         outcome = Suspend(status=outcome.status, reason=f"{outcome.reason}, at the login")
@@ -98,7 +98,7 @@ def attribute(
         return outcome
     if is_login or not is_message or not is_personal:
         return replace(outcome, scope="channel")
-    return replace(outcome, scope="recipient") if is_address_secret else outcome
+    return replace(outcome, scope="recipient") if is_address_blamed else outcome
 
 
 def judge(
@@ -143,9 +143,19 @@ def look_up(answers: Answers, status: int | None, code: str) -> Reading | None:
 def _read(hop: Hop, status: int, answers: Answers, code: str) -> Reading:
     if hop.request.method == "SMTP" and _is_about_sender(hop):
         return _read_mail(hop, status)
-    if known := look_up(answers, status, code):
-        return "refused" if known == "suspend" and _names_recipient(hop) else known
-    general = _read_mail(hop, status) if hop.request.method == "SMTP" else _read_http(status)
+    is_mail = hop.request.method == "SMTP"
+    general = _read_mail(hop, status) if is_mail else _read_http(status)
+    match look_up(answers, status, code):
+        case "suspend" if _names(hop, "to") and not _names(hop, "from"):
+            return "refused"
+        case "gone" if _names(hop, "from") and not _names(hop, "to"):
+            return "suspend"
+        case "gone" if is_mail and general == "retry":
+            return "retry"  # the code may say 5.1.1; the server says that it may be otherwise later
+        case None:
+            pass
+        case known:
+            return known
     return "rejected" if code and general == "delivered" else general
 
 
@@ -175,8 +185,8 @@ def _is_about_sender(hop: Hop) -> bool:
     return is_early or hop.status in _LOGIN_REPLIES
 
 
-def _names_recipient(hop: Hop) -> bool:
-    """Return whether a mail server's words name the recipient's address and not the sender's.
+def _names(hop: Hop, end: Literal["from", "to"]) -> bool:
+    """Return whether a mail server's words name the address at an end of the mail.
 
     Amazon SES names the addresses that it has not verified, either end's:
     https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
@@ -184,9 +194,8 @@ def _names_recipient(hop: Hop) -> bool:
     if hop.request.method != "SMTP":
         return False
     words = hop.body.decode("utf-8", "replace").lower()
-    sender = hop.request.headers.get("from", "").lower()
-    recipients = hop.request.headers.get("to", "").lower().split(", ")
-    return sender not in words and any(address and address in words for address in recipients)
+    addresses = hop.request.headers.get(end, "").lower().split(", ")
+    return any(address and address in words for address in addresses)
 
 
 def _phrase(hop: Hop, status: int, code: str) -> str:
