@@ -45,6 +45,7 @@ class RefusalLog:
         `detail` are words of the router, never of the request.
         """
         now = self._clock()
+        status = int(status)  # an `HTTPStatus` shows its name in a line for people
         route = _name_route(path)
         key = (route, peer, status, reason)
         left_out = 0

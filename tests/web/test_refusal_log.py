@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ def lines() -> Iterator[Lines]:
 
 
 def refusals(lines: Lines) -> Lines:
-    return [line for line in lines if line["event"] == "request refused"]
+    found = [line for line in lines if line["event"] == "request refused"]
+    assert {str(line["status"]) for line in found} <= {f"{status:d}" for status in HTTPStatus}
+    return found
 
 
 async def test_each_refusal_of_the_webhook_says_why_and_whom(tmp_path: Path, lines: Lines) -> None:
