@@ -8,6 +8,7 @@ https://developer.apple.com/documentation/usernotifications/establishing-a-token
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -61,6 +62,13 @@ ANSWERS: Mapping[int | str, Reading] = {
 
 Every reason that it lists for 403 is about the provider's certificate or token:
 https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
+"""
+
+_OF_ANOTHER_APP = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
+"""What Apple says of a token of its other environment, and of one of another app, too.
+
+With a wrong `sandbox` or `topic` it says so of every token. Until Apple has taken a push with these
+settings, such a token is kept.
 """
 
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
@@ -118,6 +126,7 @@ class Apns:
         self._host = SANDBOX_HOST if settings.sandbox else HOST
         self._token = ""
         self._made = 0.0
+        self._has_served = False
 
     def __repr__(self) -> str:
         """Name the app alone."""
@@ -139,7 +148,12 @@ class Apns:
                 hop = await self._push(message, kind, transport, seconds=seconds, now=now)
             case "PayloadTooLarge" if lighter := shed(message):
                 hop = await self._push(lighter, kind, transport, seconds=seconds, now=now)
-        return _conclude(hop, now)
+        self._has_served |= hop.status == HTTPStatus.OK
+        outcome = _conclude(hop, now)
+        if isinstance(outcome, Rejected) and not self._has_served:
+            is_proven = _read_reason(hop) not in _OF_ANOTHER_APP
+            return replace(outcome, forget_contact=outcome.forget_contact and is_proven)
+        return outcome
 
     async def _push(
         self, message: Message, kind: Kind, transport: Transport, *, seconds: float, now: float

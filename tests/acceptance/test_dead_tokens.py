@@ -54,8 +54,8 @@ def unregistered() -> Reply:
 DEATHS = {
     "FCM, unregistered": Death("fcm_android", "phone", lambda: fcm.UNREGISTERED),
     "Apple, unregistered": Death("apns_ios_device", apple("phone"), unregistered),
-    "Apple, a bad token": Death(
-        "apns_ios_device", apple("phone"), lambda: apns.refuse(400, "BadDeviceToken")
+    "Apple, an expired token": Death(
+        "apns_ios_device", apple("phone"), lambda: apns.refuse(410, "ExpiredToken")
     ),
 }
 

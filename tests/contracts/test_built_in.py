@@ -83,11 +83,8 @@ class TestPushToApple(ChannelContract):
             body=b'{"reason": "Unregistered", "timestamp": 1700000000000}',
             forget=True,
         ),
-        "a token that is none": Answer(
-            means=Rejected, status=400, body=b'{"reason": "BadDeviceToken"}', forget=True
-        ),
-        "another app's token": Answer(
-            means=Rejected, status=400, body=b'{"reason": "DeviceTokenNotForTopic"}', forget=True
+        "a token that has ended": Answer(
+            means=Rejected, status=410, body=b'{"reason": "ExpiredToken"}', forget=True
         ),
         "a stale signature": Answer(
             means=Retry, status=403, body=b'{"reason": "ExpiredProviderToken"}'

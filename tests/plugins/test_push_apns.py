@@ -243,8 +243,21 @@ GONE = Rejected(reason="", forget_contact=True)
 async def test_what_apple_says_is_what_the_router_hears(
     apns: Apns, push: Push, act: Act, expected: Outcome
 ) -> None:
+    assert isinstance(await push.send(tell()), Delivered)
     apns.say(act)
     assert without_reason(await push.send(tell())) == expected
+
+
+@pytest.mark.parametrize("reason", ["BadDeviceToken", "DeviceTokenNotForTopic"])
+async def test_no_device_is_forgotten_before_the_settings_have_served_one(
+    apns: Apns, push: Push, reason: str
+) -> None:
+    apns.say(refuse(400, reason), refuse(400, reason))
+    for _ in range(2):
+        assert without_reason(await push.send(tell())) == Rejected(reason="", status=400)
+    assert isinstance(await push.send(tell()), Delivered)
+    apns.say(refuse(400, reason))
+    assert without_reason(await push.send(tell())) == replace(GONE, status=400)
 
 
 @pytest.mark.parametrize("fault", [Fault.LEAVE, Fault.REFUSE])
