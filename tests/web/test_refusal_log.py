@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def lines() -> Iterator[Lines]:
 
 def refusals(lines: Lines) -> Lines:
     found = [line for line in lines if line["event"] == "request refused"]
-    assert {str(line["status"]) for line in found} <= {f"{status:d}" for status in HTTPStatus}
+    assert {type(line["status"]) for line in found} <= {int}
     return found
 
 
