@@ -2,7 +2,9 @@
 
 import base64
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import msgspec
@@ -53,13 +55,11 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Take the secrets apart: a URL shows its password even where it is not shown whole."""
-        forms = {form for secret in secrets for form in _write_forms(secret)}
-        longest = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
+        self._known = {form for secret in secrets for form in _write_forms(secret)}
 
     def text(self, text: str) -> str:
         """Return a text with the secrets masked."""
-        return text if self._known is None else self._known.sub(MASK, text)
+        return _mask(text, self._known)
 
     def outcome(self, outcome: Outcome, address: str) -> Outcome:
         """Return an outcome with neither a secret nor the address in its words.
@@ -75,7 +75,7 @@ class Redactor:
         """Return a URL with secrets, user and telling parameters masked; the host stays."""
         found = _ORIGIN.match(url)
         origin = found.group() if found else ""
-        if origin and self._known is not None and self._known.fullmatch(url):
+        if origin and url in self._known:
             return f"{_USER.sub(MASK, origin)}/{MASK}"
         rest = _PARAMETERS.sub(rf"\1{MASK}", url[len(origin) :])
         return _USER.sub(MASK, origin) + self.text(rest)
@@ -103,6 +103,20 @@ class Redactor:
 def lets_in(secret: str) -> bool:
     """Return whether a secret lets someone in by itself: a URL may be an address like any other."""
     return "://" not in secret or any(part != secret for part in _split(secret))
+
+
+def _mask(text: str, forms: Iterable[str]) -> str:
+    """Return a text with these masked, the longest first.
+
+    A pattern of them is no faster, and takes 0.1 ms for each to compile.
+    """
+    for form in sorted((form for form in forms if form in text), key=_by_length, reverse=True):
+        text = text.replace(form, MASK)
+    return text
+
+
+def _by_length(form: str) -> tuple[int, str]:
+    return len(form), form
 
 
 def _write_forms(secret: str) -> Iterator[str]:
@@ -171,35 +185,25 @@ def _spell(part: str) -> Iterator[str]:
 class Veil:
     """Masks every secret it was ever told of; none is forgotten, for a line may come late.
 
-    One more costs the same however many there are: each reload of the rules may bring some, and a
-    pattern of all of them would be compiled anew while the event loop waits.
+    One more costs the same however many there are: each reload of the rules may bring some. Any
+    thread may ask for a text while the event loop adds a secret.
     """
 
     def __init__(self) -> None:
         """Know of none."""
         self._secrets: set[str] = set()
-        self._forms: dict[str, tuple[str, ...]] = {}
-        """What secrets are written as, by their first `SHORTEST` characters, longest first."""
+        self._forms: defaultdict[str, set[str]] = defaultdict(set)
+        """What secrets are written as, by their last `SHORTEST` characters: URLs begin alike."""
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these too from now on."""
         for secret in set(secrets) - self._secrets:
             self._secrets.add(secret)
             for form in _write_forms(secret):
-                start = form[:SHORTEST]
-                forms = {*self._forms.get(start, ()), form}
-                self._forms[start] = tuple(sorted(forms, key=len, reverse=True))
+                self._forms[form[-SHORTEST:]].add(form)
 
     def text(self, text: str) -> str:
         """Return a text with the secrets masked."""
-        shown: list[str] = []
-        begin = place = 0
-        while place <= len(text) - SHORTEST:
-            for form in self._forms.get(text[place : place + SHORTEST], ()):
-                if text.startswith(form, place):
-                    shown += (text[begin:place], MASK)
-                    begin = place = place + len(form)
-                    break
-            else:
-                place += 1
-        return "".join((*shown, text[begin:])) if shown else text
+        ends = {text[place : place + SHORTEST] for place in range(len(text) - SHORTEST + 1)}
+        known = [tuple(self._forms[end]) for end in ends if end in self._forms]
+        return _mask(text, chain.from_iterable(known)) if known else text
