@@ -24,7 +24,7 @@ SLACK_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
-def open_channels(
+async def open_channels(
     specs: Iterable[ChannelSpec],
     before: Opened,
     open_channel: OpenChannel,
@@ -33,21 +33,28 @@ def open_channels(
     """Return the channels opened, or what is wrong with the first that cannot be.
 
     One of `before` that is to be the same again stays open. Those opened for nothing go to
-    `close_unused`.
+    `close_unused`. The event loop takes a turn between two of them: each costs up to a
+    millisecond, and there may be hundreds.
     """
     opened: dict[str, tuple[ChannelSpec, Channel[Any]]] = {}
-    for spec in specs:
-        old = before.get(spec.name)
-        if old is not None and _same(old[0], spec):
-            opened[spec.name] = (spec, old[1])
-            continue
-        try:
-            opened[spec.name] = (spec, open_channel(spec))
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+    is_complete = False
+    try:
+        for spec in specs:
+            old = before.get(spec.name)
+            if old is not None and _same(old[0], spec):
+                opened[spec.name] = (spec, old[1])
+                continue
+            await asyncio.sleep(0)
+            try:
+                opened[spec.name] = (spec, open_channel(spec))
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                return _tell(spec, error)
+        is_complete = True
+        return opened
+    finally:
+        if not is_complete:
             for name, channel in find_leaving(opened, before):
                 close_unused(name, channel)
-            return _tell(spec, error)
-    return opened
 
 
 def find_leaving(before: Opened, after: Opened) -> list[tuple[str, Channel[Any]]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ class Rulebook:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
             return
         specs = loaded.ruleset.channels.values()
-        opened = open_channels(specs, self._channels, self._open, self._close)
+        opened = await open_channels(specs, self._channels, self._open, self._close)
         if isinstance(opened, Problem):
             _log.error("the last good rules no longer load", problem=str(opened))
             return
@@ -144,15 +144,14 @@ class Rulebook:
             read, faults, opened = await self._read()
             self._stamps, self._patterns = read.stamps, read.patterns
             self.problems = (*read.loaded.problems, *faults)
-            for problem in self.problems:
-                log = _log.error if problem.severity == "error" else _log.warning
-                log("rules", problem=str(problem))
             ruleset = read.loaded.ruleset
             if ruleset is None or opened is None:
                 self.current = False
+                await _log_problems(self.problems)
             else:
                 self._put_in_force(ruleset, opened)
                 self.included, self.current = read.loaded.included, read.loaded.is_whole
+                await _log_problems(self.problems)
                 await self._keep(ruleset.version, read)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
             self._tell_of_files()
@@ -178,7 +177,7 @@ class Rulebook:
             if lost or read.loaded.ruleset is None:
                 return read, lost, None
             specs = read.loaded.ruleset.channels.values()
-            opened = open_channels(specs, self._channels, self._open, self._close)
+            opened = await open_channels(specs, self._channels, self._open, self._close)
             if not isinstance(opened, Problem):
                 return read, (), opened
             if opened.file in refused or opened.file not in {
@@ -278,6 +277,14 @@ class Rulebook:
             for task in open_still:
                 _log.error("a channel does not close", task=task.get_name())
                 task.cancel()
+
+
+async def _log_problems(problems: Iterable[Problem]) -> None:
+    """Log each problem in a turn of the event loop: there may be hundreds."""
+    for problem in problems:
+        log = _log.error if problem.severity == "error" else _log.warning
+        log("rules", problem=str(problem))
+        await asyncio.sleep(0)
 
 
 def _as_last_good(file: Included) -> Included:

@@ -60,8 +60,8 @@ def read(folder: Path, url: str, plugin: str = "apprise", *, sandbox: bool = Fal
         ("apprise", "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}?template=PATH"),
         ("apprise", "workflow://host.example/WORKFLOWID/signature/?template=PATH"),
         ("apprise", "fcm://project/token?mode=oauth2&keyfile=PATH"),
-        ("apprise", "vapid://a@example.com/b@example.com?keyfile=PATH"),
-        ("apprise", "vapid://a@example.com/b@example.com?subfile=PATH"),
+        ("apprise", "vapid://a@example.com/{to}?keyfile=PATH"),
+        ("apprise", "vapid://a@example.com/{to}?subfile=PATH"),
         ("email", "mailto://u:p@example.com/{to}?pgppub=PATH"),
         ("email", "mailto://u:p@example.com/{to}?pgpprv=PATH"),
     ],
@@ -129,7 +129,7 @@ def test_a_sandbox_does_without_a_file_that_is_not_there(folder: Path) -> None:
     assert read(folder, f"{DISCORD}?template=FOLDER/granted/none", sandbox=True) == []
 
 
-def test_a_channel_is_opened_again_where_its_file_has_changed(folder: Path) -> None:
+async def test_a_channel_is_opened_again_where_its_file_has_changed(folder: Path) -> None:
     def open_channel(spec: ChannelSpec) -> Channel[Any]:
         return REGISTRY.open_channel(spec, ScriptedTransport(None))
 
@@ -142,7 +142,7 @@ def test_a_channel_is_opened_again_where_its_file_has_changed(folder: Path) -> N
         assert loaded.ruleset is not None
         before = opened
         specs = loaded.ruleset.channels.values()
-        found = open_channels(specs, before, open_channel, lambda _, __: None)
+        found = await open_channels(specs, before, open_channel, lambda _, __: None)
         assert isinstance(found, dict)
         opened = found
         assert opened["room"][1].local_files == {str(path): text}

@@ -4,12 +4,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from router import rulebook
 from router.channel import Channel, Request, Response, Settings, TransportError
 from router.core.ruleset import ChannelSpec
+from router.opening import open_channels
 from router.registry.schema import PluginSchema
 from router.rulebook import Rulebook
 from router.store.database import Database
@@ -209,3 +212,66 @@ async def test_an_included_file_that_leads_elsewhere_is_refused_alone(
     assert "support.yaml:1:1: error: cannot be read: " in str(problem)
     assert "regular file" in str(problem) or "leads out of" in str(problem)
     assert house.standing == {"billing": "current", "support": "last good"}
+
+
+class Turns:
+    """The turns that the event loop has taken since something happened, for each time it did."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self._count = 0
+
+    def note(self, *_: object, **__: object) -> None:
+        """Note that something happens in this turn."""
+        self.seen.append(self._count)
+        asyncio.get_running_loop().call_soon(self._pass)
+
+    def _pass(self) -> None:
+        self._count += 1
+
+
+async def test_the_event_loop_takes_a_turn_between_two_channels(house: House) -> None:
+    assert house.rulebook.ruleset is not None
+    turns = Turns()
+
+    def open_channel(spec: ChannelSpec) -> Channel[Any]:
+        turns.note()
+        return Door(spec.settings, count=[])
+
+    specs = house.rulebook.ruleset.channels.values()
+    opened = await open_channels(specs, {}, open_channel, lambda _, __: None)
+    assert isinstance(opened, dict)
+    assert list(opened) == [spec.name for spec in specs]
+    assert turns.seen == [0, 1, 2]
+
+
+async def test_a_reload_called_off_between_two_channels_closes_what_it_has_opened(
+    house: House,
+) -> None:
+    assert house.rulebook.ruleset is not None
+    specs = tuple(house.rulebook.ruleset.channels.values())
+    closed: list[str] = []
+
+    def open_channel(spec: ChannelSpec) -> Channel[Any]:
+        opening.cancel()
+        return Door(spec.settings, count=[])
+
+    opening = asyncio.create_task(
+        open_channels(specs, {}, open_channel, lambda name, _: closed.append(name))
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert closed == [specs[0].name]
+
+
+async def test_the_event_loop_takes_a_turn_between_two_problems_that_are_logged(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns()
+    monkeypatch.setattr(
+        rulebook, "_log", SimpleNamespace(error=turns.note, warning=turns.note, info=turns.note)
+    )
+    house.write_bytes("support", b"rules: [{name: 1}, {name: 2}, {name: 3}]")
+    problems = await house.rulebook.reload()
+    assert len(problems) > 2
+    assert turns.seen[: len(problems)] == [*range(len(problems))]
