@@ -5,6 +5,7 @@ accounts, keys. Apprise reads each as an attachment (https://appriseit.com/libra
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -41,17 +42,18 @@ def find_url_access(url: str) -> LocalAccess:
     `FileArgumentError`.
     """
     try:
-        (kind, options), other = (parse(fill(url, {"to": sample})) for sample in ("0", "1"))
+        kind, options = parse(fill(url, {"to": "0"}))
+        scheme = str(options["schema"]).lower()
+        service = f"{scheme}://" if scheme in LOCAL else ""
+        if not _reads_files(kind):  # type: ignore[arg-type]  # the hash of its instances hides its own
+            return LocalAccess(setting=SETTING, service=service)
+        _, other = parse(fill(url, {"to": "1"}))
     except BuildError:
         return LocalAccess(setting=SETTING)
-    scheme = str(options["schema"]).lower()
-    service = f"{scheme}://" if scheme in LOCAL else ""
-    if not _reads_files(kind):
-        return LocalAccess(setting=SETTING, service=service)
     if options.get("use_wkd"):
         message = "keys are not looked up in a Web Key Directory"
         raise FileArgumentError(message, "leave wkd= out, and name a file that holds the key")
-    files = tuple(_read_files(options, other[1]))
+    files = tuple(_read_files(options, other))
     return LocalAccess(setting=SETTING, files=files, service=service)
 
 
@@ -74,6 +76,7 @@ def _read_files(options: Mapping[str, Any], other: Mapping[str, Any]) -> Iterato
         yield path
 
 
+@cache
 def _reads_files(kind: type[NotifyBase]) -> bool:
     """Return whether a plugin, or a module of Apprise that it uses, reads attachments."""
     held = [value for module in find_modules(kind) for value in vars(module).values()]

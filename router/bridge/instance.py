@@ -36,7 +36,7 @@ def parse(url: str) -> Build:
     known = NotificationManager()
     if scheme in known and not known[scheme].enabled:
         raise BuildError(explain_disabled(scheme, known[scheme]))
-    options = url_to_dict(url)
+    options = url_to_dict(url, secure_logging=False)  # its log is off; masking takes longest
     if not options:
         raise BuildError(
             f"the URL is none of {scheme}://"
