@@ -5,9 +5,13 @@ recipient who has blocked the sender. The answers to others tell the two apart.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 DISTINCT_RECIPIENTS = 3
 """So many recipients refused, with nobody served in between, suspend the channel."""
+
+GONE_RECIPIENTS = 3
+"""So many recipients have contacts forgotten, with nobody served in between, and no more."""
 
 FIRST_HOLD_S = 60.0
 """Seconds for which a recipient is held after its first refusal; each one more doubles them."""
@@ -22,10 +26,12 @@ MAX_HOLD_UNSERVED_S = 300.0
 class RefusalStreak(Struct, frozen=True, kw_only=True):
     """The recipients refused since a provider last served anybody.
 
-    `serves` says whether it has served anybody since the channel was opened or suspended last.
+    `gone` are the recipients of whom it called an address dead meanwhile. `serves` says whether
+    it has served anybody since the channel was opened or suspended last.
     """
 
     recipients: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
     serves: bool = False
 
     @property
@@ -46,8 +52,18 @@ def add_refusal(streak: RefusalStreak, recipient: str, *, refusals: int) -> Refu
     if refusals or streak.is_channel:
         return streak
     recipients = streak.recipients | {recipient}
-    after = RefusalStreak(recipients=recipients, serves=streak.serves)
-    return RefusalStreak(recipients=recipients) if after.is_channel else after
+    after = replace(streak, recipients=recipients)
+    return replace(after, serves=False) if after.is_channel else after
+
+
+def add_gone(streak: RefusalStreak, recipient: str) -> RefusalStreak | None:
+    """Return the streak after an address was called dead, None where that is not to be believed.
+
+    A provider that is asked with the settings of another app calls every address dead.
+    """
+    if recipient not in streak.gone and len(streak.gone) >= GONE_RECIPIENTS:
+        return None
+    return replace(streak, gone=streak.gone | {recipient})
 
 
 def hold_time(refusals: int, *, serves: bool) -> float:

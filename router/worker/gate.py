@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from router.channel import Settings
 from router.core.breaker import CLOSED, Breaker, diagnose, observe, trip
 from router.core.outcome import Outcome, Scope
-from router.core.refusals import SERVING, UNTRIED, RefusalStreak, add_refusal, hold_time
+from router.core.refusals import SERVING, UNTRIED, RefusalStreak, add_gone, add_refusal, hold_time
 from router.core.retry import asked_wait
 from router.queue.ports import Cause, Room
 
@@ -226,6 +226,18 @@ class Gate:
         is_channel = not host and self._refused.is_channel
         seconds = hold_time(refusals, serves=self._refused.serves)
         return "channel" if is_channel else "recipient", seconds
+
+    def believes_gone(self, recipient: str, host: str) -> bool:
+        """Return whether an address that its provider calls dead is to be forgotten.
+
+        It is not where one recipient after the other is gone and nobody is served: then the
+        settings are wrong. A recipient's own `host` speaks for that recipient.
+        """
+        if host:
+            return True
+        streak = add_gone(self._refused, recipient)
+        self._refused = streak or self._refused
+        return streak is not None
 
     def absolve(self, host: str) -> bool:
         """Take note that a provider serves somebody; return whether a suspension is to be lifted.

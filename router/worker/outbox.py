@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from router.channel import Channel
 from router.core.daily_cap import CAPPED, Cap
 from router.core.delivery import Attempt, Delivery
-from router.core.outcome import Delivered, Outcome, Retry, Suspend, Unknown
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.recipient_guard import GUARDED, RecipientGuard
 from router.core.retry import Again, Cancelled, Done, Expired, Hold, Next, Suppressed, follow
 from router.queue.ports import Room, Settlement
@@ -295,6 +295,10 @@ class Outbox:
                 refusals=self._owner.refusals(delivery.id),
             )
             outcome = replace(outcome, scope=scope)
+        elif isinstance(outcome, Rejected) and outcome.forget_contact:
+            recipient = find_recipient(sending.channel, handout)
+            is_gone = sending.gate.believes_gone(recipient, sending.host)
+            outcome = replace(outcome, forget_contact=is_gone)
         step = follow(
             outcome,
             attempts=number,

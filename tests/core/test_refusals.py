@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from router.core.refusals import (
     DISTINCT_RECIPIENTS,
     FIRST_HOLD_S,
+    GONE_RECIPIENTS,
     MAX_HOLD_S,
     MAX_HOLD_UNSERVED_S,
     SERVING,
     UNTRIED,
     RefusalStreak,
+    add_gone,
     add_refusal,
     hold_time,
 )
@@ -41,6 +43,20 @@ def test_who_is_served_no_more_is_not_said_to_serve() -> None:
     assert refuse(SERVING, "a", "b").serves
     assert not refuse(SERVING, "a", "b", "c").serves
     assert not refuse(UNTRIED, "a").serves
+
+
+def test_a_provider_that_calls_one_after_the_other_dead_is_not_believed_for_ever() -> None:
+    streak: RefusalStreak | None = refuse(UNTRIED, "x")
+    for recipient in "aabcba":
+        assert streak is not None
+        streak = add_gone(streak, recipient)
+    assert streak is not None
+    assert (streak.gone, streak.recipients) == (frozenset("abc"), frozenset("x"))
+    assert len(streak.gone) == GONE_RECIPIENTS
+    assert add_gone(streak, "d") is None
+    assert add_gone(streak, "a") == streak
+    assert refuse(streak, "y", "z").gone == streak.gone
+    assert add_gone(SERVING, "d") is not None
 
 
 @given(st.integers(0, 10**6), st.booleans())

@@ -1,7 +1,7 @@
 """Recipients that a provider refuses are held, and the channel where it is at fault itself."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 import pytest
@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from router.channel import Settings
 from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Retry, Suspend
-from router.core.refusals import DISTINCT_RECIPIENTS, MAX_HOLD_S
-from router.core.retry import MIN_SUSPENSION_S, SUSPENSION
+from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend
+from router.core.refusals import DISTINCT_RECIPIENTS, GONE_RECIPIENTS, MAX_HOLD_S
+from router.core.retry import MIN_SUSPENSION_S, SUSPENSION, Dead
+from router.queue.ports import Settlement
 from tests.worker.stage import Script, Scripted, Stage
 from tests.worker.virtual import now, play
 
@@ -249,6 +250,49 @@ def test_a_host_of_a_recipient_s_own_says_nothing_of_the_channel() -> None:
         delivery = stage.plan("good", handed=True)
         await asyncio.sleep(1)
         assert stage.state(delivery)[0] == "delivered"
+        await end(stage, run)
+
+    play(scene())
+
+
+@pytest.mark.parametrize("is_host_its_own", [False, True])
+def test_a_provider_that_calls_everybody_dead_costs_few_contacts(*, is_host_its_own: bool) -> None:
+    class Hosts(Scripted):
+        def host(self, address: str) -> str:
+            return address if is_host_its_own else ""
+
+    async def scene() -> None:
+        stage = Stage()
+        forgotten: list[str] = []
+        settle = stage.queue.settle
+
+        async def watch(settlements: Sequence[Settlement]) -> Sequence[str]:
+            forgotten.extend(
+                settlement.delivery
+                for settlement in settlements
+                if isinstance(settlement.next, Dead) and settlement.next.forget_contact
+            )
+            return await settle(settlements)
+
+        vars(stage.queue)["settle"] = watch
+        stage.worker = stage.new_worker()
+        gone = Rejected(status=410, reason="gone", forget_contact=True)
+        stage.open(refuse(lambda address: address != "good", gone), kind=Hosts, concurrency=1)
+
+        def plan(address: str) -> str:
+            stage.register(f"contact of {address}", address)
+            return stage.plan(address, contact=f"contact of {address}")
+
+        first = [plan(f"a{number}") for number in range(10)]
+        run = asyncio.create_task(stage.worker.run())
+        await asyncio.sleep(30)
+        assert {stage.state(delivery)[0] for delivery in first} == {"dead"}
+        assert forgotten == (first if is_host_its_own else first[:GONE_RECIPIENTS])
+        plan("good")
+        await asyncio.sleep(5)
+        last = plan("b")
+        await asyncio.sleep(5)
+        assert forgotten[-1] == last
         await end(stage, run)
 
     play(scene())
