@@ -7,7 +7,7 @@ from typing import cast
 
 from hpack import Encoder, NeverIndexedHeaderTuple
 
-from router.bridge.http2_frames import (
+from router.transport.http2_frames import (
     ACK,
     END_HEADERS,
     END_STREAM,

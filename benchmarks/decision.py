@@ -9,14 +9,14 @@ import msgspec
 
 from benchmarks.measurement import MICRO, Effort, Line, Report, Round, Tell, percentile
 from benchmarks.rulefile import write_rules
-from router.core.decision import Decision, decide
-from router.core.facts import Contact, Device, Facts, Recipient
-from router.core.notification import Notification, derive
-from router.core.payload import decode
-from router.core.rendering import render
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import Decision, decide
+from router.core.decide.render import render
+from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import decode
+from router.core.rules.ruleset import Ruleset
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 from router.samples import STORY, people, read, restamp
 
 RULES = (10, 100, 500)

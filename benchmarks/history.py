@@ -15,7 +15,7 @@ from benchmarks.load import generate
 from benchmarks.measurement import MIB, MICRO, Effort, Line, Report, Round, Tell, ratio
 from benchmarks.payloads import webhooks
 from benchmarks.process import PATIENCE, Subject
-from router.store.tables import attempts, deliveries, notifications, payloads, seen
+from router.store.schema.tables import attempts, deliveries, notifications, payloads, seen
 
 SEEDS = 1000
 """How many notifications are really delivered before their rows are copied."""

@@ -12,7 +12,7 @@ from benchmarks.measurement import MIB, Effort, Line, Report, Round, Tell
 from benchmarks.payloads import webhooks
 from benchmarks.process import PATIENCE
 from router.queue.engine import SqlQueue
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.acceptance.process import ROOT
 
 DAY = 86_400

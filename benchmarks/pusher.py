@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from benchmarks.process import own_cpu
 from router import Delivered, Message, Secret
-from router.bridge.transport import AiohttpTransport
-from router.core.facts import Device
-from router.core.notification import derive
-from router.core.payload import decode
+from router.core.model.facts import Device
+from router.core.model.notification import derive
+from router.core.model.payload import decode
 from router.plugins import _es256, _fcm_account
 from router.plugins.push import Push, PushSettings
+from router.transport.http import AiohttpTransport
 
 AT_ONCE = 64
 PLATFORMS = {"apns": "apns_ios_device", "fcm": "fcm_android", "webpush": "web"}

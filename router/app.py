@@ -12,33 +12,33 @@ import structlog
 from msgspec.structs import replace
 
 from router.bridge import Response
-from router.bridge.sandbox import Exchange, SandboxTransport
-from router.bridge.transport import AiohttpTransport
 from router.channel import Channel, Request, Secret, Transport
-from router.core.recipient_guard import RecipientGuard
-from router.core.ruleset import ChannelSpec, Defaults
-from router.intake import Intake
+from router.core.model.recipient_guard import RecipientGuard
+from router.core.rules.ruleset import ChannelSpec, Defaults
+from router.ingest.accept import Intake
 from router.planner import Planner, Tally
 from router.queue.engine import SqlJournal, SqlQueue
 from router.redaction import Veil, reveal
 from router.registry import Registry, load_plugins
-from router.rulebook import Rulebook
+from router.rulebook.rulebook import Rulebook
 from router.settings import Environment, Proxies, check_exposure, check_proxies
 from router.signals import heed_signals
-from router.store.bulk_cancel import BulkCancel
-from router.store.database import Database
-from router.store.dead_letters import DeadLetters
+from router.store.db.database import Database
+from router.store.db.sqlite_presence import Presence, be_present
 from router.store.errors import DatabaseUnusable, StoreUnavailable
-from router.store.log import Log
-from router.store.presence import Presence, be_present
-from router.store.recipients import Recipients
+from router.store.facts_reader import World
+from router.store.log.dead_letters import DeadLetters
+from router.store.log.log import Log
+from router.store.log.rule_stats import RuleDays
+from router.store.log.rulesets import Rulesets
+from router.store.recipients.repository import Recipients
 from router.store.retention import Retention
-from router.store.rule_days import RuleDays
-from router.store.rulesets import Rulesets
-from router.store.world import World
+from router.store.state.bulk_cancel import BulkCancel
 from router.telemetry import Metrics, configure_logging, report_stalls, report_strays
+from router.transport.http import AiohttpTransport
+from router.transport.sandbox import Exchange, SandboxTransport
+from router.web.app import Site, build_site
 from router.web.server import ListenError, Server, listen
-from router.web.site import Site, build_site
 from router.worker import Worker
 from router.worker.endings import report_endings
 

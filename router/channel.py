@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct, field
 
-from router.core.daily_cap import CAP_PATTERN
-from router.core.local_access import LocalAccess
-from router.core.message import Message
-from router.core.notification import Notification
-from router.core.outcome import Outcome
+from router.core.model.daily_cap import CAP_PATTERN
+from router.core.model.local_access import LocalAccess
+from router.core.model.message import Message
+from router.core.model.notification import Notification
+from router.core.model.outcome import Outcome
 
 
 class Secret:

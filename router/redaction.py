@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from router.channel import Request, Secret
-from router.core.outcome import Delivered, Outcome
+from router.core.model.outcome import Delivered, Outcome
 
 MASK = "…"
 

@@ -4,7 +4,7 @@ from datetime import UTC, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from router.core.hours import Zones
+from router.core.conditions.hours import Zones
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from router.store.database import Database, migrate
+from router.store.db.database import Database, migrate
 from tests.postgres import Databases, Missing, Server, running_postgres, shared_postgres
 
 T = TypeVar("T")

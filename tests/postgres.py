@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import asyncpg
 from sqlalchemy import URL, make_url
 
-from router.store.database import migrate
+from router.store.db.database import migrate
 from tests.acceptance.process import free_port
 
 T = TypeVar("T")

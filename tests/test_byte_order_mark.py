@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins._fcm_account import ServiceAccount, make_placeholder
-from router.bridge.hop import Hop
+from router.bridge.exchange import Hop
 from router.channel import Request, Response, Secret
 from router.cli import main
-from router.core.byte_order_mark import skip_byte_order_mark
-from router.core.payload import Json, decode, kept_body, parse
-from router.rulefiles import _resolve
+from router.core.model.byte_order_mark import skip_byte_order_mark
+from router.core.model.payload import Json, decode, kept_body, parse
+from router.rulebook.files import _resolve
 from router.samples import STORY, read
 from router.settings import read_environment
 from router.web.imports import Lines

@@ -7,13 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from router.core.notification import Notification
-from router.core.skew import SLOT, WITNESSES
-from router.core.timing import RING
-from router.intake import Intake
+from router.core.decide.timing import RING
+from router.core.model.notification import Notification
+from router.ingest.accept import Intake
+from router.ingest.clock_skew import SLOT, WITNESSES
 from router.queue.engine import SqlJournal
-from router.store.database import Database
-from router.store.log import Log
+from router.store.db.database import Database
+from router.store.log.log import Log
 from router.telemetry import Metrics
 from tests.queue.scene import START, body_of
 

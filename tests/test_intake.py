@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from router.core.errors import PayloadError
-from router.core.notification import Notification, derive
-from router.core.payload import decode
-from router.intake import DIGEST_WINDOW, WINDOW, Intake, window_of
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import decode
+from router.ingest.accept import DIGEST_WINDOW, WINDOW, Intake, window_of
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
-from router.store.database import Database
-from router.store.marks import reads
+from router.store.db.database import Database
+from router.store.schema.state_tables import reads
 from router.telemetry import Metrics
 from tests.queue.scene import START, body_of
 from tests.store.gate import Gate, hold_up

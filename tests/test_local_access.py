@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from router.channel import Channel
-from router.core.ruleset import ChannelSpec
-from router.opening import Opened, open_channels
+from router.core.rules.ruleset import ChannelSpec
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.channels import Opened, open_channels
+from router.rulebook.files import read_rules
 from router.testing import ScriptedTransport
 
 REGISTRY = load_plugins()

@@ -8,11 +8,11 @@ import pytest
 from msgspec import Meta, Struct
 
 from router import Channel, Secret, Settings
-from router.core.address import Normalized
 from router.core.errors import SettingsError
 from router.core.loading import Unresolved, load
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.model.address import Normalized
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from router.registry import PluginSchema
 from tests.core.events import push
 

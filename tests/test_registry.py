@@ -8,7 +8,7 @@ import pytest
 
 from router import Channel
 from router.core.errors import Place
-from router.core.ruleset import ChannelSpec
+from router.core.rules.ruleset import ChannelSpec
 from router.registry import Plugin, Registry, discovery, load_plugins
 from router.testing import ScriptedTransport
 

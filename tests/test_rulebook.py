@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from router import rulebook
 from router.channel import Channel, Request, Response, Settings, TransportError
-from router.core.ruleset import ChannelSpec
-from router.opening import open_channels
+from router.core.rules.ruleset import ChannelSpec
 from router.registry.schema import PluginSchema
-from router.rulebook import Rulebook
-from router.store.database import Database
-from router.store.rulesets import Rulesets
+from router.rulebook import rulebook
+from router.rulebook.channels import open_channels
+from router.rulebook.rulebook import Rulebook
+from router.store.db.database import Database
+from router.store.log.rulesets import Rulesets
 from router.telemetry import Metrics
 
 MAIN = """version: 1

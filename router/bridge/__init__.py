@@ -1,14 +1,14 @@
 """Apprise on asyncio: what a channel plugin builds on."""
 
 from router.bridge.address import TemplateError, check_template
+from router.bridge.apprise_url import check_file_arguments, check_url
 from router.bridge.channel import AppriseChannel
-from router.bridge.excerpt import shorten, split
-from router.bridge.facade import FACADE as requests  # noqa: N811 - it stands in for that module
-from router.bridge.facade import Facade
-from router.bridge.hop import Hop
-from router.bridge.instance import BuildError, extend_plugin_class, make, parse
-from router.bridge.probe import check_file_arguments, check_url
-from router.bridge.sandbox import Exchange, Fault, SandboxTransport
+from router.bridge.exchange import Hop
+from router.bridge.graphemes import shorten, split
+from router.bridge.outcomes import Answers, Reading, conclude, judge, read_retry_after
+from router.bridge.plugin_pool import BuildError, extend_plugin_class, make, parse
+from router.bridge.requests_shim import FACADE as requests  # noqa: N811 - it stands in for that module
+from router.bridge.requests_shim import Facade
 from router.bridge.service_answers import (
     BodyTest,
     ErrorCode,
@@ -19,7 +19,6 @@ from router.bridge.service_answers import (
     share_service_answers,
 )
 from router.bridge.service_targets import Build, TargetKind, find_target_kind
-from router.bridge.verdict import Answers, Reading, conclude, judge, read_retry_after
 from router.channel import (
     Request,
     Response,
@@ -29,6 +28,7 @@ from router.channel import (
     UntrustedServerError,
 )
 from router.redaction import Redactor, reveal
+from router.transport.sandbox import Exchange, Fault, SandboxTransport
 
 __all__ = [
     "Answers",

@@ -20,12 +20,14 @@ from router.bridge.address import (
     replace_address,
     write_settings,
 )
+from router.bridge.exchange import Hop, find_failure, is_success
 from router.bridge.file_arguments import find_url_access
-from router.bridge.hop import Hop, find_failure, is_success
-from router.bridge.installation import install
-from router.bridge.instance import BuildError, Instances, is_secret, make, parse
 from router.bridge.message_format import HalfSent, fit, notify
-from router.bridge.passage import Passage
+from router.bridge.outcomes import Answers, attribute, judge, look_up, read_enhanced_code
+from router.bridge.patching import install
+from router.bridge.plugin_pool import BuildError, Instances, is_secret, make, parse
+from router.bridge.runner import Passage
+from router.bridge.send_context import current_trip
 from router.bridge.service_answers import (
     HTTP_ALONE,
     ServiceAnswers,
@@ -34,13 +36,11 @@ from router.bridge.service_answers import (
 )
 from router.bridge.service_targets import Build
 from router.bridge.shared_login import SharedLogins
-from router.bridge.trip import current_trip
-from router.bridge.verdict import Answers, attribute, judge, look_up, read_enhanced_code
 from router.channel import Channel, Request, Response, Secret, Settings, Transport, TransportError
 from router.core.errors import AddressError
-from router.core.local_access import LocalAccess
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.local_access import LocalAccess
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.redaction import Redactor, reveal
 
 S = TypeVar("S", bound=Settings)

@@ -13,11 +13,11 @@ from apprise import AppriseAttachment
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import LOCAL, fill
-from router.bridge.installation import find_modules, make_asset
-from router.bridge.instance import BuildError, parse
 from router.bridge.local_files import LocalFile
+from router.bridge.patching import find_modules, make_asset
+from router.bridge.plugin_pool import BuildError, parse
 from router.core.errors import SettingsError, SettingsFault
-from router.core.local_access import LocalAccess
+from router.core.model.local_access import LocalAccess
 
 SETTING = "url"
 """The setting of a channel that holds its Apprise URL."""

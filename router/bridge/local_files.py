@@ -19,8 +19,8 @@ from apprise.attachment.base import AttachBase
 from apprise.attachment.file import AttachFile
 from apprise.attachment.memory import AttachMemory
 
-from router.bridge.standin import carry
-from router.bridge.trip import TRIP
+from router.bridge.module_shim import carry
+from router.bridge.send_context import TRIP
 
 _WRITING = frozenset("wax+")
 

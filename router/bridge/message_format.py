@@ -11,7 +11,7 @@ from apprise.conversion import convert_between
 from apprise.emojis import apply_emojis
 from apprise.plugins.base import NotifyBase, _delivery_tracker
 
-from router.bridge.excerpt import shorten
+from router.bridge.graphemes import shorten
 from router.channel import Limits
 
 Accepted: TypeAlias = set[tuple[int | None, Any]]

@@ -12,8 +12,8 @@ from typing import Any
 
 from apprise.plugins.base import NotifyBase
 
+from router.bridge.send_context import TRIP
 from router.bridge.shared_login import LOGGING_IN, SharedLogins, state_of
-from router.bridge.trip import TRIP
 
 LOGIN_METHODS = frozenset(
     {"_get_access_token", "_login", "_register", "_whoami", "access_token", "authenticate", "login"}

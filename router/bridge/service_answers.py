@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from router.bridge.hop import Hop
-from router.bridge.verdict import Answers, count_seconds, read_utc
+from router.bridge.exchange import Hop
+from router.bridge.outcomes import Answers, count_seconds, read_utc
 from router.channel import Request
 
 Scalar = str | int | float | bool

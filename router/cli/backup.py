@@ -10,9 +10,9 @@ from rich.progress import Progress
 from sqlalchemy import URL
 
 from router.cli.environment import fail, load_environment
-from router.store.backup import BackupFailed, back_up
+from router.store.db.backup import BackupFailed, back_up
+from router.store.db.url import is_sqlite, parse
 from router.store.errors import DatabaseUnusable
-from router.store.url import is_sqlite, parse
 
 
 @click.command(name="backup")

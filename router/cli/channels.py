@@ -9,17 +9,17 @@ from typing import TypeVar
 import click
 
 from router.cli.environment import fail, warn
-from router.cli.listing import show_page
 from router.cli.storage import clock_time, with_database
+from router.cli.tables import show_page
 from router.core.errors import suggest
 from router.core.loading import parse_duration
 from router.queue.channels import ChannelItem, HoldItem, list_channels
 from router.queue.engine import SqlQueue
 from router.queue.ports import Queue
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 from router.settings import read_environment
-from router.store.page import Page
+from router.store.log.pagination import Page
 
 T = TypeVar("T")
 _HEADINGS = ("channel", "held", "due", "waiting", "sending", "oldest due")

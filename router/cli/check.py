@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from router.cli.annotation import annotate
 from router.cli.environment import load_environment, warn
+from router.cli.github_annotations import annotate
 from router.cli.offline import show_problems
 from router.core.errors import Problem
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 
 
 @click.command(name="check")

@@ -7,11 +7,11 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.listing import paged, show_page, with_options
 from router.cli.storage import clock_time, with_database
-from router.store.database import Database
-from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
-from router.store.page import Page
+from router.cli.tables import paged, show_page, with_options
+from router.store.db.database import Database
+from router.store.log.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
+from router.store.log.pagination import Page
 
 _HEADINGS = ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason")
 filtered = with_options(

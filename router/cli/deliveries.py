@@ -8,14 +8,14 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.listing import paged, show_list, show_page
 from router.cli.storage import clock_time, with_database
+from router.cli.tables import paged, show_list, show_page
 from router.cli.time_option import PastTime
-from router.core.delivery import DeliveryState
-from router.store.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
-from router.store.database import Database
-from router.store.log import DeliveryFilter, DeliveryItem, Log
-from router.store.page import Page
+from router.core.model.delivery import DeliveryState
+from router.store.db.database import Database
+from router.store.log.log import DeliveryFilter, DeliveryItem, Log
+from router.store.log.pagination import Page
+from router.store.state.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
 
 _HEADINGS = ("id", "due", "rule", "channel", "address", "operation", "state", "tries", "reason")
 

@@ -11,20 +11,20 @@ import msgspec
 from rich.console import Console
 
 from router.channel import Limits
-from router.cli.account import WIDTH, Told, tell
 from router.cli.environment import fail, load_environment
+from router.cli.explain_text import WIDTH, Told, tell
 from router.cli.offline import read_ruleset
-from router.core.case import Person
-from router.core.classification import classify
-from router.core.delivery import mask
 from router.core.errors import PayloadError, suggest
-from router.core.facts import Facts, Scalar
-from router.core.notification import derive
-from router.core.payload import Payload, decode
-from router.core.recipient_guard import RecipientGuard
-from router.core.ruleset import Ruleset
-from router.core.supposition import suppose_shown
-from router.core.trace import Trace, explain
+from router.core.model.delivery import mask
+from router.core.model.facts import Facts, Scalar
+from router.core.model.notification import derive
+from router.core.model.payload import Payload, decode
+from router.core.model.recipient_guard import RecipientGuard
+from router.core.rules.classify import classify
+from router.core.rules.ruleset import Ruleset
+from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.explain import Trace, explain
+from router.core.simulate.test_case import Person
 from router.registry import Registry, load_plugins
 from router.samples import SampleUnknown, read, restamp
 from router.zones import zone_names

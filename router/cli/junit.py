@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from router.core.case import Case
-from router.core.expectation import Failure
+from router.core.simulate.assertions import Failure
+from router.core.simulate.test_case import Case
 
 _UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from router.cli.environment import fail, load_environment
-from router.store.database import migrate
+from router.store.db.database import migrate
 from router.store.errors import DatabaseUnusable
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from router.cli.environment import warn
-from router.core.document import split_lines
 from router.core.errors import Problem
 from router.core.loading import picture
-from router.core.ruleset import Ruleset
+from router.core.loading.yaml_document import split_lines
+from router.core.rules.ruleset import Ruleset
 from router.registry import Registry
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 from router.settings import Environment
 
 

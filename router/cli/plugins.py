@@ -5,7 +5,7 @@ import sys
 import click
 
 from router.cli.environment import load_environment, warn
-from router.cli.listing import show_list
+from router.cli.tables import show_list
 from router.registry import load_plugins
 
 

@@ -11,19 +11,18 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from router.cli.csv_recipients import HeaderInvalid, in_columns, read_table
 from router.cli.environment import fail, load_environment, warn
-from router.cli.listing import show_list
-from router.cli.spreadsheet import HeaderInvalid, in_columns, read_table
 from router.cli.storage import clock_time, with_database
-from router.core.facts import Recipient, Scalar
+from router.cli.tables import show_list
+from router.core.model.facts import Recipient, Scalar
 from router.registry import load_plugins
-from router.rulefiles import read_rules
-from router.store.database import Database
+from router.rulebook.files import read_rules
+from router.store.db.database import Database
 from router.store.errors import AppUnclear, Fault
-from router.store.recipients import Recipients
+from router.store.recipients.repository import Recipients
 from router.web.addresses import Addresses
-from router.web.bodies import entry_of
-from router.web.entries import Defaults, Reading
+from router.web.import_formats import Defaults, Reading
 from router.web.imports import (
     READERS,
     TOO_LONG,
@@ -33,6 +32,7 @@ from router.web.imports import (
     Summary,
     read_defaults,
 )
+from router.web.recipient_schemas import entry_of
 from router.web.recipients import RecipientView, view
 
 PIECE = 64 * 1024

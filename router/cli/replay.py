@@ -11,21 +11,21 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.difference import Form, Report
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
+from router.cli.replay_report import Form, Report
 from router.cli.storage import with_database
 from router.cli.time_option import PastTime
-from router.core.facts import Recipient
-from router.core.notification import Notification
-from router.core.rehearsal import Rehearsal
-from router.core.ruleset import ChannelSchema, Ruleset
+from router.core.model.facts import Recipient
+from router.core.model.notification import Notification
+from router.core.rules.ruleset import ChannelSchema, Ruleset
+from router.core.simulate.replay import Rehearsal
 from router.registry import load_plugins
-from router.rulefiles import load_stored
-from router.store.database import Database
-from router.store.log import Log
-from router.store.rulesets import Rulesets
-from router.store.world import World
+from router.rulebook.files import load_stored
+from router.store.db.database import Database
+from router.store.facts_reader import World
+from router.store.log.log import Log
+from router.store.log.rulesets import Rulesets
 
 PAGE = 200
 """How many notifications are held at a time."""

@@ -6,13 +6,13 @@ import click
 import msgspec
 
 from router.cli.environment import load_environment
-from router.cli.listing import show_list
 from router.cli.storage import clock_time, with_database
+from router.cli.tables import show_list
 from router.core.loading import parse_duration
 from router.registry import load_plugins
-from router.rulefiles import read_rules
-from router.store.database import Database
-from router.store.rule_days import RuleCount, RuleDays, complete
+from router.rulebook.files import read_rules
+from router.store.db.database import Database
+from router.store.log.rule_stats import RuleCount, RuleDays, complete
 
 _HEADINGS = ("rule", "matches", "near misses", "last match")
 

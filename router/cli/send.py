@@ -9,26 +9,26 @@ import click
 import msgspec
 
 from router.app import Outlet
-from router.bridge.sandbox import Exchange
-from router.bridge.transport import AiohttpTransport
 from router.channel import Channel
+from router.cli.demo import show_request
 from router.cli.environment import fail, load_environment
-from router.cli.feed import show_request
 from router.cli.offline import read_ruleset
 from router.cli.storage import with_database
 from router.core.errors import suggest
-from router.core.facts import Device
-from router.core.message import Message
-from router.core.notification import derive
-from router.core.outcome import Delivered, Outcome
-from router.core.payload import Json, Payload
-from router.core.recipient_guard import RecipientGuard
-from router.core.ruleset import ChannelSpec
+from router.core.model.facts import Device
+from router.core.model.message import Message
+from router.core.model.notification import derive
+from router.core.model.outcome import Delivered, Outcome
+from router.core.model.payload import Json, Payload
+from router.core.model.recipient_guard import RecipientGuard
+from router.core.rules.ruleset import ChannelSpec
 from router.redaction import Redactor, Veil, reveal
 from router.registry import Registry, load_plugins
 from router.settings import Environment, check_proxies
-from router.store.recipients import Recipients
+from router.store.recipients.repository import Recipients
 from router.telemetry import configure_logging, report_strays
+from router.transport.http import AiohttpTransport
+from router.transport.sandbox import Exchange
 from router.worker.attempt import attempt
 
 

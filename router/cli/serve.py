@@ -12,13 +12,13 @@ import structlog
 import uvloop
 
 from router.app import Refused, Running, serve
-from router.bridge.sandbox import Exchange
 from router.channel import Secret
+from router.cli.demo import feed
 from router.cli.environment import address, fail, load_environment
-from router.cli.feed import feed
 from router.cli.online import webhook
 from router.settings import Environment
 from router.signals import LAST, LEFT, Deadline
+from router.transport.sandbox import Exchange
 
 _log = structlog.get_logger("router.cli")
 

@@ -10,7 +10,7 @@ import click
 
 from router.cli.environment import address, fail, load_environment
 from router.cli.online import webhook
-from router.core.payload import Json
+from router.core.model.payload import Json
 from router.samples import STORY, SampleUnknown, read, restamp
 from router.settings import Environment
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from router.cli.environment import fail, load_environment
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import CursorInvalid, DatabaseUnusable, StoreUnavailable
 
 T = TypeVar("T")

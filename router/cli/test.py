@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from router.cli.environment import fail, load_environment
 from router.cli.junit import Result, write_report
 from router.cli.offline import read_ruleset
-from router.cli.suites import BESIDE, find_suites, open_suite, read_suite
-from router.core.expectation import judge
-from router.core.story import play
+from router.cli.test_files import BESIDE, find_suites, open_suite, read_suite
+from router.core.simulate.assertions import judge
+from router.core.simulate.simulator import play
 from router.registry import load_plugins
 
 

@@ -1,6 +1,6 @@
 """Planning: what was accepted, decided by the rules, becomes deliveries."""
 
 from router.planner.planner import Handover, Planner
-from router.planner.tally import Tally
+from router.planner.rule_counter import Tally
 
 __all__ = ["Handover", "Planner", "Tally"]

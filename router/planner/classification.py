@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import structlog
 
-from router.core.classification import examine
-from router.core.notification import Notification, is_ring
-from router.core.ruleset import Ruleset
+from router.core.model.notification import Notification, is_ring
+from router.core.rules.classify import examine
+from router.core.rules.ruleset import Ruleset
 from router.telemetry import Metrics
 
 _log = structlog.get_logger("router.planner")

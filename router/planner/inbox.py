@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection
 
-from router.core.notification import Notification
+from router.core.model.notification import Notification
 
 MEMORY = 2000
 """How many accepted notifications wait in memory; more are read back from the journal."""

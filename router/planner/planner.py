@@ -8,20 +8,20 @@ from typing import Protocol
 
 import structlog
 
-from router.core.decision import Decision, decide
-from router.core.delivery import OPEN, Delivery
-from router.core.facts import Contact, Facts
-from router.core.notification import Notification
-from router.core.recipient_guard import GUARDED
-from router.core.ruleset import Ruleset
-from router.planner.assembly import Assembly, assemble, lease
-from router.planner.briefing import Briefing, note_planned
+from router.core.decide.decide import Decision, decide
+from router.core.model.delivery import OPEN, Delivery
+from router.core.model.facts import Contact, Facts
+from router.core.model.notification import Notification
+from router.core.model.recipient_guard import GUARDED
+from router.core.rules.ruleset import Ruleset
+from router.planner.build_plan import Assembly, assemble, lease
 from router.planner.classification import classify_all, rings
 from router.planner.inbox import Inbox
-from router.planner.tally import Tally
+from router.planner.load_facts import Briefing, note_planned
+from router.planner.rule_counter import Tally
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
-from router.store.world import World
+from router.store.facts_reader import World
 from router.telemetry import Metrics
 
 BATCH = 64

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, bindparam, case, func, literal, select, union_all
 
 from router.queue.ports import ChannelStats
-from router.store.tables import deliveries, is_in_line, is_parked, is_sending
+from router.store.schema.tables import deliveries, is_in_line, is_parked, is_sending
 
 _row = deliveries.c
 _open = union_all(

@@ -14,12 +14,12 @@ from sqlalchemy import (
     update,
 )
 
-from router.core.daily_cap import CAPPED, Cap, day_of
+from router.core.model.daily_cap import CAPPED, Cap, day_of
 from router.queue.ports import DailyCount
-from router.store.bulk import execute_many
-from router.store.dialect import insert_or
-from router.store.marks import daily_counts
-from router.store.tables import deliveries, is_waiting, notifications
+from router.store.db.bulk import execute_many
+from router.store.db.dialect import insert_or
+from router.store.schema.state_tables import daily_counts
+from router.store.schema.tables import deliveries, is_waiting, notifications
 
 RELEASED_PER_TRANSACTION = 500
 """Deliveries that one transaction makes due again."""

@@ -9,14 +9,16 @@ from functools import partial
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
-from router.core.daily_cap import Cap
-from router.core.event import ReadReceipt
-from router.core.notification import Notification
-from router.queue import claims, daily_counts, settlements
+from router.core.model.daily_cap import Cap
+from router.core.model.notification import Notification
+from router.core.model.read_receipt import ReadReceipt
+from router.queue import claim as claims
+from router.queue import daily_counts
+from router.queue import settle as settlements
+from router.queue.accept import ACCEPT, PATIENCE, read_unplanned
 from router.queue.counts import count_open
-from router.queue.entries import ACCEPT, PATIENCE, read_unplanned
 from router.queue.holds import read_holds
-from router.queue.plans import planning
+from router.queue.plan import planning
 from router.queue.ports import (
     CAUSES,
     Cause,
@@ -32,11 +34,11 @@ from router.queue.ports import (
     Settled,
     Settlement,
 )
-from router.queue.readings import HEAR
-from router.queue.settlements import settling
-from router.store.database import Database
+from router.queue.read_receipts import HEAR
+from router.queue.settle import settling
+from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
-from router.store.tables import deliveries, is_recalled
+from router.store.schema.tables import deliveries, is_recalled
 
 TURNS = 5
 """How often a claim is tried while other processes claim."""

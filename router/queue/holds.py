@@ -2,11 +2,11 @@
 
 from sqlalchemy import Connection, Double, Text, bindparam, literal, select, union_all
 
-from router.core.daily_cap import day_of, end_of
+from router.core.model.daily_cap import day_of, end_of
 from router.queue.daily_counts import is_reached
 from router.queue.ports import Held
-from router.store.marks import daily_counts
-from router.store.tables import holds
+from router.store.schema.state_tables import daily_counts
+from router.store.schema.tables import holds
 
 _capped = select(
     daily_counts.c.name,

@@ -5,12 +5,12 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 
 from msgspec import Struct
 
-from router.core.daily_cap import Cap
-from router.core.delivery import Attempt, Delivery
-from router.core.event import ReadReceipt
-from router.core.facts import Effects
-from router.core.notification import Notification
-from router.core.retry import Next
+from router.core.model.daily_cap import Cap
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.facts import Effects
+from router.core.model.notification import Notification
+from router.core.model.read_receipt import ReadReceipt
+from router.core.model.retry import Next
 
 Cause = Literal["suspended", "open", "paused", "stopped", "cap"]
 """Why a channel is held: its own trouble, its breaker, an operator, alone or with all others, or

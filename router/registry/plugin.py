@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.channel import Channel, Transport
-from router.core.ruleset import ChannelSpec
+from router.core.rules.ruleset import ChannelSpec
 from router.registry.schema import PluginSchema
 
 

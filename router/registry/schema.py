@@ -20,10 +20,10 @@ import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
 from router.channel import Channel, Secret, can_retract, can_update
-from router.core.address import Normalized
 from router.core.errors import AddressError, SettingsError, SettingsFault, suggest
-from router.core.local_access import LocalAccess
-from router.core.payload import Json
+from router.core.model.address import Normalized
+from router.core.model.local_access import LocalAccess
+from router.core.model.payload import Json
 from router.redaction import Redactor
 
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from router.core.errors import suggest
-from router.core.payload import Json
+from router.core.model.payload import Json
 
 STORY = (
     "push_chat_one_on_one",

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, delete, select, tuple_
 
-from router.core.daily_cap import day_of
-from router.core.notification import DAY
-from router.store.database import Database
-from router.store.erasure import STEP, delete_notifications, take_step
-from router.store.ids import floor
-from router.store.marks import calls, daily_counts, reads, throttles
-from router.store.tables import lane_holds, notifications, once, seen
+from router.core.model.daily_cap import day_of
+from router.core.model.notification import DAY
+from router.store.db.database import Database
+from router.store.recipients.erasure import STEP, delete_notifications, take_step
+from router.store.schema.ids import floor
+from router.store.schema.state_tables import calls, daily_counts, reads, throttles
+from router.store.schema.tables import lane_holds, notifications, once, seen
 
 OPEN = ("accepted", "pending")
 """States in which a notification stays, however old it is."""

@@ -1,8 +1,8 @@
 """What is seen from outside: log lines and metrics."""
 
-from router.telemetry.lines import LogFormat, configure_logging, name_fault, report_strays
+from router.telemetry.event_loop_monitor import report_stalls
+from router.telemetry.log_format import LogFormat, configure_logging, name_fault, report_strays
 from router.telemetry.metrics import Metrics
-from router.telemetry.stalls import report_stalls
 
 __all__ = [
     "LogFormat",

@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from router.core.message import Message
-from router.core.notification import Notification
+from router.core.model.message import Message
+from router.core.model.notification import Notification
 
 NOW = 1_760_000_000.0
 NEVER = 4_102_444_800.0

@@ -6,10 +6,16 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from router.core.address import Address, read_address
-from router.core.ruleset import ChannelSchema, Ruleset
-from router.store.change import AS_KEPT, DEVICE_KIND, Change, Registered, is_sound_text
+from router.core.model.address import Address, read_address
+from router.core.rules.ruleset import ChannelSchema, Ruleset
 from router.store.errors import Fault
+from router.store.recipients.validation import (
+    AS_KEPT,
+    DEVICE_KIND,
+    Change,
+    Registered,
+    is_sound_text,
+)
 
 Read = Callable[[str, str], Address]
 """Returns an address as a channel writes it, by the country it is read in."""

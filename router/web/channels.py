@@ -20,11 +20,11 @@ from router.queue.channels import (
 )
 from router.queue.ports import Queue
 from router.store.errors import Fault
-from router.store.page import Page
-from router.web.document import described
+from router.store.log.pagination import Page
+from router.web.openapi import described
 from router.web.problems import Refused
-from router.web.reading import read_body
 from router.web.rules import Rulebook
+from router.web.validation import read_body
 
 
 class Sending(Struct, frozen=True, kw_only=True):

@@ -9,12 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from router.store.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
 from router.store.errors import Fault
-from router.store.page import Page
-from router.web.document import described
+from router.store.log.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
+from router.store.log.pagination import Page
+from router.web.openapi import described
 from router.web.problems import Refused
-from router.web.reading import Cut, read_body, read_list
+from router.web.validation import Cut, read_body, read_list
 
 
 class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

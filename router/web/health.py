@@ -9,9 +9,9 @@ from litestar import Router, get
 from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import Fault, StoreUnavailable
-from router.web.document import described
+from router.web.openapi import described
 from router.web.problems import Refused
 from router.web.rules import Rulebook
 from router.web.single_flight import SingleFlight

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
-from router.core.byte_order_mark import skip_byte_order_mark
+from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.store.errors import AppUnclear, Fault
-from router.store.recipients import Entry, Recipients
+from router.store.recipients.repository import Entry, Recipients
 from router.web.addresses import Addresses
-from router.web.entries import Defaults, Reading, read_line, read_tokens
+from router.web.import_formats import Defaults, Reading, read_line, read_tokens
 
 BATCH = 200
 """How many recipients one transaction takes."""

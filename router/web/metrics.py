@@ -4,7 +4,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from router.web.document import described
+from router.web.openapi import described
 from router.web.single_flight import SingleFlight
 
 

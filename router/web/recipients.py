@@ -13,9 +13,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from router.core.delivery import mask
-from router.core.facts import Contact, Recipient, Scalar
-from router.store.change import (
+from router.core.model.delivery import mask
+from router.core.model.facts import Contact, Recipient, Scalar
+from router.store.errors import AppUnclear, Fault, RecipientInvalid
+from router.store.recipients.repository import Recipients
+from router.store.recipients.validation import (
     DEVICE_KIND,
     Change,
     Registered,
@@ -23,10 +25,12 @@ from router.store.change import (
     check_registration,
     is_sound_text,
 )
-from router.store.errors import AppUnclear, Fault, RecipientInvalid
-from router.store.recipients import Recipients
 from router.web.addresses import Addresses
-from router.web.bodies import (
+from router.web.import_formats import Defaults, Reading
+from router.web.imports import READERS, TOO_LONG, Import, Lines, Shape, Summary, read_defaults
+from router.web.openapi import described
+from router.web.problems import Refused
+from router.web.recipient_schemas import (
     AppChoice,
     DeviceRegistration,
     Logout,
@@ -38,12 +42,8 @@ from router.web.bodies import (
     kind_faults,
     registration_in,
 )
-from router.web.document import described
-from router.web.entries import Defaults, Reading
-from router.web.imports import READERS, TOO_LONG, Import, Lines, Shape, Summary, read_defaults
-from router.web.problems import Refused
-from router.web.reading import read_body, read_query
 from router.web.rules import Rulebook
+from router.web.validation import read_body, read_query
 
 PROBLEMS = 1000
 """How many faults of an import are told; then it stops."""

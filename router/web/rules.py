@@ -13,23 +13,23 @@ from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
-from router.core.classification import classify
-from router.core.delivery import mask
 from router.core.errors import Problem
-from router.core.facts import Facts
 from router.core.loading import Included, Standing
-from router.core.notification import derive
-from router.core.payload import decode
-from router.core.recipient_guard import RecipientGuard
-from router.core.ruleset import ChannelSchema, ChannelSpec, Ruleset
-from router.core.supposition import suppose_shown
-from router.core.trace import Trace, explain
+from router.core.model.delivery import mask
+from router.core.model.facts import Facts
+from router.core.model.notification import derive
+from router.core.model.payload import decode
+from router.core.model.recipient_guard import RecipientGuard
+from router.core.rules.classify import classify
+from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Ruleset
+from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.explain import Trace, explain
 from router.store.errors import AppUnclear, Fault
-from router.store.recipients import Recipients
-from router.store.rule_days import KEPT, RuleCount, RuleDays, complete
-from router.web.document import described
+from router.store.log.rule_stats import KEPT, RuleCount, RuleDays, complete
+from router.store.recipients.repository import Recipients
+from router.web.openapi import described
 from router.web.problems import Refused
-from router.web.reading import read_query
+from router.web.validation import read_query
 from router.web.webhook import PayloadBody
 
 

@@ -14,13 +14,13 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
 from router.core.errors import PayloadError
-from router.core.payload import FEEDS
+from router.core.model.payload import FEEDS
 from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
 from router.web.body_budget import BodyBudget, BudgetExhausted
+from router.web.fair_scheduling import Turn
 from router.web.problems import Refused, refusal
 from router.web.refusal_log import RefusalLog, name_peer
-from router.web.turn import Turn
 
 PATH = "/webhook"
 """Where custom providers post to."""

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
-from router.core.address import name_address_fault
 from router.core.errors import AddressError
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.core.retry import asked_wait
+from router.core.model.address import name_address_fault
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.retry import asked_wait
 from router.redaction import Redactor
 from router.telemetry import name_fault
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from router.core.daily_cap import Cap, day_of, end_of
-from router.core.outcome import Delivered, Outcome, Unknown
+from router.core.model.daily_cap import Cap, day_of, end_of
+from router.core.model.outcome import Delivered, Outcome, Unknown
 from router.queue.ports import DailyCount, Queue, Settlement
 from router.telemetry import Metrics
 

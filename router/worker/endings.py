@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from router.core.end_reason import EndReason, classify_end
-from router.store.endings import Ended
+from router.core.model.end_reason import EndReason, classify_end
+from router.store.state.endings import Ended
 from router.telemetry import Metrics
 
 LINES = 5

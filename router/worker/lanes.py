@@ -5,9 +5,9 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from router.core.delivery import Delivery
-from router.core.facts import Contact
-from router.core.notification import Notification
+from router.core.model.delivery import Delivery
+from router.core.model.facts import Contact
+from router.core.model.notification import Notification
 
 
 class Handout(NamedTuple):

@@ -10,18 +10,18 @@ import structlog
 from msgspec.structs import replace
 
 from router.channel import Channel
-from router.core.daily_cap import CAPPED, Cap
-from router.core.delivery import Attempt, Delivery
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.core.recipient_guard import GUARDED, RecipientGuard
-from router.core.retry import Again, Cancelled, Done, Expired, Hold, Next, Suppressed, follow
+from router.core.model.daily_cap import CAPPED, Cap
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.recipient_guard import GUARDED, RecipientGuard
+from router.core.model.retry import Again, Cancelled, Done, Expired, Hold, Next, Suppressed, follow
 from router.queue.ports import Room, Settlement
 from router.redaction import Redactor, reveal
 from router.telemetry import Metrics, name_fault
+from router.worker.channel_gate import Gate
 from router.worker.daily_caps import DailyCaps, is_counted
-from router.worker.gate import Gate
 from router.worker.lanes import Handout, Lanes, recipient_of
-from router.worker.sending import Sending, find_hindrance, find_host, find_recipient, names_of
+from router.worker.send import Sending, find_hindrance, find_host, find_recipient, names_of
 
 MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""

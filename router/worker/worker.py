@@ -10,22 +10,22 @@ from functools import partial
 
 import structlog
 
-from router.core.daily_cap import parse_cap
-from router.core.delivery import Delivery
-from router.core.facts import Contact
-from router.core.notification import Notification
-from router.core.recipient_guard import NO_GUARD, RecipientGuard
-from router.core.retry import Cancelled, Hold
-from router.core.watch import BY_OPERATOR
+from router.core.model.daily_cap import parse_cap
+from router.core.model.delivery import Delivery
+from router.core.model.facts import Contact
+from router.core.model.notification import Notification
+from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
+from router.core.model.retry import Cancelled, Hold
+from router.core.model.unless import BY_OPERATOR
 from router.queue.ports import LEASE, Queue, Room, Settlement
 from router.telemetry import Metrics, name_fault
 from router.worker.daily_caps import DailyCaps, Limit
 from router.worker.holds import Holds
 from router.worker.lanes import Handout
 from router.worker.leases import Leases
+from router.worker.load_deliveries import Handed, Read, Reading
 from router.worker.outbox import MEMORY, Channels, Country, Outbox, Owner
-from router.worker.reading import Handed, Read, Reading
-from router.worker.settler import Settler
+from router.worker.outcome_writer import Settler
 
 POLL = 0.5
 """Seconds between two looks for due deliveries when nothing happens."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 from router import app
-from router.bridge.transport import AiohttpTransport
 from router.cli import main
+from router.transport.http import AiohttpTransport
 from tests.bridge.certificate import read_authority
 
 COMMAND = (sys.executable, "-m", "tests.acceptance.diverted")

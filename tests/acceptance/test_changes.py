@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from router.app import Outlet, Router
-from router.bridge.transport import AiohttpTransport
 from router.settings import read_environment
-from router.store.database import Database
-from router.store.items import DeliveryItem
-from router.store.log import Log
-from router.store.recipients import Recipients, Registration
+from router.store.db.database import Database
+from router.store.log.items import DeliveryItem
+from router.store.log.log import Log
+from router.store.recipients.repository import Recipients, Registration
 from router.testing import Reply
+from router.transport.http import AiohttpTransport
 from router.web.server import Server, listen
 from tests.acceptance.client import call, payload, wait_for
 from tests.acceptance.diverted import COMMAND, divert

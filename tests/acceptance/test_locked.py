@@ -10,8 +10,8 @@ from pathlib import Path
 
 import aiohttp
 
-from router.core.payload import Json
-from router.queue.entries import PATIENCE
+from router.core.model.payload import Json
+from router.queue.accept import PATIENCE
 from tests.acceptance.client import payload
 from tests.acceptance.gateway import Gateway
 from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live, running

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from router.core.refusals import FIRST_HOLD_S
+from router.core.model.refusals import FIRST_HOLD_S
 from router.testing import Reply
 from tests.acceptance.client import call, payload, post, read_metrics, wait_for
 from tests.acceptance.diverted import COMMAND, divert

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from router.app import Outlet, Router
-from router.bridge.transport import AiohttpTransport
 from router.settings import read_environment
-from router.store.database import Database
-from router.store.log import DeliveryTrail, Log
-from router.store.recipients import Change, Recipients, Registration
+from router.store.db.database import Database
+from router.store.log.log import DeliveryTrail, Log
+from router.store.recipients.repository import Change, Recipients, Registration
 from router.testing import Reply
+from router.transport.http import AiohttpTransport
 from router.web.server import Server, listen
 from tests.acceptance.client import post_sample
 from tests.acceptance.process import live

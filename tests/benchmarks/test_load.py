@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.load import Pace, Volleys, Window, generate, generate_apart, join
 from benchmarks.payloads import RECIPIENTS, to_group, webhooks
-from router.core.notification import derive
-from router.core.payload import decode
+from router.core.model.notification import derive
+from router.core.model.payload import decode
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"

@@ -1,7 +1,7 @@
 """A transport that trusts the tests' authority, and requests for it to carry."""
 
 from router.bridge import Request
-from router.bridge.transport import AiohttpTransport
+from router.transport.http import AiohttpTransport
 from tests.bridge.certificate import read_authority
 from tests.fakes.http2 import Http2Provider
 

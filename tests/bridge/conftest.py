@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from router.bridge.transport import AiohttpTransport
+from router.transport.http import AiohttpTransport
 from tests.bridge.asking import make_transport
 
 

@@ -20,7 +20,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from router.bridge.http2_frames import PREFACE
+from router.transport.http2_frames import PREFACE
 
 WINDOW = 65_535
 REFUSED = 7

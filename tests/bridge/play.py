@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.hop import Hop
-from router.bridge.installation import install
-from router.bridge.instance import make, parse
-from router.bridge.passage import Passage
+from router.bridge.exchange import Hop
+from router.bridge.patching import install
+from router.bridge.plugin_pool import make, parse
+from router.bridge.runner import Passage
 from router.channel import Transport
 
 

@@ -14,8 +14,8 @@ from router.bridge.address import (
     is_host,
     replace_address,
 )
-from router.bridge.installation import install
-from router.bridge.instance import make
+from router.bridge.patching import install
+from router.bridge.plugin_pool import make
 from router.core.errors import AddressError
 
 PLACES = (

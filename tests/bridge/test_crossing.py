@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from router.bridge.crossing import cross, crossing, wait
+from router.bridge.greenlet_await import cross, crossing, wait
 
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 

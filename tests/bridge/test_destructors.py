@@ -19,12 +19,12 @@ from apprise.plugins.matrix import NotifyMatrix
 
 from router import Delivered
 from router.bridge import Request, Response, requests
-from router.bridge.installation import install
-from router.bridge.passage import Passage
+from router.bridge.patching import install
 from router.bridge.plugin_classes import find_parting, take_destructor
-from router.bridge.transport import AiohttpTransport
+from router.bridge.runner import Passage
 from router.channel import Transport
 from router.testing import Provider, Reply, ScriptedTransport, make_message
+from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import AnyChannel, answer, open_any
 from tests.bridge.heartbeat import heartbeat
 from tests.bridge.play import build
@@ -100,7 +100,7 @@ def test_a_class_made_elsewhere_loses_its_destructor_when_it_is_used() -> None:
             ended.append(requests.post("https://api.example.com/logout"))
 
     ended: list[object] = []
-    from router.bridge.instance import make  # noqa: PLC0415
+    from router.bridge.plugin_pool import make  # noqa: PLC0415
 
     plugin = make((Homemade, {"host": "x.example"}))
     assert find_parting(plugin) is not None

@@ -23,11 +23,11 @@ from router.bridge import (
     TransportError,
     requests,
 )
-from router.bridge.crossing import cross
-from router.bridge.passage import Passage
-from router.bridge.transport import AiohttpTransport
-from router.bridge.trip import TRIP, Trip, current_trip
+from router.bridge.greenlet_await import cross
+from router.bridge.runner import Passage
+from router.bridge.send_context import TRIP, Trip, current_trip
 from router.testing import Provider, Reply, ScriptedTransport
+from router.transport.http import AiohttpTransport
 
 
 async def use(transport: Transport, work: Callable[[], Any]) -> tuple[Any, Trip]:

@@ -14,9 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.bridge import Request, TargetError, TransportError
-from router.bridge.guard import BARRED, BarredError, Guard
-from router.bridge.transport import AiohttpTransport
 from router.testing import Provider, Reply
+from router.transport.http import AiohttpTransport
+from router.transport.ssrf_guard import BARRED, BarredError, Guard
 
 PRIVATE = (
     "0.0.0.0",  # noqa: S104 - nothing is bound to it

@@ -5,16 +5,10 @@ import socket
 
 import pytest
 
-from router.bridge import (
-    Request,
-    Response,
-    TransportError,
-    UntrustedServerError,
-    http2_exchange,
-    http2_session,
-)
-from router.bridge.transport import AiohttpTransport
+from router.bridge import Request, Response, TransportError, UntrustedServerError
 from router.testing import Reply
+from router.transport import http2_session, http2_stream
+from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.bridge.certificate import read_authority
 from tests.fakes.http2 import Fault, Http2Provider
@@ -96,7 +90,7 @@ async def test_bodies_keep_to_the_window_the_server_has_open(transport: AiohttpT
 async def test_no_more_of_an_answer_is_read_than_its_bound(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (http2_session, http2_exchange):
+    for module in (http2_session, http2_stream):
         monkeypatch.setattr(module, "BODY", 20_000)
     async with Http2Provider(Reply(body=b"x" * 60_000), Reply(body=b"next")) as provider:
         assert len((await transport.send(ask(provider), timeout=5)).body) == 20_000

@@ -6,14 +6,10 @@ from itertools import cycle
 
 import pytest
 
-from router.bridge import (
-    Request,
-    Response,
-    TransportError,
-    http2_connection,
-)
-from router.bridge.transport import AiohttpTransport
+from router.bridge import Request, Response, TransportError
 from router.testing import Reply
+from router.transport import http2_connection
+from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.fakes.http2 import Act, Fault, Http2Provider
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.bridge import Request, Response, TransportError
-from router.bridge.http2_connection import Http2Connection
-from router.bridge.http2_exchange import UnprocessedError
-from router.bridge.journey import Journey
+from router.transport.http2_connection import Http2Connection
+from router.transport.http2_stream import UnprocessedError
+from router.transport.request_progress import Journey
 from tests.bridge.http2_model import ModelServer
 
 LAST_STREAM = 2**31 - 1

@@ -6,8 +6,8 @@ import pytest
 from h2.settings import SettingCodes
 
 from router.bridge import Request, Response
-from router.bridge.transport import AiohttpTransport
 from router.testing import Reply
+from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.fakes.http2 import Act, Fault, Http2Provider
 

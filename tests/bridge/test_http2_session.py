@@ -19,11 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.bridge import Request, TransportError
-from router.bridge.http2_exchange import Exchange
-from router.bridge.http2_frames import MAX_FRAME, PREFACE, ConnectionFault, ErrorCode
-from router.bridge.http2_headers import MAX_BLOCK, MAX_HEADERS
-from router.bridge.http2_session import Http2Session
-from router.bridge.journey import Journey
+from router.transport.http2_frames import MAX_FRAME, PREFACE, ConnectionFault, ErrorCode
+from router.transport.http2_headers import MAX_BLOCK, MAX_HEADERS
+from router.transport.http2_session import Http2Session
+from router.transport.http2_stream import Exchange
+from router.transport.request_progress import Journey
 
 OK = [(":status", "200")]
 

@@ -19,8 +19,8 @@ from apprise.plugins.mqtt import NotifyMQTT
 from apprise.plugins.nostr import NotifyNostr
 from apprise.plugins.syslog import NotifySyslog
 
-from router.bridge import installation, requests
-from router.bridge.installation import LEAST, InstallationError, install, tell_speech
+from router.bridge import patching, requests
+from router.bridge.patching import LEAST, InstallationError, install, tell_speech
 
 
 def test_every_plugin_that_speaks_http_holds_the_bridge() -> None:
@@ -34,7 +34,7 @@ def test_installing_again_changes_nothing() -> None:
 def test_a_release_of_apprise_that_is_built_otherwise_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(installation, "LEAST", 100_000)
+    monkeypatch.setattr(patching, "LEAST", 100_000)
     with pytest.raises(InstallationError, match="100000 should"):
         install.__wrapped__()
 
@@ -115,7 +115,7 @@ def test_the_rest_of_the_process_keeps_its_own_libraries() -> None:
     script = (
         "import requests, smtplib, ssl, time\n"
         "before = (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
-        "from router.bridge.installation import install\n"
+        "from router.bridge.patching import install\n"
         "install()\n"
         "assert before == (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
     )

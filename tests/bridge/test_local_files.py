@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from router import Delivered, LocalAccess, Settings
 from router.bridge import AppriseChannel, Response, check_url
 from router.bridge.file_arguments import FileArgumentError, find_url_access
-from router.bridge.installation import install
 from router.bridge.local_files import OWN_FILES, open_text
+from router.bridge.patching import install
 from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
 from router.registry import PluginSchema

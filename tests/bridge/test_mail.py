@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from router.bridge import Request, Response, TransportError
-from router.bridge.postman import Postman
-from router.bridge.transport import AiohttpTransport
 from router.testing import ScriptedTransport
+from router.transport.http import AiohttpTransport
+from router.transport.smtp_pool import Postman
 from tests.bridge.certificate import make_authority
 from tests.bridge.mail_server import Server
 from tests.bridge.play import build, notify

@@ -19,7 +19,7 @@ from apprise import AppriseAttachment
 from apprise.attachment.http import AttachHTTP
 from apprise.utils.wkd import AppriseWKDController
 
-from router.bridge.installation import install
+from router.bridge.patching import install
 from router.testing import Provider
 
 WAYS_OUT = (

@@ -11,8 +11,8 @@ from apprise.plugins.irc import NotifyIRC
 from apprise.plugins.matrix import NotifyMatrix
 
 from router.bridge import Hop, Response, requests
-from router.bridge.installation import install
-from router.bridge.passage import Passage
+from router.bridge.patching import install
+from router.bridge.runner import Passage
 from router.testing import ScriptedTransport
 
 
@@ -87,7 +87,7 @@ async def test_where_nothing_may_go_out_it_is_told_and_not_run() -> None:
 def test_it_works_on_uvloop_too() -> None:
     script = """
 import asyncio, uvloop
-from router.bridge.transport import AiohttpTransport
+from router.transport.http import AiohttpTransport
 from router.testing import Provider
 from tests.bridge.play import build, notify
 

@@ -12,7 +12,7 @@ from requests._internal_utils import to_native_string
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 from requests_oauthlib import OAuth1
 
-from router.bridge.preparation import prepare
+from router.bridge.request_builder import prepare
 from router.channel import Request
 
 WORD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from router.bridge import Request, TargetError, TransportError, UntrustedServerError
-from router.bridge.transport import AiohttpTransport
 from router.channel import Secret
 from router.settings import Proxies, Proxy, Target, read_proxies
 from router.testing import Provider
+from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.bridge.certificate import make_authority, read_authority
 from tests.fakes.http2 import Http2Provider

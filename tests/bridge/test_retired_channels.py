@@ -14,17 +14,17 @@ from apprise.plugins.base import NotifyBase
 
 from router.app import Outlet
 from router.bridge import Build, Exchange, Request, Response, TransportError
-from router.bridge.instance import make
-from router.bridge.transport import AiohttpTransport
+from router.bridge.plugin_pool import make
 from router.channel import Channel
 from router.registry import load_plugins
-from router.rulebook import Rulebook
-from router.rulefiles import read_rules
-from router.store.database import Database
-from router.store.rulesets import Rulesets
+from router.rulebook.files import read_rules
+from router.rulebook.rulebook import Rulebook
+from router.store.db.database import Database
+from router.store.log.rulesets import Rulesets
 from router.telemetry import Metrics
 from router.testing import Provider, ScriptedTransport, make_message
 from router.testing.script import Line
+from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import answer, open_any
 from tests.bridge.test_shared_login import CASES
 

@@ -22,7 +22,7 @@ from router.bridge import (
     find_service_answers,
     share_service_answers,
 )
-from router.core.retry import MAX_RETRY_S, asked_wait
+from router.core.model.retry import MAX_RETRY_S, asked_wait
 from router.testing import ScriptedTransport, make_message
 from router.testing.script import Line
 from tests.bridge.json_channel import SETTINGS, Json, send

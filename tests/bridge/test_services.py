@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.bridge.transport import AiohttpTransport
 from router.testing import Provider, Reply
+from router.transport.http import AiohttpTransport
 from tests.bridge.play import build, notify
 
 CASES: dict[str, dict[str, str]] = msgspec.json.decode(

@@ -11,11 +11,11 @@ from apprise.manager_plugins import NotificationManager
 
 from router import Delivered, Retry, Suspend
 from router.bridge import Request, Response
-from router.bridge.installation import install
+from router.bridge.patching import install
 from router.bridge.plugin_classes import adapt
-from router.bridge.transport import AiohttpTransport
 from router.registry import load_plugins
 from router.testing import Provider, Reply, make_message
+from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import TAKEN, AnyChannel, answer, open_any
 
 CASES: dict[str, dict[str, str]] = msgspec.json.decode(

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from router.bridge import Request, TransportError, UntrustedServerError
-from router.bridge.transport import BODY, AiohttpTransport
 from router.testing import Provider, Reply
+from router.transport.http import BODY, AiohttpTransport
 from tests.bridge.certificate import make_authority
 
 

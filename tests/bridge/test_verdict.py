@@ -20,8 +20,8 @@ from router.bridge import (
     conclude,
     judge,
 )
-from router.bridge.verdict import read_enhanced_code, read_retry_after
-from router.core.retry import MAX_RETRY_S, asked_wait
+from router.bridge.outcomes import read_enhanced_code, read_retry_after
+from router.core.model.retry import MAX_RETRY_S, asked_wait
 
 NOW = 1_760_000_000.0
 POST = Request(method="POST", url="https://api.example.com/SECRET")

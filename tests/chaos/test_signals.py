@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from router.store.url import is_sqlite
+from router.store.db.url import is_sqlite
 from tests.chaos.conftest import KILLS
 from tests.chaos.outage import wait_until
 from tests.chaos.torn import tear

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.store import backup
+from router.store.db import backup
 from tests.conftest import url_of
 
 

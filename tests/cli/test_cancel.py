@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.conftest import url_of
 from tests.queue.scene import START, Scene
 from tests.queue.test_sql_engine import SqlEngine

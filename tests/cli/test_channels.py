@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from router.cli import main
 from router.queue.engine import SqlQueue
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.conftest import url_of
 
 RULES = """

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.store.change import Change
-from router.store.database import Database
-from router.store.recipients import Recipients
+from router.store.db.database import Database
+from router.store.recipients.repository import Recipients
+from router.store.recipients.validation import Change
 from tests.conftest import url_of
 
 RULES = """\

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from router.cli import main
-from router.core.payload import Json
+from router.core.model.payload import Json
 
 
 def test_no_auth_token_is_kept_or_told(

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import VERBS, main
-from router.cli.annotation import annotate
+from router.cli.github_annotations import annotate
 from router.core.errors import Problem
 
 SAMPLES = Path("router/samples")

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.core.facts import Recipient
-from router.core.payload import Json
-from router.store.database import Database
-from router.store.recipients import Recipients
+from router.core.model.facts import Recipient
+from router.core.model.payload import Json
+from router.store.db.database import Database
+from router.store.recipients.repository import Recipients
 from router.web import imports
 
 Router = Callable[..., Result]

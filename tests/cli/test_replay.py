@@ -12,16 +12,16 @@ from click.testing import CliRunner, Result
 
 from router.cli import main, replay
 from router.core.loading import hash_texts
-from router.core.notification import derive
-from router.core.payload import decode
+from router.core.model.notification import derive
+from router.core.model.payload import decode
 from router.queue.ports import Entry
 from router.samples import read, restamp
-from router.store.database import Database
-from router.store.ids import Minter
-from router.store.log import DeliveryFilter, Log
-from router.store.recipients import Change, Recipients
-from router.store.rulesets import Rulesets
-from router.store.stored import StoredFile, StoredRules
+from router.store.db.database import Database
+from router.store.log.log import DeliveryFilter, Log
+from router.store.log.rulesets import Rulesets
+from router.store.log.stored_rules import StoredFile, StoredRules
+from router.store.recipients.repository import Change, Recipients
+from router.store.schema.ids import Minter
 from tests.queue.test_sql_engine import SqlEngine
 
 RULES = """\

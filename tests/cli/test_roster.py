@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from router.core.payload import Json
+from router.core.model.payload import Json
 from tests.fakes.webpush import Browser
 
 Router = Callable[..., Result]

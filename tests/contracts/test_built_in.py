@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router import Delivered, Rejected, Retry, Suspend
 from router.channel import Request
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm_account import make_placeholder
 from router.plugins.apprise import Apprise

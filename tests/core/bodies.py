@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from router.samples import STORY
 from tests.core.events import sample
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 import router.samples
-from router.core.notification import Notification, derive
-from router.core.payload import Json, decode
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import Json, decode
 
 SAMPLES = Path(router.samples.__file__).parent
 NOON = 1_741_867_200.0

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from router.core.condition import Subject
-from router.core.payload import Json
+from router.core.conditions.condition import Subject
+from router.core.model.payload import Json
 from tests.core.subjects import TEXT_FIELDS
 from tests.core.whens import DECLARED, LISTS
 from tests.core.windows import OFFSETS

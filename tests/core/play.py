@@ -2,13 +2,13 @@
 
 from msgspec.structs import replace
 
-from router.core.decision import decide
-from router.core.facts import Facts, Recipient
-from router.core.notification import Notification
-from router.core.payload import Json
-from router.core.planned import Planned
-from router.core.rendering import render
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import decide
+from router.core.decide.planned import Planned
+from router.core.decide.render import render
+from router.core.model.facts import Facts, Recipient
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
+from router.core.rules.ruleset import Ruleset
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, rulebook, world
 

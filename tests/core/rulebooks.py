@@ -1,10 +1,10 @@
 """Rulesets, recipients and facts to decide with."""
 
-from router.core.decision import Decision, decide
-from router.core.facts import Contact, Device, Facts, Recipient
-from router.core.notification import Notification
-from router.core.planned import Planned
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import Decision, decide
+from router.core.decide.planned import Planned
+from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.model.notification import Notification
+from router.core.rules.ruleset import Ruleset
 from tests.core.events import NOON
 from tests.core.schemas import load_text
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from router.core.address import Normalized
+from router.core.conditions.hours import Zones
 from router.core.errors import SettingsError, SettingsFault, suggest
-from router.core.hours import Zones
 from router.core.loading import Loaded, Unresolved, load
-from router.core.local_access import LocalAccess
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.model.address import Normalized
+from router.core.model.local_access import LocalAccess
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 
 Settings = Mapping[str, Json]
 SECRET: dict[str, Json] = {"type": "string", "writeOnly": True}

@@ -5,12 +5,12 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from router.core.condition import Subject
-from router.core.facts import Recipient, Scalar
-from router.core.hours import Calendar
-from router.core.notification import derive
-from router.core.payload import Feed, Json, Payload
-from router.core.situation import WORDS, number_situations
+from router.core.conditions.condition import Subject
+from router.core.conditions.hours import Calendar
+from router.core.conditions.payload_shapes import WORDS, number_situations
+from router.core.model.facts import Recipient, Scalar
+from router.core.model.notification import derive
+from router.core.model.payload import Feed, Json, Payload
 from tests.core.whens import DECLARED, LISTS
 from tests.core.windows import HOURS, OFFSETS
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.breaker import (
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.worker.circuit_breaker import (
     CLOSED,
     FAILURES,
     LONGEST,
@@ -17,7 +18,6 @@ from router.core.breaker import (
     observe,
     trip,
 )
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 
 NOW = 1000.0
 ILL: Health = "ill"

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision, decide
-from router.core.facts import Contact, Device, Earlier, Recipient
-from router.core.notification import Notification
+from router.core.decide.decide import Decision, decide
+from router.core.model.facts import Contact, Device, Earlier, Recipient
+from router.core.model.notification import Notification
 from tests.core.events import NOON, call
 from tests.core.rulebooks import ANN, MAIL, PHONE, TABLET, kept_back, rulebook, went, world
 

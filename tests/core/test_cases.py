@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.cli.suites import Payloads
-from router.core.case import Case
-from router.core.expectation import judge
+from router.cli.test_files import Payloads
 from router.core.loading import find_rules, has_tests, read_cases
-from router.core.ruleset import Ruleset
-from router.core.story import play
+from router.core.rules.ruleset import Ruleset
+from router.core.simulate.assertions import judge
+from router.core.simulate.simulator import play
+from router.core.simulate.test_case import Case
 from tests.core.schemas import load_text
 
 FOLDER = Path(__file__).parents[1] / "testdata" / "cases"

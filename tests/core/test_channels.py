@@ -3,12 +3,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from router.core.address import Normalized
 from router.core.errors import SettingsError, SettingsFault
 from router.core.loading import Loaded, load
-from router.core.local_access import LocalAccess
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.model.address import Normalized
+from router.core.model.local_access import LocalAccess
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.schemas import resolve
 
 TEXT = """version: 1

@@ -1,9 +1,9 @@
 from hypothesis import given
 
-from router.core.claim import Shelf, excludes, implies, take_apart
-from router.core.condition import Subject
-from router.core.payload import Json
-from router.core.situation import Reasoner, locate, number_situations
+from router.core.conditions.condition import Subject
+from router.core.conditions.implication import Shelf, excludes, implies, take_apart
+from router.core.conditions.payload_shapes import Reasoner, locate, number_situations
+from router.core.model.payload import Json
 from tests.core.subjects import CLOSE_WHENS, documented_payloads, make_subject
 from tests.core.whens import read_when
 

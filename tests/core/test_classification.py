@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.classification import classify, examine
-from router.core.condition import Subject
-from router.core.decision import decide
-from router.core.hours import Calendar, Hours
-from router.core.notification import Notification, is_ring, overrule, restore
-from router.core.payload import Json
-from router.core.ruleset import Ruleset
-from router.core.situation import locate, number_situations
-from router.core.trace import Trace, explain
+from router.core.conditions.condition import Subject
+from router.core.conditions.hours import Calendar, Hours
+from router.core.conditions.payload_shapes import locate, number_situations
+from router.core.decide.decide import decide
+from router.core.model.notification import Notification, is_ring, overrule, restore
+from router.core.model.payload import Json
+from router.core.rules.classify import classify, examine
+from router.core.rules.ruleset import Ruleset
+from router.core.simulate.explain import Trace, explain
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import rulebook, went, world
 from tests.core.subjects import payloads

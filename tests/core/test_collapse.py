@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.collapse import LONGEST, collapse_key, tell_subject
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.decide.collapse_key import LONGEST, collapse_key, tell_subject
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import call, digest, notify, push, sample
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.condition import All, AnyOf, Condition, Not, Subject, verdicts
-from router.core.payload import Json
+from router.core.conditions.condition import All, AnyOf, Condition, Not, Subject, verdicts
+from router.core.model.payload import Json
 from tests.core.naive import look_up, matches
 from tests.core.subjects import FIELDS, TIMES, VALUES, WHENS, atoms, make_subject, payloads, place
 from tests.core.whens import DECLARED, read_when

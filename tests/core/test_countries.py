@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.core.address import Address
+from router.core.model.address import Address
 from tests.core.events import digest
 from tests.core.rulebooks import ANN, CHANNELS, decided, rulebook
 from tests.core.schemas import FakeSchema, load_text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.core.daily_cap import day_of, end_of, parse_cap
+from router.core.model.daily_cap import day_of, end_of, parse_cap
 from tests.core.rulebooks import rulebook
 
 MIDNIGHT = 1_800_057_600.0

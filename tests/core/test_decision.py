@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from router.core.decision import ON_NO_MATCH, decide
-from router.core.facts import Contact
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.decide.decide import ON_NO_MATCH, decide
+from router.core.model.facts import Contact
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import (
     ANN,

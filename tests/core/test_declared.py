@@ -2,11 +2,11 @@
 
 import pytest
 
-from router.core.classification import classify
-from router.core.decision import decide
-from router.core.payload import Json
-from router.core.rendering import render
-from router.core.trace import explain
+from router.core.decide.decide import decide
+from router.core.decide.render import render
+from router.core.model.payload import Json
+from router.core.rules.classify import classify
+from router.core.simulate.explain import explain
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, rulebook, world
 

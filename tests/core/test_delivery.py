@@ -1,10 +1,10 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.delivery import OPEN, Attempt, Delivery, mask
-from router.core.facts import Device
-from router.core.manner import Privacy
-from router.core.message import Content
+from router.core.model.delivery import OPEN, Attempt, Delivery, mask
+from router.core.model.facts import Device
+from router.core.model.message import Content
+from router.core.model.types import Privacy
 from tests.core.events import NOON, call, push
 
 

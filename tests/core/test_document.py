@@ -5,10 +5,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core import document
-from router.core.document import MAX_ALIASED, MAX_CHARACTERS, read_document
 from router.core.errors import Place
-from router.core.node import MappingNode, Node, ScalarNode, SequenceNode, Value
+from router.core.loading import yaml_document
+from router.core.loading.yaml_document import MAX_ALIASED, MAX_CHARACTERS, read_document
+from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode, Value
 
 RULES = sorted((Path(__file__).parents[1] / "testdata" / "rules").glob("*/*.yaml"))
 
@@ -117,7 +117,7 @@ def test_the_parser_in_python_reads_what_the_one_in_c_reads(
 ) -> None:
     text = path.read_text("utf-8")
     node, problems = read_document(text, "f")
-    monkeypatch.setattr(document, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_document, "_LOADER", yaml.SafeLoader)
     same, alike = read_document(text, "f")
     assert same == node
     assert [found.line for found in alike] == [found.line for found in problems]

@@ -1,7 +1,7 @@
 import pytest
 
-from router.core.end_reason import classify_end
-from router.core.watch import BY_OPERATOR, CALL_OVER
+from router.core.model.end_reason import classify_end
+from router.core.model.unless import BY_OPERATOR, CALL_OVER
 
 
 @pytest.mark.parametrize(

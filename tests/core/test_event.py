@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from router.core.errors import PayloadError
-from router.core.event import ReadReceipt, read_event
-from router.core.payload import FEEDS, Json
+from router.core.model.payload import FEEDS, Json
+from router.core.model.read_receipt import ReadReceipt, read_event
 from tests.core.events import sample
 
 GENERAL = Path(__file__).parents[1] / "testdata" / "general"

@@ -1,4 +1,4 @@
-from router.core.facts import Contact, Effects, Facts, OnceKey, Recipient
+from router.core.model.facts import Contact, Effects, Facts, OnceKey, Recipient
 
 ANN = Recipient(app_id="app", uid="ann", contacts=(Contact(id="c1", kind="sms", address="+1"),))
 

@@ -1,11 +1,11 @@
 import pytest
 
-from router.core.condition import Subject
-from router.core.facts import Recipient
-from router.core.field import FIELDS, find_field, split_path, suggest_field
-from router.core.hours import Calendar
-from router.core.notification import derive
-from router.core.payload import Json, decode
+from router.core.conditions.condition import Subject
+from router.core.conditions.fields import FIELDS, find_field, split_path, suggest_field
+from router.core.conditions.hours import Calendar
+from router.core.model.facts import Recipient
+from router.core.model.notification import derive
+from router.core.model.payload import Json, decode
 from tests.core.events import sample
 from tests.core.subjects import NOW, make_subject
 from tests.core.whens import read_when

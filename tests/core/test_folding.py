@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.facts import Contact, Recipient
-from router.core.notification import Notification, derive
-from router.core.payload import Json, decode
-from router.core.throttle import PEOPLE
+from router.core.decide.throttle import PEOPLE
+from router.core.model.facts import Contact, Recipient
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import Json, decode
 from tests.core.events import NOON, call, envelope, push
 from tests.core.play import Play
 from tests.core.rulebooks import ANN, CHANNELS

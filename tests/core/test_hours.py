@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from router.core.conditions.hours import DAYS, WHOLE_DAY, Calendar, Hours, Window, Zones
 from router.core.errors import Place
-from router.core.facts import Contact, Device, Recipient
-from router.core.hours import DAYS, WHOLE_DAY, Calendar, Hours, Window, Zones
+from router.core.model.facts import Contact, Device, Recipient
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

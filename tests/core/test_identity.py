@@ -1,7 +1,7 @@
 import pytest
 
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import call, digest, envelope, notify, push
 
 NAMED: dict[str, Json] = {"uid": "bob", "name": "Bob", "avatar": "a.png"}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from router.core.document import split_lines
 from router.core.errors import Problem
 from router.core.loading import LAST_GOOD, Loaded, Source, hash_texts, load, picture
-from router.core.ruleset import Ruleset
-from router.core.trace import explain
+from router.core.loading.yaml_document import split_lines
+from router.core.rules.ruleset import Ruleset
+from router.core.simulate.explain import explain
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, decided, world
 from tests.core.schemas import PLUGINS, load_text, resolve

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.condition import ALWAYS, All, AnyOf, Not, Subject
-from router.core.condition import Test as FieldTest
-from router.core.index import FEW, Index
-from router.core.payload import Json
-from router.core.ruleset import Defaults, Ruleset
+from router.core.conditions.condition import ALWAYS, All, AnyOf, Not, Subject
+from router.core.conditions.condition import Test as FieldTest
+from router.core.conditions.rule_index import FEW, Index
+from router.core.model.payload import Json
+from router.core.rules.ruleset import Defaults, Ruleset
 from tests.core.naive import matches
 from tests.core.schemas import load_text
 from tests.core.subjects import (

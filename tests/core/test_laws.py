@@ -2,14 +2,14 @@
 
 from hypothesis import given
 
-from router.core.decision import decide
+from router.core.decide.decide import decide
+from router.core.decide.render import render
 from router.core.errors import PayloadError
-from router.core.facts import Contact, Facts, Recipient
-from router.core.filters import LIMIT
-from router.core.notification import Notification, derive
-from router.core.payload import decode
-from router.core.rendering import render
-from router.core.trace import explain
+from router.core.model.facts import Contact, Facts, Recipient
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import decode
+from router.core.simulate.explain import explain
+from router.core.templates.filters import LIMIT
 from tests.core.bodies import bodies
 from tests.core.events import NOON
 from tests.core.rulebooks import rulebook, world

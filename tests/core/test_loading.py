@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.document import split_lines
 from router.core.errors import Problem
 from router.core.loading import Loaded, load, picture
-from router.core.ruleset import Defaults, Ruleset
+from router.core.loading.yaml_document import split_lines
+from router.core.rules.ruleset import Defaults, Ruleset
 from tests.core.schemas import PLUGINS, load_text, resolve
 
 FOLDER = Path(__file__).parents[1] / "testdata" / "rules"

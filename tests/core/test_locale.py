@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.decision import decide
-from router.core.facts import Contact, Device, Recipient, appear_at
-from router.core.rendering import render
+from router.core.decide.decide import decide
+from router.core.decide.render import render
+from router.core.model.facts import Contact, Device, Recipient, appear_at
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, MAIL, PHONE, rulebook, world
 

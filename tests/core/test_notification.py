@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.core.notification import DAY, MINUTE, read_time
-from router.core.payload import Json
+from router.core.model.notification import DAY, MINUTE, read_time
+from router.core.model.payload import Json
 from router.samples import STORY
 from tests.core.events import NOON, call, digest, notify, push, sample
 

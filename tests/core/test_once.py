@@ -1,7 +1,7 @@
 import msgspec
 
-from router.core.decision import decide
-from router.core.facts import OnceKey
+from router.core.decide.decide import decide
+from router.core.model.facts import OnceKey
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, MAIL, decided, kept_back, rulebook, went, world
 

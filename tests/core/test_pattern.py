@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.pattern import MEMORY, PatternSet, compile_pattern, quote, translate
+from router.core.conditions.regex import MEMORY, PatternSet, compile_pattern, quote, translate
 
 PATTERNS = ("^a", "b$", "[0-9]+", r"(?i)\bx+\b", "", "a|b", "(?s)a.b", ".", r"\z")
 TEXTS = st.text(alphabet="abxX1ß\n\0 ", max_size=12)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.errors import PayloadError
-from router.core.notification import derive
-from router.core.payload import DEPTH, Json, decode, kept_body, prune, redact, scalar
+from router.core.model.notification import derive
+from router.core.model.payload import DEPTH, Json, decode, kept_body, prune, redact, scalar
 from router.samples import STORY
 from tests.core.bodies import bodies, json_values
 from tests.core.events import DETAILS, envelope, sample

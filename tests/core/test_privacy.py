@@ -1,8 +1,8 @@
 import pytest
 
-from router.core.manner import Privacy
-from router.core.notification import Notification
-from router.core.privacy import generalise, withhold
+from router.core.model.notification import Notification
+from router.core.model.privacy import generalise, withhold
+from router.core.model.types import Privacy
 from tests.core.events import call, digest, notify, push, sample
 
 CHAT = push(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from router.core.decision import decide
-from router.core.facts import Contact, Device, Earlier, Facts, Recipient
-from router.core.recipient_guard import NO_GUARD, RecipientGuard
-from router.core.retraction import aim
+from router.core.decide.decide import decide
+from router.core.decide.retraction import aim
+from router.core.model.facts import Contact, Device, Earlier, Facts, Recipient
+from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, kept_back, rulebook, world
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.refusals import (
+from router.core.model.refusals import (
     DISTINCT_RECIPIENTS,
     FIRST_HOLD_S,
     GONE_RECIPIENTS,

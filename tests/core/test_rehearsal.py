@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.facts import Recipient
-from router.core.notification import Notification
-from router.core.rehearsal import Change, Difference, Rehearsal, compare
+from router.core.model.facts import Recipient
+from router.core.model.notification import Notification
+from router.core.simulate.replay import Change, Difference, Rehearsal, compare
 from router.samples import STORY
 from tests.core.events import NOON, call, notify, push, sample
 from tests.core.rulebooks import ANN, rulebook

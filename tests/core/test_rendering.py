@@ -1,13 +1,13 @@
 import msgspec
 import pytest
 
-from router.core.decision import decide
-from router.core.facts import Recipient
-from router.core.message import Content
-from router.core.notification import Notification
-from router.core.payload import Json
-from router.core.planned import Planned
-from router.core.rendering import Rendered, render
+from router.core.decide.decide import decide
+from router.core.decide.planned import Planned
+from router.core.decide.render import Rendered, render
+from router.core.model.facts import Recipient
+from router.core.model.message import Content
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import ANN, rulebook, world
 

@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision, decide
-from router.core.facts import Earlier, Facts
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.decide.decide import Decision, decide
+from router.core.model.facts import Earlier, Facts
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, MAIL, PHONE, rulebook, world
 

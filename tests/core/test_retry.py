@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
-from router.core.retry import (
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
+from router.core.model.retry import (
     DELAYS,
     MAX_RETRY_S,
     MAX_SUSPENSION_S,

@@ -9,9 +9,9 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from router.core.document import read_document
-from router.core.node import MappingNode, Node, ScalarNode
-from router.core.payload import Json
+from router.core.loading.yaml_document import read_document
+from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode
+from router.core.model.payload import Json
 from router.core.schema import file as described
 from router.core.schema import write_schema
 from router.registry import load_plugins

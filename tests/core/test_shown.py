@@ -3,11 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision, decide
-from router.core.facts import Earlier, Facts
-from router.core.notification import DAY
-from router.core.retraction import changes_something
-from router.core.ruleset import ChannelSpec
+from router.core.decide.decide import Decision, decide
+from router.core.decide.retraction import changes_something
+from router.core.model.facts import Earlier, Facts
+from router.core.model.notification import DAY
+from router.core.rules.ruleset import ChannelSpec
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, PHONE, rulebook, world
 from tests.core.test_retraction import ABOUT, BOTH, DELETE, EDIT, change, ends, told, waits

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.notification import DAY, Notification
-from router.core.skew import SLOT, SLOTS, TOLERANCE, WITNESSES, ClockSkew
-from router.core.timing import RING
+from router.core.decide.timing import RING
+from router.core.model.notification import DAY, Notification
+from router.ingest.clock_skew import SLOT, SLOTS, TOLERANCE, WITNESSES, ClockSkew
 from tests.core.events import NOON, call
 from tests.core.rulebooks import decided, rulebook, went
 

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.notification import Notification
-from router.core.supposition import suppose_shown
-from router.core.trace import explain
+from router.core.model.notification import Notification
+from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.explain import explain
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, rulebook, world
 from tests.core.test_retraction import DELETE, EDIT

@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from router.core.decision import decide
-from router.core.facts import Contact, Device, Recipient
-from router.core.notification import Notification
-from router.core.payload import Json
+from router.core.decide.decide import decide
+from router.core.model.facts import Contact, Device, Recipient
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import NOON, digest, push
 from tests.core.rulebooks import (
     ANN,

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.errors import Place
-from router.core.filters import FILTERS, LIMIT, join
-from router.core.template import SOURCE, TemplateError, TemplateFault, compile_template
+from router.core.templates.filters import FILTERS, LIMIT, join
+from router.core.templates.template import SOURCE, TemplateError, TemplateFault, compile_template
 
 CASES = json.loads((Path(__file__).parents[1] / "testdata" / "templates.json").read_text("utf-8"))
 HERE = Place("rules.yaml", 7, 3)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.facts import Contact, Recipient
-from router.core.notification import Notification
-from router.core.outlook import survey
-from router.core.payload import Json
-from router.core.throttle import find_keys
+from router.core.decide.evaluation import survey
+from router.core.decide.throttle import find_keys
+from router.core.model.facts import Contact, Recipient
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
 from tests.core.events import NOON, call, push
 from tests.core.play import Play
 from tests.core.rulebooks import ANN

@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision
-from router.core.facts import Recipient
-from router.core.notification import Notification
-from router.core.timing import TOO_OLD
+from router.core.decide.decide import Decision
+from router.core.decide.timing import TOO_OLD
+from router.core.model.facts import Recipient
+from router.core.model.notification import Notification
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, decided
 

@@ -3,10 +3,10 @@ import json
 import msgspec
 import pytest
 
-from router.core.facts import Recipient
-from router.core.notification import Notification
-from router.core.ruleset import Ruleset
-from router.core.trace import Trace, explain
+from router.core.model.facts import Recipient
+from router.core.model.notification import Notification
+from router.core.rules.ruleset import Ruleset
+from router.core.simulate.explain import Trace, explain
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import ANN, rulebook, world
 

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.decision import decide
-from router.core.facts import Recipient, Scalar
-from router.core.trace import explain
+from router.core.decide.decide import decide
+from router.core.model.facts import Recipient, Scalar
+from router.core.simulate.explain import explain
 from router.samples import STORY
 from tests.core.events import NOON, notify, sample
 from tests.core.rulebooks import rulebook, world

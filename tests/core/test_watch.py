@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.call import OVER, hear
-from router.core.decision import Decision, decide
-from router.core.facts import Effects, Facts, Heard, Reading, Recipient
-from router.core.notification import Notification
-from router.core.payload import Json
-from router.core.planned import Planned
-from router.core.watch import (
+from router.core.decide.decide import Decision, decide
+from router.core.decide.planned import Planned
+from router.core.model.call import OVER, hear
+from router.core.model.facts import Effects, Facts, Heard, Reading, Recipient
+from router.core.model.notification import Notification
+from router.core.model.payload import Json
+from router.core.model.unless import (
     LONGEST,
     Clause,
     call_key,

@@ -2,16 +2,16 @@
 
 import json
 
-from router.core.condition import Condition
-from router.core.document import read_document
-from router.core.field import Field, find_field
-from router.core.loading.conditions import read_condition
-from router.core.loading.fields import read_fields
-from router.core.loading.report import Report
+from router.core.conditions.condition import Condition
+from router.core.conditions.fields import Field, find_field
+from router.core.loading.diagnostics import Report
 from router.core.loading.scope import Scope
 from router.core.loading.section import Section
-from router.core.node import MappingNode, ScalarNode, SequenceNode
-from router.core.payload import Json
+from router.core.loading.sections.fields import read_fields
+from router.core.loading.sections.when import read_condition
+from router.core.loading.yaml_document import read_document
+from router.core.loading.yaml_nodes import MappingNode, ScalarNode, SequenceNode
+from router.core.model.payload import Json
 from tests.core.windows import HOURS
 
 LISTS: dict[str, list[Json]] = {"vips": ["a", "007"], "nobody": []}

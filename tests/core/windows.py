@@ -3,8 +3,8 @@
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
+from router.core.conditions.hours import Hours, Window, Zones
 from router.core.errors import Place
-from router.core.hours import Hours, Window, Zones
 
 OFFSETS = {"Asia/Tokyo": 9, "America/New_York": -4, "Europe/Berlin": 1}
 """Hours that the clock of a zone is ahead of UTC then."""

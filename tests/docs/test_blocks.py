@@ -15,7 +15,7 @@ import pytest
 
 from router.cli import VERBS, Verbs, main
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, run, running
 from tests.docs.blocks import CHECKED, FOREIGN, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in

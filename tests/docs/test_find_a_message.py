@@ -3,7 +3,7 @@
 import re
 from typing import get_args
 
-from router.core.delivery import DeliveryState, NotificationState
+from router.core.model.delivery import DeliveryState, NotificationState
 from router.queue.ports import CAUSES
 from tests.docs.blocks import ROOT
 

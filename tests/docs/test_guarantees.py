@@ -3,8 +3,8 @@
 import re
 from typing import get_args
 
-from router.core.delivery import DeliveryState
-from router.core.outcome import Outcome
+from router.core.model.delivery import DeliveryState
+from router.core.model.outcome import Outcome
 from tests.docs.blocks import ROOT
 from tests.docs.parts.facts import TABLES
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from router.cli import main
-from router.core.loading import cases, happenings
+from router.core.loading.tests import cases, events
 from tests.docs.blocks import ROOT, Block, blocks, first_column
 
 FOLDER = ROOT / "docs/howto/rules"
@@ -42,5 +42,5 @@ def test_the_rules_do_what_the_tests_say(
 
 def test_the_page_on_tests_names_every_key() -> None:
     assert sorted(first_column(PAGE, "key of a test")) == sorted(cases._CASE)
-    assert sorted(first_column(PAGE, "key of an event")) == sorted(happenings._EVENT)
+    assert sorted(first_column(PAGE, "key of an event")) == sorted(events._EVENT)
     assert [key for key in cases._EXPECTED if f"`{key}`" not in PAGE] == []

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from router.core.decision import decide
-from router.core.document import read_document
-from router.core.filters import LIMIT
-from router.core.loading import enrichments, fields, file, included, rules, steps, throttles
-from router.core.loading.happenings import plain
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import decide
+from router.core.loading import include
+from router.core.loading.load import _KEYS
+from router.core.loading.sections import enrich, fields, rules, send, throttle
+from router.core.loading.tests.events import plain
+from router.core.loading.yaml_document import read_document
+from router.core.rules.ruleset import Ruleset
+from router.core.templates.filters import LIMIT
 from router.registry import load_plugins
-from router.rulefiles import read_rules
+from router.rulebook.files import read_rules
 from tests.core.events import DETAILS, envelope, notify, push
 from tests.core.rulebooks import ANN, decided, rulebook, world
 from tests.docs.blocks import ROOT, first_column
@@ -24,13 +26,13 @@ PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
 
 
 def test_every_key_of_the_file_has_its_row() -> None:
-    assert first_column(PAGE, "key") == list(file._KEYS)
-    assert first_column(PAGE, "key of an included file") == list(included.KEYS)
+    assert first_column(PAGE, "key") == list(_KEYS)
+    assert first_column(PAGE, "key of an included file") == list(include.KEYS)
     assert first_column(PAGE, "key of a rule") == list(rules._RULE)
-    assert first_column(PAGE, "key of a step") == list(steps._KEYS)
-    assert first_column(PAGE, "key of a throttle") == list(throttles.THROTTLE_KEYS)
+    assert first_column(PAGE, "key of a step") == list(send._KEYS)
+    assert first_column(PAGE, "key of a throttle") == list(throttle.THROTTLE_KEYS)
     assert sorted(first_column(PAGE, "key of `defaults`")) == sorted(rules._DEFAULTS)
-    assert first_column(PAGE, "word") == list(enrichments.ENRICH_KEYS)
+    assert first_column(PAGE, "word") == list(enrich.ENRICH_KEYS)
 
 
 def test_hours_do_what_the_page_says(tmp_path: Path) -> None:

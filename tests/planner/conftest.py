@@ -1,7 +1,7 @@
 import pytest
 
 from router.planner import planner
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.planner.stage import Stage
 
 

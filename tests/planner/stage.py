@@ -6,19 +6,19 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.core.decision import decide
-from router.core.delivery import Delivery
-from router.core.facts import Contact
-from router.core.notification import Notification
-from router.core.recipient_guard import NO_GUARD
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import decide
+from router.core.model.delivery import Delivery
+from router.core.model.facts import Contact
+from router.core.model.notification import Notification
+from router.core.model.recipient_guard import NO_GUARD
+from router.core.rules.ruleset import Ruleset
 from router.planner import Planner
 from router.planner.planner import Decide
 from router.queue.engine import SqlJournal
-from router.store.database import Database
-from router.store.log import Log
-from router.store.recipients import Recipients, Registration
-from router.store.world import World
+from router.store.db.database import Database
+from router.store.facts_reader import World
+from router.store.log.log import Log
+from router.store.recipients.repository import Recipients, Registration
 from router.telemetry import Metrics
 from tests.core.rulebooks import rulebook
 from tests.queue.scene import Scene

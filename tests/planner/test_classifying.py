@@ -1,9 +1,9 @@
 """What `classify` says holds from planning on: in the log, after a restart, for the worker."""
 
-from router.core.classification import classify
-from router.core.notification import is_ring
-from router.core.ruleset import Ruleset
-from router.store.filters import NotificationFilter
+from router.core.model.notification import is_ring
+from router.core.rules.classify import classify
+from router.core.rules.ruleset import Ruleset
+from router.store.log.filters import NotificationFilter
 from tests.core.rulebooks import rulebook
 from tests.planner.stage import Stage
 

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision, decide
-from router.core.facts import Facts
-from router.core.notification import Notification, is_ring
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import Decision, decide
+from router.core.model.facts import Facts
+from router.core.model.notification import Notification, is_ring
+from router.core.rules.ruleset import Ruleset
 from router.planner import inbox, planner
 from router.planner.inbox import Inbox
 from tests.planner.stage import Stage

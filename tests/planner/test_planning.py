@@ -2,9 +2,9 @@
 
 import asyncio
 
-from router.core.recipient_guard import RecipientGuard
+from router.core.model.recipient_guard import RecipientGuard
 from router.queue.ports import LEASE
-from router.store.recipients import Change
+from router.store.recipients.repository import Change
 from tests.core.rulebooks import rulebook
 from tests.planner.stage import Stage
 

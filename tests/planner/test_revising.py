@@ -8,15 +8,15 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import delete, select
 
-from router.core.delivery import Delivery
-from router.core.notification import Notification, derive
-from router.core.payload import Json, decode
-from router.core.retry import Again
+from router.core.model.delivery import Delivery
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import Json, decode
+from router.core.model.retry import Again
 from router.queue.ports import Entry, Settlement
-from router.store.database import Database
-from router.store.marks import throttles
-from router.store.rows import read_delivery
-from router.store.tables import deliveries
+from router.store.db.database import Database
+from router.store.schema.rows import read_delivery
+from router.store.schema.state_tables import throttles
+from router.store.schema.tables import deliveries
 from tests.core.events import DETAILS, envelope
 from tests.core.rulebooks import rulebook
 from tests.planner.stage import Stage

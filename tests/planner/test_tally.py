@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from router.planner.tally import SAMPLE, Tally
+from router.planner.rule_counter import SAMPLE, Tally
 from router.store.errors import StoreUnavailable
-from router.store.rule_days import RuleCount
+from router.store.log.rule_stats import RuleCount
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, rulebook, world
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from router.core.decision import Decision, decide
-from router.core.facts import Facts
-from router.core.notification import Notification
-from router.core.ruleset import Ruleset
+from router.core.decide.decide import Decision, decide
+from router.core.model.facts import Facts
+from router.core.model.notification import Notification
+from router.core.rules.ruleset import Ruleset
 from router.planner import inbox, planner
 from router.planner.planner import Decide
 from router.queue.engine import SqlJournal

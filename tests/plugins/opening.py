@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar, cast
 import msgspec
 
 from router import Channel, Delivered, Message, Notification, Outcome, Settings
-from router.bridge.transport import AiohttpTransport
-from router.core.notification import derive
-from router.core.payload import Json, decode
+from router.core.model.notification import derive
+from router.core.model.payload import Json, decode
 from router.registry import PluginSchema
+from router.transport.http import AiohttpTransport
 from tests.bridge.certificate import read_authority
 
 SAMPLES = Path(__file__).parents[2] / "router" / "samples"

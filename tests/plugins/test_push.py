@@ -11,7 +11,7 @@ import pytest
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.bridge import Request
 from router.core.errors import SettingsError
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins._fcm_account import LIFETIME, REST
 from router.plugins.push import Push
 from router.testing import Reply

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from router import Delivered, Message, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins._fcm_account import make_placeholder as make_fcm_account
 from router.plugins.push import Push
 from tests.fakes.answer import read_json

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from router.core.decision import Decision, decide
-from router.core.facts import Contact, Device, Facts, Recipient
+from router.core.decide.decide import Decision, decide
 from router.core.loading import Loaded, load
+from router.core.model.facts import Contact, Device, Facts, Recipient
 from router.plugins.push import Push
 from router.registry import PluginSchema
 from tests.fakes.apns import make_settings

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from router import Delivered, Message
 from router.core.errors import SettingsError
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins.push import Push
 from tests.fakes.answer import read_json
 from tests.fakes.fcm import Fcm

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router import Message
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins._fcm_message import compose
 from router.plugins._payload import fit, measure
 from tests.fakes.fcm_format import find_fault

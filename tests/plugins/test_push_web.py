@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from router import AddressError, Delivered, Message, Outcome, Rejected, Retry, Unknown
 from router.bridge import Exchange, SandboxTransport
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins import _webpush as webpush
 from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm_account import make_placeholder as make_fcm_account

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from router import Delivered, Message, Rejected, Retry
-from router.core.facts import Device
+from router.core.model.facts import Device
 from router.plugins.push import Push
 from router.testing import Reply
 from tests.fakes.webpush import CONFLICT, POLICY, Browser, PushService, make_settings

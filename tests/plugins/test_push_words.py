@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from router import Delivered, Delivery, Notification
-from router.core.decision import decide
-from router.core.facts import Contact, Device, Facts, Recipient
+from router.core.decide.decide import decide
+from router.core.decide.render import render
 from router.core.loading import load
-from router.core.rendering import render
+from router.core.model.facts import Contact, Device, Facts, Recipient
 from router.plugins.push import Push
 from router.registry import PluginSchema
 from tests.fakes.answer import read_json

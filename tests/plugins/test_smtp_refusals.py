@@ -13,10 +13,10 @@ import pytest
 from msgspec import Struct
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend
-from router.bridge.transport import AiohttpTransport
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
 from router.registry import load_plugins
+from router.transport.http import AiohttpTransport
 from tests.bridge.mail_server import Server
 from tests.fakes.mail import MailServer
 from tests.plugins.opening import make_message, open_channel, read_settings

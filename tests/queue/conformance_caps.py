@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from router.core.daily_cap import CAPPED, Cap, day_of, end_of
-from router.core.retry import Again, Done
+from router.core.model.daily_cap import CAPPED, Cap, day_of, end_of
+from router.core.model.retry import Again, Done
 from router.queue.ports import DailyCount, Held, Settlement
 from tests.queue.scene import Engine, Scene
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.core.delivery import Delivery
-from router.core.retry import Again, Dead, Done, Next
+from router.core.model.delivery import Delivery
+from router.core.model.retry import Again, Dead, Done, Next
 from router.queue.ports import Settlement
 from tests.queue.conformance_revising import move
 from tests.queue.scene import Engine, Scene

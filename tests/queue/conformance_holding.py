@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from router.core.outcome import Scope
-from router.core.retry import Done, Hold
+from router.core.model.outcome import Scope
+from router.core.model.retry import Done, Hold
 from router.queue.channels import is_stopped, start_sending, stop_sending
 from router.queue.ports import CAUSES, Cause, Held, Room, Settlement
 from tests.queue.scene import Engine, Scene

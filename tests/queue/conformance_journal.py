@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from router.core.facts import Effects, OnceKey
+from router.core.model.facts import Effects, OnceKey
 from router.queue.ports import Receipt
 from tests.queue.scene import HOUR, Engine, Scene
 

@@ -1,6 +1,6 @@
 """What every queue keeps to: claims, leases and lanes."""
 
-from router.core.retry import Again, Done
+from router.core.model.retry import Again, Done
 from router.queue.ports import Room, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from router.core.facts import Counter, CounterMove, Effects, Ending, OnceKey
+from router.core.model.facts import Counter, CounterMove, Effects, Ending, OnceKey
 from tests.queue.scene import START, Engine, Scene
 
 WINDOW = Counter(closes_at=START + 60, count=1)

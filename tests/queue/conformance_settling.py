@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
 from router.queue.ports import Held, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 

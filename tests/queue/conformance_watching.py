@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from router.core.call import OVER
-from router.core.delivery import Delivery
-from router.core.event import ReadReceipt
-from router.core.facts import Effects, Heard
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Next
-from router.core.watch import Clause, Watch
+from router.core.model.call import OVER
+from router.core.model.delivery import Delivery
+from router.core.model.facts import Effects, Heard
+from router.core.model.read_receipt import ReadReceipt
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Next
+from router.core.model.unless import Clause, Watch
 from router.queue.ports import Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from router.core.delivery import Attempt, Delivery
-from router.core.facts import Effects, OnceKey
-from router.core.message import Content
-from router.core.notification import Notification, derive
-from router.core.payload import decode
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.facts import Effects, OnceKey
+from router.core.model.message import Content
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import decode
 from router.queue.ports import Entry, Journal, Lease, Plan, Queue, Receipt, Settled
 
 START = 1_800_000_000.0

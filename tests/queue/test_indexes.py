@@ -9,18 +9,18 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
-from router.core.call import OVER
-from router.core.facts import Counter, CounterMove, Effects, Ending, Heard, OnceKey, Summary
-from router.core.notification import DAY
-from router.core.retry import Done
-from router.core.watch import Clause
+from router.core.model.call import OVER
+from router.core.model.facts import Counter, CounterMove, Effects, Ending, Heard, OnceKey, Summary
+from router.core.model.notification import DAY
+from router.core.model.retry import Done
+from router.core.model.unless import Clause
 from router.queue.ports import Settlement
-from router.store.bulk_cancel import BulkCancel, CancelFilter
-from router.store.database import Database
-from router.store.line import ThreadLine
-from router.store.recipients import Recipients, Registration
+from router.store.db.connection import ThreadLine
+from router.store.db.database import Database
+from router.store.facts_reader import World
+from router.store.recipients.repository import Recipients, Registration
 from router.store.retention import Retention
-from router.store.world import World
+from router.store.state.bulk_cancel import BulkCancel, CancelFilter
 from tests.queue.conformance_watching import put, receipt, watch
 from tests.queue.scene import HOUR, Scene
 from tests.queue.test_sql_engine import SqlEngine

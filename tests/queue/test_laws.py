@@ -16,10 +16,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from router.core.delivery import OPEN, Delivery
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.core.model.delivery import OPEN, Delivery
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
 from router.queue.ports import Room, Settlement
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
 

@@ -11,13 +11,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
-from router.core.facts import Effects, OnceKey
-from router.core.retry import Again, Done
-from router.queue.claims import claim
+from router.core.model.facts import Effects, OnceKey
+from router.core.model.retry import Again, Done
+from router.queue.claim import claim
 from router.queue.ports import Settlement
-from router.queue.settlements import settle
-from router.store.database import Database
-from router.store.recipients import Change, Recipients
+from router.queue.settle import settle
+from router.store.db.database import Database
+from router.store.recipients.repository import Change, Recipients
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
 from tests.store.gate import Gate

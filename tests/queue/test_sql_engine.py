@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import select
 
-from router.core.delivery import Attempt, Delivery
-from router.core.facts import Effects, OnceKey
-from router.core.retry import Again, Dead, Done, Expired, Hold, Next
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.facts import Effects, OnceKey
+from router.core.model.retry import Again, Dead, Done, Expired, Hold, Next
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Settlement
-from router.store import writer
-from router.store.database import Database
-from router.store.rows import read_delivery
-from router.store.tables import attempts, deliveries, notifications, once
+from router.store.db import group_commit
+from router.store.db.database import Database
+from router.store.schema.rows import read_delivery
+from router.store.schema.tables import attempts, deliveries, notifications, once
 from tests.queue.conformance_caps import CapConformance
 from tests.queue.conformance_changing import ChangingConformance
 from tests.queue.conformance_holding import HoldingConformance
@@ -116,7 +116,7 @@ async def test_a_good_batch_is_never_taken_apart(
     def refuse(*_: object) -> None:
         raise AssertionError("the batch was taken apart")
 
-    monkeypatch.setattr(writer, "_apply_singly", refuse)
+    monkeypatch.setattr(group_commit, "_apply_singly", refuse)
     scene = Scene(engine)
     accepted = await asyncio.gather(*(scene.accept() for _ in range(8)))
     plans = [scene.plan(each.id, scene.delivery(each.id)) for each in accepted[:6]]

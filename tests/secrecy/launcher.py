@@ -7,11 +7,11 @@ import sys
 import uvloop
 
 from router.app import serve
-from router.bridge.transport import AiohttpTransport
 from router.settings import read_environment
-from router.store.filters import ALL_NOTIFICATIONS, NotificationFilter
-from router.store.log import Log, NotificationItem
-from router.store.page import LIMIT, Page
+from router.store.log.filters import ALL_NOTIFICATIONS, NotificationFilter
+from router.store.log.log import Log, NotificationItem
+from router.store.log.pagination import LIMIT, Page
+from router.transport.http import AiohttpTransport
 
 list_notifications = Log.notifications
 

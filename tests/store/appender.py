@@ -7,9 +7,9 @@ import asyncio
 import sys
 from itertools import count
 
-from router.intake import Intake
+from router.ingest.accept import Intake
 from router.queue.engine import SqlJournal
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.queue.scene import body_of
 
 

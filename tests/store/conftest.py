@@ -1,7 +1,7 @@
 import pytest
 
-from router.store.database import Database
-from router.store.recipients import Recipients
+from router.store.db.database import Database
+from router.store.recipients.repository import Recipients
 from tests.store.stage import Clock, Waiting
 
 

@@ -6,7 +6,7 @@ import threading
 from sqlalchemy import Connection
 from sqlalchemy.util import await_only
 
-from router.store.database import Database
+from router.store.db.database import Database
 
 
 class Gate:

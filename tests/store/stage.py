@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from router.store.database import Database
-from router.store.recipients import Recipients, Registration
+from router.store.db.database import Database
+from router.store.recipients.repository import Recipients, Registration
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
 

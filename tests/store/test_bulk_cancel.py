@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from router.core.facts import Effects, OnceKey
-from router.core.retry import Again, Dead, Done, Hold
+from router.core.model.facts import Effects, OnceKey
+from router.core.model.retry import Again, Dead, Done, Hold
 from router.queue.engine import SqlQueue
 from router.queue.ports import Settlement
-from router.store import bulk_cancel
-from router.store.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
-from router.store.database import Database
-from router.store.dead_letters import DeadLetters
+from router.store.db.database import Database
+from router.store.log.dead_letters import DeadLetters
+from router.store.state import bulk_cancel
+from router.store.state.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
 from tests.queue.conformance_watching import put_chain
 from tests.queue.scene import HOUR, Scene
 from tests.queue.test_sql_engine import SqlEngine

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 import router.store.migrations
-from router.store.database import HEAD, Database, migrate
+from router.store.db.database import HEAD, Database, migrate
 from router.store.errors import DatabaseUnusable, StoreUnavailable
 from router.store.schema import metadata
 from tests.conftest import url_of
@@ -184,7 +184,7 @@ async def test_a_query_that_fails_is_unavailable(database: Database) -> None:
 def test_alembic_stays_out_where_there_is_nothing_to_migrate(database_file: Path) -> None:
     program = f"""
 import asyncio, sys
-from router.store.database import Database
+from router.store.db.database import Database
 async def main():
     database = await Database.open({url_of(database_file)!r}, migrate=True)
     await database.check()

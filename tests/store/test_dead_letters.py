@@ -2,12 +2,12 @@
 
 import pytest
 
-from router.core.retry import Dead, Done
+from router.core.model.retry import Dead, Done
 from router.queue.ports import Settlement
-from router.store import dead_letters
-from router.store.database import Database
-from router.store.dead_letters import LIFE, DeadLetterFilter, DeadLetters
+from router.store.db.database import Database
 from router.store.errors import CursorInvalid
+from router.store.log import dead_letters
+from router.store.log.dead_letters import LIFE, DeadLetterFilter, DeadLetters
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting
 

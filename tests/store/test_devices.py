@@ -4,15 +4,15 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from router.core.facts import Contact, Device, Recipient
-from router.core.retry import Dead
+from router.core.model.facts import Contact, Device, Recipient
+from router.core.model.retry import Dead
 from router.queue.ports import Settlement
-from router.store.change import Registered
-from router.store.contacts import DEVICES, hash_session
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import RecipientInvalid
-from router.store.recipients import Change, Recipients, Registration
-from router.store.tables import contacts
+from router.store.recipients.contacts import DEVICES, hash_session
+from router.store.recipients.repository import Change, Recipients, Registration
+from router.store.recipients.validation import Registered
+from router.store.schema.tables import contacts
 from tests.store.stage import Clock, Waiting, device, tokens
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from router.queue.engine import SqlJournal
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.conftest import url_of
 
 ROOT = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from router.core.facts import Effects, Ending
-from router.core.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.core.model.facts import Effects, Ending
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
 from router.queue.ports import Settlement
-from router.store.database import Database
-from router.store.endings import Ended
-from router.store.recipients import Recipients, Registration
+from router.store.db.database import Database
+from router.store.recipients.repository import Recipients, Registration
+from router.store.state.endings import Ended
 from router.telemetry import Metrics
 from router.worker.endings import LINES, report_endings
 from tests.queue.scene import HOUR, Scene

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from router.store import tables
-from router.store.contacts import DEVICES
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import RecipientInvalid
-from router.store.recipients import Change, Entry, Recipients, Registration
+from router.store.recipients.contacts import DEVICES
+from router.store.recipients.repository import Change, Entry, Recipients, Registration
+from router.store.schema import tables
 from tests.store.stage import Waiting, device, tokens
 
 

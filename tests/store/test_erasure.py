@@ -7,16 +7,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.event import ReadReceipt
-from router.core.facts import Effects, Heard, OnceKey
-from router.core.retry import Done
-from router.core.watch import Clause, Watch
+from router.core.model.facts import Effects, Heard, OnceKey
+from router.core.model.read_receipt import ReadReceipt
+from router.core.model.retry import Done
+from router.core.model.unless import Clause, Watch
 from router.queue.ports import Settlement
-from router.store import erasure
-from router.store.database import Database
-from router.store.recipients import Change, Recipients
+from router.store.db.database import Database
+from router.store.recipients import erasure
+from router.store.recipients.repository import Change, Recipients
 from router.store.schema import metadata
-from router.store.tables import deliveries
+from router.store.schema.tables import deliveries
 from tests.conftest import url_of
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting, device

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.store.ids import Minter, floor
+from router.store.schema.ids import Minter, floor
 
 moments = st.floats(0, 4e9, allow_nan=False)
 throws = st.floats(0, 1, exclude_max=True, allow_nan=False)

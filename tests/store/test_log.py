@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from router.core.delivery import Attempt
-from router.core.facts import Contact, Device
-from router.core.retry import Again, Dead, Done
+from router.core.model.delivery import Attempt
+from router.core.model.facts import Contact, Device
+from router.core.model.retry import Again, Dead, Done
 from router.queue.ports import Settlement
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import CursorInvalid
-from router.store.ids import Minter
-from router.store.log import DeliveryFilter, Log, NotificationFilter
-from router.store.page import read_cursor, write_cursor
-from router.store.recipients import Change, Recipients
+from router.store.log.log import DeliveryFilter, Log, NotificationFilter
+from router.store.log.pagination import read_cursor, write_cursor
+from router.store.recipients.repository import Change, Recipients
+from router.store.schema.ids import Minter
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting, device
 

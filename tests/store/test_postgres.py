@@ -10,11 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from router.store.database import HEAD, Database, migrate
+from router.store.db.analyze import FIRST, Statistics
+from router.store.db.database import HEAD, Database, migrate
 from router.store.errors import DatabaseUnusable
-from router.store.recipients import Entry, Recipients
+from router.store.recipients.repository import Entry, Recipients
 from router.store.schema import metadata
-from router.store.statistics import FIRST, Statistics
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
 

@@ -8,12 +8,12 @@ from threading import Thread
 
 import pytest
 
-from router.store.presence import Presence, be_present
+from router.store.db.sqlite_presence import Presence, be_present
 from tests.conftest import url_of
 
 ELSEWHERE = """
 import sys
-from router.store.presence import be_present
+from router.store.db.sqlite_presence import be_present
 with be_present(sys.argv[1]) as presence:
     print(presence.alone, flush=True)
     presence.admit()

@@ -6,10 +6,10 @@ import pytest
 from msgspec import UNSET
 from sqlalchemy import Connection, Table, func, select
 
-from router.store import tables
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import AppUnclear, RecipientInvalid
-from router.store.recipients import Change, Recipients
+from router.store.recipients.repository import Change, Recipients
+from router.store.schema import tables
 from tests.store.stage import Waiting, device, tokens
 
 

@@ -7,16 +7,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.event import ReadReceipt
-from router.core.facts import Counter, CounterMove, Effects, Heard, OnceKey
+from router.core.model.facts import Counter, CounterMove, Effects, Heard, OnceKey
+from router.core.model.read_receipt import ReadReceipt
 from router.queue.ports import Plan
 from router.store import retention
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
-from router.store.ids import Minter
-from router.store.marks import calls, reads, throttles
 from router.store.retention import Retention
-from router.store.tables import notifications, once, payloads, seen
+from router.store.schema.ids import Minter
+from router.store.schema.state_tables import calls, reads, throttles
+from router.store.schema.tables import notifications, once, payloads, seen
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting
 

@@ -1,7 +1,7 @@
 """How often rules matched, day by day."""
 
-from router.store.database import Database
-from router.store.rule_days import KEPT, RuleCount, RuleDays, complete
+from router.store.db.database import Database
+from router.store.log.rule_stats import KEPT, RuleCount, RuleDays, complete
 
 DAY = 86400.0
 NOON = 1_741_867_200.0

@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from router.store.database import Database
-from router.store.rulesets import Rulesets
-from router.store.stored import StoredRules
+from router.store.db.database import Database
+from router.store.log.rulesets import Rulesets
+from router.store.log.stored_rules import StoredRules
 
 RULES = StoredRules(version="v1", text="rules: [ü]", file="rules.yaml", loaded_at=1.0)
 

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.util import await_only
 
-from router.intake import Intake
+from router.ingest.accept import Intake
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
-from router.store import database as store
-from router.store import server as limits
-from router.store.database import Database
+from router.store.db import database as store
+from router.store.db import postgres as limits
+from router.store.db.database import Database
+from router.store.db.group_commit import Operation, Rank
 from router.store.errors import DatabaseUnusable, StoreUnavailable
-from router.store.writer import Operation, Rank
 from tests.postgres import Databases, Server
 from tests.queue.scene import body_of
 from tests.store.test_writer import channels, operation

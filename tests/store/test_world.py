@@ -1,9 +1,9 @@
 """The facts that decisions are made from."""
 
-from router.core.facts import Effects, OnceKey, Recipient
-from router.store.database import Database
-from router.store.recipients import Change, Recipients
-from router.store.world import World
+from router.core.model.facts import Effects, OnceKey, Recipient
+from router.store.db.database import Database
+from router.store.facts_reader import World
+from router.store.recipients.repository import Change, Recipients
 from tests.store.stage import Waiting, device
 
 

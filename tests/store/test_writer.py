@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from router.store.database import Database
+from router.store.db.connection import ThreadLine
+from router.store.db.database import Database
+from router.store.db.group_commit import Operation, Rank
 from router.store.errors import StoreUnavailable
-from router.store.line import ThreadLine
-from router.store.writer import Operation, Rank
 from tests.store.gate import Gate, hold_up
 
 

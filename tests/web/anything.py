@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 
 leaves: st.SearchStrategy[Json] = st.one_of(
     st.none(),

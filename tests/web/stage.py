@@ -12,30 +12,30 @@ from litestar.types import ASGIApp
 from msgspec import Struct
 
 from router.channel import Channel, Request, Response, Settings, TransportError
-from router.core.event import read_event
-from router.core.notification import derive
-from router.core.payload import decode
-from router.core.recipient_guard import RecipientGuard
-from router.core.ruleset import ChannelSpec
-from router.intake import Intake
+from router.core.model.notification import derive
+from router.core.model.payload import decode
+from router.core.model.read_receipt import read_event
+from router.core.model.recipient_guard import RecipientGuard
+from router.core.rules.ruleset import ChannelSpec
+from router.ingest.accept import Intake
 from router.plugins.email import Email
 from router.plugins.sms import Sms
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema
-from router.rulebook import Rulebook
+from router.rulebook.rulebook import Rulebook
 from router.settings import read_environment
-from router.store.bulk_cancel import BulkCancel
-from router.store.database import Database
-from router.store.dead_letters import DeadLetters
-from router.store.log import Log
-from router.store.recipients import Recipients
-from router.store.rule_days import RuleDays
-from router.store.rulesets import Rulesets
+from router.store.db.database import Database
+from router.store.log.dead_letters import DeadLetters
+from router.store.log.log import Log
+from router.store.log.rule_stats import RuleDays
+from router.store.log.rulesets import Rulesets
+from router.store.recipients.repository import Recipients
+from router.store.state.bulk_cancel import BulkCancel
 from router.telemetry import Metrics
 from router.web import webhook
+from router.web.app import Site, build_site
 from router.web.server import Server, listen
-from router.web.site import Site, build_site
 
 OPERATOR = "operator-0123456789abcdef"
 APP = "recipients-0123456789abcdef"

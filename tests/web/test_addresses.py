@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from router.core.facts import Contact
-from router.core.payload import Json
+from router.core.model.facts import Contact
+from router.core.model.payload import Json
 from tests.web.stage import APP, RULES, Stage, open_stage
 
 Node = dict[str, Any]

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from tests.web.anything import values
 from tests.web.stage import OPERATOR, RULES, Stage, open_stage
 

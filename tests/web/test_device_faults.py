@@ -4,12 +4,12 @@ from collections.abc import Collection
 
 import pytest
 
-from router.core.ruleset import ChannelSchema
+from router.core.rules.ruleset import ChannelSchema
 from router.plugins.push import Push
 from router.registry import PluginSchema
 from router.store.errors import Fault
-from router.store.recipients import Registration
-from router.web.bodies import device_faults
+from router.store.recipients.repository import Registration
+from router.web.recipient_schemas import device_faults
 from tests.core.schemas import FakeSchema
 from tests.fakes.webpush import Browser
 

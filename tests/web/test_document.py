@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from router.web.document import METHODS
+from router.web.openapi import METHODS
 from tests.web.stage import OPERATOR, Stage
 
 Node = dict[str, Any]

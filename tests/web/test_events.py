@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from router.store.marks import reads
+from router.store.schema.state_tables import reads
 from router.web.webhook import EVENTS, MOST
 from tests.web.stage import Broken, FullDisk, Stage, basic, open_stage
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from router.web import health
-from router.web.site import build_site
+from router.web.app import build_site
 from tests.web.stage import RULES, Stage, connect, open_stage
 
 

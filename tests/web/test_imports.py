@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.byte_order_mark import skip_byte_order_mark
+from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.web import connection, imports, recipients, server
 from router.web.imports import Lines
 from tests.web.stage import APP, Stage, open_stage, serve

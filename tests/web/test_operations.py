@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from router.core.delivery import Attempt, Delivery
-from router.core.message import Content
-from router.core.retry import Dead, Done
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.message import Content
+from router.core.model.retry import Dead, Done
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Plan, Settlement
 from router.samples import read

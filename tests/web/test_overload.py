@@ -10,7 +10,7 @@ import pytest
 from router.channel import Secret
 from router.queue.ports import Receipt
 from router.samples import read
-from router.web import turn, webhook
+from router.web import fair_scheduling, webhook
 from router.web.signature import Signer
 from tests.web.stage import LIVE, Memory, Stage, basic, open_stage, serve
 from tests.web.test_webhook_law import post
@@ -60,7 +60,7 @@ async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
 async def test_a_burst_leaves_a_turn_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn, "LENGTH", 0.0)
+    monkeypatch.setattr(fair_scheduling, "LENGTH", 0.0)
     intake = Memory()
     done: list[int] = []
 

@@ -11,7 +11,7 @@ from httpx import Response
 from msgspec.structs import replace
 
 from router.telemetry import configure_logging
-from router.web.site import build_site
+from router.web.app import build_site
 from tests.web.stage import APP, OPERATOR, Broken, Stage, basic, connect, open_stage
 
 

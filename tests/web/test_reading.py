@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from router.core.facts import Scalar
+from router.core.model.facts import Scalar
 from router.web.problems import Refused
-from router.web.reading import Cut, read_body, read_list, read_query
+from router.web.validation import Cut, read_body, read_list, read_query
 
 
 class Inner(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from tests.web.stage import APP, Stage, open_stage
 
 Node = dict[str, Any]

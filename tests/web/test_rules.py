@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from router.core.payload import Json
-from router.rulebook import Rulebook
+from router.core.model.payload import Json
+from router.rulebook.rulebook import Rulebook
 from router.samples import read
 from tests.web.stage import OPERATOR, RULES, Stage, open_stage
 

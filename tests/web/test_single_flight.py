@@ -7,10 +7,10 @@ from itertools import count
 import pytest
 from msgspec.structs import replace
 
-from router.store.database import Database
-from router.web import document
+from router.store.db.database import Database
+from router.web import openapi
+from router.web.app import METRICS_REST, build_site
 from router.web.single_flight import SingleFlight
-from router.web.site import METRICS_REST, build_site
 from tests.web.stage import Stage, connect
 
 
@@ -128,8 +128,8 @@ async def test_the_document_is_built_once(stage: Stage, monkeypatch: pytest.Monk
     def rebuild(*_: object) -> None:
         pytest.fail("the document is built for a request")
 
-    monkeypatch.setattr(document, "write_document", rebuild)
-    monkeypatch.setattr(document, "read_operations", rebuild)
+    monkeypatch.setattr(openapi, "write_document", rebuild)
+    monkeypatch.setattr(openapi, "read_operations", rebuild)
     answers = [await stage.client().get("/docs/openapi.json") for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from tests.fakes.webpush import Browser
 from tests.web.stage import APP, Stage, open_stage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from router.samples import STORY, read, restamp
 from router.web.webhook import MOST
 from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 from router.samples import STORY, read
 from tests.web.anything import values
 from tests.web.stage import Stage, basic, open_stage

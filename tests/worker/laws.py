@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from router.core.delivery import Attempt, DeliveryState
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.core.retry import THROTTLED
-from router.worker.gate import kept_for_urgent
+from router.core.model.delivery import Attempt, DeliveryState
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.retry import THROTTLED
+from router.worker.channel_gate import kept_for_urgent
 from tests.worker.stage import Collapsing, Scripted, Stage
 
 ENDS = {"delivered", "dead", "expired", "cancelled"}

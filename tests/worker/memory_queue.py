@@ -6,11 +6,20 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from router.core.daily_cap import CAPPED, Cap, day_of, end_of
-from router.core.delivery import Attempt, Delivery
-from router.core.facts import Contact
-from router.core.notification import Notification
-from router.core.retry import HANDOUTS, Again, Cancelled, Dead, Done, Expired, Hold, Suppressed
+from router.core.model.daily_cap import CAPPED, Cap, day_of, end_of
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.facts import Contact
+from router.core.model.notification import Notification
+from router.core.model.retry import (
+    HANDOUTS,
+    Again,
+    Cancelled,
+    Dead,
+    Done,
+    Expired,
+    Hold,
+    Suppressed,
+)
 from router.queue.ports import (
     ALL_CHANNELS,
     CAUSES,
@@ -22,7 +31,7 @@ from router.queue.ports import (
     Room,
     Settlement,
 )
-from router.worker.reading import Known
+from router.worker.load_deliveries import Known
 from tests.worker.virtual import now as clock
 
 

@@ -6,13 +6,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from router.core.delivery import Delivery
-from router.core.message import Message
-from router.core.notification import Notification
-from router.core.outcome import Outcome
+from router.core.model.delivery import Delivery
+from router.core.model.message import Message
+from router.core.model.notification import Notification
+from router.core.model.outcome import Outcome
 from router.queue.engine import SqlQueue
 from router.queue.ports import Lease, Room, Settlement
-from router.store.database import Database
+from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from tests.worker.sql_stage import SqlStage
 from tests.worker.stage import Collapsing, Script, StageSettings

@@ -8,16 +8,16 @@ import msgspec
 from sqlalchemy import Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from router.core.delivery import Delivery
-from router.core.message import Content
-from router.core.notification import Notification, derive
-from router.core.payload import decode
+from router.core.model.delivery import Delivery
+from router.core.model.message import Content
+from router.core.model.notification import Notification, derive
+from router.core.model.payload import decode
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import LEASE, Entry, Plan
-from router.store.database import Database
-from router.store.line import Line
-from router.store.log import Log
-from router.store.tables import are_open, attempts, deliveries
+from router.store.db.connection import Line
+from router.store.db.database import Database
+from router.store.log.log import Log
+from router.store.schema.tables import are_open, attempts, deliveries
 from router.telemetry import Metrics
 from router.worker import Worker
 from tests.worker.laws import Planned

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from router.channel import Channel, Request, Response, Settings
-from router.core.delivery import Attempt, Delivery
-from router.core.facts import Contact
-from router.core.message import Content, Message
-from router.core.notification import Notification
-from router.core.outcome import Delivered, Outcome
-from router.core.recipient_guard import NO_GUARD, RecipientGuard
+from router.core.model.delivery import Attempt, Delivery
+from router.core.model.facts import Contact
+from router.core.model.message import Content, Message
+from router.core.model.notification import Notification
+from router.core.model.outcome import Delivered, Outcome
+from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
 from router.telemetry import Metrics
 from router.worker import Worker
 from tests.worker.memory_queue import MemoryQueue

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Retry, Unknown
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Retry, Unknown
 from tests.worker.stage import Collapsing, Script, Scripted, Stage
 from tests.worker.virtual import now, play
 

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.manner import Operation
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Unknown
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Unknown
+from router.core.model.types import Operation
 from tests.worker.stage import Script, Scripted, Stage, StageSettings, deliver
 from tests.worker.virtual import play
 

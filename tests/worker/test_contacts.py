@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from router.core.outcome import Rejected
-from router.core.recipient_guard import RecipientGuard
+from router.core.model.outcome import Rejected
+from router.core.model.recipient_guard import RecipientGuard
 from router.redaction import Redactor
 from router.worker.attempt import attempt
 from tests.plugins.opening import make_message

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome
 from tests.worker.stage import Stage
 from tests.worker.virtual import play
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from tests.worker.laws import HANG, RAISE, Planned, act
 from tests.worker.virtual import play
 

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
-from router.core.daily_cap import CAPPED, day_of, end_of
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Unknown
+from router.core.model.daily_cap import CAPPED, day_of, end_of
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Unknown
 from tests.worker.stage import Script, Stage
 from tests.worker.virtual import now, play
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome
 from router.worker.worker import POLL
 from tests.worker.stage import Stage
 from tests.worker.virtual import now, play

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 
 from router.channel import Channel
-from router.core.delivery import Delivery
 from router.core.errors import AddressError
-from router.core.facts import Contact
-from router.core.message import Content, Message
-from router.core.outcome import Delivered, Outcome, Rejected
+from router.core.model.delivery import Delivery
+from router.core.model.facts import Contact
+from router.core.model.message import Content, Message
+from router.core.model.outcome import Delivered, Outcome, Rejected
 from router.redaction import Redactor
 from router.testing.sample import NOTIFICATION
-from router.worker.gate import Gate
+from router.worker.channel_gate import Gate
 from router.worker.lanes import Handout
-from router.worker.sending import Sending
+from router.worker.send import Sending
 from tests.core.events import digest
 from tests.worker.stage import Nowhere, StageSettings
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.channel import Settings
-from router.core.outcome import Delivered, Retry
-from router.worker.gate import Bucket, Gate, kept_for_urgent, parse_rate
+from router.core.model.outcome import Delivered, Retry
+from router.worker.channel_gate import Bucket, Gate, kept_for_urgent, parse_rate
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend
 from router.queue.channels import start_sending, stop_sending
 from tests.worker.stage import Script, Stage
 from tests.worker.virtual import now, play

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.delivery import Delivery
-from router.core.message import Content
+from router.core.model.delivery import Delivery
+from router.core.model.message import Content
 from router.worker.lanes import Handout, Lanes
 from tests.worker.stage import notification
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome
 from router.telemetry import report_stalls
 from tests.worker.stage import Collapsing, Script, Stage
 from tests.worker.virtual import play

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome
 from tests.worker.laws import PLANS, Planned, act
 from tests.worker.stage import Collapsing, Scripted, Stage
 from tests.worker.virtual import play

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from tests.worker.stage import Collapsing, Script, Stage
 from tests.worker.virtual import EPOCH, now, play
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from router.core.outcome import Outcome, Retry, Suspend, Unknown
+from router.core.model.outcome import Outcome, Retry, Suspend, Unknown
 from tests.worker.stage import Stage
 from tests.worker.test_breaker import down
 from tests.worker.virtual import now, play

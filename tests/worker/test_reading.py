@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.core.delivery import Delivery
-from router.core.message import Content
-from router.core.notification import Notification
-from router.worker import reading
-from router.worker.reading import FRESH, Handed, Known, Reading
+from router.core.model.delivery import Delivery
+from router.core.model.message import Content
+from router.core.model.notification import Notification
+from router.worker import load_deliveries
+from router.worker.load_deliveries import FRESH, Handed, Known, Reading
 from tests.core.events import push
 
 
@@ -61,7 +61,7 @@ async def test_what_is_remembered_is_known_once() -> None:
 async def test_the_first_to_wait_are_remembered_until_they_are_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "KEPT", 2)
+    monkeypatch.setattr(load_deliveries, "KEPT", 2)
     rows = Rows()
     rows.remember("a", "b", "c")
     rows.now += FRESH

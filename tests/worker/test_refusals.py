@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.channel import Settings
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend
-from router.core.refusals import DISTINCT_RECIPIENTS, GONE_RECIPIENTS, MAX_HOLD_S
-from router.core.retry import MIN_SUSPENSION_S, SUSPENSION, Dead
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend
+from router.core.model.refusals import DISTINCT_RECIPIENTS, GONE_RECIPIENTS, MAX_HOLD_S
+from router.core.model.retry import MIN_SUSPENSION_S, SUSPENSION, Dead
 from router.queue.ports import Settlement
 from tests.worker.stage import Script, Scripted, Stage
 from tests.worker.virtual import now, play

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from router.core.notification import Notification
+from router.core.model.notification import Notification
 from tests.conftest import url_of
 from tests.postgres import Databases
 from tests.worker.laws import ENDS, Fates, Planned

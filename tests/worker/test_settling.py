@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from structlog.testing import capture_logs
 
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome
 from router.queue.ports import Settlement
 from tests.worker.memory_queue import MemoryQueue
 from tests.worker.stage import Stage

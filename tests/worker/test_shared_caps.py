@@ -5,9 +5,9 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from router.core.outcome import Delivered, Outcome
+from router.core.model.outcome import Delivered, Outcome
 from router.queue.engine import SqlQueue
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.conftest import url_of
 from tests.worker.laws import Planned
 from tests.worker.sql_stage import SqlStage, TimelessDatabase

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from router.store.database import Database
+from router.store.db.database import Database
 from tests.conftest import url_of
 from tests.worker.laws import PLANS, Fates, Planned, check_end, check_sends
 from tests.worker.sql_stage import SqlStage, TimelessDatabase

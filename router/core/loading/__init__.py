@@ -1,13 +1,13 @@
 """From the text of `rules.yaml` to a ruleset, or to everything that is wrong with it."""
 
-from router.core.loading.cases import find_rules, has_tests, read_cases
-from router.core.loading.file import Loaded, hash_texts, load
 from router.core.loading.grants import fixed_folder
-from router.core.loading.included import LAST_GOOD
-from router.core.loading.picture import picture
+from router.core.loading.include import LAST_GOOD
+from router.core.loading.include_source import Included, Source, Sources, Standing
+from router.core.loading.load import Loaded, hash_texts, load
 from router.core.loading.references import Resolver, Unresolved
 from router.core.loading.section import parse_duration
-from router.core.loading.sources import Included, Source, Sources, Standing
+from router.core.loading.source_excerpt import picture
+from router.core.loading.tests.cases import find_rules, has_tests, read_cases
 
 __all__ = [
     "LAST_GOOD",

@@ -6,9 +6,9 @@ from itertools import chain
 
 from msgspec import Struct
 
-from router.core.loading.report import Report
+from router.core.loading.diagnostics import Report
 from router.core.loading.section import Section
-from router.core.node import MappingNode, Node, ScalarNode, SequenceNode
+from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 INCLUDE_KEYS = ("files", "owner", "env", "secret_files")
 RESERVED = "ROUTER_"

@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from router.core.loading.diagnostics import Report, Span
 from router.core.loading.grants import RESERVED, Grant
-from router.core.loading.report import Report, Span
-from router.core.node import Node, ScalarNode
+from router.core.loading.yaml_nodes import Node, ScalarNode
 
 
 class Unresolved(Struct, frozen=True, kw_only=True):

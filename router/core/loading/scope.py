@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from router.core.conditions.fields import Field
+from router.core.conditions.hours import Window
 from router.core.errors import suggest
-from router.core.field import Field
-from router.core.hours import Window
-from router.core.loading.report import Report
+from router.core.loading.diagnostics import Report
 from router.core.loading.section import name_known
-from router.core.node import Node, ScalarNode
-from router.core.ruleset import ChannelSpec
+from router.core.loading.yaml_nodes import Node, ScalarNode
+from router.core.rules.ruleset import ChannelSpec
 
 
 class Scope(Struct, kw_only=True):

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from router.core.errors import suggest
-from router.core.loading.report import Report
-from router.core.node import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from router.core.loading.diagnostics import Report
+from router.core.loading.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
 
 _STRAY: Mapping[str, Mapping[str, str]] = {
     "rule": dict.fromkeys(

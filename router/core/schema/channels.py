@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from router.core.payload import Json
-from router.core.ruleset import ChannelSchema
+from router.core.model.payload import Json
+from router.core.rules.ruleset import ChannelSchema
 from router.core.schema.shapes import Schema, refer, word
 
 _REFERENCE: Schema = {"type": "string", "pattern": r"\$\{(env|file):"}

@@ -2,8 +2,8 @@
 
 import re
 
-from router.core.comparison import EQUALITY, OPERATORS, ORDER, Operator
-from router.core.field import FIELDS, ROOTS, Field, FieldType
+from router.core.conditions.fields import FIELDS, ROOTS, Field, FieldType
+from router.core.conditions.operators import EQUALITY, OPERATORS, ORDER, Operator
 from router.core.schema.shapes import (
     DURATION,
     FLAG,

@@ -3,28 +3,28 @@
 from collections.abc import Mapping
 from typing import get_args
 
-from router.core.call import OVER
-from router.core.classification import KEYS, WORDS
-from router.core.country import COUNTRIES
-from router.core.daily_cap import CAP_PATTERN
-from router.core.loading.apps import APP_KEYS
-from router.core.loading.cases import _CASE, _EXPECTED, _PERSON
-from router.core.loading.classifiers import CLASSIFIER_KEYS
-from router.core.loading.enrichments import ENRICH_KEYS
-from router.core.loading.fields import FIELD_KEYS, FIELD_TYPES
-from router.core.loading.file import _KEYS as FILE_KEYS
-from router.core.loading.file import VERSION
 from router.core.loading.grants import INCLUDE_KEYS
-from router.core.loading.happenings import _EVENT
-from router.core.loading.hours import _KEYS as HOURS_KEYS
-from router.core.loading.included import KEYS as INCLUDED_KEYS
-from router.core.loading.rules import _DEFAULTS, _RULE
-from router.core.loading.steps import _KEYS as STEP_KEYS
-from router.core.loading.throttles import MOST, THROTTLE_KEYS, Overflow
-from router.core.loading.timing import _KEYS as QUIET_KEYS
-from router.core.loading.unless import _KEYS as UNLESS_KEYS
-from router.core.manner import Operation, Priority, Privacy
-from router.core.ruleset import ChannelSchema, Collapse
+from router.core.loading.include import KEYS as INCLUDED_KEYS
+from router.core.loading.load import _KEYS as FILE_KEYS
+from router.core.loading.load import VERSION
+from router.core.loading.sections.apps import APP_KEYS
+from router.core.loading.sections.classify import CLASSIFIER_KEYS
+from router.core.loading.sections.enrich import ENRICH_KEYS
+from router.core.loading.sections.fields import FIELD_KEYS, FIELD_TYPES
+from router.core.loading.sections.hours import _KEYS as HOURS_KEYS
+from router.core.loading.sections.rules import _DEFAULTS, _RULE
+from router.core.loading.sections.send import _KEYS as STEP_KEYS
+from router.core.loading.sections.throttle import MOST, THROTTLE_KEYS, Overflow
+from router.core.loading.sections.timing import _KEYS as QUIET_KEYS
+from router.core.loading.sections.unless import _KEYS as UNLESS_KEYS
+from router.core.loading.tests.cases import _CASE, _EXPECTED, _PERSON
+from router.core.loading.tests.events import _EVENT
+from router.core.model.call import OVER
+from router.core.model.country import COUNTRIES
+from router.core.model.daily_cap import CAP_PATTERN
+from router.core.model.types import Operation, Priority, Privacy
+from router.core.rules.classify import KEYS, WORDS
+from router.core.rules.ruleset import ChannelSchema, Collapse
 from router.core.schema.channels import define_channels
 from router.core.schema.conditions import define_conditions
 from router.core.schema.shapes import (

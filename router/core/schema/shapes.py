@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from router.core.payload import Json
+from router.core.model.payload import Json
 
 Schema = dict[str, Json]
 

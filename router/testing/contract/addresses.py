@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from router.channel import Request
 from router.core.errors import AddressError
-from router.core.notification import Kind
-from router.core.outcome import Delivered, Rejected
+from router.core.model.notification import Kind
+from router.core.model.outcome import Delivered, Rejected
 from router.testing.contract.stage import THOROUGH, Stage
 from router.testing.sample import NOTIFICATION
 from router.testing.script import hosts

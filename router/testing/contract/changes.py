@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.channel import Response, TransportError
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.testing.contract.stage import THOROUGH, Stage
 from router.testing.script import Line, hosts
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.channel import Channel, Response, TransportError
-from router.core.outcome import Delivered, Rejected, Retry, Suspend, Unknown
+from router.core.model.outcome import Delivered, Rejected, Retry, Suspend, Unknown
 from router.testing.contract.stage import THOROUGH, Means, Stage
 from router.testing.script import ScriptedTransport
 

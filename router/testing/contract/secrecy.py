@@ -7,7 +7,7 @@ import pytest
 
 from router.bridge import Exchange, Redactor, SandboxTransport, reveal
 from router.channel import Channel, Request, Response, TransportError
-from router.core.outcome import Outcome
+from router.core.model.outcome import Outcome
 from router.testing.contract.stage import Stage
 from router.testing.script import Line, ScriptedTransport
 

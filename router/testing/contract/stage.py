@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from msgspec import Struct, field
 
 from router.channel import Channel, Request, Response, can_retract, can_update
-from router.core.facts import Device
-from router.core.manner import Operation
-from router.core.message import Message
-from router.core.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.facts import Device
+from router.core.model.message import Message
+from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
+from router.core.model.types import Operation
 from router.registry import PluginSchema
 from router.testing.sample import make_message
 from router.testing.script import Line, ScriptedTransport

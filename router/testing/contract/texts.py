@@ -10,7 +10,7 @@ import pytest
 
 from router.bridge import split
 from router.channel import Limits, Request
-from router.core.outcome import Delivered
+from router.core.model.outcome import Delivered
 from router.testing.contract.stage import Stage
 
 FAMILY = "👩\u200d👩\u200d👧\u200d👦"

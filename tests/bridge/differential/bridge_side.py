@@ -8,7 +8,7 @@ from apprise.plugins.email import NotifyEmail
 from router import Delivered, Secret
 from router.bridge import Request, Response, make, parse
 from router.bridge.address import fill
-from router.bridge.installation import tell_speech
+from router.bridge.patching import tell_speech
 from router.plugins.apprise import Apprise, AppriseSettings
 from router.testing import make_message
 from tests.bridge.differential import templates, world

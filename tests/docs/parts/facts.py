@@ -5,19 +5,24 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from router import app, intake, opening, samples, signals
+from router import app, samples, signals
 from router.channel import Settings
-from router.core import breaker, notification, refusals, retry, skew, timing
-from router.core.notification import derive
-from router.core.payload import decode
-from router.core.ruleset import Defaults
+from router.core.decide import timing
+from router.core.model import notification, refusals, retry
+from router.core.model.notification import derive
+from router.core.model.payload import decode
+from router.core.rules.ruleset import Defaults
+from router.ingest import accept, clock_skew
 from router.planner import planner
-from router.queue import entries, ports
+from router.queue import accept as queue_accept
+from router.queue import ports
 from router.registry import load_plugins
-from router.store import database, dead_letters, file
-from router.store import server as connections
+from router.rulebook import channels
+from router.store.db import database, sqlite_file
+from router.store.db import postgres as connections
+from router.store.log import dead_letters
 from router.web import connection, problems, server, webhook
-from router.worker import attempt, gate, outbox, worker
+from router.worker import attempt, channel_gate, circuit_breaker, outbox, worker
 from tests.docs.parts.table import code, table
 
 SAMPLE = Path(samples.__file__).parent / "push_chat_one_on_one.json"
@@ -36,7 +41,7 @@ def span(seconds: float) -> str:
 
 
 def _pragma(name: str) -> str:
-    (found,) = [each for each in file._PRAGMAS if each.startswith(f"{name}=")]
+    (found,) = [each for each in sqlite_file._PRAGMAS if each.startswith(f"{name}=")]
     return code(found)
 
 
@@ -88,19 +93,19 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "accept": _numbers(
         ("SQLite's journal", _pragma("journal_mode")),
         ("when SQLite calls fsync", _pragma("synchronous")),
-        ("the longest a payload may take to be durable; then 503", span(entries.PATIENCE)),
-        ("payloads that may wait to be written; beyond them 503", f"{entries.WAITING:,}"),
+        ("the longest a payload may take to be durable; then 503", span(queue_accept.PATIENCE)),
+        ("payloads that may wait to be written; beyond them 503", f"{queue_accept.WAITING:,}"),
         ("`Retry-After` of a 503", span(float(problems.RETRY_AFTER))),
         ("the largest body; beyond it 413", f"{webhook.MOST // 1024 // 1024} MiB"),
         ("all bodies in hand together; beyond it 503", f"{webhook.ROOM // 1024 // 1024} MiB"),
         ("the longest a request may take to come in; then 408", span(connection.WHOLE)),
         ("the largest head of a request; beyond it 431", f"{connection.HEAD // 1024} KiB"),
         ("connections at the same time; beyond them 503", f"{server.MOST:,}"),
-        ("how long the writer waits for another process's lock", span(file.BUSY)),
+        ("how long the writer waits for another process's lock", span(sqlite_file.BUSY)),
     ),
     "repeats": _numbers(
-        ("the same payload again is a duplicate for", span(intake.WINDOW)),
-        ("the same for a digest that names no messages", span(intake.DIGEST_WINDOW)),
+        ("the same payload again is a duplicate for", span(accept.WINDOW)),
+        ("the same for a digest that names no messages", span(accept.DIGEST_WINDOW)),
     ),
     "sending": _numbers(
         ("a lease, renewed at half-time", span(ports.LEASE)),
@@ -109,7 +114,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("`timeout` of a send, unless the channel says otherwise", span(_CHANNEL.timeout)),
         ("grace beyond it, then the outcome is unknown", span(attempt.MARGIN)),
         ("`concurrency` of a channel, unless it says otherwise", str(_CHANNEL.concurrency)),
-        ("of those, kept for calls that ring", str(gate.kept_for_urgent(_CHANNEL.concurrency))),
+        (
+            "of those, kept for calls that ring",
+            str(channel_gate.kept_for_urgent(_CHANNEL.concurrency)),
+        ),
         ("deliveries in memory at most", f"{outbox.MEMORY:,}"),
         ("a suspension, unless the provider names a time", span(retry.SUSPENSION)),
         ("a look for due deliveries at least every", span(worker.POLL)),
@@ -139,12 +147,12 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "doubts": _write_doubts,
     "retries": _write_retries,
     "breaker": _numbers(
-        ("failures in a row that open it", str(breaker.FAILURES)),
-        ("requests for fewer in a row that open it", str(breaker.THROTTLES)),
-        ("the first rest, unless the provider names one, up to", span(breaker.SHORTEST)),
+        ("failures in a row that open it", str(circuit_breaker.FAILURES)),
+        ("requests for fewer in a row that open it", str(circuit_breaker.THROTTLES)),
+        ("the first rest, unless the provider names one, up to", span(circuit_breaker.SHORTEST)),
         ("each rest after a failed probe", "twice as long"),
-        ("any rest at most", span(breaker.LONGEST)),
-        ("any rest the provider asks for at most", span(breaker.LONGEST_ASKED)),
+        ("any rest at most", span(circuit_breaker.LONGEST)),
+        ("any rest the provider asks for at most", span(circuit_breaker.LONGEST_ASKED)),
     ),
     "expiry": _numbers(
         ("a call that rings", span(timing.RING)),
@@ -160,7 +168,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "postgres": _numbers(
         ("connections of a process, at most", str(database.READERS + 1)),
         ("of those, to write", "1"),
-        ("a payload that is not durable is answered 503 after", span(entries.PATIENCE)),
+        ("a payload that is not durable is answered 503 after", span(queue_accept.PATIENCE)),
         ("the server must let the router in within", span(connections.CONNECT)),
         ("a statement waits for what somebody else locked", span(connections.BUSY)),
         ("a query ends after", span(database.LONGEST_READ)),
@@ -168,15 +176,15 @@ TABLES: Mapping[str, Callable[[], str]] = {
         ("a server that says nothing at all is given up later by", span(connections.MARGIN)),
     ),
     "clocks": _numbers(
-        ("a moment, of which the quickest payload counts", span(skew.SLOT)),
-        ("moments that must agree until the difference is believed", str(skew.WITNESSES)),
-        ("they agree within", span(skew.TOLERANCE)),
-        ("the log warns of a difference above", span(skew.REMARKABLE)),
+        ("a moment, of which the quickest payload counts", span(clock_skew.SLOT)),
+        ("moments that must agree until the difference is believed", str(clock_skew.WITNESSES)),
+        ("they agree within", span(clock_skew.TOLERANCE)),
+        ("the log warns of a difference above", span(clock_skew.REMARKABLE)),
     ),
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.GRACE)),
         ("their outcomes may take to be written", span(worker.DRAIN)),
-        ("channels may take to close", span(opening.CLOSING_S)),
+        ("channels may take to close", span(channels.CLOSING_S)),
         ("the process has ended, whatever still runs in it", span(signals.LAST)),
     ),
     "keeping": _numbers(

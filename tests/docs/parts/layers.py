@@ -12,6 +12,6 @@ def write_layers() -> str:
     (layers,) = [
         contract["layers"]
         for contract in tools["importlinter"]["contracts"]
-        if contract["type"] == "layers"
+        if contract["type"] == "layers" and contract["containers"] == ["router"]
     ]
     return "```text\n" + "\n".join(f"→ {layer}" for layer in layers)[2:] + "\n```\n"

@@ -6,14 +6,14 @@ from typing import get_args
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from router import intake
-from router.core.delivery import DeliveryState
-from router.core.end_reason import EndReason
-from router.core.notification import Kind
-from router.core.outcome import Outcome
-from router.core.payload import Feed
+from router.core.model.delivery import DeliveryState
+from router.core.model.end_reason import EndReason
+from router.core.model.notification import Kind
+from router.core.model.outcome import Outcome
+from router.core.model.payload import Feed
+from router.ingest import accept
 from router.queue.ports import Cause, ChannelStats
-from router.store.endings import COUNTED
+from router.store.state.endings import COUNTED
 from router.telemetry.metrics import OTHER, Metrics
 from router.web.webhook import Reason
 from tests.docs.parts.table import code, table
@@ -63,7 +63,7 @@ def write_label_values() -> str:
         "state": [*counted, *sorted(COUNTED)],
         "`reason` of an end": get_args(EndReason),
     }
-    assert all(f'"{result}"' in getsource(intake) for result in _RESULTS)
+    assert all(f'"{result}"' in getsource(accept) for result in _RESULTS)
     assert set(counted) - set(get_args(DeliveryState)) == {"due"}
     rows = [
         (label if "`" in label else code(label), ", ".join(map(code, words)))

@@ -7,8 +7,8 @@ import msgspec
 from litestar.routes import HTTPRoute
 
 from router.settings import Environment
-from router.web.document import WEBHOOKS, Operation, read_operations, write_document
-from router.web.site import Site, _build_pages
+from router.web.app import Site, _build_pages
+from router.web.openapi import WEBHOOKS, Operation, read_operations, write_document
 from tests.docs.parts.kinds import default_of, tell
 from tests.docs.parts.table import code, table
 

@@ -3,9 +3,9 @@
 import inspect
 from typing import get_args
 
-from router.core.comparison import OPERATORS, Operator
-from router.core.field import FIELDS, HOURS, Field
-from router.core.filters import FILTERS
+from router.core.conditions.fields import FIELDS, HOURS, Field
+from router.core.conditions.operators import OPERATORS, Operator
+from router.core.templates.filters import FILTERS
 from tests.docs.parts.table import code, table
 
 _MEANINGS = {

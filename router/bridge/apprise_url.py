@@ -1,0 +1,231 @@
+"""Find out, while the rules are read, what an Apprise URL can do and what it can not."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from apprise.plugins.base import NotifyBase
+from apprise.utils.parse import is_email, is_phone_no, parse_urls
+
+from router.bridge.address import NAMES_A_HOST, check_template, comes_from, count_readings, fill
+from router.bridge.file_arguments import FileArgumentError, find_url_access
+from router.bridge.plugin_pool import BuildError, is_secret, make, parse
+from router.bridge.service_targets import Build, find_target_kind, list_tokens, read_targets
+from router.core.errors import AddressError
+
+SAMPLES = (
+    "anna@example.com",
+    "+12125550123",
+    "2125550123",
+    "ben@example.org",
+    "+13125550177",
+    "3125550177",
+    "+61412345678",
+    "abcdefghij",
+    "#abcdefghij",
+    "@abcdefghij",
+    "1234567",
+    "k1abc",
+    "ABCDEFGH",
+    "0123456789abcdef" * 2,
+    "0123456789abcdef" * 4,
+    "8b799edf-6f98-4d3a-9be7-2862fb4e5752",
+)
+"""Addresses of the forms that services know, to try in the place of `{to}`.
+
+One that stands in the URL is not tried: it would be found there. Mail addresses and phone numbers
+are here twice for that reason.
+"""
+
+PERSONAL = frozenset({"phone", "mailbox"})
+"""The kinds of targets that are all people."""
+
+SEVERAL = "url: reaches several at once; write a channel for each of them"
+
+
+def check_file_arguments(url: str) -> None:
+    """Raise `ValueError` where a URL asks for a file that a channel cannot use."""
+    try:
+        find_url_access(url)
+    except FileArgumentError as error:
+        raise ValueError(f"url: {error.message}") from None
+
+
+def check_url(
+    url: str,
+    *,
+    sample: str = "",
+    fixed: bool = False,
+    is_personal: bool = False,
+    check_target: Callable[[str], object] | None = None,
+) -> None:
+    """Raise `ValueError` unless each delivery by an Apprise URL reaches one destination.
+
+    With `{to}`, that is the recipient's address: one of `sample` and `SAMPLES` must become the
+    one target. Without, it is what the URL names; where the service reaches persons (always,
+    when `is_personal`), the operator must have asked for that with `fixed`, and `check_target`
+    raises `AddressError` where it may not be sent to as it is written. The error quotes no secret.
+    """
+    check_template(url)
+    _check_characters(url)
+    check_file_arguments(url)
+    if len(parse_urls(url)) > 1:
+        raise ValueError("url: holds several URLs; write a channel for each of them")
+    try:
+        if "{to}" not in url:
+            _check_fixed(parse(url), fixed=fixed, is_personal=is_personal)
+            if check_target is not None:
+                _check_targets(parse(url), check_target)
+        elif fixed:
+            raise ValueError("fixed: goes with a url without {to}; leave out one of them")
+        else:
+            _check_open(url, (sample, *SAMPLES) if sample else SAMPLES)
+    except BuildError as error:
+        raise ValueError(f"url: {error}") from None
+
+
+def _check_characters(url: str) -> None:
+    """Raise `ValueError` for what Apprise would leave out, or take for a part of a name.
+
+    Its entry keeps a # after a slash, and what follows any other one is lost: the message would go
+    to the default, as all rooms or all devices.
+    """
+    if "#" in url.partition("?")[0].replace("/#", "/%23"):
+        raise ValueError("url: what follows the # would be left out; write %23 for it, after a /")
+    if _OTHER_PLACE.search(url.replace("{to}", "")):
+        raise ValueError(
+            "url: holds braces around another word than to; the recipient's address goes to {to}, "
+            "and a brace itself is written %7B or %7D"
+        )
+
+
+_OTHER_PLACE = re.compile(r"\{+\s*\w*\s*\}|\{+\s*to\b|\bto\s*\}")
+
+
+def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
+    for target in read_targets(build):
+        try:
+            check_target(target)
+        except AddressError as error:
+            raise ValueError(f"url: the fixed address {error}") from None
+
+
+def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
+    """Raise `ValueError` for several destinations, or one that nobody has asked for."""
+    plugin = make(build)
+    targets = read_targets(build)
+    if len(targets) > 1 or _count(plugin) > 1:
+        raise ValueError(SEVERAL)
+    if any(not is_email(text) and count_readings(plugin, text) > 1 for text in targets):
+        raise ValueError(SEVERAL)
+    if not fixed and (is_personal or _reaches_persons(build, plugin)):
+        raise ValueError(
+            "url: without {to}, everybody's messages go to one address; write {to} in its place, "
+            "or `fixed: true` if that is wanted"
+        )
+
+
+def _check_open(url: str, samples: tuple[str, ...]) -> None:
+    """Raise `ValueError` unless one of the samples becomes the one target."""
+    fresh = [sample for sample in samples if sample.lstrip("+#@").lower() not in url.lower()]
+    builds = [(parse(fill(url, {"to": sample})), sample) for sample in fresh]
+    _check_arguments(builds[0][0][0], url)
+    for build, sample in builds:
+        try:
+            plugin = make(build, sample)
+        except AddressError as error:
+            if str(error) == NAMES_A_HOST:
+                raise ValueError("url: {to} stands where the host to connect to does") from None
+            continue
+        if len(read_targets(build)) > 1 or _count(plugin) > 1:
+            raise ValueError("url: {to} stands beside other targets; write a channel for each")
+        if _arrives(build, plugin, sample):
+            return
+    _make_any([build for build, _ in builds])
+    raise ValueError(f"url: {_explain_place(builds[0][0][0])}")
+
+
+def _check_arguments(kind: type[NotifyBase], url: str) -> None:
+    """Raise `ValueError` where `{to}` is the value of an argument that stands for no destination.
+
+    An argument is a destination where it is another way to write a part of the service's
+    templates. Arguments that begin with a sign, as in `?:to={to}`, are the receiver's own.
+    """
+    for argument in re.split("[&;]", url.partition("?")[2]):
+        name, _, value = argument.partition("=")
+        if "{to}" not in argument or ("{to}" in value and name.startswith((":", "+", "-"))):
+            continue
+        about = kind.template_args.get(name.lower(), {})
+        alias: Any = about.get("alias_of") or ()
+        aliases = {alias} if isinstance(alias, str) else set(alias)
+        if aliases.isdisjoint(kind.template_tokens) and about.get("map_to") != "targets":
+            raise ValueError(f"url: {_explain_place(kind)}")
+
+
+def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
+    """Return whether a message to a sample reaches it, and not what else the URL names.
+
+    A person's mail address or phone number must be the target itself: in the place of the sender,
+    a plugin would send to the sender or to a fixed target. For other services the address may be a
+    credential, as the key of the recipient's own account, or where there is no target, a part of
+    the URL that stands for one.
+    """
+    targets = read_targets(build)
+    if any(comes_from(text, sample) for text in targets):
+        return True
+    if find_target_kind(build[0]) in PERSONAL:
+        return False
+    if is_secret(build, sample):
+        return not any(is_email(text) or is_phone_no(text) for text in targets)
+    return not (targets or vars(plugin).get("targets"))
+
+
+def _make_any(builds: list[Build]) -> None:
+    """Raise `BuildError` where the service takes none of the URLs, whatever the address."""
+    for build in builds[:-1]:
+        with suppress(BuildError):
+            make(build)
+            return
+    make(builds[-1])
+
+
+def _explain_place(kind: type[NotifyBase]) -> str:
+    """Return where `{to}` may stand, by the templates that the service publishes."""
+    templates: tuple[str, ...] = tuple(kind.templates)
+    for template in templates:
+        for name, _ in list_tokens(kind):
+            if f"{{{name}}}" in template:
+                shown = template.replace(f"{{{name}}}", "{to}").replace("{schema}", _name(kind))
+                return f"{{to}} does not become the one target there; write it as in {shown}"
+    return (
+        "the service has no place for a recipient's address; leave {to} out, "
+        "or take `plugin: webhook` to post to a gateway of your own"
+    )
+
+
+def _name(kind: type[NotifyBase]) -> str:
+    schemes = getattr(kind, "secure_protocol", None) or getattr(kind, "protocol", None)
+    return str(schemes if isinstance(schemes, str) else next(iter(schemes or ()), ""))
+
+
+def _count(plugin: NotifyBase) -> int:
+    """Return how many requests a plugin says it makes; 0 where it does not say."""
+    try:
+        return len(plugin)
+    except TypeError:
+        return 0
+
+
+def _reaches_persons(build: Build, plugin: NotifyBase) -> bool:
+    """Return whether a message goes to a person's mail address or phone number.
+
+    Where a service has no other targets, they are what the plugin has made of the URL: without
+    any, mail goes to its sender.
+    """
+    kind, targets = find_target_kind(build[0]), read_targets(build)
+    if kind in PERSONAL:
+        return bool(vars(plugin).get("targets"))
+    if any(is_email(text) for text in targets):
+        return True
+    return kind == "phone or other" and any(is_phone_no(text) for text in targets)

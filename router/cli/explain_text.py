@@ -1,0 +1,245 @@
+"""What `router explain` found, as a person reads it."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from datetime import datetime, tzinfo
+from typing import NamedTuple
+
+from msgspec import Struct
+from rich.text import Text
+
+from router.channel import Limits
+from router.core.simulate.explain import Trace, TracedDelivery, TracedRule, TracedTest
+
+WIDTH = 100
+"""Columns of the widest line, as far as it can be broken."""
+
+_LONGEST = 300
+"""Characters that are shown of a text of a message."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move a terminal's cursor, or turn the direction of a text."""
+
+_GLOSSES = {
+    "own_act": "nobody hears of what they did themselves, "
+    "unless the file says `defaults: {notify_sender: true}`",
+    "call_over": "the call is over, so nobody's phone need ring",
+    "no_match": "no rule matched, and `defaults: {on_no_match: …}` names no channel",
+    "no_step": "rules matched, and none of their steps goes out",
+    "no_contact": "the recipient has no address for it, which is of kind KIND",
+    "opted_out": "the recipient wants nothing over this channel",
+    "muted": "the recipient muted the conversation",
+    "throttled": "the rule's throttle lets no more through",
+    "cannot_change": "the channel cannot change or remove what it has shown",
+    "not_shown": "it changes or removes what was shown of its message, and nothing of it is known",
+}
+"""What a reason says."""
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What the rules say beside the trace: kinds of address and limits, by channel; the zone."""
+
+    kinds: Mapping[str, str]
+    limits: Mapping[str, Limits]
+    zone: tzinfo
+
+
+class _Line(NamedTuple):
+    mark: str
+    style: str
+    indent: int
+    words: str
+
+
+def tell(trace: Trace, told: Told, now: float, width: int = WIDTH) -> Iterator[Text]:
+    """Yield the lines that tell what became of a payload, and why."""
+    for line in _lines(trace, told, now):
+        yield from _wrap(line, min(width, WIDTH))
+
+
+def _lines(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+    yield from _introduce(trace, told, now)
+    yield _heading("Rules")
+    for rule in trace.rules:
+        yield from _rule(rule)
+    if misses := [miss for rule in trace.rules if rule.reached for miss in _misses(rule)]:
+        yield _heading("Near misses")
+        yield from misses
+    yield from _outcome(trace, told, now)
+
+
+def _misses(rule: TracedRule) -> Iterator[_Line]:
+    if rule.near_miss:
+        yield _Line("≈", "yellow", 2, f"{rule.near_miss}   {rule.place}")
+    for step in rule.steps:
+        if step.near_miss:
+            yield _Line("≈", "yellow", 2, f"{step.near_miss}   {step.place}")
+
+
+def _heading(words: str) -> _Line:
+    return _Line("\n", "bold", 0, words)
+
+
+def _introduce(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+    what = trace.notification
+    app = f" of app {what['appId']}" if what["appId"] else ""
+    yield _Line("", "bold", 0, f"{what['feed']} · {what['kind']} · for {what['recipient']}{app}")
+    yield _Line("", "", 2, f"kind {what['kind']}: {what['why']}")
+    about = (
+        ("from", what["sender"]),
+        ("in", what["conversation"]),
+        ("", "a reply" if what["reply"] else ""),
+        ("", "mentions the recipient" if what["mention"] else ""),
+    )
+    if said := ", ".join(f"{name} {value}".strip() for name, value in about if value):
+        yield _Line("", "", 2, said)
+    yield _Line("", "", 2, f"as of {clock(now, now, told.zone)}, by rules {trace.version}")
+
+
+def _rule(rule: TracedRule) -> Iterator[_Line]:
+    if not rule.reached:
+        why = f" below `{rule.ended_by}`" if rule.ended_by else ""
+        yield _Line("·", "dim", 2, f"{rule.name}   {rule.place}   not reached{why}")
+        return
+    ends = {"stop": "   and ends here: stop", "drop": "   and ends here, sending nothing: drop"}
+    words = f"{rule.name}   {rule.place}{ends.get(rule.ends, '')}"
+    yield _verdict(rule.matched, 2, words)
+    yield from _tests(rule.tests, 6)
+    for step in rule.steps:
+        yield _verdict(step.held, 6, f"step {step.channel}   {_spot(step.place)}")
+        yield from _tests(step.tests, 10)
+
+
+def _tests(tests: list[TracedTest], indent: int) -> Iterator[_Line]:
+    for test in tests:
+        yield _verdict(test.held, indent, f"{test.why}   {_spot(test.place)}")
+
+
+def _verdict(held: bool, indent: int, words: str) -> _Line:  # noqa: FBT001 - the verdict itself
+    return _Line("✓", "green", indent, words) if held else _Line("✗", "red", indent, words)
+
+
+def _spot(place: str) -> str:
+    """Return line and column alone: the file stands beside the rule."""
+    return ":".join(place.rsplit(":", 2)[1:])
+
+
+def _outcome(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+    going = [each for each in trace.deliveries if each.state == "waiting"]
+    staying = [each for each in trace.deliveries if each.state != "waiting"]
+    yield _heading("What goes out")
+    for each in going:
+        yield from _delivery(each, told, now)
+    if not going:
+        why = "all of it is kept back" if trace.deliveries else explain_reason(trace.reason)
+        yield _Line("✗", "red", 2, f"nothing: {why}")
+    if staying or trace.duplicates:
+        yield _heading("What does not")
+    for each in staying:
+        why = explain_reason(each.reason, told.kinds.get(each.channel, ""))
+        yield _Line("✗", "red", 2, f"{_aim(each)}: {each.state}, {why}   (rule {each.rule})")
+    for double in trace.duplicates:
+        words = f"{double.channel}: what rule {double.stands} sends stands for it"
+        yield _Line("·", "dim", 2, f"{words}   (rule {double.rule})")
+    if trace.faults:
+        count = "1 template" if trace.faults == 1 else f"{trace.faults} templates"
+        yield _Line("!", "yellow", 2, f"{count} failed; what it was for is as if it were not there")
+
+
+def explain_reason(reason: str, kind: str = "") -> str:
+    """Return a reason with what it means; `kind` is that of the channel's addresses."""
+    gloss = _GLOSSES.get(reason, "").replace("KIND", kind)
+    return f"{reason}: {gloss}" if gloss else reason
+
+
+def _aim(delivery: TracedDelivery) -> str:
+    return f"{delivery.channel} to {delivery.to}" if delivery.to else delivery.channel
+
+
+def _delivery(each: TracedDelivery, told: Told, now: float) -> Iterator[_Line]:
+    yield _Line("→", "bold", 2, f"{_aim(each)}, {when(each, now, told.zone)}   (rule {each.rule})")
+    until = f"until {clock(each.expires, now, told.zone)}"
+    private = "" if each.privacy == "none" else f", privacy {each.privacy}"
+    yield _Line("", "dim", 6, f"priority {each.priority}, {until}{private}")
+    if each.operation != "send":
+        deed = "changes" if each.operation == "update" else "takes back"
+        yield _Line("", "dim", 6, f"{each.operation}: {deed} what was shown, where it was")
+    if each.unless:
+        yield _Line("", "dim", 6, f"unless {' or '.join(each.unless)}")
+    limits = told.limits.get(each.channel) or Limits()
+    words = (
+        ("title", _cut(each.title, limits.title)),
+        ("body", _cut(each.body, limits.body)),
+        ("link", _cut(each.link)),
+        ("image", _cut(each.image)),
+        ("sound", _cut(each.sound)),
+        ("badge", "" if each.badge is None else str(each.badge)),
+        *((f"data.{name}", _cut(value)) for name, value in each.data.items()),
+    )
+    longest = max(len(name) for name, value in words if value or name == "body")
+    for name, value in words:
+        if value:
+            yield _Line("", "", 6, f"{name.ljust(longest)}  {value}")
+
+
+def _cut(text: str, most: int | None = None) -> str:
+    """Return a text as one line of bearable length; `most` is what the provider takes."""
+    line = " ".join(text.split())
+    shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    if most is not None and len(text) > most:
+        return f"{shown} ({len(text)} characters, cut to {most} when it is sent)"
+    return shown if shown == line else f"{shown} ({len(text)} characters)"
+
+
+def when(delivery: TracedDelivery, now: float, zone: tzinfo) -> str:
+    """Return in words when a delivery goes out."""
+    wait = delivery.due - now
+    time = clock(delivery.due, now, zone)
+    if delivery.stands_by:
+        return f"when what it stands in for has reached nobody, by {time} at the latest"
+    why = f", deferred {delivery.deferred}" if delivery.deferred else ""
+    return "now" if wait < 1 else f"in {lapse(wait)}, at {time}{why}"
+
+
+def clock(epoch: float, now: float, zone: tzinfo) -> str:
+    """Return a time as a clock in a zone shows it; with the day where that is not today."""
+    time = datetime.fromtimestamp(epoch, zone)
+    day = (
+        ""
+        if epoch != now and time.date() == datetime.fromtimestamp(now, zone).date()
+        else "%Y-%m-%d "
+    )
+    return time.strftime(f"{day}%H:%M{':%S' * (time.second != 0)} {zone}")
+
+
+def lapse(seconds: float) -> str:
+    """Return a duration in its two largest units."""
+    left, parts = round(seconds), []
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
+
+
+def _wrap(line: _Line, width: int) -> Iterator[Text]:
+    """Yield a line broken to a width, what follows beneath its first word."""
+    if line.mark == "\n":
+        yield Text()
+        yield Text(line.words, style=line.style)
+        return
+    words = defuse(line.words)
+    lead = " " * line.indent + (f"{line.mark} " if line.mark else "")
+    broken = textwrap.wrap(
+        words, max(20, width - len(lead)), break_long_words=False, drop_whitespace=True
+    )
+    style = line.style if line.mark in {"", "·"} else ""
+    for number, part in enumerate(broken):
+        text = Text(" " * len(lead) if number else lead, style=line.style)
+        yield text.append(part, style=style or "default")
+
+
+def defuse(text: str) -> str:
+    """Return a text that does nothing to a terminal but to stand there: it may be anybody's."""
+    return _CONTROL.sub("\ufffd", text)

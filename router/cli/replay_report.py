@@ -1,0 +1,182 @@
+"""What a replay found, shown while it is found: text for people, JSON for programs."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+from rich.console import Console
+from rich.text import Text
+
+from router.cli.explain_text import defuse, lapse
+from router.cli.storage import clock_time
+from router.cli.tables import show_list
+from router.core.model.delivery import mask
+from router.core.model.notification import Notification
+from router.core.simulate.replay import Change, Difference, Foreseen, Value, compare
+
+Form = Literal["text", "json"]
+
+_LONGEST = 80
+"""Characters that are shown of a text."""
+
+_SIGNS = {"-": "red", "+": "green", "~": "yellow"}
+
+
+class _Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A notification, with what would go out or how that changes."""
+
+    notification: str
+    kind: str
+    recipient: str
+    app_id: str = field(name="appId")
+    accepted_at: float
+    deliveries: tuple[Foreseen, ...] | None = None
+    changes: tuple[Change, ...] | None = None
+
+
+class Report:
+    """Shows what is told, and sums it up; of `limit` notifications at most it shows all.
+
+    With `is_difference` it shows changes, and `changed` counts the notifications that have some.
+    """
+
+    def __init__(self, form: Form, limit: int | None, *, is_difference: bool) -> None:
+        """Have been told nothing."""
+        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.changed = 0
+        self._form = form
+        self._limit = limit
+        self._is_difference = is_difference
+        self._count = 0
+        self._shown = 0
+        self._ways: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+
+    def tell(
+        self, about: Notification, before: Sequence[Foreseen], after: Sequence[Foreseen]
+    ) -> None:
+        """Take what would go out because of a notification; `before` is what it is held against."""
+        self._count += 1
+        if not self._is_difference:
+            for each in after:
+                self._ways[each.rule, each.channel]["→"] += 1
+            self._show(about, deliveries=tuple(after))
+        elif changes := tuple(compare(before, after)):
+            self.changed += 1
+            for change in changes:
+                self._ways[change.rule, change.channel][change.sign] += 1
+            self._show(about, changes=changes)
+
+    def begin(self, version: str, against: str) -> None:
+        """Say which rules are tried, and which they are held against."""
+        if self._form == "json":
+            head = {"version": version, "against": against or None}
+            self._print(f'{msgspec.json.encode(head).decode()[:-1]},"notifications":[')
+
+    def end(self) -> None:
+        """Sum up: by rule and channel, how many messages there are or change."""
+        ways = sorted(self._ways.items())
+        if self._form == "json":
+            summary = {
+                "notifications": self._count,
+                "changed": self.changed if self._is_difference else None,
+                "shown": self._shown,
+                "ways": [
+                    {"rule": rule, "channel": channel, **self._counts(counts)}
+                    for (rule, channel), counts in ways
+                ],
+            }
+            self._print(f'],"summary":{msgspec.json.encode(summary).decode()}}}')
+            return
+        told = f"{self._count} notification{'' if self._count == 1 else 's'}"
+        changed = f", {self.changed} changed" if self._is_difference else ""
+        left = (self.changed if self._is_difference else self._count) - self._shown
+        self._print(f"{told}{changed}{f', {left} not shown' if left else ''}")
+        if ways:
+            headings = ("rule", "channel", *self._counts(Counter()))
+            rows = (
+                (rule, channel, *map(str, self._counts(counts).values()))
+                for (rule, channel), counts in ways
+            )
+            show_list(headings, rows)
+
+    def _counts(self, counts: Counter[str]) -> dict[str, int]:
+        if not self._is_difference:
+            return {"messages": counts["→"]}
+        return {"removed": counts["-"], "added": counts["+"], "altered": counts["~"]}
+
+    def _show(
+        self,
+        about: Notification,
+        deliveries: tuple[Foreseen, ...] | None = None,
+        changes: tuple[Change, ...] | None = None,
+    ) -> None:
+        if self._limit is not None and self._shown >= self._limit:
+            return
+        self._shown += 1
+        entry = _Entry(
+            notification=about.id,
+            kind=about.kind,
+            recipient=about.uid,
+            app_id=about.app_id,
+            accepted_at=about.accepted_at,
+            deliveries=deliveries and tuple(map(_masked, deliveries)),
+            changes=changes and tuple(map(_masked, changes)),
+        )
+        if self._form == "json":
+            comma = "," * (self._shown > 1)
+            self._print(f"{comma}{msgspec.json.encode(entry).decode()}")
+            return
+        for line, style in _lines(entry):
+            self._print(defuse(line), style)
+
+    def _print(self, line: str, style: str = "") -> None:
+        self.console.print(Text(line, style=style))
+
+
+Aimed = TypeVar("Aimed", Foreseen, Change)
+
+
+def _masked(each: Aimed) -> Aimed:
+    return msgspec.structs.replace(each, address=mask(each.address))
+
+
+def _lines(entry: _Entry) -> Iterator[tuple[str, str]]:
+    """Yield lines with their styles."""
+    time = clock_time(entry.accepted_at)
+    yield f"{time}  {entry.kind} for {entry.recipient}   {entry.notification}", "bold"
+    for change in entry.changes or ():
+        yield f"  {change.sign} {_aim(change)}   (rule {change.rule})", _SIGNS[change.sign]
+        for difference in change.differences:
+            yield f"      {_difference(difference)}", ""
+    for each in entry.deliveries or ():
+        words = f"{_say('due', each.due)}: {_say('title', each.content.title)}"
+        yield f"  → {_aim(each)}, {words}   (rule {each.rule})", ""
+    if entry.deliveries == ():
+        yield "  ✗ nothing goes out", ""
+
+
+def _aim(each: Foreseen | Change) -> str:
+    where = f"{each.channel} to {each.address}" if each.address else each.channel
+    return where if each.operation == "send" else f"{where} ({each.operation})"
+
+
+def _difference(of: Difference) -> str:
+    return f"{of.field} {_say(of.field, of.before)} → {_say(of.field, of.after)}"
+
+
+def _say(name: str, value: Value) -> str:
+    """Return a value as a person reads it: seconds as a duration, a text in quotes."""
+    match value:
+        case None | "":
+            return "nothing"
+        case str():
+            line = " ".join(value.split())
+            return f'"{line}"' if len(line) <= _LONGEST else f'"{line[: _LONGEST - 1]}…"'
+        case _ if name == "due":
+            return f"in {lapse(value)}" if value >= 1 else "now"
+        case _ if name == "expires":
+            return f"after {lapse(value)}"
+        case _:
+            return str(value)

@@ -1,0 +1,1 @@
+"""Decisions: the deliveries that a ruleset plans for one notification."""

@@ -1,0 +1,127 @@
+"""A delivery as decided, and how one waits for the end of another."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from router.core.decide.timing import PlannedState
+from router.core.model.facts import Facts, OnceKey
+from router.core.model.types import Operation, Priority, Privacy
+from router.core.model.unless import Ends, Watch, is_ripe, needless
+from router.core.rules.ruleset import Enrichment
+
+ONCE = "once: "
+"""How the reason starts of a delivery for which another notification's stands."""
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """A delivery as decided, its words not yet rendered; times are epoch seconds.
+
+    `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
+    they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
+    `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`, `cannot_change`,
+    `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a cancelled one is
+    needless already (`unless: …`); an expired one came too late to be sent, and a dead one has no
+    address that anything can be sent to (`invalid_address: …`): both are dead letters.
+    `about` is what `tell_subject` says, `collapse` what a provider may replace it by. `watch` says
+    what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
+    a `count` is a summary of so many notifications: the `first` person's in the window and of
+    `others`. One whose `operation` changes or takes back
+    what was shown names the delivery that showed it as `original`, and goes in its `lane`.
+    """
+
+    id: str
+    rule: str
+    step: int
+    channel: str
+    contact: str = ""
+    address: str = ""
+    lane: str = ""
+    state: PlannedState = "waiting"
+    reason: str = ""
+    due_at: float
+    expires_at: float
+    deferred_by: str = ""
+    urgent: bool = False
+    follows: bool = False
+    priority: Priority = "normal"
+    privacy: Privacy = "none"
+    about: str = ""
+    collapse: str = ""
+    once: OnceKey | None = None
+    count: int = 0
+    first: str = ""
+    others: int = 0
+    watch: Watch | None = None
+    awaited: bool = False
+    operation: Operation = "send"
+    original: str = ""
+    enrichments: tuple[Enrichment, ...] = ()
+
+
+def arrange(planned: Sequence[Planned], facts: Facts) -> tuple[Planned, ...]:
+    """Return the deliveries, each with those it waits for; what is needless already is cancelled.
+
+    One that stands by is due when the last of those can end; where none is open, when it is. Of
+    two that stand by for each other the first one goes.
+    """
+    for each in planned:
+        if each.watch is not None:
+            break
+    else:
+        return tuple(planned)
+    found = list(planned)
+    ends: dict[str, bool] = {}
+    done: set[int] = set()
+    for position in sorted(range(len(found)), key=lambda position: _stands_by(found[position])):
+        each = found[position]
+        ahead = [found[p] for p in range(len(found)) if p in done or not _stands_by(found[p])]
+        found[position] = arranged = _arrange(each, ahead, ends, facts)
+        if arranged.state == "cancelled":
+            ends[arranged.id] = True
+        done.add(position)
+    awaited = {id_ for each in found if each.watch for id_ in each.watch.all_awaited()}
+    return tuple(replace(each, awaited=True) if each.id in awaited else each for each in found)
+
+
+def _stands_by(planned: Planned) -> bool:
+    return planned.watch is not None and planned.watch.stands_by
+
+
+def _arrange(each: Planned, others: Sequence[Planned], ends: Ends, facts: Facts) -> Planned:
+    """Return a delivery with what it waits for of the others."""
+    if each.watch is None or each.state != "waiting":
+        return replace(each, watch=None)
+    channels = {clause.delivered for clause in each.watch.clauses if clause.delivered}
+    awaited: dict[str, list[Planned]] = {}
+    for other in others:
+        if (
+            other.channel in channels
+            and other.operation != "retract"  # it takes something back, and tells nobody anything
+            and (other.rule, other.step) != (each.rule, each.step)
+        ):
+            awaited.setdefault(other.channel, []).append(other)
+    ids = {channel: tuple(_ends_of(found)) for channel, found in awaited.items()}
+    watch = replace(each.watch, awaited={channel: those for channel, those in ids.items() if those})
+    if reason := needless(watch, facts, ends):
+        return replace(each, state="cancelled", reason=reason, watch=None)
+    if not watch.stands_by or is_ripe(watch, ends):
+        return replace(each, watch=replace(watch, stands_by=False))
+    last = max(other.expires_at for found in awaited.values() for other in found)
+    wait = max(0.0, last - each.due_at)
+    return replace(
+        each,
+        due_at=each.due_at + wait,
+        expires_at=each.expires_at + wait,
+        watch=replace(watch, earliest=each.due_at),
+    )
+
+
+def _ends_of(planned: Sequence[Planned]) -> Iterator[str]:
+    """Yield the deliveries whose end tells: open ones, needless ones, and whose once-key stands."""
+    for each in planned:
+        if each.state in {"waiting", "cancelled"}:
+            yield each.id
+        elif each.reason.startswith(ONCE):
+            yield each.reason.removeprefix(ONCE)

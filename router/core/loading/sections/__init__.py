@@ -1,0 +1,1 @@
+"""The sections of `rules.yaml`, one module for each."""

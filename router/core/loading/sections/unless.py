@@ -1,0 +1,89 @@
+"""`unless` of a step: what makes its deliveries needless while they wait."""
+
+from collections.abc import Iterator
+
+from router.core.conditions.fields import find_field
+from router.core.errors import suggest
+from router.core.loading.scope import Scope, check_channel
+from router.core.loading.section import Section, name_known, read_texts
+from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
+from router.core.model.call import OVER
+from router.core.model.unless import Clause
+
+_KEYS = ("delivered", "read", "call")
+
+
+def read_unless(node: Node, scope: Scope) -> tuple[Clause, ...]:
+    """Return the clauses of an `unless`; a mapping is AND, a list of mappings OR."""
+    items = node.items if isinstance(node, SequenceNode) else (node,)
+    if not items:
+        scope.report.error(node, '"unless" is empty', "leave it out")
+    return tuple(_read_clauses(items, scope))
+
+
+def _read_clauses(items: tuple[Node, ...], scope: Scope) -> Iterator[Clause]:
+    for item in items:
+        if not isinstance(item, MappingNode):
+            hint = "write {delivered: CHANNEL}, {read: true} or {call: over}, or a list of such"
+            scope.report.error(item, '"unless" takes a mapping or a list of mappings', hint)
+        elif not item.entries:
+            scope.report.error(item, '"unless" is empty', "leave it out")
+        else:
+            yield _read_clause(item, scope)
+
+
+def _read_clause(node: MappingNode, scope: Scope) -> Clause:
+    known = dict(node.entries)
+    for key in [key for key in known if key not in _KEYS]:
+        _refuse(known.pop(key).key, scope)
+    part = Section(MappingNode(node.place, entries=known), scope.report, what="unless", known=_KEYS)
+    return Clause(
+        delivered=_read_channel(part, scope),
+        read=_read_truth(part, scope),
+        call=_read_actions(part, scope),
+    )
+
+
+def _refuse(key: ScalarNode, scope: Scope) -> None:
+    """Report a key that says nothing of what happens while a delivery waits."""
+    if key.text not in {"any", "all", "none", "not"} and find_field(key.text, scope.variables):
+        message = f'"{key.text}" is known at once, and "unless" asks what happens later'
+        scope.report.error(key, message, f"write when: {{not: {{{key.text}: …}}}} beside it")
+        return
+    hint = suggest(key.text, _KEYS) or name_known(_KEYS)
+    scope.report.error(key, f'unknown key "{key.text}" in unless', hint)
+
+
+def _read_channel(part: Section, scope: Scope) -> str:
+    node = part.get("delivered")
+    if isinstance(node, SequenceNode):
+        hint = "write unless: [{delivered: …}, {delivered: …}], of which one suffices"
+        scope.report.error(node, '"delivered" names one channel', hint)
+        return ""
+    return "" if node is None else check_channel(node, scope) or ""
+
+
+def _read_truth(part: Section, scope: Scope) -> bool:
+    node = part.get("read")
+    is_read = isinstance(node, ScalarNode) and node.value is True
+    if node is not None and not is_read:
+        scope.report.error(part.key("read"), '"read" can only be true', "write read: true")
+    return is_read
+
+
+def _read_actions(part: Section, scope: Scope) -> tuple[str, ...]:
+    node = part.get("call")
+    if node is None:
+        return ()
+    if isinstance(node, ScalarNode) and node.text == "over":
+        return OVER
+    nodes = read_texts(node, scope.report, "call")
+    for each in nodes:
+        if each.text == "initiated":
+            hint = "name what ends the wait, or write over"
+            scope.report.error(each, "every call begins with initiated", hint)
+        elif each.text not in OVER:
+            words = OVER if isinstance(node, SequenceNode) else ("over", *OVER)
+            hint = suggest(each.text, words) or f"known are {', '.join(words)}"
+            scope.report.error(each, f'unknown value "{each.text}" for call', hint)
+    return tuple(each.text for each in nodes)

@@ -1,0 +1,1 @@
+"""The tests of rules that a rules file holds."""

@@ -1,0 +1,1 @@
+"""Values that decisions read and make: payloads, notifications, messages, deliveries, outcomes."""

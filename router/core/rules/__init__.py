@@ -1,0 +1,1 @@
+"""Rulesets: the rules of a file ready to decide with, and the warnings about them."""

@@ -1,0 +1,94 @@
+"""What a payload is said to be: `classify` entries overrule what was told from it."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from msgspec import Struct, structs
+
+from router.core.conditions.condition import Subject
+from router.core.conditions.fields import FIELDS
+from router.core.conditions.hours import Calendar
+from router.core.model.facts import Recipient
+from router.core.model.notification import Kind, Notification, overrule, restore
+from router.core.rules.ruleset import Classifier, Ruleset
+from router.core.templates.context import visible
+from router.core.templates.template import TemplateFault
+
+KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Kind) if kind != "digest")
+"""What a push can be; digests come by feeds of their own."""
+
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "type": FIELDS["type"].values,
+    "callAction": FIELDS["callAction"].values,
+    "callType": FIELDS["callType"].values,
+}
+"""What `as` can say of which only a few words are known."""
+
+KEYS = (*WORDS, "sessionId")
+"""Everything `as` can say."""
+
+
+class Classified(Struct, frozen=True, kw_only=True):
+    """A notification as it is to be decided, and what made it so.
+
+    `by` is the entry whose `when` held, None where none did. With a `fault` its values could
+    not be used, and the notification is as its payload tells. `mismatches` are the fields
+    whose value was of the wrong type for a test.
+    """
+
+    notification: Notification
+    by: Classifier | None = None
+    fault: str = ""
+    mismatches: tuple[str, ...] = ()
+
+
+def classify(notification: Notification, ruleset: Ruleset) -> Notification:
+    """Return the notification as the first `classify` entry that holds says; pure."""
+    return examine(notification, ruleset).notification
+
+
+def examine(notification: Notification, ruleset: Ruleset) -> Classified:
+    """Return what `classify` does, and why.
+
+    The payload is judged as it came, whatever was said of it before, as of the time it was
+    accepted: the same rules always say the same. Digests are never overruled.
+    """
+    told = restore(notification)
+    if not ruleset.classify or told.feed != "push":
+        return Classified(notification=told)
+    nobody, now = Recipient(app_id=told.app_id, uid=told.uid), told.accepted_at
+    subject = Subject(
+        notification=told,
+        recipient=nobody,
+        vars={},
+        now=now,
+        calendar=Calendar(ruleset.hours, nobody, now),
+    )
+    by = next((entry for entry in ruleset.classify if entry.when.holds(subject)), None)
+    found = Classified(notification=told, by=by, mismatches=tuple(subject.mismatches))
+    if by is None:
+        return found
+    try:
+        said = _say(by, subject, ruleset)
+    except (TemplateFault, _Unknown) as fault:
+        return structs.replace(found, fault=f"{by.place}: {fault}")
+    return structs.replace(found, notification=overrule(told, said))
+
+
+class _Unknown(Exception):  # noqa: N818 - it says what a word is
+    """A word that is none of those known."""
+
+
+def _say(entry: Classifier, subject: Subject, ruleset: Ruleset) -> dict[str, str]:
+    """Return what an entry says; a value that comes out empty says nothing."""
+    told, who = subject.notification, subject.recipient
+    names = visible(told, who, subject.vars, subject.now, ruleset.assumed)
+    said = {name: template.render(names).strip() for name, template in entry.says.items()}
+    for name, value in said.items():
+        known = WORDS.get(name)
+        if known is not None and value not in known and (value or name == "kind"):
+            raise _Unknown(f'unknown value "{value[:60]}" for {name}')
+    if said.get("type") and (said["type"] == "call") is not (said["kind"] == "call"):
+        raise _Unknown(f'type "{said["type"]}" does not fit kind "{said["kind"]}"')
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,231 @@
+"""What a sound ruleset may still get wrong: rules that never match, steps that never count."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import combinations, groupby
+
+from msgspec import Struct
+
+from router.core.conditions.condition import All, Condition, Not, Test
+from router.core.conditions.implication import Claim, Shelf, excludes, implies, take_apart
+from router.core.conditions.operators import EQUALITY
+from router.core.conditions.payload_shapes import Reasoner, is_ringing, number_situations
+from router.core.errors import Place, Problem
+from router.core.rules.lint_unless import find_idle_clauses
+from router.core.rules.ruleset import Rule, Ruleset, Step
+
+PAIRED = 50
+"""So many parts of one condition are held against each other."""
+
+
+class _Judged(Struct, frozen=True):
+    """A rule with what it asks for."""
+
+    rule: Rule
+    claim: Claim
+
+
+class _Way(Struct, frozen=True):
+    """A step with what it takes to get to it."""
+
+    rule: Rule
+    step: Step
+    claim: Claim
+
+
+def lint(ruleset: Ruleset) -> list[Problem]:
+    """Return warnings about rules and channels, in no particular order."""
+    reasoner = Reasoner()
+    rules = [_Judged(rule, take_apart(rule.when, reasoner)) for rule in ruleset.rules]
+    dead = [(judged, _contradict(judged.claim, reasoner)) for judged in rules]
+    live = [judged for judged, found in dead if found is None]
+    ways = [
+        _Way(judged.rule, step, _narrow(judged.claim, step, reasoner))
+        for judged in live
+        for step in judged.rule.send
+    ]
+    return [
+        *(_warn_of_dead_rule(judged.rule, *found) for judged, found in dead if found),
+        *_find_dead_steps(ways, reasoner),
+        *(problem for file in _part(live) for problem in _find_shadowed(file, reasoner)),
+        *(problem for file in _part(live) for problem in _find_late_drops(file)),
+        *_find_guesses(ruleset.rules),
+        *_find_throttled(live),
+        *_find_duplicates(ways),
+        *_find_quiet_rings(ways, reasoner),
+        *_find_unused(ruleset),
+        *find_idle_clauses(ruleset, ((way.rule, way.step, way.claim.may) for way in ways)),
+    ]
+
+
+def _narrow(claim: Claim, step: Step, reasoner: Reasoner) -> Claim:
+    if step.when is None:
+        return claim
+    return take_apart(All((*claim.parts, step.when)), reasoner)
+
+
+def _warn_of_dead_rule(rule: Rule, place: Place, why: str) -> Problem:
+    return _warn(place, f'rule "{rule.name}" can never match{why}')
+
+
+def _find_dead_steps(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+    for way in ways:
+        if way.step.when is not None and (found := _contradict(way.claim, reasoner)):
+            place, why = found
+            yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
+
+
+def _contradict(claim: Claim, reasoner: Reasoner) -> tuple[Place, str] | None:
+    """Return where and why a claim contradicts itself; None if it does not, as far as is seen."""
+    parts = [(part, take_apart(part, reasoner)) for part in claim.parts[:PAIRED]]
+    for (one, asked), (other, also) in combinations(parts, 2):
+        if excludes(asked, also):
+            place = max(_places(one) + _places(other), key=lambda p: (p.line, p.column))
+            said = f"{_say(one)} and {_say(other)}"
+            return place, f": no payload has both {said}"
+    if claim.may:
+        return None
+    return _places(All(claim.parts))[0], ""
+
+
+def _places(condition: Condition) -> list[Place]:
+    match condition:
+        case Test():
+            return [condition.place]
+        case Not(part=part):
+            return _places(part)
+        case _:
+            return [place for part in condition.parts for place in _places(part)]
+
+
+def _say(condition: Condition) -> str:
+    match condition:
+        case Test():
+            return f"{condition.field} {condition.wants}"
+        case Not(part=part):
+            return f"not {_say(part)}"
+        case All(parts=parts):
+            return " and ".join(_say(part) for part in parts)
+        case _:
+            return " or ".join(_say(part) for part in condition.parts)
+
+
+def _part(rules: list[_Judged]) -> list[list[_Judged]]:
+    """Return the rules of each file apart: what ends a walk ends that over one file."""
+    return [list(file) for _, file in groupby(rules, lambda judged: judged.rule.owner)]
+
+
+def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
+    ending: Shelf[Rule] = Shelf()
+    for judged in rules:
+        for above in ending.meet(judged.claim):
+            if implies(judged.claim, above.when, reasoner):
+                message = f'rule "{judged.rule.name}" never gets its turn'
+                how = "drops" if above.drop else "stops at"
+                hint = f'rule "{above.name}" in line {above.place.line} {how} all it would match'
+                yield _warn_of(judged.rule, message, hint)
+                break
+        if judged.rule.stop or judged.rule.drop:
+            ending.put(judged.claim, judged.rule)
+
+
+def _find_late_drops(rules: list[_Judged]) -> Iterator[Problem]:
+    sending: Shelf[Rule] = Shelf()
+    for judged in rules:
+        above = next(sending.meet(judged.claim), None) if judged.rule.drop else None
+        if above is not None:
+            message = f'what rule "{above.name}" sends goes out before this one drops'
+            yield _warn_of(judged.rule, message, f"move this rule above line {above.place.line}")
+        if judged.rule.send and not judged.rule.stop:
+            sending.put(judged.claim, judged.rule)
+
+
+def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    """Warn where dropping depends on a kind that is told by a text."""
+    for rule in rules:
+        for test in _tests(rule.when) if rule.drop else ():
+            if test.field == "kind" and test.operator in EQUALITY and "reaction" in test.values:
+                message = 'a reaction is told by its text, "Reacted to …"'
+                hint = "a message that starts so is dropped too, unless message objects are on"
+                yield _warn(test.place, message, hint)
+
+
+def _find_throttled(rules: list[_Judged]) -> Iterator[Problem]:
+    """Warn where a throttle would hold back what cannot wait, or counts what is sent once."""
+    rings = sum(1 << number for place, number in number_situations().items() if is_ringing(place))
+    for judged in rules:
+        rule = judged.rule
+        if rule.throttle is None or not rule.send:
+            continue
+        if judged.claim.may & rings:
+            hint = "give calls a rule of their own, or write not: {callAction: initiated}"
+            yield _warn_of(rule, f'the throttle of rule "{rule.name}" holds calls back', hint)
+        if rule.throttle.by_recipient and any(step.once_per for step in rule.send):
+            message = f'rule "{rule.name}" counts for each recipient what is sent once for all'
+            yield _warn_of(rule, message, "write by: [conversation]")
+
+
+def _tests(condition: Condition) -> Iterator[Test]:
+    match condition:
+        case Test():
+            yield condition
+        case Not():
+            return
+        case _:
+            for part in condition.parts:
+                yield from _tests(part)
+
+
+def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
+    shelves: dict[tuple[str, tuple[str, ...]], Shelf[Rule]] = defaultdict(Shelf)
+    for way in steps:
+        shelf = shelves[way.step.channel, way.step.to]
+        others = (rule for rule in shelf.meet(way.claim) if _may_precede(rule, way.rule))
+        if above := next(others, None):
+            place, channel = above.place, way.step.channel
+            where = f"line {place.line}"
+            if above.owner != way.rule.owner:
+                where += f" of {place.file}"
+            message = f'rule "{above.name}" in {where} sends to {channel} as well'
+            hint = "where both match, its step counts and this one does not"
+            yield _warn(way.step.place, message, hint)
+        shelf.put(way.claim, way.rule)
+
+
+def _may_precede(above: Rule, rule: Rule) -> bool:
+    """Return whether a walk that met one rule may meet the other."""
+    return above is not rule and not (above.stop and above.owner == rule.owner)
+
+
+def _find_quiet_rings(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+    for way in ways:
+        quiet = way.step.quiet
+        if quiet is not None and quiet.mode == "defer" and not way.claim.may & ~reasoner.rings:
+            message = f"a call rings now or never: in the hours {quiet.hours} this step is dropped"
+            hint = f"if that is meant write quiet: {{hours: {quiet.hours}, mode: drop}}"
+            yield _warn(way.step.place, message, hint)
+
+
+def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:
+    used = {step.channel for rule in ruleset.rules for step in rule.send}
+    used.update(ruleset.defaults.on_no_match)
+    for name, spec in ruleset.channels.items():
+        if name not in used:
+            message = f"no rule sends to channel {name}"
+            yield _warn(spec.place, message, "remove it, or name it", length=len(name))
+
+
+def _warn_of(rule: Rule, message: str, hint: str) -> Problem:
+    return _warn(rule.place, message, hint, length=len(rule.name))
+
+
+def _warn(place: Place, message: str, hint: str = "", *, length: int = 1) -> Problem:
+    return Problem(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        severity="warning",
+        message=message,
+        hint=hint,
+        length=length,
+    )

@@ -1,0 +1,1 @@
+"""Decisions without effects: explanations, tests of rules, and replays of stored payloads."""

@@ -1,0 +1,80 @@
+"""Whether a test's expectations hold for what went out, and which do not."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from router.core.errors import Place
+from router.core.simulate.test_case import Case, Expected, Sent
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """An expectation that does not hold: where it stands, and what is the matter."""
+
+    place: Place
+    message: str
+
+
+def judge(case: Case, sent: Sequence[Sent]) -> list[Failure]:
+    """Return what is not as the case expects; every expected message needs one of its own."""
+    partners = _pair(case, sent)
+    taken = set(partners.values())
+    missing = [
+        _miss(expected, [one for n, one in enumerate(sent) if n not in taken], case.at)
+        for number, expected in enumerate(case.expect)
+        if number not in partners
+    ]
+    unwanted = [
+        Failure(place=expected.place, message=f"it went out: {describe(one, case.at)}")
+        for expected in case.expect_not
+        for one in sent
+        if expected.fits(one, case.at)
+    ]
+    surplus = [
+        Failure(place=case.place, message=f"nothing else may go out: {describe(one, case.at)}")
+        for number, one in enumerate(sent)
+        if case.exact and number not in taken and not one.by_itself
+    ]
+    return [*missing, *unwanted, *surplus]
+
+
+def describe(sent: Sent, began: float) -> str:
+    """Return a message in a line."""
+    how = "" if sent.operation == "send" else f" ({sent.operation})"
+    where = f"{sent.channel} to {sent.uid}{how}"
+    return f"{sent.at - began:.0f}s {sent.rule} → {where}: {sent.content.title!r}"
+
+
+def _miss(expected: Expected, left: Sequence[Sent], began: float) -> Failure:
+    if not left:
+        return Failure(place=expected.place, message="nothing (else) went out")
+    found = [(expected.differences(one, began), one) for one in left]
+    differences, nearest = min(found, key=lambda pair: len(pair[0]))
+    message = f"{'; '.join(differences)} (nearest: {describe(nearest, began)})"
+    return Failure(place=expected.place, message=message)
+
+
+def _pair(case: Case, sent: Sequence[Sent]) -> dict[int, int]:
+    """Return for each expectation that can have one a message of its own (a maximum matching)."""
+    fitting = [
+        [number for number, one in enumerate(sent) if expected.fits(one, case.at)]
+        for expected in case.expect
+    ]
+    owners: dict[int, int] = {}
+    for expected in range(len(fitting)):
+        _claim(expected, fitting, owners, set())
+    return {expected: message for message, expected in owners.items()}
+
+
+def _claim(
+    expected: int, fitting: Sequence[Sequence[int]], owners: dict[int, int], tried: set[int]
+) -> bool:
+    """Give an expectation a message, moving others to their next where that helps."""
+    for message in fitting[expected]:
+        if message in tried:
+            continue
+        tried.add(message)
+        if message not in owners or _claim(owners[message], fitting, owners, tried):
+            owners[message] = expected
+            return True
+    return False

@@ -1,0 +1,190 @@
+"""What rules would have made of notifications that came, and how two rulesets differ in that.
+
+Nothing but what is rehearsed is known of calls, once-keys and throttles, and nothing was read:
+so a difference between two rehearsals of the same is the rules' alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from router.core.decide.collapse_key import number_subject
+from router.core.decide.decide import decide
+from router.core.decide.planned import Planned
+from router.core.decide.render import render
+from router.core.decide.retraction import leave
+from router.core.model.facts import Facts, Recipient
+from router.core.model.message import Content
+from router.core.model.notification import Notification
+from router.core.model.types import Operation, Priority, Privacy
+from router.core.rules.classify import classify
+from router.core.rules.ruleset import Ruleset
+
+MEMORY = 50_000
+"""How many calls, messages, once-keys and throttles' windows are remembered at least."""
+
+Value = str | float | None
+"""What is compared: a text, or seconds after the notification was accepted; None if absent."""
+
+
+class Foreseen(Struct, frozen=True, kw_only=True):
+    """A message that would go out; `due` and `expires` in seconds after the acceptance."""
+
+    rule: str
+    channel: str
+    address: str
+    due: float
+    expires: float
+    priority: Priority
+    privacy: Privacy
+    collapse: str
+    operation: Operation = "send"
+    unless: str
+    content: Content
+
+    def values(self) -> dict[str, Value]:
+        """Return by name what makes a difference to whoever gets it."""
+        words = self.content
+        return {
+            "due": self.due,
+            "expires": self.expires,
+            "priority": self.priority,
+            "privacy": self.privacy,
+            "collapse": self.collapse,
+            "operation": self.operation,
+            "unless": self.unless,
+            "title": words.title,
+            "body": words.body,
+            "link": words.link,
+            "image": words.image,
+            "sound": words.sound,
+            "badge": words.badge,
+            **{f"data.{name}": text for name, text in words.data.items()},
+        }
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One value of a message that would be another."""
+
+    field: str
+    before: Value
+    after: Value
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """A message that would go out no more (`-`), newly (`+`), or otherwise (`~`)."""
+
+    sign: Literal["-", "+", "~"]
+    rule: str
+    channel: str
+    address: str
+    operation: Operation = "send"
+    differences: tuple[Difference, ...] = ()
+
+
+class Rehearsal:
+    """One ruleset, to which notifications come in the order in which they came."""
+
+    def __init__(self, ruleset: Ruleset, memory: int = MEMORY) -> None:
+        """Know nothing yet."""
+        self._ruleset = ruleset
+        self._memory = memory
+        self._facts = Facts()
+
+    def foresee(self, told: Notification, recipient: Recipient) -> tuple[Foreseen, ...]:
+        """Return what would go out because of a notification, decided when it was accepted."""
+        ruleset, facts, now = self._ruleset, self._facts, told.accepted_at
+        notification = classify(told, ruleset)
+        facts.recipients = {(told.app_id, told.uid): recipient}
+        decision = decide(notification, ruleset, facts, now)
+        facts.fold(decision.effects)
+        going = [planned for planned in decision.deliveries if planned.state == "waiting"]
+        for planned in going:
+            self._note(planned, notification)
+        self._forget()
+        return tuple(
+            _foresee(planned, render(planned, notification, recipient, ruleset, now).content, now)
+            for planned in going
+        )
+
+    def _note(self, planned: Planned, notification: Notification) -> None:
+        """Take a message to be there at once, for what changes it later."""
+        if number_subject(planned.about) is not None:
+            channel = self._ruleset.channels[planned.channel]
+            named = channel.updates or channel.retracts
+            of_subject = self._facts.earlier.setdefault(planned.about, {})
+            of_subject[planned.id] = leave(planned, notification, "delivered", named=named)
+
+    def _forget(self) -> None:
+        """Let go of the oldest, many at once: to find the oldest of many costs their number."""
+        facts = self._facts
+        known: tuple[dict[Any, Any], ...] = (facts.once, facts.calls, facts.counters, facts.earlier)
+        for mapping in known:
+            if len(mapping) > 2 * self._memory:
+                for key in list(islice(mapping, len(mapping) - self._memory)):
+                    del mapping[key]
+
+
+def compare(before: Sequence[Foreseen], after: Sequence[Foreseen]) -> Iterator[Change]:
+    """Yield how what goes out changes; which rule sends it makes no difference to anybody.
+
+    Messages over one channel to one address are paired in their order.
+    """
+    ways: dict[tuple[str, str], tuple[list[Foreseen], list[Foreseen]]] = defaultdict(
+        lambda: ([], [])
+    )
+    for side, foreseen in enumerate((before, after)):
+        for each in foreseen:
+            ways[each.channel, each.address][side].append(each)
+    for old, new in ways.values():
+        for was, becomes in zip_longest(old, new):
+            yield from _compare(was, becomes)
+
+
+def _compare(was: Foreseen | None, becomes: Foreseen | None) -> Iterator[Change]:
+    if was is None:
+        yield from () if becomes is None else (_change("+", becomes),)
+    elif becomes is None:
+        yield _change("-", was)
+    elif differences := tuple(_differ(was.values(), becomes.values())):
+        yield _change("~", becomes, differences)
+
+
+def _change(
+    sign: Literal["-", "+", "~"], of: Foreseen, differences: tuple[Difference, ...] = ()
+) -> Change:
+    return Change(
+        sign=sign,
+        rule=of.rule,
+        channel=of.channel,
+        address=of.address,
+        operation=of.operation,
+        differences=differences,
+    )
+
+
+def _differ(before: dict[str, Value], after: dict[str, Value]) -> Iterator[Difference]:
+    for name in dict.fromkeys((*before, *after)):
+        was, becomes = before.get(name), after.get(name)
+        if was != becomes:
+            yield Difference(field=name, before=was, after=becomes)
+
+
+def _foresee(planned: Planned, content: Content, accepted_at: float) -> Foreseen:
+    clauses = planned.watch.clauses if planned.watch is not None else ()
+    return Foreseen(
+        rule=planned.rule,
+        channel=planned.channel,
+        address=planned.address,
+        due=planned.due_at - accepted_at,
+        expires=planned.expires_at - accepted_at,
+        priority=planned.priority,
+        privacy=planned.privacy,
+        collapse=planned.collapse,
+        operation=planned.operation,
+        unless=" or ".join(map(str, clauses)),
+        content=content,
+    )

@@ -1,0 +1,1 @@
+"""Templates of titles, bodies and data: expressions, operators and filters."""

@@ -1,0 +1,1 @@
+"""Accept webhooks: decode payloads, and store them before they are answered."""

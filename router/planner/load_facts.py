@@ -1,0 +1,65 @@
+"""What a batch of decisions has to know, read before the first of them."""
+
+from collections.abc import Sequence
+
+from router.core.decide.evaluation import survey
+from router.core.decide.retraction import changes_something, leave
+from router.core.decide.throttle import find_keys
+from router.core.model.call import name_missed
+from router.core.model.delivery import OPEN, Delivery
+from router.core.model.facts import Facts, Stage
+from router.core.model.notification import Notification
+from router.core.rules.ruleset import Ruleset
+from router.store.facts_reader import World
+
+
+class Briefing:
+    """Reads what the rules in force ask for, and no more."""
+
+    def __init__(self, world: World) -> None:
+        """Read from a world."""
+        self._world = world
+        self._known: Ruleset | None = None
+        self._has_once = self._has_throttles = True
+
+    async def prepare(self, batch: Sequence[Notification], ruleset: Ruleset, now: float) -> Facts:
+        """Return what there is to know for a batch, and the rules it is decided by."""
+        self._learn(ruleset)
+        facts = await self._world.facts(batch, self._events(batch))
+        if self._has_throttles:
+            outlooks = (survey(each, ruleset, facts, now) for each in batch)
+            keys = {key for each in outlooks for key in find_keys(each.subject, ruleset)}
+            facts.counters = await self._world.counters(keys)
+        if changing := [each for each in batch if changes_something(each)]:
+            facts.earlier = await self._world.earlier(changing)
+            rung = {
+                (each.app_id, each.uid)
+                for found in facts.earlier.values()
+                for each in found.values()
+                if each.urgent
+            }
+            if others := rung.difference(facts.recipients):
+                facts.recipients |= await self._world.recipients(others)
+        return facts
+
+    def _events(self, batch: Sequence[Notification]) -> set[str]:
+        """Return the events of which a step may hold a once-key."""
+        events = {each.event for each in batch} if self._has_once else set()
+        missed = (name_missed(each, for_all=for_all) for each in batch for for_all in (True, False))
+        return events.union(filter(None, missed))
+
+    def _learn(self, ruleset: Ruleset) -> None:
+        if ruleset is not self._known:
+            self._known = ruleset
+            self._has_once = any(step.once_per for rule in ruleset.rules for step in rule.send)
+            self._has_throttles = any(rule.throttle for rule in ruleset.rules)
+
+
+def note_planned(facts: Facts, notification: Notification, deliveries: Sequence[Delivery]) -> None:
+    """Let what comes later in the batch find what was planned of its message or call."""
+    if not facts.earlier:
+        return
+    for each in deliveries:
+        if each.about in facts.earlier and each.state in OPEN:
+            state: Stage = "sending" if each.state == "sending" else "waiting"
+            facts.earlier[each.about][each.id] = leave(each, notification, state)

@@ -1,0 +1,73 @@
+"""Reading: how far conversations were read is written, and what that makes needless cancelled."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, select
+
+from router.core.model.facts import Reading
+from router.core.model.notification import MINUTE
+from router.core.model.read_receipt import ReadReceipt
+from router.core.model.unless import place_of, read_key
+from router.queue.accept import PATIENCE, WAITING
+from router.store.db.group_commit import Operation, Rank
+from router.store.schema.rows import clean, decode_watch
+from router.store.schema.state_tables import watches
+from router.store.schema.tables import deliveries
+from router.store.state.call_and_read_state import write_readings
+from router.store.state.cancellation import tell
+
+Heard = tuple[ReadReceipt, float]
+"""A receipt, and when it came (epoch seconds)."""
+
+AHEAD = 5 * MINUTE
+"""Seconds by which a time of CometChat's may be ahead of this clock; later it is the arrival's."""
+
+_watching = (
+    select(watches.c.key, deliveries.c.unless)
+    .join(deliveries, deliveries.c.id == watches.c.delivery)
+    .where(watches.c.key.in_(bindparam("keys", expanding=True)))
+)
+
+
+def hear(connection: Connection, heard: Sequence[Heard]) -> list[None]:
+    """Write what was read, and cancel what waits for nobody to read it.
+
+    Where a receipt does not tell the conversation, that of a delivery which waits for the message
+    is taken; while none does, the message alone counts as read.
+    """
+    places = _find_places(connection, [receipt for receipt, _ in heard])
+    found = [
+        ((receipt.app_id, receipt.uid, place), _measure(receipt, now))
+        for receipt, now in heard
+        for place in places[receipt]
+    ]
+    write_readings(connection, found)
+    tell(connection, {read_key(*key) for key, _ in found}, max(now for _, now in heard))
+    return [None] * len(heard)
+
+
+HEAR: Operation[Heard, None] = Operation(
+    name="hear", rank=Rank.SETTLE, apply=hear, queue=WAITING, patience=PATIENCE
+)
+
+
+def _measure(receipt: ReadReceipt, now: float) -> Reading:
+    read_at = receipt.read_at
+    is_told = read_at is not None and read_at <= now + AHEAD
+    return Reading(receipt.number, read_at if read_at is not None and is_told else now)
+
+
+def _find_places(
+    connection: Connection, receipts: Sequence[ReadReceipt]
+) -> dict[ReadReceipt, set[str]]:
+    """Return the conversations of receipts, or what stands for one."""
+    keys: dict[str, list[ReadReceipt]] = {}
+    places: dict[ReadReceipt, set[str]] = {}
+    for receipt in receipts:
+        places[receipt] = {receipt.conversation or place_of(receipt.message)}
+        key = read_key(receipt.app_id, receipt.uid, place_of(receipt.message))
+        keys.setdefault(clean(key), []).append(receipt)
+    for row in connection.execute(_watching, {"keys": sorted(keys)}):
+        for receipt in keys[row.key] if row.unless else ():
+            places[receipt].add(decode_watch(row.unless).conversation)
+    return places

@@ -1,0 +1,1 @@
+"""The rules in force: files watched and loaded, channels opened and closed."""

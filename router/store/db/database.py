@@ -1,0 +1,292 @@
+"""The database: connections to read, and the one connection that writes."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    delete,
+    event,
+    insert,
+    text,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from router.store.db.connection import AsyncLine, Line, ThreadLine
+from router.store.db.group_commit import Writer
+from router.store.db.locks import lock
+from router.store.db.postgres import limited, open_server
+from router.store.db.sqlite_file import DatabaseFile, empty_log, prepare
+from router.store.db.url import is_sqlite, parse
+from router.store.errors import DatabaseUnusable, StoreUnavailable
+from router.store.schema.tables import seen
+
+T = TypeVar("T")
+
+HEAD = "0001"
+"""The revision of the schema this version works with."""
+
+READERS = 4
+"""How many queries may run at the same time."""
+
+LONGEST_READ = 30.0
+"""Seconds a query may take on a server."""
+
+LONGEST_WRITE = 10.0
+"""Seconds a transaction may take on a server."""
+
+_TRIES, _PAUSE = 20, 0.05
+"""How often, and after how many seconds each, the log of writes is tried to be emptied."""
+
+
+class Database:
+    """An open database: `read` runs a query on a pool, `writer` is the only way to change it.
+
+    Queries and work are plain functions of a connection, so that the same statements run on a
+    thread, on asyncio, and inside a migration.
+    """
+
+    def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
+        """Read over a pool, glance over a line and write over another; use `open`."""
+        self.owner = uuid4().hex
+        """Whom what is leased over this database is leased to: no other process has the name."""
+        self._readers = readers
+        self._glances = glances
+        self.writer = Writer(line)
+
+    @classmethod
+    async def open(cls, url: str, *, migrate: bool = False) -> "Database":
+        """Return the database behind an SQLAlchemy URL, ready to use.
+
+        With `migrate` an SQLite file is made or brought up to date first; any other database
+        must have been migrated by `router migrate`. Raises `DatabaseUnusable` with the remedy
+        when its schema is older or newer than this version, or it cannot be reached.
+        """
+        parsed = parse(url)
+        readers = _open_readers(parsed)
+        try:
+            if migrate and is_sqlite(parsed):
+                await _bring_up(parsed, readers)
+            else:
+                await _require_head(parsed, readers)
+        except BaseException:
+            await readers.dispose()
+            raise
+        file = DatabaseFile(Path(parsed.database or "")) if is_sqlite(parsed) else None
+        if file is not None:
+            file.guard(readers.sync_engine)
+        return cls(readers, _open_line(parsed, file), _open_glances(parsed, file))
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
+        try:
+            async with (
+                self._readers.connect() as connection,
+                limited(connection, LONGEST_READ),
+            ):
+                return await connection.run_sync(query)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
+
+    async def glance(self, query: Callable[[Connection], T]) -> T:
+        """Return what a short query of the hot path gives; raises `StoreUnavailable`.
+
+        One at a time: nobody may have to wait for a long one here.
+        """
+        if self._glances is None:
+            return await self.read(query)
+        try:
+            return await self._glances.commit(query)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work gives, once it is committed; raises `StoreUnavailable`."""
+        return await self.writer.run(work)
+
+    async def empty_log(self) -> None:
+        """Let nothing deleted be read in SQLite's log of writes, if that can be done now."""
+        for _ in range(_TRIES if self._readers.dialect.name == "sqlite" else 0):
+            if await self.read(empty_log):
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def check(self) -> None:
+        """Return when it was read and written; raises `StoreUnavailable` when it cannot be."""
+        await self.read(lambda connection: connection.execute(text("SELECT 1")))
+        await self.write(_write_nothing)
+
+    async def close(self) -> None:
+        """Write what still waits, and close every connection."""
+        await self.writer.close()
+        if self._glances is not None:
+            await self._glances.close()
+        await self._readers.dispose()
+
+
+async def migrate(url: str) -> str:
+    """Bring the schema of a database up to date; return the revision it has now.
+
+    An SQLite file that is not there is made. Raises `DatabaseUnusable` when the database is
+    newer than this version or cannot be reached.
+    """
+    parsed = parse(url)
+    readers = _open_readers(parsed)
+    try:
+        await _bring_up(parsed, readers)
+    finally:
+        await readers.dispose()
+    return HEAD
+
+
+async def _require_head(url: URL, readers: AsyncEngine) -> None:
+    stamp = None if _is_absent(url) else await _stamp(readers, url)
+    if stamp != HEAD:
+        raise DatabaseUnusable(_remedy(stamp, url))
+
+
+def _is_absent(url: URL) -> bool:
+    """Return whether SQLite would make the file if it were asked to read it."""
+    return is_sqlite(url) and not Path(url.database or "").exists()
+
+
+def _make_private(url: URL) -> None:
+    """Make the file so that its owner alone can read it: it will hold tokens and messages."""
+    try:
+        Path(url.database or "").touch(mode=0o600)
+    except OSError as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be made: {error.strerror}") from error
+
+
+async def _bring_up(url: URL, readers: AsyncEngine) -> None:
+    if _is_absent(url):
+        _make_private(url)
+    stamp = await _stamp(readers, url)
+    if stamp == HEAD:
+        return
+    if stamp is not None and stamp > HEAD:
+        raise DatabaseUnusable(_remedy(stamp, url))
+    line = _open_line(url, limit=0)
+    try:
+        await line.commit(_upgrade)
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be migrated: {_said(error)}") from error
+    finally:
+        await line.close()
+
+
+def _open_readers(url: URL) -> AsyncEngine:
+    if not is_sqlite(url):
+        try:
+            return open_server(url, connections=READERS, limit=LONGEST_READ, isolation="AUTOCOMMIT")
+        except ImportError as error:
+            remedy = "pip install 'notification-router[postgres]'"
+            raise DatabaseUnusable(f"{url.drivername}: {error}; {remedy}") from error
+    engine = create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=READERS,
+        max_overflow=0,
+        pool_timeout=LONGEST_READ,
+        hide_parameters=True,  # an error is logged, tokens and texts are not
+    )
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine
+
+
+def _open_line(url: URL, file: DatabaseFile | None = None, *, limit: float = LONGEST_WRITE) -> Line:
+    if not is_sqlite(url):
+        server = open_server(url, connections=1, limit=limit, isolation="READ COMMITTED")
+        return AsyncLine(server, limit)
+    engine = _open_file(url, file)
+    event.listen(engine, "begin", _begin)
+    return ThreadLine(engine)
+
+
+def _open_glances(url: URL, file: DatabaseFile | None) -> Line | None:
+    return ThreadLine(_open_file(url, file)) if is_sqlite(url) else None
+
+
+def _open_file(url: URL, file: DatabaseFile | None) -> Engine:
+    sync = url.set(drivername="sqlite+pysqlite")
+    engine = create_engine(sync, pool_size=1, max_overflow=0, hide_parameters=True)
+    event.listen(engine, "connect", prepare)
+    if file is not None:
+        file.guard(engine)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _write_nothing(connection: Connection) -> None:
+    """Write to the disk and change nothing: a full one can still be read."""
+    row = {"key": "", "notification": "", "expires_at": 0.0}
+    connection.execute(insert(seen), row)
+    connection.execute(delete(seen).where(seen.c.key == ""))
+
+
+async def _stamp(engine: AsyncEngine, url: URL) -> str | None:
+    """Return the revision a database has; None when it has no tables of ours.
+
+    A file is looked into without the asyncio driver, whose thread dies noisily when it cannot
+    be opened.
+    """
+    try:
+        if is_sqlite(url):
+            return await asyncio.to_thread(_read_stamp_of_file, url)
+        async with engine.connect() as connection:
+            return await connection.run_sync(_read_stamp)
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseUnusable(f"{_name(url)} cannot be opened: {_said(error)}") from error
+
+
+def _read_stamp_of_file(url: URL) -> str | None:
+    engine = create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool)
+    with engine.connect() as connection:
+        return _read_stamp(connection)
+
+
+def _read_stamp(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    from router.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
+
+    lock(connection, "migrate")
+    if _read_stamp(connection) != HEAD:  # else another process was first
+        upgrade(connection, HEAD)
+
+
+def _remedy(stamp: str | None, url: URL) -> str:
+    name = _name(url)
+    if stamp is not None and stamp > HEAD:
+        return (
+            f"{name} is at revision {stamp}, made by a newer version of the router than this one,"
+            f" which knows up to {HEAD}; install that version, or restore a backup"
+        )
+    state = "has no tables yet" if stamp is None else f"is at revision {stamp}, not {HEAD}"
+    return f"{name} {state}; run: router migrate"
+
+
+def _name(url: URL) -> str:
+    return f"the database {url.database}" if is_sqlite(url) else "the database"
+
+
+def _said(error: BaseException) -> str:
+    """Return what the driver said, without statement, values or credentials."""
+    said = getattr(error, "orig", None) or error
+    lines = str(said).splitlines()
+    return lines[0] if lines else type(said).__name__

@@ -1,0 +1,160 @@
+"""The facts a batch of decisions needs, read in bulk."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+from sqlalchemy import Connection, bindparam, literal_column, or_, select
+
+from router.core.decide.collapse_key import number_subject, tell_subject
+from router.core.model.call import session_of
+from router.core.model.facts import Counter, Earlier, Facts, OnceKey, Recipient, Summary
+from router.core.model.notification import Notification
+from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
+from router.store.db.database import Database
+from router.store.recipients.profiles import read_recipients
+from router.store.schema.rows import clean
+from router.store.schema.state_tables import throttles
+from router.store.schema.tables import deliveries, is_sending, is_waiting, notifications
+from router.store.schema.tables import once as once_keys
+from router.store.state.call_and_read_state import read_calls
+
+_counters = select(throttles).where(throttles.c.key.in_(bindparam("keys", expanding=True)))
+_events = msgspec.json.Decoder(tuple[str, ...])
+_summaries = msgspec.json.Decoder(tuple[Summary, ...])
+_row = deliveries.c
+_is_found = or_(
+    is_waiting,
+    is_sending,
+    _row.state == literal_column("'delivered'"),
+    _row.reason == literal_column("'may_have_arrived'"),
+)
+"""What waits, or may have been shown."""
+_still_waiting = select(_row.id).where(is_waiting, _row.id.in_(bindparam("ids", expanding=True)))
+_earlier = (
+    select(_row.about, _row.id, notifications.c.app_id, notifications.c.uid)
+    .add_columns(_row.rule, _row.step, _row.channel, _row.contact, _row.address, _row.lane)
+    .add_columns(_row.state, _row.due_at, _row.expires_at, _row.urgent, _row.privacy)
+    .add_columns(_row.collapse, _row.operation, _row.original, (_row.handle != "").label("named"))
+    .join(notifications, notifications.c.id == _row.notification)
+    .where(_row.topic.in_(bindparam("topics", expanding=True)))
+    .where(_row.about.in_(bindparam("subjects", expanding=True)), _is_found)
+    .where(
+        or_(
+            _row.contact == "",
+            _row.about.in_(bindparam("calls", expanding=True)),
+            notifications.c.uid.in_(bindparam("uids", expanding=True)),
+        )
+    )
+    .order_by(_row.id)
+)
+_taken = select(once_keys).where(once_keys.c.event.in_(bindparam("events", expanding=True)))
+
+
+class World:
+    """Reads `Facts` from a database."""
+
+    def __init__(self, database: Database, guard: RecipientGuard = NO_GUARD) -> None:
+        """Use a database; the facts know whom a guard permits."""
+        self._database = database
+        self._guard = guard
+
+    async def facts(
+        self, notifications: Sequence[Notification], events: Collection[str] = ()
+    ) -> Facts:
+        """Return what is known of the recipients of these, and what was heard of their calls.
+
+        The once-keys of `events` are there. What was read is asked when the plan is written.
+        """
+        uids: dict[str, set[str]] = {}
+        for notification in notifications:
+            uids.setdefault(notification.app_id, set()).add(notification.uid)
+        named = ((each.app_id, session_of(each)) for each in notifications)
+        sessions = {key for key in named if key[1]}
+
+        def read(connection: Connection) -> Facts:
+            facts = Facts(calls=read_calls(connection, sessions), guard=self._guard)
+            _read(connection, facts, uids, events)
+            return facts
+
+        return await self._database.glance(read)
+
+    async def recipients(
+        self, people: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], Recipient]:
+        """Return what is known of people, by app and uid."""
+        uids: dict[str, set[str]] = {}
+        for app_id, uid in people:
+            uids.setdefault(app_id, set()).add(uid)
+        return await self._database.glance(lambda connection: _read_people(connection, uids))
+
+    async def counters(self, keys: Collection[str]) -> dict[str, Counter]:
+        """Return the counters there are of these keys, each with the summaries that still wait."""
+        return await self._database.glance(lambda connection: _read_counters(connection, keys))
+
+    async def earlier(self, notifications: Sequence[Notification]) -> dict[str, dict[str, Earlier]]:
+        """Return what there is of what each of these changes or ends, by id.
+
+        Of a message's deliveries to a contact those are left out that go to none of the
+        recipients of these.
+        """
+        subjects = {tell_subject(each): each.kind == "call" for each in notifications}
+        asked = {
+            "topics": [number_subject(subject) for subject in subjects],
+            "subjects": [clean(subject) for subject in subjects],
+            "calls": [clean(subject) for subject, is_call in subjects.items() if is_call],
+            "uids": list({notification.uid for notification in notifications}),
+        }
+        return await self._database.glance(
+            lambda connection: _read_earlier(connection, subjects, asked)
+        )
+
+
+def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, Counter]:
+    rows = connection.execute(_counters, {"keys": list(keys)}).mappings().all()
+    told = {row["key"]: _summaries.decode(row["summaries"]) for row in rows}
+    ids = {summary.delivery for summaries in told.values() for summary in summaries}
+    waiting = set(connection.execute(_still_waiting, {"ids": list(ids)}).scalars()) if ids else ()
+    return {
+        row["key"]: Counter(
+            closes_at=row["closes_at"],
+            count=row["count"],
+            events=_events.decode(row["events"]),
+            summaries=tuple(each for each in told[row["key"]] if each.delivery in waiting),
+            first=row["first"],
+            people=_events.decode(row["people"]),
+        )
+        for row in rows
+    }
+
+
+def _read_earlier(
+    connection: Connection, subjects: Collection[str], asked: Mapping[str, object]
+) -> dict[str, dict[str, Earlier]]:
+    found: dict[str, dict[str, Earlier]] = {subject: {} for subject in subjects}
+    names = {clean(subject): subject for subject in subjects}
+    for row in connection.execute(_earlier, asked).mappings():
+        values = {name: value for name, value in row.items() if name != "about"}
+        state = "delivered" if row["state"] == "dead" else row["state"]
+        values |= {"state": state, "named": bool(row["named"])}
+        found[names[row["about"]]][row["id"]] = Earlier(**values)
+    return found
+
+
+def _read_people(
+    connection: Connection, uids: Mapping[str, Collection[str]]
+) -> dict[tuple[str, str], Recipient]:
+    return {
+        (app_id, uid): recipient
+        for app_id, names in uids.items()
+        for uid, recipient in read_recipients(connection, app_id, names).items()
+    }
+
+
+def _read(
+    connection: Connection, facts: Facts, uids: dict[str, set[str]], events: Collection[str]
+) -> None:
+    facts.recipients = _read_people(connection, uids)
+    rows = connection.execute(_taken, {"events": list(events)}) if events else ()
+    for row in rows:
+        key = OnceKey(row.event, row.rule, row.step, row.channel, row.address)
+        facts.once[key] = row.delivery

@@ -1,0 +1,1 @@
+"""The delivery log: lists, pages and filters of notifications, deliveries and attempts."""

@@ -1,0 +1,1 @@
+"""Recipients: contacts, devices, attributes and imports."""

@@ -1,0 +1,1 @@
+"""State that deliveries change: calls, reads, cancellations and notifications."""

@@ -1,0 +1,59 @@
+"""Why no answer came, in fixed words: an error's own words may hold a URL or a password."""
+
+import smtplib
+import socket
+import ssl
+
+import aiohttp
+
+from router.channel import TransportError, UntrustedServerError
+from router.transport.proxy_tunnel import PROXY_REFUSED, PROXY_UNREACHABLE
+
+TIMED_OUT = "timed out"
+"""The reason of a `TransportError` that time ran out for."""
+
+_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
+        "the server's certificate is not trusted",
+    ),
+    ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no secure connection could be made"),
+    (aiohttp.ClientProxyConnectionError, PROXY_UNREACHABLE),
+    (aiohttp.ClientHttpProxyError, PROXY_REFUSED),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), "the host name is not known"),
+    (aiohttp.ClientConnectorError, "no connection could be made"),
+    (
+        (aiohttp.ServerDisconnectedError, smtplib.SMTPServerDisconnected),
+        "the connection was closed without an answer",
+    ),
+    (smtplib.SMTPException, "the mail server does not keep to SMTP"),
+    (aiohttp.ClientPayloadError, "the answer broke off"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (ValueError, "the request cannot be sent as it is"),
+    ((TimeoutError, aiohttp.ServerTimeoutError), "timed out"),
+    (ConnectionRefusedError, "no connection could be made"),
+    (OSError, "the connection was reset"),
+)
+
+
+_NO_TLS = frozenset({"HTTP_REQUEST", "WRONG_VERSION_NUMBER"})
+"""OpenSSL's words for a server that answers a TLS handshake in clear text."""
+
+
+def fail(error: BaseException, *, sent: bool) -> TransportError:
+    """Return the error that stands for one of the network's, free of secrets.
+
+    `sent` says whether the request may have reached the provider.
+    """
+    cause = getattr(error, "os_error", error)  # aiohttp's errors hold the socket's
+    cause = getattr(error, "certificate_error", cause)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return UntrustedServerError(explain(error))
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        return UntrustedServerError("the server speaks no TLS on this port")
+    return TransportError(explain(error), sent=sent)
+
+
+def explain(error: BaseException) -> str:
+    """Return what went wrong, free of secrets."""
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the send failed")

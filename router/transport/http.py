@@ -1,0 +1,264 @@
+"""The way out of the process: one pooled session for every provider.
+
+Beside it, for what HTTP/1.1 is not: connections of HTTP/2, and of SMTP.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from functools import cache, cached_property, lru_cache
+from typing import Any, Literal
+
+import aiohttp
+import certifi
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from msgspec import Struct, field
+from msgspec.structs import replace
+from yarl import URL
+
+from router.channel import Request, Response, TargetError, TransportError
+from router.settings import Proxies, Target
+from router.transport.error_text import TIMED_OUT, fail
+from router.transport.http2_pool import PROTOCOL, Http2Pool
+from router.transport.request_progress import Journey
+from router.transport.smtp_pool import Postman
+from router.transport.ssrf_guard import BARRED, BarredError, Guard, RestrainedResolver
+
+BODY = 1 << 20
+"""Bytes of an answer that are read; a plugin gets no more."""
+
+NO_PROXIES = Proxies()
+
+IDLE = 4.0
+"""Seconds a connection is kept unused: less than the servers' own five, so that a request
+seldom meets a connection that is just being closed."""
+
+
+class AiohttpTransport:
+    """Sends over one shared session: no cookies, no redirects, no `.netrc`.
+
+    URLs go out byte for byte. `rewrite` (tests only) maps a host, or `*` for any other, to
+    the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`; `authorities` are
+    certificates in PEM of whom to trust besides (tests only, too). `allowed` are host names and
+    networks that a guarded request may go to beside public addresses. HTTP goes through
+    `proxies`, mail does not. A proxy is asked for the checked address of a guarded request, not
+    for its host, so that it cannot be led where the guard did not look.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        *,
+        rewrite: Mapping[str, str] | None = None,
+        authorities: str = "",
+        allowed: Iterable[Target] = (),
+        proxies: Proxies = NO_PROXIES,
+    ) -> None:
+        """Open nothing yet; a session is made with its first request."""
+        self._rewrite = dict(rewrite or {})
+        self._authorities = authorities
+        self._bind = lru_cache(256)(self._rewritten)
+        self._guard = Guard(allowed)
+        self._proxies = proxies
+        self._sessions: dict[_Share, aiohttp.ClientSession] = {}
+
+    @cached_property
+    def _resolver(self) -> RestrainedResolver:
+        return RestrainedResolver()
+
+    @cached_property
+    def _postman(self) -> Postman:
+        return Postman(trusting=_trust(self._authorities))
+
+    @cached_property
+    def _http2(self) -> Http2Pool:
+        return Http2Pool(trusting=_trust(self._authorities, PROTOCOL), proxies=self._proxies)
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
+        """Return the answer, or raise `TransportError` when none came within `timeout`."""
+        if self._rewrite:
+            request = self._redirect(request)
+        if request.guarded and (request.http2 or request.method == "SMTP"):
+            raise TargetError("a recipient's own URL is reached over HTTP/1.1 alone")
+        if request.method == "SMTP":
+            return await self._postman.send(request, timeout=timeout)
+        journey = Journey()
+        try:
+            async with asyncio.timeout(timeout):
+                if request.http2:
+                    return await self._http2.fetch(request, journey)
+                return await self._fetch(request, journey)
+        except TimeoutError:
+            raise TransportError(TIMED_OUT, sent=journey.sent) from None
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, BarredError):
+                raise TargetError(BARRED) from None
+            raise fail(error, sent=False) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise fail(error, sent=journey.sent) from None
+        except ValueError as error:
+            raise fail(error, sent=False) from None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+        if "_postman" in vars(self):
+            await self._postman.aclose()
+        if "_http2" in vars(self):
+            await self._http2.aclose()
+
+    async def _fetch(self, request: Request, journey: Journey) -> Response:
+        _JOURNEY.set(journey)
+        url = URL(request.url, encoded=True)
+        if request.guarded and url.scheme not in {"http", "https"}:
+            raise TargetError("a recipient's own URL must be http:// or https://")
+        route = await self._choose_route(request, url)
+        async with self._open(route.share).request(
+            request.method,
+            route.url,
+            headers={**request.headers, **route.headers},
+            data=request.body or None,
+            allow_redirects=False,
+            ssl=request.verify,
+            skip_auto_headers={"Content-Type"},
+            **route.options,
+        ) as response:
+            return Response(
+                status=response.status,
+                headers=_join(response.headers.items()),
+                body=await _read(response),
+            )
+
+    async def _choose_route(self, request: Request, url: URL) -> "_Route":
+        """Return whether a request goes directly or through a proxy, and how it is guarded."""
+        host, port = url.host or "", url.port or 0
+        guarded = request.guarded and not self._guard.trusts(host)
+        proxy = self._proxies.find(url.scheme, host, port)
+        if proxy is None:
+            return _Route(share="guarded" if guarded else "own", url=url)
+        asked = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+        if url.scheme != "https":
+            if guarded:
+                raise TargetError("a recipient's own http:// URL does not go through a proxy")
+            return _Route(share="own", url=url, headers=asked, options={"proxy": proxy.url})
+        options = {"proxy": proxy.url, "proxy_headers": asked}
+        if not guarded:
+            return _Route(share="own", url=url, options=options)
+        address = await self._guard.find_address(self._resolver, host, port)
+        return _Route(
+            share="guarded through a proxy",
+            url=url.with_host(address),
+            headers={"Host": url.host_port_subcomponent or ""},
+            options={**options, "server_hostname": host},
+        )
+
+    def _open(self, share: "_Share") -> aiohttp.ClientSession:
+        """Return the session of guarded requests, or of all others: they share no connection."""
+        if share not in self._sessions:
+            guarded = share == "guarded"
+            self._sessions[share] = aiohttp.ClientSession(
+                connector=_Connector(
+                    limit=0,
+                    ssl=_trust(self._authorities),
+                    ttl_dns_cache=60,
+                    keepalive_timeout=IDLE,
+                    socket_factory=self._guard.make_socket if guarded else None,
+                    resolver=self._resolver if guarded else None,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                trust_env=False,
+            )
+        return self._sessions[share]
+
+    def _redirect(self, request: Request) -> Request:
+        bound = self._bind(request.url, mail=request.method == "SMTP")
+        if bound is None:
+            return request
+        url, host = bound
+        headers = request.headers
+        to = headers if request.method == "SMTP" else {**headers, "Host": host}
+        return replace(request, url=url, headers=to, guarded=False)
+
+    def _rewritten(self, url: str, *, mail: bool) -> tuple[str, str] | None:
+        """Return the URL at the fake and the host it was for; None when there is no fake."""
+        wanted = URL(url, encoded=True)
+        base = self._rewrite.get(wanted.host or "") or self._rewrite.get("*")
+        if base is None:
+            return None
+        to = URL(base)
+        scheme = wanted.scheme if mail else to.scheme
+        bound = wanted.with_scheme(scheme) if wanted.scheme != scheme else wanted
+        there = bound.with_host(to.host or "").with_port(to.port)
+        return str(there), wanted.host_port_subcomponent or ""
+
+
+@cache
+def _trust(authorities: str, protocol: str = "") -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities, certifi's and those given.
+
+    It offers the protocol, if one is named. Loading authorities takes a hundred times as long
+    as a send.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    if protocol:
+        context.set_alpn_protocols([protocol])
+    return context
+
+
+_Share = Literal["own", "guarded", "guarded through a proxy"]
+"""Requests that may share connections."""
+
+
+class _Route(Struct, frozen=True, kw_only=True):
+    """How a request reaches its server."""
+
+    share: _Share
+    url: URL
+    headers: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_JOURNEY: ContextVar[Journey] = ContextVar("journey")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes that a request holds a connection: from then on it may have been sent."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> Connection:
+        """Return a connection, and mark the journey of the one who asked."""
+        connection = await super().connect(req, traces, timeout)
+        _JOURNEY.get().sent = True
+        return connection
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    pieces = bytearray()
+    while len(pieces) < BODY:
+        piece = await response.content.read(BODY - len(pieces))
+        if not piece:
+            return bytes(pieces)
+        pieces += piece
+    response.close()
+    return bytes(pieces)
+
+
+def _join(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        key = name.lower()
+        joined[key] = f"{joined[key]}, {value}" if key in joined else value
+    return joined

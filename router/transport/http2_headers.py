@@ -1,0 +1,136 @@
+"""Header fields of requests and answers over HTTP/2 (RFC 9113, 8.2 and 8.3)."""
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
+
+from hpack import Decoder, Encoder, HeaderTuple, HPACKError, NeverIndexedHeaderTuple
+
+from router.channel import Request
+from router.transport.http2_frames import ConnectionFault, ErrorCode, StreamFault
+
+MAX_HEADERS = 65_536
+"""Bytes that the header fields of one answer take at most; a longer answer ends its stream."""
+
+MAX_BLOCK = 16 * MAX_HEADERS
+"""Bytes of header fields that are read although nobody wants them: the table depends on them.
+
+More ends the connection, since a block of 64 KiB can stand for hundreds of megabytes.
+"""
+
+MAX_TABLE = 4096
+"""Bytes of the table of header fields that both ends keep (RFC 7541, 4.2)."""
+
+_CONNECTION_FIELDS = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+"""Fields of HTTP/1.1 that a message of HTTP/2 must not have (RFC 9113, 8.2.2)."""
+
+_OVERHEAD = 32
+"""Bytes that a field counts beyond its name and value (RFC 9113, 6.5.2)."""
+
+_WRITTEN_HERE = _CONNECTION_FIELDS | {"content-length", "host"}
+_INVALID_NAME = re.compile(r"[\x00-\x20A-Z\x7f-\xff]|.:|^$")
+_INVALID_VALUE = re.compile(r"[\x00\r\n]")
+_STATUS = re.compile(r"[1-9][0-9]{2}")
+
+
+class HeaderEncoder:
+    """Encodes the header fields of one connection's requests.
+
+    What a field said last time too goes into the table that both ends keep; what differs from
+    request to request does not, for it would drive the rest out, as Apple notes:
+    https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
+    """
+
+    def __init__(self) -> None:
+        """Know of no request yet."""
+        self._encoder = Encoder()
+        self._last: dict[str, str] = {}
+        self._table = MAX_TABLE
+
+    def limit_table(self, size: int) -> None:
+        """Keep to the size of the table that the server allows; it never grows again."""
+        self._table = min(size, self._table)
+
+    def encode(self, request: Request) -> bytes:
+        """Return the header block of a request."""
+        if self._encoder.header_table_size != self._table:
+            # Set here, so that however often the limit was lowered meanwhile, the block names the
+            # last alone: `hpack` would name each, and one above the limit is an error.
+            self._encoder.header_table_size = self._table
+        fields = [self._mark(name, value) for name, value in list_fields(request)]
+        return self._encoder.encode(fields, huffman=False)
+
+    def _mark(self, name: str, value: str) -> HeaderTuple:
+        field = name.encode("latin-1"), value.encode("latin-1")
+        if self._last.get(name) == value:
+            return HeaderTuple(*field)
+        self._last[name] = value
+        return NeverIndexedHeaderTuple(*field)
+
+
+def list_fields(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield the header fields of a request; raises `ValueError` for one that cannot be sent."""
+    url = urlsplit(request.url)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    yield ":method", request.method
+    yield ":scheme", url.scheme
+    yield ":authority", headers.get("host", url.netloc.rpartition("@")[2])
+    yield ":path", f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
+    for name, value in headers.items():
+        if name not in _WRITTEN_HERE:
+            if _INVALID_NAME.search(name) or name[0] == ":" or _INVALID_VALUE.search(value):
+                raise ValueError("a header field cannot be sent as it is")
+            yield name, value
+    yield "content-length", str(len(request.body))
+
+
+class HeaderDecoder:
+    """Decodes header blocks of one connection's answers, each of them and in their order."""
+
+    def __init__(self) -> None:
+        """Know of no answer yet."""
+        self._decoder = Decoder(MAX_BLOCK)
+
+    def decode(self, block: bytes) -> list[tuple[str, str]]:
+        """Return the fields of a block; raises `ConnectionFault`: the table is lost with it."""
+        try:
+            fields = self._decoder.decode(block, raw=True)
+        except (HPACKError, IndexError):
+            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR) from None
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+
+
+def read_answer_fields(fields: Iterable[tuple[str, str]]) -> tuple[int, dict[str, str]]:
+    """Return an answer's status and its header fields; raises `StreamFault` where malformed."""
+    status = size = 0
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        size += len(name) + len(value) + _OVERHEAD
+        if size > MAX_HEADERS:
+            raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM)
+        if name == ":status" and not status and not headers and _STATUS.fullmatch(value):
+            status = int(value)
+            continue
+        _check_field(name, value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if not status:
+        raise StreamFault(ErrorCode.PROTOCOL_ERROR)
+    return status, headers
+
+
+def check_trailers(fields: Iterable[tuple[str, str]]) -> None:
+    """Raise `StreamFault` for malformed trailers; nobody reads them."""
+    for name, value in fields:
+        _check_field(name, value)
+
+
+def _check_field(name: str, value: str) -> None:
+    if (
+        _INVALID_NAME.search(name)
+        or name[0] == ":"
+        or name in _CONNECTION_FIELDS
+        or _INVALID_VALUE.search(value)
+    ):
+        raise StreamFault(ErrorCode.PROTOCOL_ERROR)

@@ -1,0 +1,117 @@
+"""HTTP/2 connections, one to each server."""
+
+import asyncio
+import ssl
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from router.channel import Request, Response, TransportError
+from router.settings import Proxies
+from router.transport.http2_connection import Http2Connection
+from router.transport.http2_stream import UnprocessedError
+from router.transport.proxy_tunnel import connect_through
+from router.transport.request_progress import Journey
+
+PROTOCOL = "h2"
+"""What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""
+
+REFUSAL_DELAYS_S = (0.0, 0.02, 0.1, 0.5)
+"""Time before a request that a server has not looked at is sent again, each time once."""
+
+
+class _Server(Struct, frozen=True):
+    host: str
+    port: int
+    verify: bool
+
+
+class Http2Pool:
+    """Carries requests over one connection to each server, however many at a time.
+
+    A connection that ends is replaced with the next request. A request that the server says it
+    has not looked at is sent again, over the same connection or a new one, after each of
+    `REFUSAL_DELAYS_S`. One that only waited for its turn moves on without that.
+    """
+
+    def __init__(self, *, trusting: ssl.SSLContext, proxies: Proxies) -> None:
+        """Connect to nothing yet; `trusting` says whose certificates are good."""
+        self._trusting = trusting
+        self._proxies = proxies
+        self._connections: dict[_Server, Http2Connection] = {}
+        self._locks: dict[_Server, asyncio.Lock] = {}
+        self._open: set[Http2Connection] = set()
+        """Every connection that is not closed, those too that take no further requests."""
+
+    async def fetch(self, request: Request, journey: Journey) -> Response:
+        """Return the answer; raises `TransportError`, or an OS error for no connection."""
+        server = _locate(request)
+        delays = iter(REFUSAL_DELAYS_S)
+        while True:
+            connection = await self._connect(server)
+            try:
+                return await connection.fetch(request, journey)
+            except UnprocessedError:
+                only_waited, journey.sent = not journey.sent, False
+                if only_waited and connection.has_answered:
+                    continue  # others went ahead of it, so this comes to an end
+                delay = next(delays, None)
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._connections.clear()
+        await asyncio.gather(*(connection.aclose() for connection in [*self._open]))
+
+    async def _connect(self, server: _Server) -> Http2Connection:
+        kept = self._connections.get(server)
+        if kept is not None and await kept.is_alive():
+            return kept
+        async with self._locks.setdefault(server, asyncio.Lock()):
+            kept = self._connections.get(server)
+            if kept is None or kept.is_leaving:
+                kept = self._connections[server] = await self._open_connection(server)
+        return kept
+
+    async def _open_connection(self, server: _Server) -> Http2Connection:
+        transport, connection = await self._connect_socket(server)
+        try:
+            _check_protocol(transport)
+            await connection.ready
+        except BaseException:
+            connection.ready.cancel()
+            transport.abort()
+            raise
+        self._open.add(connection)
+        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
+        return connection
+
+    async def _connect_socket(self, server: _Server) -> tuple[asyncio.Transport, Http2Connection]:
+        context = self._trusting if server.verify else _make_unverified()
+        proxy = self._proxies.find("https", server.host, server.port)
+        if proxy is not None:
+            return await connect_through(proxy, Http2Connection, server.host, server.port, context)
+        loop = asyncio.get_running_loop()
+        return await loop.create_connection(Http2Connection, server.host, server.port, ssl=context)
+
+
+def _check_protocol(transport: asyncio.Transport) -> None:
+    if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
+        raise TransportError("the server does not speak HTTP/2", sent=False)
+
+
+def _make_unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([PROTOCOL])
+    return context
+
+
+def _locate(request: Request) -> _Server:
+    url = urlsplit(request.url)
+    if url.scheme != "https" or not url.hostname:
+        raise TransportError("HTTP/2 goes over https alone", sent=False)
+    return _Server(url.hostname, url.port or 443, request.verify)

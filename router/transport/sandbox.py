@@ -1,0 +1,95 @@
+"""A transport that asks the plugin what its provider would answer, and opens no socket."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import TypeVar
+
+import structlog
+from msgspec import Struct
+
+from router.channel import Request, Response, TransportError
+from router.redaction import Redactor
+from router.transport.error_text import TIMED_OUT
+
+_R = TypeVar("_R", Response, None)
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """A request that would have gone out, secrets masked, and the answer it got.
+
+    `response` is None when a fault stood in for the answer. `delivery` is the id bound by
+    the worker, empty outside of one.
+    """
+
+    delivery: str
+    channel: str
+    request: Request
+    response: Response | None
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """What is made to go wrong: wait `delay` seconds, then reset, or answer `status`."""
+
+    status: int | None = None
+    delay: float = 0.0
+    reset: bool = False
+    retry_after: float | None = None
+
+
+class SandboxTransport:
+    """Answers as the channel says its provider would, and records each exchange."""
+
+    live = False
+
+    def __init__(  # noqa: PLR0913 - each says one thing of the sandbox
+        self,
+        answer: Callable[[Request], Response],
+        record: Callable[[Exchange], None],
+        *,
+        channel: str,
+        secrets: Iterable[str] = (),
+        faults: Mapping[str, Fault] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Stand in for the provider of a channel.
+
+        `secrets` are masked in what is recorded; `faults` is looked up by channel on each
+        request, so that it may change at run time.
+        """
+        self._answer = answer
+        self._record = record
+        self._channel = channel
+        self._redactor = Redactor(secrets)
+        self._faults = {} if faults is None else faults
+        self._sleep = sleep
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
+        """Return the provider's would-be answer, or raise `TransportError` for a fault."""
+        fault = self._faults.get(self._channel)
+        if fault is None:
+            return self._keep(request, self._answer(request))
+        await self._sleep(min(fault.delay, timeout))
+        if fault.reset or fault.delay > timeout:
+            self._keep(request, None)
+            reason = TIMED_OUT if fault.delay > timeout else "the connection was reset"
+            raise TransportError(reason, sent=True)
+        return self._keep(request, _impair(fault, request, self._answer))
+
+    def _keep(self, request: Request, response: _R) -> _R:
+        delivery = structlog.contextvars.get_contextvars().get("delivery", "")
+        exchange = Exchange(
+            delivery=str(delivery),
+            channel=self._channel,
+            request=self._redactor.request(request),
+            response=response,
+        )
+        self._record(exchange)
+        return response
+
+
+def _impair(fault: Fault, request: Request, answer: Callable[[Request], Response]) -> Response:
+    if fault.status is None and fault.retry_after is None:
+        return answer(request)
+    headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
+    return Response(status=fault.status or HTTPStatus.TOO_MANY_REQUESTS, headers=headers)

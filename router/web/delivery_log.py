@@ -1,0 +1,120 @@
+"""`/v1/notifications` and `/v1/deliveries`: what came in, and what became of it."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from litestar import Request, Router, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, RawBody
+from msgspec import Meta, Struct
+
+from router.store.log.log import (
+    DeliveryFilter,
+    DeliveryItem,
+    DeliveryTrail,
+    Log,
+    NotificationFilter,
+    NotificationItem,
+    Timeline,
+)
+from router.store.log.pagination import Page
+from router.store.state.bulk_cancel import BulkCancel, CancelFilter, OpenCount
+from router.web.openapi import described
+from router.web.problems import Refused
+from router.web.validation import Cut, read_body, read_list
+
+MOST_CANCELLED = 10_000
+"""How many deliveries one request cancels when nobody says."""
+
+
+class Cancellation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which open deliveries to cancel, by `filter`; an empty one means all."""
+
+    filter: CancelFilter
+    dry_run: Annotated[bool, Meta(description="Only count them.")] = False
+    limit: Annotated[int, Meta(ge=1, le=100_000, description="How many at most.")] = MOST_CANCELLED
+
+
+class CancelReport(Struct, frozen=True, kw_only=True):
+    """What a request cancelled, and what is left, by channel and rule.
+
+    `in_flight` is how many were being sent when it came to them: such a send ends as it may, and
+    is not tried again. While `remaining` is not 0, send the request again.
+    """
+
+    cancelled: int
+    in_flight: int
+    remaining: int
+    matching: tuple[OpenCount, ...]
+
+
+@get("/notifications", opt=described(query=(NotificationFilter, Cut)))
+async def list_notifications(
+    request: Request[None, None, State], log: NamedDependency[Log]
+) -> Page[NotificationItem]:
+    """List notifications, newest first."""
+    which, cut = read_list(request.query_params, NotificationFilter)
+    return await log.notifications(which, cut.limit, cut.cursor)
+
+
+@get("/notifications/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
+async def show_notification(id: FromPath[str], log: NamedDependency[Log]) -> Timeline:
+    """Show everything that happened to a notification: decision, deliveries, attempts."""
+    timeline = await log.notification(id)
+    if timeline is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no notification by this id")
+    return timeline
+
+
+@get("/deliveries", opt=described(query=(DeliveryFilter, Cut)))
+async def list_deliveries(
+    request: Request[None, None, State], log: NamedDependency[Log]
+) -> Page[DeliveryItem]:
+    """List deliveries, newest first."""
+    which, cut = read_list(request.query_params, DeliveryFilter)
+    return await log.deliveries(which, cut.limit, cut.cursor)
+
+
+@get("/deliveries/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
+async def show_delivery(id: FromPath[str], log: NamedDependency[Log]) -> DeliveryTrail:
+    """Show a delivery with every attempt to send it."""
+    trail = await log.delivery(id)
+    if trail is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no delivery by this id")
+    return trail
+
+
+@post("/deliveries/cancel", status_code=HTTPStatus.OK, opt=described(body=Cancellation))
+async def cancel_deliveries(
+    body: RawBody, bulk_cancel: NamedDependency[BulkCancel]
+) -> CancelReport:
+    """Cancel open deliveries for good, those accepted first before the others."""
+    asked = read_body(body, Cancellation)
+    cancelled = in_flight = 0
+    if not asked.dry_run:
+        done = await bulk_cancel.cancel(asked.filter, most=asked.limit)
+        cancelled, in_flight = done.cancelled, done.in_flight
+    matching = await bulk_cancel.count(asked.filter)
+    return CancelReport(
+        cancelled=cancelled,
+        in_flight=in_flight,
+        remaining=sum(count.waiting + count.sending for count in matching),
+        matching=matching,
+    )
+
+
+def operations_router() -> Router:
+    """Return the routes of the log."""
+    return Router(
+        "/",
+        route_handlers=[
+            list_notifications,
+            show_notification,
+            list_deliveries,
+            show_delivery,
+            cancel_deliveries,
+        ],
+        opt={"scope": "operator"},
+        tags=["operations"],
+    )
