@@ -13,8 +13,8 @@ from router.transport.http2_frames import (
     END_STREAM,
     PREFACE,
     FrameReader,
-    Kind,
-    Setting,
+    FrameType,
+    SettingsParameter,
     write_frame,
     write_number,
     write_settings,
@@ -39,8 +39,8 @@ class Apple(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello, with room for every body."""
         self._transport = cast(asyncio.Transport, transport)
-        settings = write_settings({Setting.MAX_CONCURRENT_STREAMS: 1000})
-        self._transport.write(settings + write_number(Kind.WINDOW_UPDATE, 0, _WINDOW))
+        settings = write_settings({SettingsParameter.MAX_CONCURRENT_STREAMS: 1000})
+        self._transport.write(settings + write_number(FrameType.WINDOW_UPDATE, 0, _WINDOW))
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that came whole."""
@@ -48,11 +48,11 @@ class Apple(asyncio.Protocol):
         self._greeting -= skipped
         answers = []
         for frame in self._reader.read(data[skipped:]):
-            if frame.kind == Kind.SETTINGS and not frame.flags & ACK:
-                answers.append(write_frame(Kind.SETTINGS, ACK, 0))
-            elif frame.kind in {Kind.DATA, Kind.HEADERS} and frame.flags & END_STREAM:
+            if frame.kind == FrameType.SETTINGS and not frame.flags & ACK:
+                answers.append(write_frame(FrameType.SETTINGS, ACK, 0))
+            elif frame.kind in {FrameType.DATA, FrameType.HEADERS} and frame.flags & END_STREAM:
                 flags = END_HEADERS | END_STREAM
-                answers.append(write_frame(Kind.HEADERS, flags, frame.stream, _ANSWER))
+                answers.append(write_frame(FrameType.HEADERS, flags, frame.stream_id, _ANSWER))
         if answers and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(answers))
 

@@ -11,13 +11,13 @@ from benchmarks.measurement import MICRO, Effort, Line, Report, Round, Tell, per
 from benchmarks.rulefile import write_rules
 from router.core.decide.decide import Decision, decide
 from router.core.decide.render import render
-from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.model.facts import Contact, DecisionState, Device, Recipient
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import decode
 from router.core.rules.ruleset import Ruleset
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
-from router.samples import STORY, people, read, restamp
+from router.samples import SAMPLE_NAMES, read_recipients, read_sample, restamp
 
 RULES = (10, 100, 500)
 BUDGET = 25
@@ -47,7 +47,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
 
 
 def _measure(
-    notifications: list[Notification], ruleset: Ruleset, facts: Facts, count: int
+    notifications: list[Notification], ruleset: Ruleset, facts: DecisionState, count: int
 ) -> Round:
     decided: list[float] = []
     rendered: list[float] = []
@@ -65,7 +65,7 @@ def _measure(
 
 
 def _render(
-    decision: Decision, notification: Notification, ruleset: Ruleset, facts: Facts
+    decision: Decision, notification: Notification, ruleset: Ruleset, facts: DecisionState
 ) -> list[float]:
     times = []
     recipient = facts.recipient(notification.app_id, notification.uid)
@@ -88,20 +88,20 @@ def _read(folder: Path, count: int) -> Ruleset:
 def _notifications() -> list[Notification]:
     """Return the samples many times over, each with a text of its own, so that none is known."""
     now = time.time()
-    return [_write(name, number, now) for number in range(VARIANTS) for name in STORY]
+    return [_write(name, number, now) for number in range(VARIANTS) for name in SAMPLE_NAMES]
 
 
 def _write(name: str, number: int, now: float) -> Notification:
-    sample: Any = restamp(read(name), now=now, story="benchmarks")
+    sample: Any = restamp(read_sample(name), now=now, story="benchmarks")
     details = sample["data"].get("notificationDetails", {})
     if "body" in details:
         details["body"] += f" {number}"
     return derive(decode(msgspec.json.encode(sample)), id=name, accepted_at=now)
 
 
-def _facts() -> Facts:
-    facts = Facts()
-    for person in people():
+def _facts() -> DecisionState:
+    facts = DecisionState()
+    for person in read_recipients():
         app_id, device = person.profile["appId"], Device(platform=person.devices[0]["platform"])
         contacts = [
             Contact(id=kind, kind=kind, address=address)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from router.samples import read
+from router.samples import read_sample
 
 USER, PASSWORD = "cometchat", "a-password-for-benchmarks"
 RECIPIENTS = 1000
@@ -62,7 +62,7 @@ def to_group(members: int) -> Iterator[bytes]:
 
 
 def _template(sample: str, **details: str) -> bytes:
-    payload: dict[str, Any] = read(sample)
+    payload: dict[str, Any] = read_sample(sample)
     payload["data"]["to"]["uid"] = "@uid@"
     payload["data"]["notificationDetails"] |= {
         "tag": "@number@",

@@ -17,7 +17,7 @@ from router.plugins._answers_ops import OPS_ANSWERS
 from router.plugins._answers_push import PUSH_ANSWERS
 from router.plugins._answers_sms import SMS_ANSWERS
 
-TAKEN = (
+SUCCESS_BODY = (
     b'{"ok": true, "success": true, "status": "success", "id": "sandbox", "code": 0, "errcode": 0, '
     b'"access_token": "sandbox", "expires_in": 3600, "data": {"authToken": "a", "userId": "b"}}'
 )
@@ -33,11 +33,11 @@ _ROWS = {
 }
 
 SERVICE_ANSWERS: Mapping[str, ServiceAnswers] = {
-    name: row if row.success else replace(row, success=TAKEN) for name, row in _ROWS.items()
+    name: row if row.success else replace(row, success=SUCCESS_BODY) for name, row in _ROWS.items()
 }
 
 PAID_ANSWERS: Mapping[str, ServiceAnswers] = {
-    name: replace(row, answers={402: "suspend", **row.answers})
+    name: replace(row, response_codes={402: "suspend", **row.response_codes})
     for name, row in SERVICE_ANSWERS.items()
 }
 """The same for channels whose provider is the team's own choice and bill."""

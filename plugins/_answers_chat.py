@@ -6,7 +6,7 @@ the channel, and a room or a person that cannot be found rejects the message.
 
 from collections.abc import Mapping
 
-from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
+from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
 SLACK_DEAD = (
     *("access_denied", "account_inactive", "accesslimited", "action_prohibited"),
@@ -33,7 +33,9 @@ CUSTOM_BOT = ServiceAnswers(
     source="https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot",
     failures=(BodyTest("code", other_than=(0,)), BodyTest("StatusCode", other_than=(0,))),
     codes=(ErrorCode("code"), ErrorCode("StatusCode")),
-    answers=group_answers(suspend=("19001", "19021", "19022"), throttled=("11232", "99991400")),
+    response_codes=group_response_codes(
+        suspend=("19001", "19021", "19022"), throttled=("11232", "99991400")
+    ),
 )
 """Feishu and Lark are one product."""
 
@@ -46,13 +48,15 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://open.dingtalk.com/document/robots/custom-robot-access",
         failures=(BodyTest("errcode", other_than=(0,)),),
         codes=(ErrorCode("errcode"),),
-        answers=group_answers(suspend=("300001",), retry=("-1",), throttled=("130101",)),
+        response_codes=group_response_codes(
+            suspend=("300001",), retry=("-1",), throttled=("130101",)
+        ),
     ),
     "NotifyDiscord": ServiceAnswers(
         source="https://discord.com/developers/docs/topics/opcodes-and-status-codes"
         "#json-json-error-codes",
         codes=(ErrorCode("code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("10015", "40001", "50014", "50027"),
             rejected=("10003", "10004", "10013", "40007", "50001", "50007", "50013", "50278"),
             throttled=("20016", "20028", "20029", "40003"),
@@ -68,7 +72,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyGoogleChat": ServiceAnswers(
         source="https://developers.google.com/workspace/chat/api-errors",
         codes=(ErrorCode("error.status"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(404, "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"),
             retry=("INTERNAL", "UNAVAILABLE"),
             throttled=("RESOURCE_EXHAUSTED",),
@@ -77,7 +81,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyGroupMe": ServiceAnswers(
         source="https://dev.groupme.com/docs/responses",
         codes=(ErrorCode("meta.code"),),
-        answers=group_answers(suspend=(404,)),
+        response_codes=group_response_codes(suspend=(404,)),
     ),
     "NotifyGuilded": ServiceAnswers(source="no statement found; stock Apprise decides"),
     "NotifyHumHub": ServiceAnswers(
@@ -88,14 +92,14 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.kookapp.cn/doc/reference",
         failures=(BodyTest("code", other_than=(0,)),),
         codes=(ErrorCode("code"),),
-        answers=group_answers(suspend=("401", "40100", "40101"), throttled=("429",)),
+        response_codes=group_response_codes(suspend=("401", "40100", "40101"), throttled=("429",)),
         retry_after=(RetryAfter(header="x-rate-limit-reset"),),
     ),
     "NotifyLark": CUSTOM_BOT,
     "NotifyMatrix": ServiceAnswers(
         source="https://spec.matrix.org/latest/client-server-api/#standard-error-response",
         codes=(ErrorCode("errcode"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "M_CONSENT_NOT_GIVEN",
                 "M_MISSING_TOKEN",
@@ -117,7 +121,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyMattermost": ServiceAnswers(
         source="https://developers.mattermost.com/api-documentation/#errors",
         codes=(ErrorCode("id", r"^(?:[a-z]+\.)*(incoming_webhook\.[a-z_]+)\."), ErrorCode("id")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "api.context.session_expired.app_error",
                 "incoming_webhook.disabled",
@@ -132,19 +136,23 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         "ocs-api-overview.html",
         failures=(BodyTest("ocs.meta.status", equals=("failure",)),),
         codes=(ErrorCode("ocs.meta.statuscode"),),
-        answers=group_answers(suspend=("997",), retry=("500", "503", "996"), throttled=("429",)),
+        response_codes=group_response_codes(
+            suspend=("997",), retry=("500", "503", "996"), throttled=("429",)
+        ),
     ),
     "NotifyNextcloudTalk": ServiceAnswers(
         source="https://nextcloud-talk.readthedocs.io/en/latest/bots/",
         failures=(BodyTest("ocs.meta.status", equals=("failure",)),),
         codes=(ErrorCode("ocs.meta.statuscode"),),
-        answers=group_answers(suspend=("997",), retry=("500", "503", "996"), throttled=("429",)),
+        response_codes=group_response_codes(
+            suspend=("997",), retry=("500", "503", "996"), throttled=("429",)
+        ),
     ),
     "NotifyRevolt": ServiceAnswers(
         source="https://github.com/stoatchat/stoatchat/blob/main/crates/core/ratelimits/src/"
         "rocket.rs",
         codes=(ErrorCode("type"),),
-        answers=group_answers(suspend=("InvalidSession", "NotAuthenticated")),
+        response_codes=group_response_codes(suspend=("InvalidSession", "NotAuthenticated")),
         retry_after=(
             RetryAfter("retry_after", unit="ms"),
             RetryAfter(header="x-ratelimit-reset-after", unit="ms"),
@@ -154,7 +162,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.rocket.chat/apidocs/chat-postmessage",
         failures=(BodyTest("success", equals=(False,)),),
         codes=(ErrorCode("", r"error-[a-z-]{3,40}"),),
-        answers=group_answers(throttled=("error-too-many-requests",)),
+        response_codes=group_response_codes(throttled=("error-too-many-requests",)),
         retry_after=(
             RetryAfter("details.timeToReset", unit="ms"),
             RetryAfter(header="x-ratelimit-reset", unit="epoch_ms"),
@@ -167,7 +175,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://docs.slack.dev/reference/methods/chat.postMessage#errors",
         failures=(BodyTest("ok", equals=(False,)),),
         codes=(ErrorCode("error"), ErrorCode("", r"^[a-z_]{2,40}$")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=SLACK_DEAD,
             rejected=("channel_not_found", "is_archived", "user_not_found"),
             retry=SLACK_PASSING,
@@ -184,14 +192,14 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("error.errors", r"create post too fast|invalid token"),
             ErrorCode("error.code"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("invalid token",), throttled=("create post too fast", "411")
         ),
     ),
     "NotifyTwist": ServiceAnswers(
         source="https://developer.twist.com/v3/#errors",
         codes=(ErrorCode("error_code"),),
-        answers=group_answers(suspend=("120", "200")),
+        response_codes=group_response_codes(suspend=("120", "200")),
         login=r"/users/login$",
         logout=r"/users/logout$",
     ),
@@ -199,7 +207,9 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.work.weixin.qq.com/document/path/91770",
         failures=(BodyTest("errcode", other_than=(0,)),),
         codes=(ErrorCode("errcode"),),
-        answers=group_answers(suspend=("93000",), retry=("-1",), throttled=("45009",)),
+        response_codes=group_response_codes(
+            suspend=("93000",), retry=("-1",), throttled=("45009",)
+        ),
     ),
     "NotifyWebexTeams": ServiceAnswers(
         source="https://developer.webex.com/docs/basics#api-errors",
@@ -207,7 +217,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyWorkflows": ServiceAnswers(
         source="https://learn.microsoft.com/power-automate/http-response-codes",
         codes=(ErrorCode("error.code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "DirectApiAuthorizationRequired",
                 "WorkflowNotFound",
@@ -217,13 +227,13 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyZoom": ServiceAnswers(
         source="https://support.zoom.com/hc/en/article?id=zm_kb&sysparm_article=KB0067640",
-        answers=group_answers(suspend=(404,)),
+        response_codes=group_response_codes(suspend=(404,)),
     ),
     "NotifyZulip": ServiceAnswers(
         source="https://zulip.com/api/rest-error-handling",
         failures=(BodyTest("result", equals=("error",)),),
         codes=(ErrorCode("code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("INVALID_API_KEY", "REALM_DEACTIVATED", "USER_DEACTIVATED"),
             throttled=("RATE_LIMIT_HIT",),
         ),

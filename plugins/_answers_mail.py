@@ -6,7 +6,7 @@ the contact: a suppression can be lifted at the vendor.
 
 from collections.abc import Mapping
 
-from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
+from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 from router.plugins._answers_sms import AWS, AWS_CODE
 from router.plugins._smtp_answers import SMTP_ANSWERS
 
@@ -14,7 +14,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyBrevo": ServiceAnswers(
         source="https://developers.brevo.com/docs/how-it-works",
         codes=(ErrorCode("code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "account_under_validation",
                 "not_enough_credits",
@@ -28,7 +28,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyEmail": SMTP_ANSWERS,
     "NotifyGroundmail": ServiceAnswers(
         source="https://docs.groundmail.dev/errors",
-        answers=group_answers(rejected=(422,), retry=(409,)),
+        response_codes=group_response_codes(rejected=(422,), retry=(409,)),
     ),
     "NotifyMailerSend": ServiceAnswers(
         source="https://developers.mailersend.com/api/v1/email.html#responses",
@@ -38,12 +38,12 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("message", r"(from\.email) (?:domain )?must be verified"),
             ErrorCode("errors", r"(from\.email) (?:domain )?must be verified"),
         ),
-        answers=group_answers(suspend=("from.email",)),
+        response_codes=group_response_codes(suspend=("from.email",)),
     ),
     "NotifyMailgun": ServiceAnswers(
         source="https://documentation.mailgun.com/docs/mailgun/api-reference/mg-errors",
         codes=(ErrorCode("message", r"domain not found|is not allowed to send"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("domain not found",),
             refused=("is not allowed to send",),  # a sandbox sends to authorized recipients alone
         ),
@@ -51,7 +51,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyOffice365": ServiceAnswers(
         source="https://learn.microsoft.com/graph/errors",
         codes=(ErrorCode("error.code"), ErrorCode("error")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 404,  # no URL names a recipient
                 "ErrorAccessDenied",
@@ -70,7 +70,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://postmarkapp.com/developer/api/overview#error-codes",
         failures=(BodyTest("ErrorCode", other_than=(0,)),),
         codes=(ErrorCode("ErrorCode"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("10", "400", "401", "405", "412", "413"),
             rejected=("300", "406"),
             retry=("100",),
@@ -80,7 +80,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyResend": ServiceAnswers(
         source="https://resend.com/docs/api-reference/errors",
         codes=(ErrorCode("name"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "invalid_api_key",
                 "invalid_from_address",
@@ -96,7 +96,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         "#API_SendRawEmail_Errors",
         codes=(ErrorCode("", r"Email address is not verified"), AWS_CODE),
         blamed=r"identities failed the check in region [A-Z0-9-]+: ([^<]*)",
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 *AWS["suspend"],
                 "accountsendingpaused",
@@ -113,7 +113,7 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developers.smtp2go.com/reference/send-standard-email",
         failures=(BodyTest("data.failed"),),
         codes=(ErrorCode("data.error_code", r"[A-Z_]{4,60}$"),),
-        answers=group_answers(suspend=("endpoint_permission_denied",)),
+        response_codes=group_response_codes(suspend=("endpoint_permission_denied",)),
     ),
     "NotifySendGrid": ServiceAnswers(
         source="https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/"
@@ -130,6 +130,6 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developers.sparkpost.com/api/transmissions/",
         failures=(BodyTest("results.total_rejected_recipients"),),
         codes=(ErrorCode("errors.0.code"),),
-        answers=group_answers(suspend=("7001",), throttled=(420,)),
+        response_codes=group_response_codes(suspend=("7001",), throttled=(420,)),
     ),
 }

@@ -7,7 +7,7 @@ group that exists no more is forgotten.
 
 from collections.abc import Mapping
 
-from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
+from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
 TELEGRAM_GONE = ("the group chat was deleted", "user is deactivated", "input_user_deactivated")
 
@@ -36,7 +36,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyBlueSky": ServiceAnswers(
         source="https://docs.bsky.app/docs/advanced-guides/rate-limits",
         codes=(ErrorCode("error"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("AccountTakedown", "AuthMissing", "ExpiredToken", "InvalidToken"),
             throttled=("RateLimitExceeded",),
         ),
@@ -57,7 +57,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developers.kakao.com/docs/en/kakaotalk-message/rest-api",
         failures=(BodyTest("failure_info"), BodyTest("result_code", other_than=(0,))),
         codes=(ErrorCode("failure_info.0.code"), ErrorCode("code"), ErrorCode("error")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("-401", "-402"),
             rejected=("-501", "-502", "-530"),
             retry=("-1", "-531", "-532", "-533"),
@@ -68,7 +68,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyLine": ServiceAnswers(
         source="https://developers.line.biz/en/reference/messaging-api/#error-responses",
         codes=(ErrorCode("message", r"reached your monthly limit"),),
-        answers=group_answers(suspend=("reached your monthly limit",)),
+        response_codes=group_response_codes(suspend=("reached your monthly limit",)),
     ),
     "NotifyMastodon": ServiceAnswers(
         source="https://docs.joinmastodon.org/api/rate-limits/",
@@ -77,7 +77,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyMisskey": ServiceAnswers(
         source="https://misskey-hub.net/en/docs/for-developers/api/",
         codes=(ErrorCode("error.code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "AUTHENTICATION_FAILED",
                 "CREDENTIAL_REQUIRED",
@@ -108,7 +108,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://www.reddit.com/dev/api/#POST_api_submit",
         failures=(BodyTest("json.errors"),),
         codes=(ErrorCode("json.errors.0.0"), ErrorCode("error")),
-        answers=group_answers(throttled=("RATELIMIT",)),
+        response_codes=group_response_codes(throttled=("RATELIMIT",)),
         retry_after=(RetryAfter("json.ratelimit"), RetryAfter(header="x-ratelimit-reset")),
         login=r"/api/v1/access_token",
     ),
@@ -123,7 +123,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
                 r"unregistered user|untrusted recipient keys|specified account does not exist",
             ),
         ),
-        answers=group_answers(suspend=("specified account does not exist",)),
+        response_codes=group_response_codes(suspend=("specified account does not exist",)),
     ),
     "NotifyTelegram": ServiceAnswers(
         source="https://core.telegram.org/bots/api#making-requests; the texts of refusals: "
@@ -136,7 +136,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
             ),
             ErrorCode("error_code"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("401", "404"),
             gone=(*TELEGRAM_GONE, TELEGRAM_MOVED),
             rejected=TELEGRAM_REFUSALS,
@@ -146,12 +146,12 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyThreema": ServiceAnswers(
         source="https://gateway.threema.ch/en/developer/api",
-        answers=group_answers(suspend=(402,), rejected=(400, 404)),
+        response_codes=group_response_codes(suspend=(402,), rejected=(400, 404)),
     ),
     "NotifyTwitter": ServiceAnswers(
         source="https://docs.x.com/x-api/fundamentals/response-codes-and-errors",
         codes=(ErrorCode("errors.0.code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("32", "64", "89", "326", "453"),
             rejected=("50", "108", "150", "187", "349"),
             retry=("130", "131"),
@@ -163,7 +163,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developers.viber.com/docs/api/rest-bot-api/#error-codes",
         failures=(BodyTest("status", other_than=(0,)),),
         codes=(ErrorCode("status"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("2", "7", "8", "9", "10"),
             gone=("5",),
             rejected=("6", "11"),
@@ -175,7 +175,7 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.work.weixin.qq.com/document/path/90236",
         failures=(BodyTest("errcode", other_than=(0,)), BodyTest("invaliduser")),
         codes=(ErrorCode("errcode", r"^(?!0$)-?[0-9]{1,6}$"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("40001", "40013", "40014", "42001", "48001", "60020"),
             rejected=("40003", "81013"),
             retry=("-1",),
@@ -186,12 +186,12 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyWhapi": ServiceAnswers(
         source="https://whapi.readme.io/reference/sendmessagetext",
         codes=(ErrorCode("error.code"),),
-        answers=group_answers(rejected=(403, "403")),
+        response_codes=group_response_codes(rejected=(403, "403")),
     ),
     "NotifyWhatsApp": ServiceAnswers(
         source="https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes",
         codes=(ErrorCode("error.code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 *("0", "3", "10", "33", "190", "200", "368"),
                 *(
@@ -224,6 +224,6 @@ MESSENGER_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://bot.zapps.me/docs/error-code/",
         failures=(BodyTest("ok", equals=(False,)),),
         codes=(ErrorCode("error_code"),),
-        answers=group_answers(suspend=("401",), retry=("408",), throttled=("429",)),
+        response_codes=group_response_codes(suspend=("401",), retry=("408",), throttled=("429",)),
     ),
 }

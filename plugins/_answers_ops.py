@@ -6,9 +6,9 @@ holds the channel until the operator acts.
 
 from collections.abc import Mapping
 
-from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
+from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
-HOOK_GONE = group_answers(suspend=(404, 410))
+HOOK_GONE = group_response_codes(suspend=(404, 410))
 
 SESSIONS = r"/Sessions\?"
 """Where Apprise asks a media centre for its screens; where there are none, it sends nothing."""
@@ -39,7 +39,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyFireHydrant": ServiceAnswers(
         source="https://docs.firehydrant.com/docs/generic-webhook-event-source",
-        answers=HOOK_GONE,
+        response_codes=HOOK_GONE,
     ),
     "NotifyFlowtriq": ServiceAnswers(source="https://flowtriq.com"),
     "NotifyForm": ServiceAnswers(source="the operator's own server"),
@@ -47,7 +47,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api",
         failures=(BodyTest("errors"),),
         codes=(ErrorCode("message", r"secondary rate limit|api rate limit exceeded"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(410,), throttled=("api rate limit exceeded", "secondary rate limit")
         ),
         retry_after=(RetryAfter(header="x-ratelimit-reset", unit="epoch_s"),),
@@ -65,7 +65,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyIncidentIO": ServiceAnswers(
         source="https://docs.incident.io/api-reference/alert-events-v2/createhttp",
-        answers=HOOK_GONE,
+        response_codes=HOOK_GONE,
     ),
     "NotifyJSON": ServiceAnswers(source="the operator's own server"),
     "NotifyJellyfin": ServiceAnswers(
@@ -80,7 +80,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyLFGAlarm": ServiceAnswers(
         source="https://lfg.gm/developers",
         failures=(BodyTest("fired", equals=(False,)),),
-        answers=group_answers(suspend=(404,)),
+        response_codes=group_response_codes(suspend=(404,)),
         retry_after=(RetryAfter("retryAfterSeconds"),),
         success=b'{"fired": true, "devices": 1}',
     ),
@@ -95,7 +95,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyPagerTree": ServiceAnswers(
         source="https://pagertree.com/docs/integration-guides/webhook",
-        answers=group_answers(suspend=(404, 405)),
+        response_codes=group_response_codes(suspend=(404, 405)),
     ),
     "NotifyParsePlatform": ServiceAnswers(
         source="https://docs.parseplatform.org/rest/guide/#response-format",
@@ -115,7 +115,7 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifySquadcast": ServiceAnswers(
         source="https://support.squadcast.com/integrations/incident-webhook-incident-webhook-api",
-        answers=HOOK_GONE,
+        response_codes=HOOK_GONE,
     ),
     "NotifyStreamlabs": ServiceAnswers(source="https://dev.streamlabs.com/reference/alerts"),
     "NotifySyslog": ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc5424; no HTTP"),
@@ -127,6 +127,6 @@ OPS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyXML": ServiceAnswers(source="the operator's own server"),
     "NotifyXMatters": ServiceAnswers(
         source="https://help.xmatters.com/xmapi/index.html#response-codes",
-        answers=HOOK_GONE,
+        response_codes=HOOK_GONE,
     ),
 }

@@ -6,7 +6,7 @@ app, another key or another environment is rejected and kept.
 
 from collections.abc import Mapping
 
-from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_answers
+from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
 UNDOCUMENTED = ServiceAnswers(source="no statement found; stock Apprise decides")
 
@@ -15,7 +15,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://github.com/Finb/bark-server/blob/master/route_push.go",
         failures=(BodyTest("code", other_than=(200,)),),
         codes=(ErrorCode("message", r"baddevicetoken|unregistered|failed to get device token"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             rejected=("baddevicetoken", "failed to get device token", "unregistered"),
         ),
         success=b'{"code": 200, "message": "success"}',
@@ -33,7 +33,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("", r'"errorCode"\s*:\s*"([A-Z_]{3,40})"'),
             ErrorCode("error.status"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 *("InvalidApnsCredential", "PERMISSION_DENIED", "UNAUTHENTICATED"),
                 "third_party_auth_error",
@@ -58,14 +58,14 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
                 r"|notregistered|unregistered",
             ),
         ),
-        answers=group_answers(gone=("notregistered", "unregistered")),
+        response_codes=group_response_codes(gone=("notregistered", "unregistered")),
     ),
     "NotifyGotify": ServiceAnswers(source="https://gotify.net/api-docs"),
     "NotifyJoin": ServiceAnswers(
         source="https://joaoapps.com/join/api/",
         failures=(BodyTest("success", equals=(False,)),),
         codes=(ErrorCode("", r'"(userAuthError)"\s*:\s*true'),),
-        answers=group_answers(suspend=("userautherror",)),
+        response_codes=group_response_codes(suspend=("userautherror",)),
     ),
     "NotifyKumulos": ServiceAnswers(
         source="https://docs.kumulos.com/messaging/api/#sending-in-app-messages",
@@ -80,7 +80,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyNtfy": ServiceAnswers(
         source="https://github.com/binwiederhier/ntfy/blob/main/server/errors.go",
         codes=(ErrorCode("code"),),
-        answers=group_answers(suspend=("40101",), rejected=("50701",)),
+        response_codes=group_response_codes(suspend=("40101",), rejected=("50701",)),
     ),
     "NotifyOneSignal": ServiceAnswers(
         source="https://documentation.onesignal.com/reference/create-message",
@@ -93,7 +93,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
                 r"|app_id not found",
             ),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("app_id not found",),
             gone=("invalid_player_ids", "invalid_subscription_ids"),
         ),
@@ -102,12 +102,12 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyPingram": ServiceAnswers(source="https://www.pingram.io/docs/api-reference"),
     "NotifyProwl": ServiceAnswers(
         source="https://www.prowlapp.com/api.php",
-        answers=group_answers(suspend=(409,), throttled=(406,)),
+        response_codes=group_response_codes(suspend=(409,), throttled=(406,)),
     ),
     "NotifyPushBullet": ServiceAnswers(
         source="https://docs.pushbullet.com/#errors",
         codes=(ErrorCode("error.code"), ErrorCode("error_code")),
-        answers=group_answers(suspend=("invalid_access_token",)),
+        response_codes=group_response_codes(suspend=("invalid_access_token",)),
         retry_after=(RetryAfter(header="x-ratelimit-reset", unit="epoch_s"),),
     ),
     "NotifyPushDeer": ServiceAnswers(
@@ -132,7 +132,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://pushover.net/api#response",
         failures=(BodyTest("status", other_than=(1,)),),
         codes=(ErrorCode("", r'"(user|token|device)"\s*:\s*"[^"]*invalid'),),
-        answers=group_answers(suspend=("token",), rejected=("device", "user")),
+        response_codes=group_response_codes(suspend=("token",), rejected=("device", "user")),
         retry_after=(RetryAfter(header="x-limit-app-reset", unit="epoch_s"),),
         success=b'{"status": 1, "request": "647d2300-702c-4b38-8b2f-d56326ae460b"}',
     ),
@@ -146,7 +146,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://pushy.me/docs/api/send-notifications",
         failures=(BodyTest("success", equals=(False,)), BodyTest("error")),
         codes=(ErrorCode("code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("ACCOUNT_SUSPENDED", "INVALID_API_KEY"),
             rejected=("NO_RECIPIENTS",),
             retry=("INTERNAL_ERROR",),
@@ -171,7 +171,7 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyTrigv": ServiceAnswers(source="https://trigv.com/docs/learn/api-keys"),
     "NotifyVapid": ServiceAnswers(
         source="https://www.rfc-editor.org/rfc/rfc8030#section-7.3",
-        answers=group_answers(gone=(404, 410)),
+        response_codes=group_response_codes(gone=(404, 410)),
     ),
     "NotifyWPush": ServiceAnswers(
         source="https://github.com/WPUSH/skills",
@@ -186,6 +186,6 @@ PUSH_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyYouLMK": ServiceAnswers(
         source="https://youlmk.com/docs/http",
-        answers=group_answers(suspend=(410,)),
+        response_codes=group_response_codes(suspend=(410,)),
     ),
 }

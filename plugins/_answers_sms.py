@@ -10,7 +10,7 @@ from router.bridge import (
     BodyTest,
     ErrorCode,
     ServiceAnswers,
-    group_answers,
+    group_response_codes,
 )
 
 AWS = {
@@ -54,7 +54,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("SMSMessageData.Recipients.0.statusCode"),
             ErrorCode("SMSMessageData.Message", r"^InvalidSenderId$"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("402", "405", "invalidsenderid"),
             retry=("500", "501"),
         ),
@@ -63,14 +63,16 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://www.bulksms.com/developer/json/v1/#tag/Message",
         failures=(BodyTest("0.status.type", equals=("FAILED",)),),
         codes=(ErrorCode("0.status.subtype"), ErrorCode("type", r"errors#([a-z-]{1,40})")),
-        answers=group_answers(suspend=("authentication-failed", "insufficient-credits")),
+        response_codes=group_response_codes(
+            suspend=("authentication-failed", "insufficient-credits")
+        ),
     ),
     "NotifyBulkVS": ServiceAnswers(source="no statement found; stock Apprise decides"),
     "NotifyBurstSMS": ServiceAnswers(
         source="https://developers.kudosity.com/reference/status-codes",
         failures=(BodyTest("error.code", other_than=("SUCCESS",)),),
         codes=(ErrorCode("error.code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "AUTH_FAILED",
                 "AUTH_FAILED_NO_DATA",
@@ -85,7 +87,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developers.cm.com/messaging/docs/responses-errors-json",
         failures=(BodyTest("errorCode", other_than=(0,)),),
         codes=(ErrorCode("messages.0.messageErrorCode"), ErrorCode("errorCode")),
-        answers=group_answers(suspend=("101", "102", "103"), retry=("999",)),
+        response_codes=group_response_codes(suspend=("101", "102", "103"), retry=("999",)),
     ),
     "NotifyClickSend": ServiceAnswers(
         source="https://developers.clicksend.com/docs",
@@ -97,7 +99,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("data.messages.0.status", r"^(?!SUCCESS$)[A-Z_]{1,40}$"),
             ErrorCode("response_code", r"^(?!SUCCESS$)[A-Z_]{1,40}$"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "account_not_activated",
                 "insufficient_credit",
@@ -120,7 +122,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("messages.0.error.code"),
             ErrorCode("error.code"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("1", "2", "3", "7", "20", "38", "39", "44", "45"),
             retry=("18", "19"),
             throttled=("43",),
@@ -138,13 +140,13 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("SMSMessage.DetailedStatusCode"),
             ErrorCode("RestException.Status"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("401", "402", "403"), retry=("500", "503"), throttled=("429",)
         ),
     ),
     "NotifyFreeMobile": ServiceAnswers(
         source="https://mobile.free.fr/account/mes-options/notifications-sms",
-        answers=group_answers(suspend=(403,), retry=(402,)),
+        response_codes=group_response_codes(suspend=(403,), retry=(402,)),
     ),
     "NotifyHttpSMS": ServiceAnswers(
         source="https://github.com/NdoleStudio/httpsms/blob/main/api/pkg/handlers/handler.go",
@@ -161,7 +163,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             ErrorCode("messages.0.status.name"),
             ErrorCode("requestError.serviceException.messageId"),
         ),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "FORBIDDEN",
                 "REJECTED_NOT_ENOUGH_CREDITS",
@@ -180,7 +182,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://kavenegar.com/rest.html",
         failures=(BodyTest("return.status", other_than=(200,)),),
         codes=(ErrorCode("return.status"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(401, 403, 412, 416, 418, "401", "403", "412", "416", "418"),
             retry=(409, "409"),
             rejected=(407, 501, "407", "501"),
@@ -190,14 +192,14 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://docs.msg91.com/reference/send-sms",
         failures=(BodyTest("type", equals=("error",)),),
         codes=(ErrorCode("message", r"invalid auth ?key|authentication failure"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("authentication failure", "invalid auth key", "invalid authkey"),
         ),
     ),
     "NotifyMessageBird": ServiceAnswers(
         source="https://developers.messagebird.com/api/#api-errors",
         codes=(ErrorCode("errors.0.code"),),
-        answers=group_answers(suspend=("2", "25"), retry=("99",)),
+        response_codes=group_response_codes(suspend=("2", "25"), retry=("99",)),
     ),
     "NotifyMobileMessage": ServiceAnswers(
         source="https://mobilemessage.com.au/api-documentation",
@@ -217,7 +219,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyRingCentral": ServiceAnswers(
         source="https://developers.ringcentral.com/guide/basics/errors",
         codes=(ErrorCode("errorCode"), ErrorCode("error")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("FeatureNotAvailable", "InsufficientPermissions", "OAU-213", "TokenInvalid"),
             throttled=("CMN-301",),
         ),
@@ -233,7 +235,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://smsc.ru/api/http/send/sms/",
         failures=(BodyTest("error_code", other_than=(0,)),),
         codes=(ErrorCode("error_code"),),
-        answers=group_answers(suspend=("2", "3"), retry=("4",), throttled=("9",)),
+        response_codes=group_response_codes(suspend=("2", "3"), retry=("4",), throttled=("9",)),
     ),
     "NotifySMSEagle": ServiceAnswers(
         source="https://www.smseagle.eu/api/",
@@ -244,17 +246,17 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://smsmanager.cz/api/http#send",
         failures=(BodyTest("", matches=r"^ERROR\|"),),
         codes=(ErrorCode("", r"^ERROR\|([0-9]{1,5})"),),
-        answers=group_answers(suspend=("103", "105", "203")),
+        response_codes=group_response_codes(suspend=("103", "105", "203")),
     ),
     "NotifySMSTunnel": ServiceAnswers(
         source="https://smstunnel.io/api-reference",
         failures=(BodyTest("success", equals=(False,)),),
-        answers=group_answers(suspend=(404,)),
+        response_codes=group_response_codes(suspend=(404,)),
     ),
     "NotifySNS": ServiceAnswers(
         source="https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors",
         codes=(AWS_CODE,),
-        answers=group_answers(**AWS),
+        response_codes=group_response_codes(**AWS),
     ),
     "NotifySerwerSMS": ServiceAnswers(
         source="https://api2.serwersms.pl/",
@@ -268,7 +270,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
             BodyTest("", matches=r'^"?(?!100\b)[0-9]{3}"?\s*$'),
         ),
         codes=(ErrorCode("success"), ErrorCode("", r'^"?([0-9]{3})"?\s*$')),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("201", "500", "900", "901", "902", "903"),
             retry=("600", "700"),
         ),
@@ -286,7 +288,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://support.telnyx.com/en/articles/6505121-telnyx-messaging-error-codes",
         failures=(BodyTest("data.to.0.status", equals=("delivery_failed", "sending_failed")),),
         codes=(ErrorCode("errors.0.code"), ErrorCode("data.errors.0.code")),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("10009", "20100", "40305", "40306", "40312"),
             rejected=("40300", "40310"),
             throttled=("10011",),
@@ -295,7 +297,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyTwilio": ServiceAnswers(
         source="https://www.twilio.com/docs/api/errors",
         codes=(ErrorCode("code"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 *(404, "20003", "20005", "20008", "20404"),
                 *("21212", "21601", "21603", "21606", "21659", "21660", "63007"),
@@ -311,7 +313,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://voip.ms/m/apidocs.php",
         failures=(BodyTest("status", other_than=("success",)),),
         codes=(ErrorCode("status"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=(
                 "api_not_enabled",
                 "invalid_credentials",
@@ -327,7 +329,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://developer.vonage.com/en/api-errors/sms",
         failures=(BodyTest("messages.0.status", other_than=(0,)),),
         codes=(ErrorCode("messages.0.status"),),
-        answers=group_answers(
+        response_codes=group_response_codes(
             suspend=("4", "8", "9", "11", "14", "15", "32"),
             gone=("33",),
             retry=("5",),

@@ -17,35 +17,35 @@ from msgspec.structs import replace
 
 from router import Message, Notification, Outcome, Rejected, Secret
 from router.bridge import (
-    Hop,
-    Reading,
+    Exchange,
     Request,
     Response,
+    ResponseMeaning,
     Transport,
     TransportError,
-    conclude,
-    judge,
+    classify_response,
+    make_outcome,
 )
 from router.plugins._apns_message import (
-    Kind,
-    choose_kind,
+    PushType,
+    choose_push_type,
     read_call_action,
     write_headers,
     write_payload,
 )
 from router.plugins._es256 import load_key, sign_token
-from router.plugins._payload import shed
+from router.plugins._payload import drop_expendable
 
 HOST = "https://api.push.apple.com"
 SANDBOX_HOST = "https://api.sandbox.push.apple.com"
 
-RENEWAL = 50 * 60
+TOKEN_RENEWAL_S = 50 * 60
 """Seconds a token is used: Apple takes none older than 60 minutes, and no new one within 20."""
 
-REST = 20 * 60.0
+TOKEN_MIN_INTERVAL_S = 20 * 60.0
 """Seconds that Apple wants between two tokens."""
 
-ANSWERS: Mapping[int | str, Reading] = {
+RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     "BadDeviceToken": "gone",
     "DeviceTokenNotForTopic": "gone",
     "ExpiredToken": "gone",
@@ -139,27 +139,27 @@ class Apns:
         if not may_be_token(message.address):
             return Rejected(reason="the address is no device token of Apple's")
         platform = message.device.platform if message.device else ""
-        kind = choose_kind(message.notification, platform, quiet=message.quiet)
+        kind = choose_push_type(message.notification, platform, quiet=message.quiet)
         if kind is None:
             return Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
-        hop = await self._push(message, kind, transport, seconds=seconds, now=now)
-        match _read_reason(hop):
+        exchange = await self._push(message, kind, transport, seconds=seconds, now=now)
+        match _read_reason(exchange):
             case "ExpiredProviderToken":  # Apple's clock is ahead: a new token is taken at once
-                hop = await self._push(message, kind, transport, seconds=seconds, now=now)
-            case "PayloadTooLarge" if lighter := shed(message):
-                hop = await self._push(lighter, kind, transport, seconds=seconds, now=now)
-        self._has_served |= hop.status == HTTPStatus.OK
-        outcome = _conclude(hop, now)
+                exchange = await self._push(message, kind, transport, seconds=seconds, now=now)
+            case "PayloadTooLarge" if lighter := drop_expendable(message):
+                exchange = await self._push(lighter, kind, transport, seconds=seconds, now=now)
+        self._has_served |= exchange.status == HTTPStatus.OK
+        outcome = _make_outcome(exchange, now)
         if isinstance(outcome, Rejected) and not self._has_served:
-            is_proven = _read_reason(hop) not in _OF_ANOTHER_APP
+            is_proven = _read_reason(exchange) not in _OF_ANOTHER_APP
             return replace(outcome, forget_contact=outcome.forget_contact and is_proven)
         return outcome
 
     async def _push(
-        self, message: Message, kind: Kind, transport: Transport, *, seconds: float, now: float
-    ) -> Hop:
+        self, message: Message, kind: PushType, transport: Transport, *, seconds: float, now: float
+    ) -> Exchange:
         """Push once, and forget a token that Apple calls expired."""
-        token = self._show(now)
+        token = self._get_jwt(now)
         headers = write_headers(message, kind, topic=self._settings.topic, now=now)
         request = Request(
             method="POST",
@@ -169,16 +169,16 @@ class Apns:
             http2=True,
         )
         try:
-            hop = Hop(request, await transport.send(request, timeout=seconds))
+            exchange = Exchange(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            return Hop(request, error=error)
-        if _read_reason(hop) == "ExpiredProviderToken" and token == self._token:
+            return Exchange(request, error=error)
+        if _read_reason(exchange) == "ExpiredProviderToken" and token == self._token:
             self._token = ""
-        return hop
+        return exchange
 
-    def _show(self, now: float) -> str:
+    def _get_jwt(self, now: float) -> str:
         """Return the token, a new one where the last is old."""
-        if not self._token or not 0 <= now - self._made < RENEWAL:
+        if not self._token or not 0 <= now - self._made < TOKEN_RENEWAL_S:
             self._made = now
             self._token = self._sign(now)
         return self._token
@@ -188,15 +188,19 @@ class Apns:
         return sign_token(self._key, {"kid": self._settings.key_id}, claims)
 
 
-def _conclude(hop: Hop, now: float) -> Outcome:
+def _make_outcome(exchange: Exchange, now: float) -> Outcome:
     """Return what an answer of Apple's means."""
-    code = _read_reason(hop)
+    code = _read_reason(exchange)
     if code == "TooManyProviderTokenUpdates":
-        return conclude("suspend", status=hop.status, reason=code, after=REST)
-    name = hop.headers.get("apns-id", "")
+        return make_outcome(
+            "suspend", status=exchange.status, reason=code, after=TOKEN_MIN_INTERVAL_S
+        )
+    name = exchange.headers.get("apns-id", "")
     handle = name if _ID.fullmatch(name) else ""
-    outcome = judge([hop], answers=ANSWERS, now=now, code=code, handle=handle)
-    found_dead = hop.field("timestamp")  # in milliseconds, beside a 410 alone
+    outcome = classify_response(
+        [exchange], response_codes=RESPONSE_CODES, now=now, code=code, handle=handle
+    )
+    found_dead = exchange.json_value("timestamp")  # in milliseconds, beside a 410 alone
     if isinstance(outcome, Rejected) and isinstance(found_dead, int):
         return replace(outcome, dead_since=found_dead / 1000)
     return outcome
@@ -204,7 +208,7 @@ def _conclude(hop: Hop, now: float) -> Outcome:
 
 def wants(settings: ApnsSettings, notification: Notification, platform: str) -> bool:
     """Return whether a device is to hear of a notification: a VoIP token of rings alone."""
-    kind = choose_kind(notification, platform)
+    kind = choose_push_type(notification, platform)
     if kind == "alert" and settings.rings == "voip":
         return read_call_action(notification) != "initiated"
     return kind is not None
@@ -223,18 +227,18 @@ def may_be_token(address: str) -> bool:
     return _WORD.fullmatch(address) is not None
 
 
-def is_send(request: Request) -> bool:
+def is_push_request(request: Request) -> bool:
     """Return whether a request is one to Apple."""
     return "/3/device/" in request.url
 
 
-def answer(request: Request) -> Response:
+def sandbox_response(request: Request) -> Response:
     """Answer as Apple does: with the id of the message, and nothing else."""
     return Response(status=200, headers={"apns-id": request.headers["apns-id"].upper()})
 
 
-def _read_reason(hop: Hop) -> str:
-    reason = hop.field("reason")
+def _read_reason(exchange: Exchange) -> str:
+    reason = exchange.json_value("reason")
     return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
 
 

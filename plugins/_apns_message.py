@@ -13,27 +13,27 @@ import msgspec
 
 from router import Message, Notification
 from router.plugins._payload import (
-    WORDS,
-    cut,
-    fit,
-    localise,
+    RESERVED_TEXT_BYTES,
+    count_json_bytes,
+    find_localized_phrase,
+    fit_data,
     read_sound,
-    weigh_json,
+    truncate_bytes,
     write_texts,
 )
 
-Kind = Literal["alert", "background", "voip"]
+PushType = Literal["alert", "background", "voip"]
 
-ROOM: dict[Kind, int] = {"alert": 4096, "background": 4096, "voip": 5120}
+MAX_PAYLOAD_BYTES: dict[PushType, int] = {"alert": 4096, "background": 4096, "voip": 5120}
 """Bytes of a payload that Apple takes."""
 
-RING = 45
+RING_TIMEOUT_S = 45
 """Seconds after which nobody answers a call: CometChat ends it then."""
 
-COLLAPSE = 64
+MAX_COLLAPSE_ID_BYTES = 64
 """Bytes of a collapse id."""
 
-_SEEN = frozenset({"initiated", "cancelled", "unanswered"})
+_SHOWN_CALL_ACTIONS = frozenset({"initiated", "cancelled", "unanswered"})
 """What a person is shown of a call on a device that cannot ring; the rest is for the app."""
 
 
@@ -42,7 +42,9 @@ def is_voip(platform: str) -> bool:
     return platform.lower().endswith("voip")
 
 
-def choose_kind(notification: Notification, platform: str, *, quiet: bool = False) -> Kind | None:
+def choose_push_type(
+    notification: Notification, platform: str, *, quiet: bool = False
+) -> PushType | None:
     """Return the kind of push that a notification is on a device; None where it is none.
 
     An app that gets a VoIP push and reports no new call to the system is ended by it, so such
@@ -53,7 +55,7 @@ def choose_kind(notification: Notification, platform: str, *, quiet: bool = Fals
         return "voip" if action == "initiated" else None
     if quiet:
         return "background"
-    return "alert" if not action or action in _SEEN else "background"
+    return "alert" if not action or action in _SHOWN_CALL_ACTIONS else "background"
 
 
 def read_call_action(notification: Notification) -> str:
@@ -62,21 +64,21 @@ def read_call_action(notification: Notification) -> str:
     return action if notification.kind == "call" and isinstance(action, str) else ""
 
 
-def write_headers(message: Message, kind: Kind, *, topic: str, now: float) -> dict[str, str]:
+def write_headers(message: Message, kind: PushType, *, topic: str, now: float) -> dict[str, str]:
     """Return Apple's headers, less the authorization."""
     headers = {
         "apns-id": str(uuid5(NAMESPACE_URL, message.delivery)),
         "apns-push-type": kind,
         "apns-topic": f"{topic}.voip" if kind == "voip" else topic,
         "apns-priority": _choose_priority(message, kind),
-        "apns-expiration": _choose_end(message, kind, now),
+        "apns-expiration": _choose_expiration(message, kind, now),
     }
     if message.collapse and kind != "voip":
-        headers["apns-collapse-id"] = _shrink(message.collapse)
+        headers["apns-collapse-id"] = _bounded_collapse_id(message.collapse)
     return headers
 
 
-def write_payload(message: Message, kind: Kind) -> bytes:
+def write_payload(message: Message, kind: PushType) -> bytes:
     """Return the payload: `aps`, and beside it every key of the notification as a text."""
     data = write_texts(message)
     data.pop("aps", None)
@@ -84,11 +86,11 @@ def write_payload(message: Message, kind: Kind) -> bytes:
     if session and read_call_action(message.notification):
         data["callUUID"] = str(uuid5(NAMESPACE_URL, session))
     payload: dict[str, Any] = {"aps": write_aps(message, kind)}
-    room = ROOM[kind] - len(msgspec.json.encode(payload))
-    return msgspec.json.encode(payload | fit(data, room, weigh_json))
+    room = MAX_PAYLOAD_BYTES[kind] - len(msgspec.json.encode(payload))
+    return msgspec.json.encode(payload | fit_data(data, room, count_json_bytes))
 
 
-def write_aps(message: Message, kind: Kind) -> dict[str, Any]:
+def write_aps(message: Message, kind: PushType) -> dict[str, Any]:
     """Return what Apple's devices heed of a payload."""
     if kind == "voip":
         return {}
@@ -101,7 +103,9 @@ def write_aps(message: Message, kind: Kind) -> dict[str, Any]:
     if read_call_action(message.notification) not in {"", "initiated"}:
         aps["content-available"] = 1  # the app has to wake, to end what rings
     if message.notification.conversation:
-        aps["thread-id"] = cut(message.notification.conversation, WORDS["title"], weigh_json)
+        aps["thread-id"] = truncate_bytes(
+            message.notification.conversation, RESERVED_TEXT_BYTES["title"], count_json_bytes
+        )
     return aps
 
 
@@ -110,30 +114,34 @@ def _write_alert(message: Message) -> dict[str, Any]:
     alert: dict[str, Any] = {}
     for name, text in (("title", message.title), ("body", message.body)):
         prefix = "title-" if name == "title" else ""
-        if phrase := localise(message, name):
+        if phrase := find_localized_phrase(message, name):
             alert |= {f"{prefix}loc-key": phrase.key, f"{prefix}loc-args": phrase.args}
         else:
-            alert[name] = cut(text, WORDS[name], weigh_json)
+            alert[name] = truncate_bytes(text, RESERVED_TEXT_BYTES[name], count_json_bytes)
     return alert
 
 
-def _choose_priority(message: Message, kind: Kind) -> str:
+def _choose_priority(message: Message, kind: PushType) -> str:
     """Return 10, at once, or 5, when it suits the device's battery."""
     at_once = kind == "voip" or (kind == "alert" and message.priority != "low")
     return "10" if at_once else "5"
 
 
-def _choose_end(message: Message, kind: Kind, now: float) -> str:
+def _choose_expiration(message: Message, kind: PushType, now: float) -> str:
     """Return the second after which Apple is to keep it no longer; 0: not at all."""
     end = message.expires
     if kind == "voip":
         rang = message.notification.sent_at or message.notification.accepted_at
-        end = min(end, now + RING, rang + RING)
+        end = min(end, now + RING_TIMEOUT_S, rang + RING_TIMEOUT_S)
     return str(int(end)) if end > now else "0"
 
 
-def _shrink(collapse: str) -> str:
+def _bounded_collapse_id(collapse: str) -> str:
     """Return a collapse id that Apple takes: the same for the same."""
-    if len(collapse.encode()) <= COLLAPSE and collapse.isascii() and collapse.isprintable():
+    if (
+        len(collapse.encode()) <= MAX_COLLAPSE_ID_BYTES
+        and collapse.isascii()
+        and collapse.isprintable()
+    ):
         return collapse
     return hashlib.sha256(collapse.encode()).hexdigest()

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-WIDTH = 32
+COORDINATE_BYTES = 32
 """Bytes of a number on the curve."""
 
 
@@ -29,13 +29,13 @@ def sign_token(
 ) -> str:
     """Return a signed token; `head` gets its algorithm here."""
     parts = ({"alg": "ES256", **head}, claims)
-    content = b".".join(pack(msgspec.json.encode(part)) for part in parts)
+    content = b".".join(encode_base64url(msgspec.json.encode(part)) for part in parts)
     r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
-    signature = r.to_bytes(WIDTH, "big") + s.to_bytes(WIDTH, "big")
-    return (content + b"." + pack(signature)).decode()
+    signature = r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
+    return (content + b"." + encode_base64url(signature)).decode()
 
 
-def pack(content: bytes) -> bytes:
+def encode_base64url(content: bytes) -> bytes:
     """Return bytes in base64url without padding."""
     return base64.urlsafe_b64encode(content).rstrip(b"=")
 

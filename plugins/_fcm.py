@@ -12,23 +12,23 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from router import Message, Secret
-from router.bridge import Build, Hop, Reading, Request, Response
-from router.plugins._fcm_account import Access, load_key, read_account
-from router.plugins._fcm_message import FcmMessage, compose
+from router.bridge import Build, Exchange, Request, Response, ResponseMeaning
+from router.plugins._fcm_account import FcmAccessToken, load_key, read_account
+from router.plugins._fcm_message import FcmMessage, compose_message
 
 BAD_TOKEN = "INVALID_ARGUMENT of the token"  # noqa: S105 - a name
-FOREIGN_AUTH = "THIRD_PARTY_AUTH_ERROR"
+THIRD_PARTY_AUTH = "THIRD_PARTY_AUTH_ERROR"
 
 _CODE = re.compile(r"[A-Z][A-Z_]{2,40}")
 _TOKEN = re.compile(r"[^\s/'\"()&|!]+")
 _TOKEN_FIELD = "message.token"  # noqa: S105 - a field's name
 
-ANSWERS: Mapping[int | str, Reading] = {
+RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     "UNREGISTERED": "gone",
     BAD_TOKEN: "gone",
     "NOT_FOUND": "rejected",
     "SENDER_ID_MISMATCH": "rejected",
-    FOREIGN_AUTH: "rejected",
+    THIRD_PARTY_AUTH: "rejected",
     401: "suspend",
     403: "suspend",
     404: "suspend",
@@ -88,7 +88,7 @@ class Fcm:
     def __init__(self, settings: FcmSettings) -> None:
         """Load the key."""
         account = read_account(settings.service_account)
-        self.access = Access(account)
+        self.access = FcmAccessToken(account)
         self._project = account.project_id
         self._settings = settings
 
@@ -97,7 +97,7 @@ class Fcm:
         return FcmMessage, {
             "project": self._project,
             "bearer": self.access.token,
-            "message": compose(
+            "message": compose_message(
                 message,
                 now=now,
                 block=self._settings.notification_block,
@@ -106,10 +106,13 @@ class Fcm:
             ),
         }
 
-    def heed(self, hop: Hop) -> None:
+    def drop_refused_token(self, exchange: Exchange) -> None:
         """Let the next send get a new access token where this one was refused."""
-        if hop.status == HTTPStatus.UNAUTHORIZED and read_code(hop) != FOREIGN_AUTH:
-            headers = {name.lower(): value for name, value in hop.request.headers.items()}
+        if (
+            exchange.status == HTTPStatus.UNAUTHORIZED
+            and read_error_code(exchange) != THIRD_PARTY_AUTH
+        ):
+            headers = {name.lower(): value for name, value in exchange.request.headers.items()}
             self.access.drop(headers.get("authorization", "").removeprefix("Bearer "))
 
 
@@ -118,65 +121,69 @@ def is_token(address: str) -> bool:
     return _TOKEN.fullmatch(address) is not None
 
 
-def read_code(hop: Hop) -> str:
+def read_error_code(exchange: Exchange) -> str:
     """Return FCM's error code, empty when it took the message; one may blame the token."""
-    if hop.status == HTTPStatus.OK:
+    if exchange.status == HTTPStatus.OK:
         return ""
-    codes = (detail.get("errorCode") for detail in _details(hop))
-    code = next((c for c in codes if isinstance(c, str)), hop.field("error", "status"))
-    if code == "INVALID_ARGUMENT" and _blames_token(hop):
+    codes = (detail.get("errorCode") for detail in _details(exchange))
+    code = next((c for c in codes if isinstance(c, str)), exchange.json_value("error", "status"))
+    if code == "INVALID_ARGUMENT" and _is_about_token(exchange):
         return BAD_TOKEN
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
-def is_too_large(hop: Hop) -> bool:
+def is_too_large(exchange: Exchange) -> bool:
     """Return whether FCM refused a message for its size.
 
     Its words are `Android message is too big` and the like, beside INVALID_ARGUMENT:
     https://github.com/firebase/firebase-admin-go/issues/580
     """
-    if hop.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if exchange.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return True
-    words = str(hop.field("error", "message")).lower()
-    return read_code(hop) == "INVALID_ARGUMENT" and ("too big" in words or "too large" in words)
+    words = str(exchange.json_value("error", "message")).lower()
+    return read_error_code(exchange) == "INVALID_ARGUMENT" and (
+        "too big" in words or "too large" in words
+    )
 
 
-def is_send(request: Request) -> bool:
+def is_message_request(request: Request) -> bool:
     """Return whether a request carries a message."""
     return request.url.endswith("/messages:send")
 
 
-def answer(request: Request) -> Response:
+def sandbox_response(request: Request) -> Response:
     """Answer as Google does: a token, or the name of a message."""
-    if is_send(request):
+    if is_message_request(request):
         return Response(status=200, body=b'{"name": "projects/sandbox/messages/1"}')
     return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
 
 
-def blames_ornament(hop: Hop) -> bool:
+def is_about_ornament(exchange: Exchange) -> bool:
     """Return whether an argument that FCM finds invalid is the URL of an image or of a link."""
-    return any(field.endswith((".image", ".link")) for field in _blamed_fields(hop))
+    return any(field.endswith((".image", ".link")) for field in _invalid_fields(exchange))
 
 
-def _blames_token(hop: Hop) -> bool:
+def _is_about_token(exchange: Exchange) -> bool:
     """Return whether an argument that FCM finds invalid is the token, by field or by words."""
-    words = str(hop.field("error", "message"))
-    return _TOKEN_FIELD in _blamed_fields(hop) or "registration token" in words
+    words = str(exchange.json_value("error", "message"))
+    return _TOKEN_FIELD in _invalid_fields(exchange) or "registration token" in words
 
 
-def _blamed_fields(hop: Hop) -> list[str]:
+def _invalid_fields(exchange: Exchange) -> list[str]:
     """Return the fields of the message that FCM finds invalid (google.rpc.BadRequest)."""
-    violations = (detail.get("fieldViolations") for detail in _details(hop))
+    violations = (detail.get("fieldViolations") for detail in _details(exchange))
     return [
         str(violation.get("field"))
-        for found in violations
-        for violation in (found if isinstance(found, list) else ())
+        for items in violations
+        for violation in (items if isinstance(items, list) else ())
         if isinstance(violation, dict)
     ]
 
 
-def _details(hop: Hop) -> Iterator[dict[str, object]]:
-    details = hop.field("error", "details")
+def _details(exchange: Exchange) -> Iterator[dict[str, object]]:
+    details = exchange.json_value("error", "details")
     yield from (
-        one for one in (details if isinstance(details, list) else ()) if isinstance(one, dict)
+        detail
+        for detail in (details if isinstance(details, list) else ())
+        if isinstance(detail, dict)
     )

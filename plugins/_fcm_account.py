@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
 from router import Delivered, Outcome, Retry, Secret, Suspend
-from router.bridge import Hop, Request, Transport, TransportError, judge
+from router.bridge import Exchange, Request, Transport, TransportError, classify_response
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME = 3600
-LEEWAY = 60.0
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_LIFETIME_S = 3600
+RENEWAL_MARGIN_S = 60.0
 """Seconds before its end at which an access token is replaced."""
 
-SHORTEST = 2 * LEEWAY
+SHORTEST = 2 * RENEWAL_MARGIN_S
 """Seconds that a token is taken to last at least: each send would fetch one."""
 
 REST = 5.0
@@ -50,7 +50,7 @@ class ServiceAccount(Struct, frozen=True, kw_only=True):
         return f"ServiceAccount({self.project_id})"
 
 
-class Access:
+class FcmAccessToken:
     """The right to send for one project: its key, loaded once, and the access token it earned."""
 
     def __init__(self, account: ServiceAccount) -> None:
@@ -59,18 +59,18 @@ class Access:
         self._key = load_key(account)
         self._renewing = asyncio.Lock()
         self._fetches = 0
-        self._told: Outcome = Delivered()
-        self._ends = 0.0
+        self._refusal: Outcome = Delivered()
+        self._expires_at = 0.0
         self.token = ""
 
     def is_fresh(self, now: float) -> bool:
         """Return whether the access token can still be used."""
-        return now < self._ends - LEEWAY
+        return now < self._expires_at - RENEWAL_MARGIN_S
 
     def drop(self, token: str) -> None:
         """Forget an access token that is not taken any more, unless there is another by now."""
         if token == self.token:
-            self._ends = 0.0
+            self._expires_at = 0.0
 
     async def renew(self, transport: Transport, *, seconds: float, now: float) -> Outcome | None:
         """Return None with an access token at hand, else why there is none.
@@ -83,23 +83,23 @@ class Access:
         async with self._renewing:
             if self.is_fresh(now):
                 return None
-            if seen == self._fetches or isinstance(self._told, Delivered):
+            if seen == self._fetches or isinstance(self._refusal, Delivered):
                 await self.fetch(transport, seconds=seconds, now=now)
-            return None if isinstance(self._told, Delivered) else self._told
+            return None if isinstance(self._refusal, Delivered) else self._refusal
 
     async def fetch(self, transport: Transport, *, seconds: float, now: float) -> Outcome:
         """Return `Delivered`, or `Suspend`: without an access token no message goes out."""
-        request = self._ask(now)
+        request = self._make_request(now)
         try:
-            hop = Hop(request, await transport.send(request, timeout=seconds))
+            exchange = Exchange(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            self._told = Suspend(reason=f"no access token: {error.reason}", after=REST)
+            self._refusal = Suspend(reason=f"no access token: {error.reason}", after=REST)
         else:
-            self._told = self._keep(hop, now)
+            self._refusal = self._read_token(exchange, now)
         self._fetches += 1
-        return self._told
+        return self._refusal
 
-    def _ask(self, now: float) -> Request:
+    def _make_request(self, now: float) -> Request:
         """Return the signed request for an access token."""
         head = {"typ": "JWT", "alg": "RS256", "kid": self._account.private_key_id}
         claims = {
@@ -107,11 +107,11 @@ class Access:
             "scope": SCOPE,
             "aud": self._account.token_uri,
             "iat": int(now),
-            "exp": int(now) + LIFETIME,
+            "exp": int(now) + TOKEN_LIFETIME_S,
         }
-        content = f"{_pack(msgspec.json.encode(head))}.{_pack(msgspec.json.encode(claims))}"
+        content = f"{_b64url(msgspec.json.encode(head))}.{_b64url(msgspec.json.encode(claims))}"
         signature = self._key.sign(content.encode(), padding.PKCS1v15(), hashes.SHA256())
-        form = {"grant_type": GRANT, "assertion": f"{content}.{_pack(signature)}"}
+        form = {"grant_type": GRANT_TYPE, "assertion": f"{content}.{_b64url(signature)}"}
         return Request(
             method="POST",
             url=self._account.token_uri,
@@ -119,17 +119,17 @@ class Access:
             body=urlencode(form).encode(),
         )
 
-    def _keep(self, hop: Hop, now: float) -> Outcome:
+    def _read_token(self, exchange: Exchange, now: float) -> Outcome:
         """Keep the access token in an answer, or return why there was none."""
-        token, seconds = hop.field("access_token"), hop.field("expires_in")
-        if hop.status == HTTPStatus.OK and isinstance(token, str):
+        token, seconds = exchange.json_value("access_token"), exchange.json_value("expires_in")
+        if exchange.status == HTTPStatus.OK and isinstance(token, str):
             self.token = token
-            self._ends = now + _bound_lifetime(seconds)
-            return Delivered(status=hop.status)
-        asked = judge([hop], answers={}, now=now)
-        after = (asked.after or REST) if isinstance(asked, Retry) else None
-        reason = f"no access token: {_read_refusal(hop)}"
-        return Suspend(reason=reason, after=after, status=hop.status)
+            self._expires_at = now + _bound_lifetime(seconds)
+            return Delivered(status=exchange.status)
+        outcome = classify_response([exchange], response_codes={}, now=now)
+        after = (outcome.after or REST) if isinstance(outcome, Retry) else None
+        reason = f"no access token: {_read_refusal(exchange)}"
+        return Suspend(reason=reason, after=after, status=exchange.status)
 
 
 def read_account(secret: Secret) -> ServiceAccount:
@@ -187,15 +187,15 @@ def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
 def _bound_lifetime(seconds: object) -> float:
     """Return for how many seconds a token lasts, as Google says or else as it was asked for."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-        return LIFETIME
-    return min(max(SHORTEST, seconds), LIFETIME)
+        return TOKEN_LIFETIME_S
+    return min(max(SHORTEST, seconds), TOKEN_LIFETIME_S)
 
 
-def _read_refusal(hop: Hop) -> str:
+def _read_refusal(exchange: Exchange) -> str:
     """Return why no access token was given: OAuth's word for it, else the status."""
-    code = hop.field("error")
-    return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(hop.status)
+    code = exchange.json_value("error")
+    return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(exchange.status)
 
 
-def _pack(content: bytes) -> str:
+def _b64url(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

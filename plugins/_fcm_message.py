@@ -18,35 +18,35 @@ from msgspec.structs import replace
 
 from router import Message
 from router.bridge import requests
-from router.plugins._apns_message import choose_kind, write_aps, write_headers
+from router.plugins._apns_message import choose_push_type, write_aps, write_headers
 from router.plugins._payload import (
-    WORDS,
+    RESERVED_TEXT_BYTES,
     count_bytes,
-    count_seconds,
-    cut,
-    fit,
-    localise,
+    count_json_bytes,
+    count_ttl,
+    find_localized_phrase,
+    fit_data,
     make_topic,
     read_sound,
-    weigh_json,
+    truncate_bytes,
     write_texts,
 )
 
 Platform = Literal["android", "ios", "web"]
 
-ROOM = 4000
+MAX_DATA_BYTES = 4000
 """Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
-WRAPPED_ROOM = 3700
+MAX_WRAPPED_DATA_BYTES = 3700
 """Bytes where FCM writes JSON of it, with some 300 of its own, for Apple or a browser."""
-CHANNEL = 200
+MAX_CHANNEL_NAME_BYTES = 200
 """Bytes of the longest name of a notification channel."""
-ADDRESS = 500
+MAX_URL_BYTES = 500
 """Bytes of the longest link or image that is shown."""
 
 _EVERYWHERE: tuple[Platform, ...] = ("android", "ios", "web")
 _BLOCKS: Mapping[str, tuple[Platform, ...]] = {"ios": ("ios",), "web": ("web",)}
 """The block of a platform, by the last part of its name; of any other, Android's."""
-_OF_APPLE = ("apns-push-type", "apns-priority", "apns-expiration")
+_APNS_HEADERS = ("apns-push-type", "apns-priority", "apns-expiration")
 """Apple's headers that FCM leaves to the sender, beside the collapse id."""
 
 
@@ -74,7 +74,7 @@ class FcmMessage(NotifyFCM):
         return answer.status_code == HTTPStatus.OK
 
 
-def compose(
+def compose_message(
     message: Message,
     *,
     now: float,
@@ -88,11 +88,11 @@ def compose(
     An iPhone shows it without, since it starts no app for data alone. Of a device that is not
     known, each platform has its block, with neither image nor phrases: three would find no room.
     """
-    platforms = _tell_platforms(message)
+    platforms = _find_platforms(message)
     whole = message
     if platforms == _EVERYWHERE:
         message = replace(message, image="", data={})
-    shown = block and choose_kind(message.notification, "", quiet=message.quiet) == "alert"
+    shown = block and choose_push_type(message.notification, "", quiet=message.quiet) == "alert"
     key = message.collapse if collapse else ""
     content: dict[str, Any] = {"token": message.address}
     if shown and platforms != ("ios",):
@@ -110,7 +110,7 @@ def compose(
     return content | {"data": _write_data(whole, content, platforms)}
 
 
-def _tell_platforms(message: Message) -> tuple[Platform, ...]:
+def _find_platforms(message: Message) -> tuple[Platform, ...]:
     """Return the platform of the device, all where it is not known."""
     if message.device is None:
         return _EVERYWHERE
@@ -133,9 +133,9 @@ def _write_data(
         apple.get("fcm_options"),
         content.get("webpush", {}).get("notification"),
     ]
-    room = WRAPPED_ROOM if wrapped else ROOM
+    room = MAX_WRAPPED_DATA_BYTES if wrapped else MAX_DATA_BYTES
     room -= sum(len(msgspec.json.encode(part)) for part in used if part)
-    return fit(data, room, weigh_json if wrapped else count_bytes)
+    return fit_data(data, room, count_json_bytes if wrapped else count_bytes)
 
 
 def _is_reserved(name: str) -> bool:
@@ -147,9 +147,9 @@ def _write_words(message: Message) -> dict[str, str]:
     """Return what every platform shows, less what an app has words of its own for."""
     words = {"title": message.title, "body": message.body}
     shown = {
-        name: cut(text, WORDS[name], weigh_json)
+        name: truncate_bytes(text, RESERVED_TEXT_BYTES[name], count_json_bytes)
         for name, text in words.items()
-        if not localise(message, name)
+        if not find_localized_phrase(message, name)
     }
     return shown | _write_image(message)
 
@@ -157,14 +157,16 @@ def _write_words(message: Message) -> dict[str, str]:
 def _write_image(message: Message) -> dict[str, str]:
     """Return the image; one whose address is too long to be a good one is in the data alone."""
     return (
-        {"image": message.image} if message.image and weigh_json(message.image) <= ADDRESS else {}
+        {"image": message.image}
+        if message.image and count_json_bytes(message.image) <= MAX_URL_BYTES
+        else {}
     )
 
 
 def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
     android: dict[str, Any] = {
         "priority": "HIGH" if message.priority == "high" else "NORMAL",
-        "ttl": f"{count_seconds(message, now)}s",
+        "ttl": f"{count_ttl(message, now)}s",
     }
     return android | ({"collapse_key": key} if key else {})
 
@@ -172,21 +174,24 @@ def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
 def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
     """Return how Android shows it; a later one with its tag takes its place."""
     shown: dict[str, Any] = {
-        "channel_id": cut(message.data.get("channel_id", ""), CHANNEL, weigh_json) or channel_id,
+        "channel_id": truncate_bytes(
+            message.data.get("channel_id", ""), MAX_CHANNEL_NAME_BYTES, count_json_bytes
+        )
+        or channel_id,
         "sound": read_sound(message),
         "tag": message.collapse,
     }
     shown = {name: text for name, text in shown.items() if text}
-    for name in WORDS:
-        if phrase := localise(message, name):
+    for name in RESERVED_TEXT_BYTES:
+        if phrase := find_localized_phrase(message, name):
             shown |= {f"{name}_loc_key": phrase.key, f"{name}_loc_args": phrase.args}
     return shown if message.badge is None else shown | {"notification_count": message.badge}
 
 
 def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
-    kind = choose_kind(message.notification, "", quiet=message.quiet) or "background"
+    kind = choose_push_type(message.notification, "", quiet=message.quiet) or "background"
     written = write_headers(message, kind, topic="", now=now)
-    headers = {name: written[name] for name in _OF_APPLE}
+    headers = {name: written[name] for name in _APNS_HEADERS}
     if message.collapse and (kind == "alert" or key):
         headers["apns-collapse-id"] = written["apns-collapse-id"]
     apple: dict[str, Any] = {"headers": headers, "payload": {"aps": write_aps(message, kind)}}
@@ -195,7 +200,7 @@ def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
 
 
 def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[str, Any]:
-    headers = {"TTL": str(count_seconds(message, now)), "Urgency": message.priority}
+    headers = {"TTL": str(count_ttl(message, now)), "Urgency": message.priority}
     if key:
         headers["Topic"] = make_topic(key)
     web: dict[str, Any] = {"headers": headers}
@@ -203,14 +208,14 @@ def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[s
         return web
     words = {"title": message.title, "body": message.body}
     notification = {
-        name: cut(text, WORDS[name], weigh_json)
+        name: truncate_bytes(text, RESERVED_TEXT_BYTES[name], count_json_bytes)
         for name, text in words.items()
-        if localise(message, name)
+        if find_localized_phrase(message, name)
     }
     if message.collapse:
         notification["tag"] = message.collapse
     if notification:
         web["notification"] = notification
-    if message.link.startswith("https://") and weigh_json(message.link) <= ADDRESS:
+    if message.link.startswith("https://") and count_json_bytes(message.link) <= MAX_URL_BYTES:
         web["fcm_options"] = {"link": message.link}
     return web

@@ -13,17 +13,17 @@ import idna
 
 from router import AddressError
 
-LONGEST = 254
-LONGEST_LOCAL = 64
-LONGEST_DOMAIN = 253
-LONGEST_LABEL = 63
+MAX_ADDRESS_OCTETS = 254
+MAX_LOCAL_PART_OCTETS = 64
+MAX_DOMAIN_OCTETS = 253
+MAX_LABEL_OCTETS = 63
 """Octets."""
 
-_MARKS = frozenset("!#$%&'*+-/=?^_`{|}~.")
+_LOCAL_PART_MARKS = frozenset("!#$%&'*+-/=?^_`{|}~.")
 """What may stand before the @ beside letters and digits, without quotes (RFC 5322, 3.2.3)."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
-BARE = "write one bare address, as bob@example.com"
+WRITE_BARE_ADDRESS = "write one bare address, as bob@example.com"
 
 
 STAND_IN = "recipient@router.invalid"
@@ -52,19 +52,19 @@ def normalize_mailbox(text: str) -> str:
     """
     text = text.strip()
     if "<" in text or ">" in text:
-        raise AddressError(f"holds a name beside the address; {BARE}")
+        raise AddressError(f"holds a name beside the address; {WRITE_BARE_ADDRESS}")
     if text.lower().startswith("mailto:"):
-        raise AddressError(f"is a link; {BARE}")
+        raise AddressError(f"is a link; {WRITE_BARE_ADDRESS}")
     if text.count("@") > 1:
-        raise AddressError(f"holds more than one @; {BARE}")
+        raise AddressError(f"holds more than one @; {WRITE_BARE_ADDRESS}")
     local, at, domain = text.partition("@")
     if not at:
-        raise AddressError(f"has no @; {BARE}")
+        raise AddressError(f"has no @; {WRITE_BARE_ADDRESS}")
     local = unicodedata.normalize("NFC", local)
     _check_local(local)
     address = f"{local}@{_normalize_domain(domain)}"
-    if len(address.encode()) > LONGEST:
-        raise AddressError(f"is longer than {LONGEST} octets")
+    if len(address.encode()) > MAX_ADDRESS_OCTETS:
+        raise AddressError(f"is longer than {MAX_ADDRESS_OCTETS} octets")
     return address
 
 
@@ -75,31 +75,33 @@ def is_ascii_local(address: str) -> bool:
 
 def _check_local(local: str) -> None:
     if not local:
-        raise AddressError(f"has nothing before the @; {BARE}")
+        raise AddressError(f"has nothing before the @; {WRITE_BARE_ADDRESS}")
     if any(char.isspace() or unicodedata.category(char).startswith("C") for char in local):
-        raise AddressError(f"holds a space or a control character; {BARE}")
-    if not all(char in _MARKS or unicodedata.category(char)[0] in "LMN" for char in local):
+        raise AddressError(f"holds a space or a control character; {WRITE_BARE_ADDRESS}")
+    if not all(
+        char in _LOCAL_PART_MARKS or unicodedata.category(char)[0] in "LMN" for char in local
+    ):
         raise AddressError("holds before the @ a character that no mail is sent to")
     if local.startswith(".") or local.endswith(".") or ".." in local:
         raise AddressError("has a dot at an end of what stands before the @, or two in a row")
     if not any(map(str.isalnum, local)):
         raise AddressError("holds no letter or digit before the @")
-    if len(local.encode()) > LONGEST_LOCAL:
-        raise AddressError(f"has more than {LONGEST_LOCAL} octets before the @")
+    if len(local.encode()) > MAX_LOCAL_PART_OCTETS:
+        raise AddressError(f"has more than {MAX_LOCAL_PART_OCTETS} octets before the @")
 
 
 def _normalize_domain(domain: str) -> str:
     if not domain:
-        raise AddressError(f"has nothing after the @; {BARE}")
+        raise AddressError(f"has nothing after the @; {WRITE_BARE_ADDRESS}")
     if any(char.isspace() for char in domain):
-        raise AddressError(f"holds a space; {BARE}")
+        raise AddressError(f"holds a space; {WRITE_BARE_ADDRESS}")
     if domain.startswith("[") or domain.rpartition(".")[2].isdigit():
         raise AddressError("names a number and no domain after the @")
     name = domain.lower() if domain.isascii() else _encode(domain)
     labels = name.split(".")
     if "" in labels:
         raise AddressError("has a dot at an end of the domain, or two in a row")
-    if max(map(len, labels)) > LONGEST_LABEL or len(name) > LONGEST_DOMAIN:
+    if max(map(len, labels)) > MAX_LABEL_OCTETS or len(name) > MAX_DOMAIN_OCTETS:
         raise AddressError("has a domain that is too long")
     if not all(_is_label(label) for label in labels):
         raise AddressError("has a domain with a character that no domain has")

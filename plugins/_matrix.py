@@ -20,7 +20,7 @@ _LOCKS: WeakKeyDictionary[PersistentStore, defaultdict[str, Any]] = WeakKeyDicti
 """A lock for each room, and one without a name, beside the keys that they guard."""
 
 
-class SharingMatrix(NotifyMatrix):
+class SharedStoreMatrix(NotifyMatrix):
     """Sends with ids that no other plugin uses, and encrypts one message of a room at a time.
 
     It runs in threads of its own, where a lock may be held while a request is under way.

@@ -28,12 +28,12 @@ from phonenumbers import (
 
 from router import AddressError
 
-NATIONAL = frozenset({"voipms"})
+NATIONAL_FORMAT_PROVIDERS = frozenset({"voipms"})
 """Providers that Apprise gives North American numbers without the country code."""
 
 NORTH_AMERICA = "+1"
 
-REMEMBERED = 4096
+CACHE_SIZE = 4096
 """Numbers that are not taken apart again; one costs about 60 µs."""
 
 STAND_IN = "+12015550123"
@@ -43,14 +43,14 @@ SHORTEST_FOR_APPRISE = 10
 """Digits below which Apprise's plugins take nothing for a phone number, though there are such: in
 the Faroe Islands, Greenland, Andorra and New Caledonia each has 9, with the country code."""
 
-SHORTEST = 7
+MIN_DIGITS = 7
 """Digits below which a text without + may as well be a short code."""
 
-SHORTEST_WITH_COUNTRY = 11
+MIN_COUNTRY_DIGITS = 11
 """Digits of a number without + that are read with a country code, as 12125550100; 10 digits are
 a national number in North America, India and France."""
 
-SHORTEST_AFTER_SLASH = 5
+MIN_DIGITS_AFTER_SLASH = 5
 """Digits after a slash that can be a number; fewer are the other end of a range, as in 12345/46."""
 
 SHORTEST_AFTER_SIGN = 10
@@ -93,14 +93,18 @@ def check_fixed_number(provider: str, text: str) -> None:
     """Raise `AddressError` for a number in a URL that its provider could read as another one.
 
     Apprise puts a + before bare digits, whatever country they were meant in. From
-    `SHORTEST_WITH_COUNTRY` digits on they begin with a country code as a rule; fewer are as likely
+    `MIN_COUNTRY_DIGITS` digits on they begin with a country code as a rule; fewer are as likely
     a number of the operator's own country.
     """
-    if provider in NATIONAL or not looks_like_number(text) or _SHORT_CODE.fullmatch(text):
+    if (
+        provider in NATIONAL_FORMAT_PROVIDERS
+        or not looks_like_number(text)
+        or _SHORT_CODE.fullmatch(text)
+    ):
         return
     if not _PLUS.search(text):
         digits = "".join(filter(str.isdigit, text))
-        if len(digits) < SHORTEST_WITH_COUNTRY or digits.startswith("0"):
+        if len(digits) < MIN_COUNTRY_DIGITS or digits.startswith("0"):
             raise AddressError(
                 "has no country code; write + and the country code before the number"
             )
@@ -108,9 +112,9 @@ def check_fixed_number(provider: str, text: str) -> None:
     normalize_number(text, is_fixed=True)
 
 
-def write_for(provider: str, number: str) -> str:
+def format_for_provider(provider: str, number: str) -> str:
     """Return a number in E.164 as Apprise's plugin for a provider, by its scheme, takes it."""
-    return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL else number
+    return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL_FORMAT_PROVIDERS else number
 
 
 def write_stand_in(number: str) -> str:
@@ -132,7 +136,7 @@ def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) ->
     return _normalize(text, country)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHE_SIZE)
 def _normalize(text: str, country: str) -> str:
     if not text:
         raise AddressError("is empty")
@@ -153,7 +157,7 @@ def _normalize(text: str, country: str) -> str:
     return form
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHE_SIZE)
 def find_country(number: str) -> str:
     """Return the country (ISO 3166) of a number in E.164; empty where it is in none.
 
@@ -162,8 +166,8 @@ def find_country(number: str) -> str:
     """
     parsed = parse(number)
     code = parsed.country_code or 0
-    found = region_code_for_number(parsed) or region_code_for_country_code(code)
-    return "" if found in {"001", "ZZ"} else found
+    region = region_code_for_number(parsed) or region_code_for_country_code(code)
+    return "" if region in {"001", "ZZ"} else region
 
 
 def _parse(text: str, country: str) -> PhoneNumber:
@@ -185,13 +189,13 @@ def _check_national(text: str, country: str) -> None:
     """
     if not country:
         raise AddressError(f"has no country code; {SAY_COUNTRY}")
-    if sum(map(str.isdigit, text)) < SHORTEST:
+    if sum(map(str.isdigit, text)) < MIN_DIGITS:
         raise AddressError(f"may be a short code; {WRITE_PLUS}")
 
 
 def _check_slash(text: str) -> None:
     _, slash, after = text.partition("/")
-    if slash and ("/" in after or sum(map(str.isdigit, after)) < SHORTEST_AFTER_SLASH):
+    if slash and ("/" in after or sum(map(str.isdigit, after)) < MIN_DIGITS_AFTER_SLASH):
         raise AddressError("may be several numbers; write one, without a slash")
 
 
@@ -200,8 +204,8 @@ def _check_reading(text: str, number: PhoneNumber) -> None:
     if is_valid_number(number):
         return
     try:
-        other = parse(f"+{text}")
+        with_plus = parse(f"+{text}")
     except NumberParseException:
         return
-    if is_valid_number(other):
+    if is_valid_number(with_plus):
         raise AddressError(f"may lack its +; {WRITE_PLUS}")

@@ -6,7 +6,7 @@ https://www.twilio.com/docs/glossary/what-sms-character-limit
 
 from typing import Literal
 
-from router.bridge import split
+from router.bridge import split_graphemes
 
 Alphabet = Literal["gsm", "ucs2"]
 
@@ -17,27 +17,27 @@ GSM = frozenset(
 GSM_PAIRS = frozenset("^{}\\[~]|€\f")
 """Characters that take two places in the GSM alphabet."""
 
-ONE = {"gsm": 160, "ucs2": 70}
-MANY = {"gsm": 153, "ucs2": 67}
+SINGLE_SEGMENT_PLACES = {"gsm": 160, "ucs2": 70}
+JOINED_SEGMENT_PLACES = {"gsm": 153, "ucs2": 67}
 """Places in a message alone, and in each of several that a phone joins."""
 
-MOST_PARTS = 10
+MAX_PARTS = 10
 
 
-def fit(text: str, segments: int) -> str:
+def fit_segments(text: str, segments: int) -> str:
     """Return as much of a text as so many segments hold, with a mark where it was cut."""
-    alphabet = tell_alphabet(text)
+    alphabet = detect_alphabet(text)
     mark = "..." if alphabet == "gsm" else "…"
     if count_segments(text, alphabet) <= segments:
         return text
     return _cut(text, segments, alphabet, mark).rstrip() + mark
 
 
-def divide(text: str, segments: int) -> list[str]:
+def split_text(text: str, segments: int) -> list[str]:
     """Return a text in parts of so many segments, between words where it can be."""
-    alphabet = tell_alphabet(text)
+    alphabet = detect_alphabet(text)
     parts: list[str] = []
-    while count_segments(text, alphabet) > segments and len(parts) < MOST_PARTS - 1:
+    while count_segments(text, alphabet) > segments and len(parts) < MAX_PARTS - 1:
         part = _cut(text, segments, alphabet).rstrip()
         whole, space, _ = part.rpartition(" ")
         if space and len(whole) > len(part) // 2 and not text[len(part) :].startswith(" "):
@@ -46,7 +46,7 @@ def divide(text: str, segments: int) -> list[str]:
             break
         parts.append(part)
         text = text[len(part) :].lstrip()
-    return [*parts, fit(text, segments)]
+    return [*parts, fit_segments(text, segments)]
 
 
 def count_segments(text: str, alphabet: Alphabet) -> int:
@@ -57,15 +57,15 @@ def count_segments(text: str, alphabet: Alphabet) -> int:
     one character, which is how Twilio counts
     (https://github.com/TwilioDevEd/message-segment-calculator).
     """
-    if measure(text, alphabet) <= ONE[alphabet]:
+    if count_places(text, alphabet) <= SINGLE_SEGMENT_PLACES[alphabet]:
         return 1
-    filling = _Filling(alphabet)
-    for cluster in split(text):
+    filling = _SegmentFiller(alphabet)
+    for cluster in split_graphemes(text):
         filling.add(cluster)
     return filling.segments
 
 
-class _Filling:
+class _SegmentFiller:
     """Segments as they fill up."""
 
     def __init__(self, alphabet: Alphabet) -> None:
@@ -77,10 +77,10 @@ class _Filling:
 
     def add(self, cluster: str) -> None:
         """Add what stays together, if a segment can hold it."""
-        room = MANY[self._alphabet]
-        units = (cluster,) if measure(cluster, self._alphabet) <= room else cluster
+        room = JOINED_SEGMENT_PLACES[self._alphabet]
+        units = (cluster,) if count_places(cluster, self._alphabet) <= room else cluster
         for unit in units:
-            size = measure(unit, self._alphabet)
+            size = count_places(unit, self._alphabet)
             self.places += size
             if self._used + size > room:
                 self.segments += 1
@@ -90,15 +90,15 @@ class _Filling:
     def fits(self, segments: int, mark: str) -> bool:
         """Return whether so many segments hold this, and a mark of single places after it."""
         if segments == 1:
-            return self.places + len(mark) <= ONE[self._alphabet]
-        over = max(0, self._used + len(mark) - MANY[self._alphabet])
+            return self.places + len(mark) <= SINGLE_SEGMENT_PLACES[self._alphabet]
+        over = max(0, self._used + len(mark) - JOINED_SEGMENT_PLACES[self._alphabet])
         return self.segments + (over > 0) <= segments
 
 
 def _cut(text: str, segments: int, alphabet: Alphabet, mark: str = "") -> str:
     """Return the longest start of a text that so many segments hold, with a mark after it."""
-    filling, length = _Filling(alphabet), 0
-    for cluster in split(text):
+    filling, length = _SegmentFiller(alphabet), 0
+    for cluster in split_graphemes(text):
         filling.add(cluster)
         if not filling.fits(segments, mark):
             break
@@ -106,12 +106,12 @@ def _cut(text: str, segments: int, alphabet: Alphabet, mark: str = "") -> str:
     return text[:length]
 
 
-def tell_alphabet(text: str) -> Alphabet:
+def detect_alphabet(text: str) -> Alphabet:
     """Return the alphabet a text goes out in: one character outside of GSM changes all."""
     return "gsm" if GSM.union(GSM_PAIRS).issuperset(text) else "ucs2"
 
 
-def measure(text: str, alphabet: Alphabet) -> int:
+def count_places(text: str, alphabet: Alphabet) -> int:
     """Return how many places a text takes."""
     if alphabet == "gsm":
         return len(text) + sum(character in GSM_PAIRS for character in text)

@@ -95,7 +95,7 @@ SMTP_ANSWERS = ServiceAnswers(
         ErrorCode(path="", matches=matches)
         for matches in (_PHRASE, _SENDER_CODE, _AMBIGUOUS, _ENHANCED)
     ),
-    answers={
+    response_codes={
         "5.1.1": "gone",
         "5.7.54": "refused",
         **dict.fromkeys((*RELAY_REFUSALS, *AMBIGUOUS_REFUSALS), "refused"),

@@ -13,31 +13,45 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta, Struct
 
 from router import Message, Outcome, Rejected, Secret
-from router.bridge import Hop, Reading, Request, Response, Transport, TransportError, judge
-from router.plugins._es256 import WIDTH, load_key, pack, sign_token
+from router.bridge import (
+    Exchange,
+    Request,
+    Response,
+    ResponseMeaning,
+    Transport,
+    TransportError,
+    classify_response,
+)
+from router.plugins._es256 import COORDINATE_BYTES, encode_base64url, load_key, sign_token
 from router.plugins._webpush_message import (
-    RECORD,
-    Browser,
+    MAX_RECORD_BYTES,
+    BrowserEndpoint,
+    decode_base64url,
     encrypt,
     find_host,
     read_browser,
-    unpack,
     write_headers,
     write_payload,
     write_point,
 )
-from router.plugins._webpush_services import DROPPED, THROTTLED, add_headers, find_limit, read_code
+from router.plugins._webpush_services import (
+    DROPPED,
+    THROTTLED,
+    add_headers,
+    find_limit,
+    read_refusal_code,
+)
 
-LIFETIME = 12 * 3600
+SIGNATURE_LIFETIME_S = 12 * 3600
 """Seconds a signature is good for; push services take none longer than 24 hours."""
 
-RENEWAL = LIFETIME - 3600
+SIGNATURE_RENEWAL_S = SIGNATURE_LIFETIME_S - 3600
 """Seconds it is used, so that a push service whose clock is ahead takes it as well."""
 
-ORIGINS = 1000
+MAX_SIGNATURES = 1000
 """How many push services have their signature kept: there are few, but anyone may name one."""
 
-ANSWERS: Mapping[int | str, Reading] = {
+RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     DROPPED: "rejected",
     THROTTLED: "throttled",
     401: "rejected",
@@ -101,7 +115,7 @@ class WebPush:
         self._subject = settings.subject
         self._all = settings.collapse == "all"
         self._key = _load_key(settings.private_key.reveal())
-        self._public = pack(write_point(self._key.public_key())).decode()
+        self._public = encode_base64url(write_point(self._key.public_key())).decode()
         self._shown: dict[str, tuple[str, float]] = {}
 
     def __repr__(self) -> str:
@@ -116,24 +130,26 @@ class WebPush:
             browser = read_browser(message.address)
         except ValueError as error:
             return Rejected(reason=str(error))
-        hop = await self._push(message, browser, transport, seconds=seconds, now=now)
-        if (record := find_limit(hop)) is not None:
-            hop = await self._push(
+        exchange = await self._push(message, browser, transport, seconds=seconds, now=now)
+        if (record := find_limit(exchange)) is not None:
+            exchange = await self._push(
                 message, browser, transport, seconds=seconds, now=now, record=record
             )
-        code, name = read_code(hop), _read_name(hop)
-        return judge([hop], answers=ANSWERS, now=now, code=code, handle=name)
+        code, name = read_refusal_code(exchange), _read_message_url(exchange)
+        return classify_response(
+            [exchange], response_codes=RESPONSE_CODES, now=now, code=code, handle=name
+        )
 
     async def _push(  # noqa: PLR0913 - a push is what it is: each argument is a part of it
         self,
         message: Message,
-        browser: Browser,
+        browser: BrowserEndpoint,
         transport: Transport,
         *,
         seconds: float,
         now: float,
-        record: int = RECORD,
-    ) -> Hop:
+        record: int = MAX_RECORD_BYTES,
+    ) -> Exchange:
         """Push once, with a body of at most `record` bytes."""
         content = write_payload(message, record)
         headers = write_headers(message, now, collapse=self._all or message.kind == "call")
@@ -141,7 +157,7 @@ class WebPush:
             method="POST",
             url=browser.endpoint,
             headers={
-                "authorization": f"vapid t={self._show(browser.origin, now)}, k={self._public}",
+                "authorization": f"vapid t={self._get_jwt(browser.origin, now)}, k={self._public}",
                 **headers,
                 **add_headers(browser.origin, headers),
             },
@@ -150,19 +166,19 @@ class WebPush:
             guarded=True,
         )
         try:
-            return Hop(request, await transport.send(request, timeout=seconds))
+            return Exchange(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            return Hop(request, error=error)
+            return Exchange(request, error=error)
 
-    def _show(self, origin: str, now: float) -> str:
+    def _get_jwt(self, origin: str, now: float) -> str:
         """Return the signature for a push service, a new one where the last is old."""
-        token, made = self._shown.get(origin, ("", 0.0))
-        if token and 0 <= now - made < RENEWAL:
+        token, signed_at = self._shown.get(origin, ("", 0.0))
+        if token and 0 <= now - signed_at < SIGNATURE_RENEWAL_S:
             return token
-        claims = {"aud": origin, "exp": int(now) + LIFETIME, "sub": self._subject}
+        claims = {"aud": origin, "exp": int(now) + SIGNATURE_LIFETIME_S, "sub": self._subject}
         token = sign_token(self._key, {"typ": "JWT"}, claims)
         self._shown.pop(origin, None)
-        if len(self._shown) >= ORIGINS:
+        if len(self._shown) >= MAX_SIGNATURES:
             del self._shown[next(iter(self._shown))]
         self._shown[origin] = token, now
         return token
@@ -187,25 +203,25 @@ def find_service(address: str) -> str:
     return find_host(address) if is_subscription(address) else ""
 
 
-def is_send(request: Request) -> bool:
+def is_push_request(request: Request) -> bool:
     """Return whether a request is one to a push service."""
     return request.headers.get("content-encoding") == "aes128gcm"
 
 
-def answer(request: Request) -> Response:
+def sandbox_response(request: Request) -> Response:
     """Answer as a push service does: with the place of the message, and nothing else."""
     return Response(status=201, headers={"location": urljoin(request.url, "/message/1")})
 
 
-def _read_name(hop: Hop) -> str:
+def _read_message_url(exchange: Exchange) -> str:
     """Return what the push service calls the message, unless that lets one push to the browser."""
-    name = hop.headers.get("location", "")
-    return name if _NAME.fullmatch(name) and hop.request.url not in name else ""
+    name = exchange.headers.get("location", "")
+    return name if _NAME.fullmatch(name) and exchange.request.url not in name else ""
 
 
 def _load_key(text: str) -> ec.EllipticCurvePrivateKey:
-    raw = unpack(text.strip())
-    if len(raw) == WIDTH:
+    raw = decode_base64url(text.strip())
+    if len(raw) == COORDINATE_BYTES:
         try:
             return ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
         except ValueError:

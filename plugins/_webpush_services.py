@@ -12,23 +12,23 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from router.bridge import Hop
+from router.bridge import Exchange
 
 DROPPED = "dropped"
 THROTTLED = "channelthrottled"
 """Words of Windows, beside a 200 as well: it did not pass the message on."""
 
-CONSTRAINED_RECORD = 3070
+MOZILLA_RECORD_BYTES = 3070
 """Bytes that Mozilla takes for a browser on Android."""
 
-SMALLEST_RECORD = 1024
+MIN_RECORD_BYTES = 1024
 """Bytes below which a limit that a push service names is not believed."""
 
 _WINDOWS = ".notify.windows.com"
 _LIMIT = re.compile(rb"\blimit(?:ed to| is|:)? (\d{4,5}) bytes")
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z .,'-]{2,100}")
-_NUMBERS = 1000
+_MIN_ERRNO = 1000
 
 
 def add_headers(origin: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -41,24 +41,26 @@ def add_headers(origin: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {"x-wns-cache-policy": "no-cache" if headers["ttl"] == "0" else "cache"}
 
 
-def find_limit(hop: Hop) -> int | None:
+def find_limit(exchange: Exchange) -> int | None:
     """Return the bytes of a body that a push service takes, where it refused one as too large."""
-    if hop.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if exchange.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return None
-    found = _LIMIT.search(hop.body)
-    limit = int(found[1]) if found else CONSTRAINED_RECORD
-    return limit if SMALLEST_RECORD <= limit < len(hop.request.body) else None
+    match = _LIMIT.search(exchange.body)
+    limit = int(match[1]) if match else MOZILLA_RECORD_BYTES
+    return limit if MIN_RECORD_BYTES <= limit < len(exchange.request.body) else None
 
 
-def read_code(hop: Hop) -> str:
+def read_refusal_code(exchange: Exchange) -> str:
     """Return the word, or the number, by which a push service says why it refused a message."""
-    status = hop.headers.get("x-wns-notificationstatus", hop.headers.get("x-wns-status", ""))
-    if (hop.status or 0) < HTTPStatus.BAD_REQUEST:
+    status = exchange.headers.get(
+        "x-wns-notificationstatus", exchange.headers.get("x-wns-status", "")
+    )
+    if (exchange.status or 0) < HTTPStatus.BAD_REQUEST:
         return status.lower() if status.lower() in {DROPPED, THROTTLED} else ""
-    reason, number = hop.field("reason"), hop.field("errno")
+    reason, number = exchange.json_value("reason"), exchange.json_value("errno")
     if isinstance(reason, str) and _REASON.fullmatch(reason):
         return reason
-    if isinstance(number, int) and 0 < number < _NUMBERS:
+    if isinstance(number, int) and 0 < number < _MIN_ERRNO:
         return f"errno {number:d}"
-    words = hop.headers.get("x-wns-error-description", "")
+    words = exchange.headers.get("x-wns-error-description", "")
     return words.rstrip(".") if _WORDS.fullmatch(words) else ""

@@ -29,18 +29,18 @@ from router.bridge import (
     check_url,
     extend_plugin_class,
     find_target_kind,
-    parse,
+    parse_url,
     share_service_answers,
 )
 from router.plugins._answers import PAID_ANSWERS, SERVICE_ANSWERS
 from router.plugins._mail_address import STAND_IN as MAILBOX_STAND_IN
 from router.plugins._mail_address import normalize_mailbox
-from router.plugins._matrix import SharingMatrix
+from router.plugins._matrix import SharedStoreMatrix
 from router.plugins._phone_number import (
     check_fixed_number,
+    format_for_provider,
     looks_like_number,
     normalize_number,
-    write_for,
     write_stand_in,
 )
 
@@ -67,7 +67,9 @@ class AppriseSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what Apprise cannot read."""
         scheme = read_scheme(self)
-        check = partial(check_fixed_number, scheme) if find_target(scheme) == "phone" else None
+        check = (
+            partial(check_fixed_number, scheme) if find_address_format(scheme) == "phone" else None
+        )
         url = self.url.reveal()
         check_url(url, fixed=self.fixed, check_target=check)
         if "{to}" in url and scheme in PUBLIC and is_public(url):
@@ -97,7 +99,7 @@ class Apprise(AppriseChannel[AppriseSettings]):
         is_fixed: bool = False,
     ) -> str:
         """Return an address as the service of the URL takes it: a phone number, a mailbox."""
-        match "" if settings is None else find_target(read_scheme(settings)):
+        match "" if settings is None else find_address_format(read_scheme(settings)):
             case "phone":
                 return normalize_number(address, country, is_fixed=is_fixed)
             case "phone or other" if looks_like_number(address):
@@ -115,12 +117,12 @@ class Apprise(AppriseChannel[AppriseSettings]):
             address = self.normalize_address(message.address, settings=self.settings, is_fixed=True)
         except AddressError as error:
             return Rejected(reason=f"the address {error}")
-        address = write_for(read_scheme(self.settings), address)
+        address = format_for_provider(read_scheme(self.settings), address)
         return await super().send(replace(message, address=address))
 
     def write_address(self, address: str) -> str:
         """Return what Apprise is to read for an address: a mailbox or a number stands for it."""
-        match find_target(read_scheme(self.settings)):
+        match find_address_format(read_scheme(self.settings)):
             case "mailbox" if address and address.isascii():
                 return MAILBOX_STAND_IN
             case "phone" | "phone or other":
@@ -128,7 +130,7 @@ class Apprise(AppriseChannel[AppriseSettings]):
             case _:
                 return address
 
-    def complete(self, build: Build) -> Build:
+    def complete_build(self, build: Build) -> Build:
         """Return the service with the action that hands a message over, where the URL names none.
 
         Apprise's own choice for alerts (Opsgenie, Jira) is a note on an alert that it opened
@@ -136,12 +138,14 @@ class Apprise(AppriseChannel[AppriseSettings]):
         https://appriseit.com/services/opsgenie/
         """
         kind, options = build
-        if options["schema"] in ALERTS and not (options.get("action") or options.get("mapping")):
+        if options["schema"] in ALERTING_SCHEMES and not (
+            options.get("action") or options.get("mapping")
+        ):
             return kind, options | {"action": "new"}
         return build
 
 
-MENTIONED = frozenset({"dingtalk"})
+MENTIONING_SCHEMES = frozenset({"dingtalk"})
 """Services that name a number in a message, as it is written in their country, and call nobody."""
 
 
@@ -151,12 +155,12 @@ def read_scheme(settings: AppriseSettings) -> str:
 
 
 @lru_cache
-def find_target(scheme: str) -> TargetKind:
+def find_address_format(scheme: str) -> TargetKind:
     """Return what the addresses of a service are, by what Apprise publishes about its URL."""
-    known = NotificationManager()
-    if scheme not in known or scheme in MENTIONED:
+    plugins = NotificationManager()
+    if scheme not in plugins or scheme in MENTIONING_SCHEMES:
         return "other"
-    return find_target_kind(known[scheme])
+    return find_target_kind(plugins[scheme])
 
 
 PUBLIC = frozenset({"tweet", "twitter", "x"})
@@ -168,11 +172,11 @@ def is_public(url: str) -> bool:
 
     https://appriseit.com/services/twitter/
     """
-    _, options = parse(url)
+    _, options = parse_url(url)
     return str(options.get("mode") or "").lower().startswith("t")
 
 
-ALERTS = frozenset({"jira", "opsgenie"})
+ALERTING_SCHEMES = frozenset({"jira", "opsgenie"})
 """Services with an action for each type of message; a router's messages have no type."""
 
 
@@ -180,5 +184,5 @@ ALERTS = frozenset({"jira", "opsgenie"})
 def register_channels(register: Register) -> None:
     """Offer the channel, and what it knows of services to channels that send by Apprise, too."""
     share_service_answers(SERVICE_ANSWERS)
-    extend_plugin_class(SharingMatrix)
+    extend_plugin_class(SharedStoreMatrix)
     register(Apprise)

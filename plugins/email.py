@@ -18,19 +18,28 @@ from router import AddressError, Message, Outcome, Register, Rejected, Secret, S
 from router.bridge import (
     AppriseChannel,
     Build,
-    Hop,
+    Exchange,
     Request,
     Response,
     Transport,
     check_url,
-    parse,
-    shorten,
+    parse_url,
+    truncate,
 )
 from router.plugins._answers import PAID_ANSWERS
 from router.plugins._mail_address import STAND_IN, Utf8Mailbox, is_ascii_local, normalize_mailbox
 
-SMTP = frozenset({"mailto", "mailtos"})
-MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resend", "sendgrid"} | {
+SMTP_SCHEMES = frozenset({"mailto", "mailtos"})
+MAILER_SCHEMES = {
+    "azure",
+    "brevo",
+    "mailersend",
+    "mailgun",
+    "o365",
+    "postmark",
+    "resend",
+    "sendgrid",
+} | {
     "sendpulse",
     "ses",
     "smtp2go",
@@ -39,11 +48,11 @@ MAILERS = {"azure", "brevo", "mailersend", "mailgun", "o365", "postmark", "resen
 """The mailers in Apprise 2.2, by the scheme of their URLs."""
 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
-LONGEST = 20_000
+MAX_BODY_LENGTH = 20_000
 """Characters of a body; HTML may not be cut later, when it is written."""
 
-SAMPLE = "someone@example.com"
-UNLINKED = frozenset({"data", "file", "javascript", "vbscript"})
+SAMPLE_ADDRESS = "someone@example.com"
+UNLINKED_SCHEMES = frozenset({"data", "file", "javascript", "vbscript"})
 
 
 class EmailSettings(Settings, frozen=True):
@@ -64,10 +73,10 @@ class EmailSettings(Settings, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what sends no mail."""
         scheme = read_scheme(self.url)
-        if scheme not in SMTP | MAILERS:
+        if scheme not in SMTP_SCHEMES | MAILER_SCHEMES:
             raise ValueError(f"url: {scheme or 'this'} sends no e-mail, write `plugin: apprise`")
-        check_url(self.url.reveal(), sample=SAMPLE, fixed=self.fixed, is_personal=True)
-        if self.from_name and scheme not in SMTP:
+        check_url(self.url.reveal(), sample=SAMPLE_ADDRESS, fixed=self.fixed, is_personal=True)
+        if self.from_name and scheme not in SMTP_SCHEMES:
             raise ValueError("from_name: goes with mailto(s):// alone; write it into the url")
         if "\n" in self.from_name or "\r" in self.from_name:
             raise ValueError("from_name: must be one line")
@@ -103,7 +112,7 @@ class MailServer:
 
     def __init__(self, url: Secret) -> None:
         """Read the URL once: for a single mail that would be most of the work."""
-        self._options = parse(url.reveal())[1]
+        self._options = parse_url(url.reveal())[1]
 
     def build(self, address: str, *, from_name: str, thread: str) -> Build:
         """Return Apprise's class for SMTP; without an address it keeps the URL's own."""
@@ -129,7 +138,7 @@ class Email(AppriseChannel[EmailSettings]):
         super().__init__(settings, transport)
         self._scheme = read_scheme(settings.url)
         self.body_format = "html" if settings.html else "text"
-        self._server = MailServer(settings.url) if self._scheme in SMTP else None
+        self._server = MailServer(settings.url) if self._scheme in SMTP_SCHEMES else None
 
     @classmethod
     def normalize_address(
@@ -160,7 +169,7 @@ class Email(AppriseChannel[EmailSettings]):
         """Return what stands for any address: `send` has checked it, not as Apprise would."""
         return STAND_IN if address else ""
 
-    def plugin(self, message: Message) -> Build | None:
+    def choose_plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for SMTP; a mailer is made of its URL."""
         if self._server is None:
             return None
@@ -168,21 +177,21 @@ class Email(AppriseChannel[EmailSettings]):
         return self._server.build(
             STAND_IN if address else "",
             from_name=self.settings.from_name,
-            thread=name_thread(message),
+            thread=thread_id(message),
         )
 
-    def write(self, message: Message) -> tuple[str, str]:
+    def format_message(self, message: Message) -> tuple[str, str]:
         """Return the subject, one line, and the body in the channel's format."""
         subject = " ".join(message.title.split())
         return subject, write_html(message) if self.settings.html else write_text(message)
 
-    def handle(self, hop: Hop) -> str:
+    def read_handle(self, exchange: Exchange) -> str:
         """Return the mail's Message-ID, or the mailer's id."""
-        if hop.request.method == "SMTP":
-            found = MESSAGE_ID.search(hop.request.body)
-            return found[1].decode() if found else ""
+        if exchange.request.method == "SMTP":
+            match = MESSAGE_ID.search(exchange.request.body)
+            return match[1].decode() if match else ""
         paths = (("id",), ("MessageID",), ("messageId",), ("data", "email_id"))
-        texts = (hop.field(*path) for path in paths)
+        texts = (exchange.json_value(*path) for path in paths)
         return next((text for text in texts if isinstance(text, str)), "")
 
     def sandbox(self, request: Request) -> Response:
@@ -197,12 +206,14 @@ def read_scheme(url: Secret) -> str:
     return url.reveal().partition("://")[0].lower()
 
 
-def name_thread(message: Message) -> str:
+def thread_id(message: Message) -> str:
     """Return a name that the mails of a conversation share, and that tells nobody which."""
-    told = message.notification
-    if not told.conversation:
+    notification = message.notification
+    if not notification.conversation:
         return ""
-    return blake2b(f"{told.app_id}\0{told.conversation}".encode(), digest_size=12).hexdigest()
+    return blake2b(
+        f"{notification.app_id}\0{notification.conversation}".encode(), digest_size=12
+    ).hexdigest()
 
 
 def write_text(message: Message) -> str:
@@ -212,13 +223,13 @@ def write_text(message: Message) -> str:
 
 def write_html(message: Message) -> str:
     """Return the body as HTML; what it says is text, whatever it looks like."""
-    body = escape(shorten(message.body or message.title, LONGEST))
+    body = escape(truncate(message.body or message.title, MAX_BODY_LENGTH))
     parts = [f"<div>{body.replace(chr(10), '<br/>')}</div>"]
     if message.image:
         parts.append(f'<p><img src="{escape(message.image)}" alt=""/></p>')
     if message.link:
         link = escape(message.link)
-        linked = message.link.partition(":")[0].strip().lower() not in UNLINKED
+        linked = message.link.partition(":")[0].strip().lower() not in UNLINKED_SCHEMES
         parts.append(f'<p><a href="{link}">{link}</a></p>' if linked else f"<p>{link}</p>")
     return "".join(parts)
 

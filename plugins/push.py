@@ -28,7 +28,7 @@ from router import (
 from router.bridge import (
     AppriseChannel,
     Build,
-    Hop,
+    Exchange,
     Request,
     Response,
     Transport,
@@ -38,22 +38,22 @@ from router.plugins import _webpush as webpush
 from router.plugins._apns import Apns, ApnsSettings
 from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm import (
-    ANSWERS,
+    RESPONSE_CODES,
     Fcm,
     FcmSettings,
-    answer,
-    blames_ornament,
-    is_send,
+    is_about_ornament,
+    is_message_request,
     is_token,
     is_too_large,
-    read_code,
+    read_error_code,
+    sandbox_response,
 )
 from router.plugins._fcm_account import make_placeholder
-from router.plugins._fcm_message import ROOM
-from router.plugins._payload import shed
+from router.plugins._fcm_message import MAX_DATA_BYTES
+from router.plugins._payload import drop_expendable
 from router.plugins._webpush import WebPush, WebPushSettings
 
-DEFAULT = "default"
+DEFAULT_PROVIDER_ID = "default"
 """The `providerId` of a device that named none, as CometChat's SDKs have it."""
 NO_TOKEN = "name a device; topics and conditions are not sent to"  # noqa: S105 - words
 
@@ -102,9 +102,9 @@ class Push(AppriseChannel[PushSettings]):
 
     name = "push"
     Settings = PushSettings
-    limits = Limits(payload=ROOM)
+    limits = Limits(payload=MAX_DATA_BYTES)
     replaces = True  # the app gets the payload's keys, and shows an edit in its message's place
-    answers = ANSWERS
+    response_codes = RESPONSE_CODES
     platforms = ("fcm", "apns", "web")
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "fcm.service_account": make_placeholder,
@@ -134,7 +134,7 @@ class Push(AppriseChannel[PushSettings]):
         cls, settings: PushSettings, notification: Notification, platform: str, provider_id: str
     ) -> bool:
         """Return whether a device is one of this channel's, and is to hear of this."""
-        if settings.provider_id and settings.provider_id != (provider_id or DEFAULT):
+        if settings.provider_id and settings.provider_id != (provider_id or DEFAULT_PROVIDER_ID):
             return False
         if settings.apns is None or not platform.lower().startswith("apns_"):
             return True
@@ -171,7 +171,7 @@ class Push(AppriseChannel[PushSettings]):
 
     async def send(self, message: Message) -> Outcome:
         """Try once to reach the device."""
-        platform = _tell_platform(message)
+        platform = _find_platform(message)
         seconds, now = self.settings.timeout, self.clock()
         match _family(platform):
             case "fcm" if self._fcm is not None:
@@ -209,52 +209,59 @@ class Push(AppriseChannel[PushSettings]):
         seconds, now = self.settings.timeout, self.clock()
         return await fcm.access.renew(self.transport, seconds=seconds, now=now)
 
-    def plugin(self, message: Message) -> Build | None:
+    def choose_plugin(self, message: Message) -> Build | None:
         """Return Apprise's class for the device's provider, holding the message."""
         return None if self._fcm is None else self._fcm.build(message, self.clock())
 
-    def write(self, message: Message) -> tuple[str, str]:
-        """Return a body that Apprise lets pass; `plugin` holds the real one."""
+    def format_message(self, message: Message) -> tuple[str, str]:
+        """Return a body that Apprise lets pass; `choose_plugin` holds the real one."""
         return "", message.body or message.title or message.kind
 
-    def carries(self, request: Request) -> bool:
+    def carries_message(self, request: Request) -> bool:
         """Return False for the fetching of an access token."""
-        return any(carries(request) for carries in (apns.is_send, webpush.is_send, is_send))
+        return any(
+            carries(request)
+            for carries in (apns.is_push_request, webpush.is_push_request, is_message_request)
+        )
 
-    def error_code(self, hop: Hop) -> str:
+    def error_code(self, exchange: Exchange) -> str:
         """Return the provider's error code."""
-        return read_code(hop)
+        return read_error_code(exchange)
 
-    def simplify(self, message: Message, hop: Hop) -> Message | None:
+    def simplify_message(self, message: Message, exchange: Exchange) -> Message | None:
         """Return a lighter message where FCM found this one too large, or one less its ornaments.
 
         The ornaments are the image and the link, where FCM blames one of them.
         """
-        if is_too_large(hop):
-            return shed(message)
-        if blames_ornament(hop) and (message.image or message.link):
+        if is_too_large(exchange):
+            return drop_expendable(message)
+        if is_about_ornament(exchange) and (message.image or message.link):
             return replace(message, image="", link="")
         return None
 
-    def handle(self, hop: Hop) -> str:
+    def read_handle(self, exchange: Exchange) -> str:
         """Return the message's name at the provider."""
-        name = hop.field("name")
+        name = exchange.json_value("name")
         return name if isinstance(name, str) else ""
 
-    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
+    def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:
         """Let the next send fetch a new access token where this one was refused."""
-        if self._fcm is not None and hops:
-            self._fcm.heed(hops[-1])
+        if self._fcm is not None and exchanges:
+            self._fcm.drop_refused_token(exchanges[-1])
         return None
 
     def sandbox(self, request: Request) -> Response:
         """Answer as the provider does."""
-        if webpush.is_send(request):
-            return webpush.answer(request)
-        return apns.answer(request) if apns.is_send(request) else answer(request)
+        if webpush.is_push_request(request):
+            return webpush.sandbox_response(request)
+        return (
+            apns.sandbox_response(request)
+            if apns.is_push_request(request)
+            else sandbox_response(request)
+        )
 
 
-def _tell_platform(message: Message) -> str:
+def _find_platform(message: Message) -> str:
     """Return the platform of a device; a destination of the rules, and a subscription, tell it."""
     if webpush.is_subscription(message.address):
         return "web"

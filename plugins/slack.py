@@ -34,26 +34,26 @@ from router.bridge import (
     AppriseChannel,
     Build,
     BuildError,
-    Hop,
-    Reading,
+    Exchange,
     Request,
     Response,
+    ResponseMeaning,
     ServiceAnswers,
     Transport,
     check_file_arguments,
-    make,
-    shorten,
+    make_plugin,
+    parse_url,
+    truncate,
 )
-from router.bridge import parse as parse_url
 
-WORKFLOWS = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
-TITLE = 150
-BODY = 3000
+WORKFLOW_MODES = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
+MAX_TITLE_LENGTH = 150
+MAX_BODY_LENGTH = 3000
 """Characters of a header and of a section; Slack refuses more."""
 
-WORD = re.compile(rb"[a-z_]{2,60}")
+ERROR_CODE = re.compile(rb"[a-z_]{2,60}")
 
-SUSPEND = (
+SUSPEND_CODES = (
     {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"}
     | {"missing_scope", "messages_tab_disabled", "not_allowed_token_type", "org_login_required"}
     | {"access_denied", "ekm_access_denied", "enterprise_is_restricted", "accesslimited"}
@@ -62,7 +62,7 @@ SUSPEND = (
 )
 """The credential is dead: nothing goes out until someone acts."""
 THROTTLED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
-RETRY = {"request_timeout", "internal_error", "fatal_error", "service_unavailable"} | {
+RETRY_CODES = {"request_timeout", "internal_error", "fatal_error", "service_unavailable"} | {
     "team_added_to_org",
     "rollup_error",
     "update_failed",
@@ -72,10 +72,10 @@ gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window
 IMAGE_REFUSALS = {"invalid_blocks", "invalid_attachments"}
 """Slack refuses the whole message where it cannot fetch its image:
 https://github.com/slackapi/python-slack-sdk/issues/1782"""
-GONE = "message_not_found"
+NO_SUCH_MESSAGE = "message_not_found"
 NO_URL = "url: must be https://hooks.slack.com/… or slack://…"
-API = "https://slack.com/api/"
-UPDATE, DELETE = f"{API}chat.update", f"{API}chat.delete"
+API_URL = "https://slack.com/api/"
+UPDATE, DELETE = f"{API_URL}chat.update", f"{API_URL}chat.delete"
 
 
 class SlackSettings(Settings, frozen=True):
@@ -109,9 +109,9 @@ class SlackSettings(Settings, frozen=True):
             raise ValueError("channel: goes with `bot_token`; a webhook's channel is set in Slack")
         if self.url is not None:
             check_file_arguments(self.url.reveal())
-        options = parse(self, "C0000000000")
+        options = parse_settings(self, "C0000000000")
         try:
-            make((NotifySlack, options))
+            make_plugin((NotifySlack, options))
         except BuildError:
             raise ValueError(
                 "url: is no webhook of Slack" if self.url else "bot_token: is none of Slack's"
@@ -137,13 +137,13 @@ class Slack(AppriseChannel[SlackSettings]):
 
     name = "slack"
     Settings = SlackSettings
-    limits = Limits(title=TITLE, body=BODY)
+    limits = Limits(title=MAX_TITLE_LENGTH, body=MAX_BODY_LENGTH)
     service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
         source="https://docs.slack.dev/reference/methods/chat.postMessage#errors"
     )
-    answers: ClassVar[Mapping[int | str, Reading]] = {
-        **dict.fromkeys(SUSPEND, "suspend"),
-        **dict.fromkeys(RETRY, "retry"),
+    response_codes: ClassVar[Mapping[int | str, ResponseMeaning]] = {
+        **dict.fromkeys(SUSPEND_CODES, "suspend"),
+        **dict.fromkeys(RETRY_CODES, "retry"),
         **dict.fromkeys(THROTTLED, "throttled"),
         "no_permission": "refused",  # the bot may be no member of this one conversation
         403: "suspend",
@@ -158,7 +158,7 @@ class Slack(AppriseChannel[SlackSettings]):
     def __init__(self, settings: SlackSettings, transport: Transport) -> None:
         """Read the URL once an address: that costs as much as a send."""
         super().__init__(settings, transport)
-        self._parse = lru_cache(512)(lambda address: parse(settings, address))
+        self._parse = lru_cache(512)(lambda address: parse_settings(settings, address))
 
     @classmethod
     def needs_contact(cls, settings: SlackSettings) -> bool:
@@ -169,23 +169,28 @@ class Slack(AppriseChannel[SlackSettings]):
 
     async def update(self, handle: str, message: Message) -> Outcome:
         """Try once to make a bot's message read like this one, and hold no more than it."""
-        hops: list[Hop] = []
-        outcome = await self._update(handle, message, hops)
-        plainer = self.simplify(message, hops[-1]) if hops else None
+        exchanges: list[Exchange] = []
+        outcome = await self._update(handle, message, exchanges)
+        plainer = self.simplify_message(message, exchanges[-1]) if exchanges else None
         return outcome if plainer is None else await self._update(handle, plainer, [])
 
-    async def _update(self, handle: str, message: Message, hops: list[Hop]) -> Outcome:
+    async def _update(self, handle: str, message: Message, exchanges: list[Exchange]) -> Outcome:
         content = {"attachments": [], "blocks": []} | self._lay_out(message)
-        return await self._ask(UPDATE, handle, content, message.address, hops)
+        return await self._call_api(UPDATE, handle, content, message.address, exchanges)
 
     async def retract(self, handle: str) -> Outcome:
         """Try once to remove a bot's message."""
-        return await self._ask(DELETE, handle, {}, "", [])
+        return await self._call_api(DELETE, handle, {}, "", [])
 
-    async def _ask(
-        self, url: str, handle: str, content: dict[str, Any], address: str, hops: list[Hop]
+    async def _call_api(
+        self,
+        url: str,
+        handle: str,
+        content: dict[str, Any],
+        address: str,
+        exchanges: list[Exchange],
     ) -> Outcome:
-        """Try once to do something to the message with a handle; its hop is appended."""
+        """Try once to do something to the message with a handle; its exchange is appended."""
         channel, _, ts = handle.partition(":")
         token = self._parse("C0000000000").get("access_token")
         if not token or not ts:
@@ -199,49 +204,53 @@ class Slack(AppriseChannel[SlackSettings]):
             },
             body=msgspec.json.encode({"channel": channel, "ts": ts, **content}),
         )
-        return await self.request(request, address=address, hops=hops)
+        return await self.send_request(request, address=address, exchanges=exchanges)
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         """Return Apprise's class for Slack, holding the message."""
         options = self._parse(message.address)
-        if options.get("mode") in WORKFLOWS:
+        if options.get("mode") in WORKFLOW_MODES:
             return SlackMessage, options | {"content": _write_plain(message)}
         return SlackMessage, options | {"content": self._lay_out(message)}
 
     def _lay_out(self, message: Message) -> dict[str, Any]:
         return (_write_blocks if self.settings.blocks else _write_text)(message)
 
-    def write(self, message: Message) -> tuple[str, str]:
-        """Return a body that Apprise lets pass; `plugin` holds the real one."""
+    def format_message(self, message: Message) -> tuple[str, str]:
+        """Return a body that Apprise lets pass; `choose_plugin` holds the real one."""
         return "", message.body or message.title or message.kind
 
-    def carries(self, request: Request) -> bool:
+    def carries_message(self, request: Request) -> bool:
         """Return False for the look-up of a person by e-mail address."""
         return "users.lookupByEmail" not in request.url
 
-    def error_code(self, hop: Hop) -> str:
+    def error_code(self, exchange: Exchange) -> str:
         """Return Slack's word: a field of a bot's answer, the whole of a webhook's."""
-        if hop.field("ok") is False:
-            return str(hop.field("error") or "unknown_error")
-        taken = hop.status == 200  # noqa: PLR2004 - HTTP's own number
-        return hop.body.decode() if not taken and WORD.fullmatch(hop.body) else ""
+        if exchange.json_value("ok") is False:
+            return str(exchange.json_value("error") or "unknown_error")
+        taken = exchange.status == 200  # noqa: PLR2004 - HTTP's own number
+        return exchange.body.decode() if not taken and ERROR_CODE.fullmatch(exchange.body) else ""
 
-    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
+    def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:
         """Return that a deletion is done where there is nothing left to delete."""
-        hop = hops[-1] if hops else None
-        if hop is None or hop.request.url != DELETE or self.error_code(hop) != GONE:
+        exchange = exchanges[-1] if exchanges else None
+        if (
+            exchange is None
+            or exchange.request.url != DELETE
+            or self.error_code(exchange) != NO_SUCH_MESSAGE
+        ):
             return None
-        return Delivered(status=hop.status)
+        return Delivered(status=exchange.status)
 
-    def simplify(self, message: Message, hop: Hop) -> Message | None:
+    def simplify_message(self, message: Message, exchange: Exchange) -> Message | None:
         """Return the message with its image as a link, where Slack refused it for the image."""
-        if not message.image or self.error_code(hop) not in IMAGE_REFUSALS:
+        if not message.image or self.error_code(exchange) not in IMAGE_REFUSALS:
             return None
         return replace(message, image="", link=message.link or message.image)
 
-    def handle(self, hop: Hop) -> str:
+    def read_handle(self, exchange: Exchange) -> str:
         """Return the channel and time stamp that name a bot's message."""
-        channel, ts = hop.field("channel"), hop.field("ts")
+        channel, ts = exchange.json_value("channel"), exchange.json_value("ts")
         return f"{channel}:{ts}" if isinstance(channel, str) and isinstance(ts, str) else ""
 
     def sandbox(self, request: Request) -> Response:
@@ -250,10 +259,10 @@ class Slack(AppriseChannel[SlackSettings]):
             return Response(status=200, body=b"ok")
         user = b'{"ok": true, "user": {"id": "U0000000000"}}'
         taken = b'{"ok": true, "channel": "C0000000000", "ts": "1700000000.000100"}'
-        return Response(status=200, body=taken if self.carries(request) else user)
+        return Response(status=200, body=taken if self.carries_message(request) else user)
 
 
-def parse(settings: SlackSettings, address: str) -> dict[str, Any]:
+def parse_settings(settings: SlackSettings, address: str) -> dict[str, Any]:
     """Return the keyword arguments of Apprise's class for Slack."""
     if settings.bot_token is not None:
         target = settings.channel or address
@@ -271,9 +280,9 @@ def parse(settings: SlackSettings, address: str) -> dict[str, Any]:
     return options
 
 
-def fit(text: str, size: int) -> str:
+def fit_text(text: str, size: int) -> str:
     """Return a text as Slack is to show it, of at most so many characters when escaped."""
-    return _escape(shorten(text, size, measure=lambda part: len(_escape(part))))
+    return _escape(truncate(text, size, measure=lambda part: len(_escape(part))))
 
 
 def _escape(text: str) -> str:
@@ -287,8 +296,8 @@ def _write_plain(message: Message) -> dict[str, Any]:
 def _write_text(message: Message) -> dict[str, Any]:
     title = " ".join(message.title.split())
     lines = [
-        f"*{fit(title, TITLE - 2)}*" if title else "",
-        fit(message.body, BODY),
+        f"*{fit_text(title, MAX_TITLE_LENGTH - 2)}*" if title else "",
+        fit_text(message.body, MAX_BODY_LENGTH),
         _write_link(message.link),
     ]
     content: dict[str, Any] = {"text": "\n".join(filter(None, lines))}
@@ -298,7 +307,7 @@ def _write_text(message: Message) -> dict[str, Any]:
 
 
 def _write_blocks(message: Message) -> dict[str, Any]:
-    title, body = fit(message.title, TITLE), fit(message.body, BODY)
+    title, body = fit_text(message.title, MAX_TITLE_LENGTH), fit_text(message.body, MAX_BODY_LENGTH)
     blocks: list[dict[str, Any]] = []
     if title:
         blocks.append({"type": "header", "text": {"type": "plain_text", "text": title}})

@@ -24,7 +24,7 @@ from router import (
 )
 from router.bridge import (
     AppriseChannel,
-    Hop,
+    Exchange,
     Transport,
     check_url,
 )
@@ -32,13 +32,13 @@ from router.plugins._answers import PAID_ANSWERS
 from router.plugins._phone_number import (
     check_fixed_number,
     find_country,
+    format_for_provider,
     normalize_number,
-    write_for,
     write_stand_in,
 )
-from router.plugins._segments import divide, fit
+from router.plugins._segments import fit_segments, split_text
 
-VENDORS = {
+SCHEME_ALIASES = {
     "nexmo": "vonage",
     "elks": "46elks",
     "kudosity": "burstsms",
@@ -54,14 +54,14 @@ SCHEMES = (
     | {"eight00com", "exotel", "httpsms", "infobip", "kaleyra", "kavenegar", "mobilemessage"}
     | {"msg91", "msgbird", "notifyre", "octopush", "ringc", "serwersms", "seven", "sfr", "sinch"}
     | {"smsc", "smseagle", "smsmgr", "smstunnel", "sns", "telesign", "telnyx", "twilio", "voipms"}
-    | {"vonage", *VENDORS}
+    | {"vonage", *SCHEME_ALIASES}
 )
 """The providers in Apprise 2.2 that send text messages."""
 
-REMEMBERED = 1000
+MAX_PARTIAL_SENDS = 1000
 """Texts half sent whose parts are not sent twice."""
 
-SAMPLE = "+12125550123"
+SAMPLE_NUMBER = "+12125550123"
 """A number that every provider would take."""
 
 
@@ -109,7 +109,7 @@ class SmsSettings(Settings, frozen=True):
             )
         check_url(
             self.url.reveal(),
-            sample=SAMPLE,
+            sample=SAMPLE_NUMBER,
             fixed=self.fixed,
             is_personal=True,
             check_target=partial(check_fixed_number, scheme),
@@ -130,8 +130,8 @@ class Sms(AppriseChannel[SmsSettings]):
     def __init__(self, settings: SmsSettings, transport: Transport) -> None:
         """Open the channel with nothing half sent."""
         super().__init__(settings, transport)
-        self._vendor = VENDORS.get(read_scheme(settings.url), read_scheme(settings.url))
-        self._sent: dict[str, int] = {}
+        self._vendor = SCHEME_ALIASES.get(read_scheme(settings.url), read_scheme(settings.url))
+        self._sent_parts: dict[str, int] = {}
 
     @classmethod
     def normalize_address(
@@ -155,10 +155,10 @@ class Sms(AppriseChannel[SmsSettings]):
                 return Rejected(reason=f"the address {error}")
             if fault := self._find_country_fault(phone):
                 return Rejected(reason=fault)
-            address = write_for(self._vendor, phone)
-        parts = self._divide(message)
+            address = format_for_provider(self._vendor, phone)
+        parts = self._split_message(message)
         outcome: Outcome = Rejected(reason="there is nothing to send")
-        for number in range(self._sent.pop(message.delivery, 0), len(parts)):
+        for number in range(self._sent_parts.pop(message.delivery, 0), len(parts)):
             part = replace(message, address=address, title="", body=parts[number])
             outcome = await super().send(part)
             if not isinstance(outcome, Delivered):
@@ -180,24 +180,24 @@ class Sms(AppriseChannel[SmsSettings]):
             return ""
         return f"the number is in {country or 'no known country'}, not in `countries`"
 
-    def _divide(self, message: Message) -> list[str]:
+    def _split_message(self, message: Message) -> list[str]:
         untitled = message.kind == "digest" or not message.title
         text = message.body if untitled else f"{message.title}\n{message.body}".rstrip()
         if self.settings.overflow == "split":
-            return divide(text, self.settings.segments)
-        return [fit(text, self.settings.segments)]
+            return split_text(text, self.settings.segments)
+        return [fit_segments(text, self.settings.segments)]
 
     def _remember(self, delivery: str, parts: int) -> None:
         if parts:
-            self._sent[delivery] = parts
-        while len(self._sent) > REMEMBERED:
-            del self._sent[next(iter(self._sent))]
+            self._sent_parts[delivery] = parts
+        while len(self._sent_parts) > MAX_PARTIAL_SENDS:
+            del self._sent_parts[next(iter(self._sent_parts))]
 
-    def handle(self, hop: Hop) -> str:
+    def read_handle(self, exchange: Exchange) -> str:
         """Return the provider's id for the text."""
         paths = (("sid",), ("messages", 0, "message-id"), ("messages", 0, "messageId"), ("id",))
-        found = (hop.field(*path) for path in paths)
-        return next((text for text in found if isinstance(text, str)), "")
+        ids = (exchange.json_value(*path) for path in paths)
+        return next((text for text in ids if isinstance(text, str)), "")
 
 
 def read_scheme(url: Secret) -> str:

@@ -30,10 +30,17 @@ from router import (
     Settings,
     hookimpl,
 )
-from router.bridge import Hop, Reading, Request, Response, TransportError, judge
+from router.bridge import (
+    Exchange,
+    Request,
+    Response,
+    ResponseMeaning,
+    TransportError,
+    classify_response,
+)
 
-PREFIX = "whsec_"
-RECIPIENTS = "{to}"
+KEY_PREFIX = "whsec_"
+RECIPIENT_URL = "{to}"
 """The URL that stands for a recipient's own."""
 
 NO_URL = "is no http:// or https:// URL without a password"
@@ -60,7 +67,7 @@ class WebhookSettings(Settings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what could not work."""
-        if self.url.reveal() == RECIPIENTS:
+        if self.url.reveal() == RECIPIENT_URL:
             if self.basic is not None:
                 raise ValueError("basic: would go to whomever a recipient names; leave it out")
         else:
@@ -80,16 +87,16 @@ class Webhook(Channel[WebhookSettings]):
     replaces = True  # the gateway gets the payload itself, and knows an edit when it sees one
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "https://gateway.example/notify",
-        "secret": PREFIX + base64.b64encode(bytes(24)).decode(),
+        "secret": KEY_PREFIX + base64.b64encode(bytes(24)).decode(),
         "basic": "router:sandbox",
     }
-    answers: ClassVar[Mapping[int | str, Reading]] = {
+    response_codes: ClassVar[Mapping[int | str, ResponseMeaning]] = {
         401: "suspend",
         403: "suspend",
         410: "rejected",
     }
 
-    answers_of_recipients: ClassVar[Mapping[int | str, Reading]] = {
+    recipient_response_codes: ClassVar[Mapping[int | str, ResponseMeaning]] = {
         401: "rejected",
         403: "rejected",
         407: "rejected",
@@ -102,7 +109,7 @@ class Webhook(Channel[WebhookSettings]):
     @classmethod
     def needs_contact(cls, settings: WebhookSettings) -> bool:
         """Return whether recipients name the gateway; the team's own knows whom to reach."""
-        return settings.url.reveal() == RECIPIENTS
+        return settings.url.reveal() == RECIPIENT_URL
 
     @classmethod
     def normalize_address(
@@ -129,18 +136,20 @@ class Webhook(Channel[WebhookSettings]):
         request = self.compose(message)
         if request.guarded and not _is_url(request.url):
             return Rejected(reason=f"the address {NO_URL}")
-        answers = self.answers_of_recipients if request.guarded else self.answers
+        answers = self.recipient_response_codes if request.guarded else self.response_codes
         try:
-            hop = Hop(request, await self.transport.send(request, timeout=self.settings.timeout))
+            exchange = Exchange(
+                request, await self.transport.send(request, timeout=self.settings.timeout)
+            )
         except TransportError as error:
-            hop = Hop(request, error=error)
-        return judge([hop], answers=answers, now=self.clock())
+            exchange = Exchange(request, error=error)
+        return classify_response([exchange], response_codes=answers, now=self.clock())
 
     def compose(self, message: Message) -> Request:
         """Return the signed request for a message."""
         body = _write(message)
         headers = {"content-type": "application/json"}
-        headers |= sign(message.delivery, int(self.clock()), body, self.settings.secret)
+        headers |= sign_request(message.delivery, int(self.clock()), body, self.settings.secret)
         if self.settings.basic is not None:
             credentials = base64.b64encode(self.settings.basic.reveal().encode()).decode()
             headers["authorization"] = f"Basic {credentials}"
@@ -153,7 +162,7 @@ class Webhook(Channel[WebhookSettings]):
         return Response(status=204)
 
 
-def sign(name: str, at: int, body: bytes, secret: Secret | None) -> dict[str, str]:
+def sign_request(name: str, at: int, body: bytes, secret: Secret | None) -> dict[str, str]:
     """Return the headers of Standard Webhooks; without a secret, no signature."""
     headers = {"webhook-id": name, "webhook-timestamp": str(at)}
     if secret is not None:
@@ -169,36 +178,36 @@ def _check_url(url: str) -> None:
         raise ValueError("url: must be a http:// or https:// address, or {to} alone")
     if parts.username is not None:
         raise ValueError("url: must hold no password; write `basic: user:password`")
-    if RECIPIENTS in url:
+    if RECIPIENT_URL in url:
         raise ValueError("url: {to} stands for a whole URL, and alone")
 
 
 def _is_url(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        found = bool(parts.hostname) and parts.port != 0
+        is_valid = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return found and _URL.fullmatch(address) is not None
+    return is_valid and _URL.fullmatch(address) is not None
 
 
 def _read_key(secret: Secret) -> bytes:
     text = secret.reveal()
     try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
     except binascii.Error:
         key = b""
-    if not text.startswith(PREFIX) or not 24 <= len(key) <= 64:  # noqa: PLR2004 - the specification's bounds
-        raise ValueError(f"secret: must be {PREFIX} and 24 to 64 bytes in base64")
+    if not text.startswith(KEY_PREFIX) or not 24 <= len(key) <= 64:  # noqa: PLR2004 - the specification's bounds
+        raise ValueError(f"secret: must be {KEY_PREFIX} and 24 to 64 bytes in base64")
     return key
 
 
 def _write(message: Message) -> bytes:
-    told = message.notification
-    data = dict(told.data)
-    match told.feed:
+    notification = message.notification
+    data = dict(notification.data)
+    match notification.feed:
         case "push":
-            data["notificationDetails"] = told.details | {
+            data["notificationDetails"] = notification.details | {
                 "title": message.title,
                 "body": message.body,
             }
@@ -207,15 +216,15 @@ def _write(message: Message) -> bytes:
         case "sms":
             data["smsContent"] = message.body
     content = {
-        "trigger": f"{told.feed}-notification-payload-generated",
+        "trigger": f"{notification.feed}-notification-payload-generated",
         "data": data,
-        "appId": told.app_id,
-        "region": told.region,
+        "appId": notification.app_id,
+        "region": notification.region,
         "webhook": "custom",
         "title": message.title,
         "body": message.body,
         "router": {
-            "id": told.id,
+            "id": notification.id,
             "delivery": message.delivery,
             "rule": message.rule,
             "kind": message.kind,

@@ -15,45 +15,45 @@ from router.bridge import Response
 from router.channel import Channel, Request, Secret, Transport
 from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.ruleset import ChannelSpec, Defaults
-from router.ingest.accept import Intake
-from router.planner import Planner, Tally
+from router.ingest.accept import PayloadAcceptor
+from router.planner import Planner, RuleMatchCounter
 from router.queue.engine import SqlJournal, SqlQueue
-from router.redaction import Veil, reveal
-from router.registry import Registry, load_plugins
-from router.rulebook.rulebook import Rulebook
+from router.redaction import SecretRegistry, collect_secrets
+from router.registry import PluginRegistry, load_plugins
+from router.rulebook.rulebook import ActiveRules
 from router.settings import Environment, Proxies, check_exposure, check_proxies
-from router.signals import heed_signals
+from router.signals import handle_signals
 from router.store.db.database import Database
-from router.store.db.sqlite_presence import Presence, be_present
+from router.store.db.sqlite_presence import Presence, announce_presence
 from router.store.errors import DatabaseUnusable, StoreUnavailable
-from router.store.facts_reader import World
+from router.store.facts_reader import FactsReader
 from router.store.log.dead_letters import DeadLetters
-from router.store.log.log import Log
-from router.store.log.rule_stats import RuleDays
+from router.store.log.log import DeliveryLog
+from router.store.log.rule_stats import DailyRuleStats
 from router.store.log.rulesets import Rulesets
 from router.store.recipients.repository import Recipients
 from router.store.retention import Retention
 from router.store.state.bulk_cancel import BulkCancel
-from router.telemetry import Metrics, configure_logging, report_stalls, report_strays
+from router.telemetry import Metrics, configure_logging, log_unhandled_errors, monitor_event_loop
 from router.transport.http import AiohttpTransport
-from router.transport.sandbox import Exchange, SandboxTransport
-from router.web.app import Site, build_site
-from router.web.server import ListenError, Server, listen
+from router.transport.sandbox import RecordedExchange, SandboxTransport
+from router.web.app import AppDependencies, build_site
+from router.web.server import HttpServer, ListenError, listen
 from router.worker import Worker
-from router.worker.endings import report_endings
+from router.worker.endings import make_endings_reporter
 
-GRACE = 10.0
+SHUTDOWN_GRACE_S = 10.0
 """Seconds that requests and sends in flight have to finish when the router stops."""
 
-SWEEP = 60.0
+RETENTION_INTERVAL_S = 60.0
 """Seconds between two looks for what is too old to be kept."""
 
-Record = Callable[[Exchange], None]
+RecordExchange = Callable[[RecordedExchange], None]
 
 _log = structlog.get_logger("router.app")
 
 
-class Refused(Exception):  # noqa: N818 - it says what the router did
+class StartupError(Exception):
     """The router does not start; `problems` says why, each with its remedy."""
 
     def __init__(self, *problems: str) -> None:
@@ -62,26 +62,30 @@ class Refused(Exception):  # noqa: N818 - it says what the router did
         self.problems = problems
 
 
-class Outlet:
+class ChannelFactory:
     """Opens channels with a way out: the live transport they share, or a sandbox each."""
 
     def __init__(
-        self, *, live: Transport | None, record: Record | None = None, veil: Veil | None = None
+        self,
+        *,
+        live: Transport | None,
+        record: RecordExchange | None = None,
+        secret_registry: SecretRegistry | None = None,
     ) -> None:
         """Send through `live`; without it let sandboxes answer, and `record` what they hear.
 
-        `veil` learns the secrets of every channel before it is opened.
+        `secret_registry` gets the secrets of every channel before it is opened.
         """
-        self._live = live
-        self._veil = Veil() if veil is None else veil
-        self._record: Record = record or (lambda _: None)
+        self._transport = live
+        self._secret_registry = SecretRegistry() if secret_registry is None else secret_registry
+        self._record: RecordExchange = record or (lambda _: None)
 
-    def open(self, registry: Registry, spec: ChannelSpec) -> Channel[Any]:
+    def open(self, registry: PluginRegistry, spec: ChannelSpec) -> Channel[Any]:
         """Return the channel of a rules file, opened."""
-        secrets = reveal(spec.settings)
-        self._veil.hide(secrets)
-        if self._live is not None:
-            return registry.open_channel(spec, self._live)
+        secrets = collect_secrets(spec.settings)
+        self._secret_registry.add(secrets)
+        if self._transport is not None:
+            return registry.open_channel(spec, self._transport)
 
         def answer(request: Request) -> Response:
             channel = opened()  # weak: the channel holds the sandbox, which holds this
@@ -100,24 +104,26 @@ class Router:
     rules, what it accepts is held.
     """
 
-    def __init__(self, environment: Environment, database: Database, outlet: Outlet) -> None:
+    def __init__(
+        self, environment: Environment, database: Database, outlet: ChannelFactory
+    ) -> None:
         """Put the parts together; nothing runs yet."""
         self._environment = environment
-        self._outlet = outlet
+        self._channel_factory = outlet
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics = Metrics()
         guard = RecipientGuard(environment.only_recipients)
-        self.rulebook = Rulebook(
+        self.rulebook = ActiveRules(
             environment.rules,
             kept=Rulesets(database),
             metrics=self.metrics,
             sandbox=environment.sandbox,
         )
-        database.writer.accepted = self.metrics.committed
-        database.writer.ended = report_endings(self.metrics)
+        database.writer.accepted = self.metrics.record_commit
+        database.writer.ended = make_endings_reporter(self.metrics)
         journal = SqlJournal(database)
         queue = SqlQueue(database)
-        log = Log(database)
+        log = DeliveryLog(database)
         self._worker = Worker(
             queue,
             log.open_deliveries,
@@ -128,26 +134,26 @@ class Router:
             country=self.rulebook.country_of,
             app_cap=self.rulebook.cap_of,
         )
-        rule_days = RuleDays(database)
-        self._tally = Tally(rule_days.add)
+        rule_days = DailyRuleStats(database)
+        self._rule_counter = RuleMatchCounter(rule_days.add)
         self._planner = Planner(
             journal,
-            World(database, guard),
+            FactsReader(database, guard),
             lambda: self.rulebook.ruleset,
             self._worker,
             metrics=self.metrics,
-            tally=self._tally,
+            tally=self._rule_counter,
         )
         database.writer.unawaited = self._planner.wake
         self._retention = Retention(database)
-        self.rulebook.on_change(self._rules_changed)
-        intake = Intake(journal, accepted=self._planner.offer, metrics=self.metrics)
+        self.rulebook.on_change(self._on_rules_changed)
+        intake = PayloadAcceptor(journal, accepted=self._planner.offer, metrics=self.metrics)
         self.site = build_site(
-            Site(
+            AppDependencies(
                 environment=environment,
                 intake=intake,
                 database=database,
-                recipients=Recipients(database, changed=self._worker.reconsider),
+                recipients=Recipients(database, changed=self._worker.invalidate),
                 log=log,
                 bulk_cancel=BulkCancel(database, recall=self._worker.recall),
                 queue=queue,
@@ -155,35 +161,37 @@ class Router:
                 rulebook=self.rulebook,
                 rule_days=rule_days,
                 exposition=self.metrics.exposition,
-                refused=self.metrics.refused,
+                refused=self.metrics.record_refused_request,
                 skew=intake.skew,
                 guard=guard,
                 is_stopped=lambda: self._worker.is_stopped,
             )
         )
 
-    def _rules_changed(self, reopened: Collection[str]) -> None:
+    def _on_rules_changed(self, reopened: Collection[str]) -> None:
         self._planner.wake()
-        self._worker.renew(reopened)
+        self._worker.reset(reopened)
 
     async def start(self) -> None:
         """Load the plugins, put the rules in force, and begin to decide and deliver."""
         registry = await asyncio.to_thread(load_plugins, self._environment.plugins_dir)
         for problem in registry.problems:
             _log.error("a plugin is broken and left out", problem=problem)
-        await self.rulebook.start(registry.schemas, lambda spec: self._outlet.open(registry, spec))
+        await self.rulebook.start(
+            registry.schemas, lambda spec: self._channel_factory.open(registry, spec)
+        )
         self._tasks = [
             asyncio.create_task(self._planner.run()),
             asyncio.create_task(self._worker.run()),
-            asyncio.create_task(self._sweep()),
+            asyncio.create_task(self._run_retention()),
             asyncio.create_task(self.rulebook.follow()),
-            asyncio.create_task(self._tally.run()),
+            asyncio.create_task(self._rule_counter.run()),
         ]
 
-    async def _sweep(self) -> None:
+    async def _run_retention(self) -> None:
         """Forget what is too old, again and again."""
         while True:
-            await asyncio.sleep(SWEEP)
+            await asyncio.sleep(RETENTION_INTERVAL_S)
             ruleset = self.rulebook.ruleset
             defaults = ruleset.defaults if ruleset is not None else Defaults()
             try:
@@ -197,13 +205,13 @@ class Router:
             planning, _, *chores = self._tasks
             for task in (planning, *chores):
                 task.cancel()
-            await self._worker.stop(GRACE)
+            await self._worker.stop(SHUTDOWN_GRACE_S)
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._tally.write()
+            await self._rule_counter.write()
         await self.rulebook.aclose()
 
 
-class Running:
+class RunningRouter:
     """A router that serves: where it listens, and how it is stopped."""
 
     def __init__(self, port: int, stop: Callable[[], None]) -> None:
@@ -216,8 +224,8 @@ async def serve(
     environment: Environment,
     *,
     transport: Transport | None = None,
-    record: Record | None = None,
-    started: Callable[[Running], Awaitable[None]] | None = None,
+    record: RecordExchange | None = None,
+    started: Callable[[RunningRouter], Awaitable[None]] | None = None,
     stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or `Running.stop`; SIGHUP reloads the rules.
@@ -227,45 +235,51 @@ async def serve(
     soon as a signal comes, whatever holds the loop up. Raises `Refused` when the router cannot
     or must not start.
     """
-    veil = Veil()
-    veil.hide(_secrets(environment))
-    configure_logging(environment.log_level, environment.log_format, veil=veil)
+    secret_registry = SecretRegistry()
+    secret_registry.add(_environment_secrets(environment))
+    configure_logging(
+        environment.log_level, environment.log_format, secret_registry=secret_registry
+    )
     if problems := (*check_exposure(environment), *check_proxies(environment)):
-        raise Refused(*problems)
+        raise StartupError(*problems)
     url = environment.database.reveal()
     async with AsyncExitStack() as stack:
-        stack.enter_context(report_strays(asyncio.get_running_loop()))
-        stack.enter_context(report_stalls(asyncio.get_running_loop()))
+        stack.enter_context(log_unhandled_errors(asyncio.get_running_loop()))
+        stack.enter_context(monitor_event_loop(asyncio.get_running_loop()))
         try:
             listener = stack.enter_context(listen(environment.host, environment.port))
             database = await Database.open(url, migrate=True)
         except (ListenError, DatabaseUnusable) as error:
-            raise Refused(str(error)) from error
-        presence = stack.enter_context(be_present(url))
+            raise StartupError(str(error)) from error
+        presence = stack.enter_context(announce_presence(url))
         stack.push_async_callback(database.close)
-        await _take_over(database, presence)
+        await _reclaim_leases_of_dead_router(database, presence)
         if transport is None and not environment.sandbox:
             transport = live = AiohttpTransport(
                 allowed=environment.private_targets, proxies=environment.proxies
             )
-            name_proxies(environment.proxies)
+            log_proxies(environment.proxies)
             stack.push_async_callback(live.aclose)
-        router = Router(environment, database, Outlet(live=transport, record=record, veil=veil))
+        router = Router(
+            environment,
+            database,
+            ChannelFactory(live=transport, record=record, secret_registry=secret_registry),
+        )
         stack.push_async_callback(router.aclose)
-        server = Server(router.site, grace=GRACE)
+        server = HttpServer(router.site, grace=SHUTDOWN_GRACE_S)
         stack.enter_context(
-            heed_signals(stop=server.stop, stopping=stopping, reload=router.rulebook.reload)
+            handle_signals(stop=server.stop, stopping=stopping, reload=router.rulebook.reload)
         )
         serving = asyncio.create_task(server.serve([listener]))
         try:
             await server.listening.wait()
             await router.start()
-            _spare_garbage_collector()
+            _freeze_startup_objects()
             if environment.only_recipients:
                 _log.warning("sending to these recipients only", only=environment.only_recipients)
             _log.info("serving", host=environment.host, port=listener.getsockname()[1])
             if started is not None:
-                await started(Running(listener.getsockname()[1], server.stop))
+                await started(RunningRouter(listener.getsockname()[1], server.stop))
         except BaseException:
             server.stop()
             raise
@@ -273,14 +287,14 @@ async def serve(
             await serving
 
 
-def _secrets(environment: Environment) -> Iterator[str]:
+def _environment_secrets(environment: Environment) -> Iterator[str]:
     """Yield what the environment holds of secrets; a database's URL is none but its password."""
     try:
         password = urlsplit(environment.database.reveal()).password or ""
     except ValueError:
         password = environment.database.reveal()
     yield from (password, unquote(password))
-    yield from reveal(replace(environment, database=Secret("")))
+    yield from collect_secrets(replace(environment, database=Secret("")))
     for proxy in (environment.proxies.http, environment.proxies.https):
         if proxy is not None and proxy.authorization:
             yield f"{proxy.user}:{proxy.password.reveal()}"  # as Basic Auth encodes them
@@ -289,7 +303,7 @@ def _secrets(environment: Environment) -> Iterator[str]:
             yield f"{environment.webhook_user}:{webhook.reveal()}"  # as Basic Auth encodes them
 
 
-def name_proxies(proxies: Proxies) -> None:
+def log_proxies(proxies: Proxies) -> None:
     """Log what goes through a proxy, and what does not."""
     urls = {"http": proxies.http and proxies.http.url, "https": proxies.https and proxies.https.url}
     if named := {scheme: url for scheme, url in urls.items() if url}:
@@ -297,7 +311,7 @@ def name_proxies(proxies: Proxies) -> None:
         _log.warning("mail and services that do not speak HTTP do not go through the proxy")
 
 
-async def _take_over(database: Database, presence: Presence) -> None:
+async def _reclaim_leases_of_dead_router(database: Database, presence: Presence) -> None:
     """Take up at once what a router that was killed had begun to send, if no other runs."""
     if presence.alone:
         try:
@@ -307,7 +321,7 @@ async def _take_over(database: Database, presence: Presence) -> None:
     await asyncio.to_thread(presence.admit)
 
 
-def _spare_garbage_collector() -> None:
+def _freeze_startup_objects() -> None:
     """Keep what was made at the start out of each collection: it took a tenth of all work."""
     gc.collect()
     gc.freeze()

@@ -161,7 +161,7 @@ class Transport(Protocol):
     """The way out of the process that a channel is opened with."""
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether requests reach providers; if not, nothing else may reach them either."""
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the transport ends it itself, knowing what went out

@@ -15,39 +15,39 @@ from router.core.model.outcome import Delivered, Outcome
 
 MASK = "…"
 
-SHORTEST = 4
+MIN_SECRET_LENGTH = 4
 """Characters below which a secret is too common a text to be masked."""
-SHORTEST_PART = 6
+MIN_SECRET_PART_LENGTH = 6
 """The same for a part of one."""
 
-_HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
-_PARAMETERS = re.compile(
+_SECRET_HEADERS = re.compile(r"auth|cookie|key|secret|signature|token", re.IGNORECASE)
+_SECRET_PARAMETERS = re.compile(
     r"(?i)((?:^|[?&;])(?:[\w-]*(?:assertion|auth|key|pass|secret|sign|token)[\w-]*)=)[^&;#\s\"]+"
 )
-_TELLING = re.compile(r"(?:auth|endpoint|key|p256dh|password|secret|token)$", re.IGNORECASE)
+_SECRET_KEYS = re.compile(r"(?:auth|endpoint|key|p256dh|password|secret|token)$", re.IGNORECASE)
 _ORIGIN = re.compile(r"[\w+.-]+://[^/?#]*")
 _USER = re.compile(r"(?<=://)[^/@\s\"]+(?=@)")
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9]{0,15}")
 
 
-def reveal(settings: object) -> tuple[str, ...]:
+def collect_secrets(settings: object) -> tuple[str, ...]:
     """Return every secret text in a channel's settings, however deep."""
-    return tuple(text for text in _find(settings) if text)
+    return tuple(text for text in _find_secrets(settings) if text)
 
 
-def _find(value: object) -> Iterator[str]:
+def _find_secrets(value: object) -> Iterator[str]:
     if isinstance(value, Secret):
         yield value.reveal()
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            yield from _find(getattr(value, name))
+            yield from _find_secrets(getattr(value, name))
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _find(item)
+            yield from _find_secrets(item)
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
-            yield from _find(item)
+            yield from _find_secrets(item)
 
 
 class Redactor:
@@ -57,52 +57,56 @@ class Redactor:
         """Take the secrets apart: a URL shows its password even where it is not shown whole."""
         self._known = {form for secret in secrets for form in _write_forms(secret)}
 
-    def text(self, text: str) -> str:
+    def mask_text(self, text: str) -> str:
         """Return a text with the secrets masked."""
         return _mask(text, self._known)
 
-    def outcome(self, outcome: Outcome, address: str) -> Outcome:
+    def mask_outcome(self, outcome: Outcome, address: str) -> Outcome:
         """Return an outcome with neither a secret nor the address in its words.
 
         Providers quote in their answers what they were sent.
         """
         if isinstance(outcome, Delivered):
-            return replace(outcome, handle=self.text(outcome.handle)) if outcome.handle else outcome
-        words = self.text(outcome.reason)
-        return replace(outcome, reason=Redactor((address,)).text(words)) if words else outcome
+            return (
+                replace(outcome, handle=self.mask_text(outcome.handle))
+                if outcome.handle
+                else outcome
+            )
+        words = self.mask_text(outcome.reason)
+        return replace(outcome, reason=Redactor((address,)).mask_text(words)) if words else outcome
 
-    def url(self, url: str) -> str:
+    def mask_url(self, url: str) -> str:
         """Return a URL with secrets, user and telling parameters masked; the host stays."""
-        found = _ORIGIN.match(url)
-        origin = found.group() if found else ""
+        match = _ORIGIN.match(url)
+        origin = match.group() if match else ""
         if origin and url in self._known:
             return f"{_USER.sub(MASK, origin)}/{MASK}"
-        rest = _PARAMETERS.sub(rf"\1{MASK}", url[len(origin) :])
-        return _USER.sub(MASK, origin) + self.text(rest)
+        rest = _SECRET_PARAMETERS.sub(rf"\1{MASK}", url[len(origin) :])
+        return _USER.sub(MASK, origin) + self.mask_text(rest)
 
-    def request(self, request: Request) -> Request:
+    def mask_request(self, request: Request) -> Request:
         """Return a request as a person may see it."""
         headers = {
-            name: MASK if _HEADERS.search(name) else self.text(value)
+            name: MASK if _SECRET_HEADERS.search(name) else self.mask_text(value)
             for name, value in request.headers.items()
         }
         return replace(
             request,
-            url=self.url(request.url),
+            url=self.mask_url(request.url),
             headers=headers,
-            body=self.body(request.body),
-            plain=self.body(request.plain),
+            body=self.mask_body(request.body),
+            plain=self.mask_body(request.plain),
         )
 
-    def body(self, body: bytes) -> bytes:
+    def mask_body(self, body: bytes) -> bytes:
         """Return a body with secrets and telling form fields masked; what is no text stays."""
-        text = _PARAMETERS.sub(rf"\1{MASK}", body.decode(errors="surrogateescape"))
-        return self.text(text).encode(errors="surrogateescape")
+        text = _SECRET_PARAMETERS.sub(rf"\1{MASK}", body.decode(errors="surrogateescape"))
+        return self.mask_text(text).encode(errors="surrogateescape")
 
 
-def lets_in(secret: str) -> bool:
+def is_credential(secret: str) -> bool:
     """Return whether a secret lets someone in by itself: a URL may be an address like any other."""
-    return "://" not in secret or any(part != secret for part in _split(secret))
+    return "://" not in secret or any(part != secret for part in _credential_parts(secret))
 
 
 def _mask(text: str, forms: Iterable[str]) -> str:
@@ -121,19 +125,23 @@ def _by_length(form: str) -> tuple[int, str]:
 
 def _write_forms(secret: str) -> Iterator[str]:
     """Yield every text that shows a secret, or a part of it that lets someone in."""
-    return (form for part in _split(secret) for form in _spell(part))
+    return (form for part in _credential_parts(secret) for form in _encoded_forms(part))
 
 
-def _split(secret: str) -> Iterator[str]:
+def _credential_parts(secret: str) -> Iterator[str]:
     """Yield a secret and, of a URL, each part that lets someone in."""
     yield secret
     if secret.startswith("{"):
-        yield from (part for part in _leaves(secret) if len(part) >= SHORTEST_PART)
+        yield from (
+            part for part in _json_credentials(secret) if len(part) >= MIN_SECRET_PART_LENGTH
+        )
         return
     if "://" not in secret:
         if ":" in secret:
             yield from (
-                p for p in secret.split(":") if len(p) >= SHORTEST_PART and not _is_plain(p)
+                p
+                for p in secret.split(":")
+                if len(p) >= MIN_SECRET_PART_LENGTH and not _is_plain(p)
             )
         return
     try:
@@ -144,11 +152,11 @@ def _split(secret: str) -> Iterator[str]:
     named = [password, *(value for _, value in parse_qsl(url.query))]
     loose = [user, url.netloc.rpartition("@")[2], *url.path.split("/")]
     for part in map(unquote, [*named, *loose]):
-        if len(part) >= SHORTEST_PART and "{" not in part and not _is_plain(part):
+        if len(part) >= MIN_SECRET_PART_LENGTH and "{" not in part and not _is_plain(part):
             yield part
 
 
-def _leaves(secret: str) -> Iterator[str]:
+def _json_credentials(secret: str) -> Iterator[str]:
     """Yield the texts in a JSON object that let someone in: a key, a subscription's endpoint."""
     try:
         whole = msgspec.json.decode(secret, type=dict[str, object])
@@ -156,7 +164,7 @@ def _leaves(secret: str) -> Iterator[str]:
         return
     parts = [whole, *(part for part in whole.values() if isinstance(part, dict))]
     for key, value in (item for part in parts for item in part.items()):
-        if isinstance(value, str) and _TELLING.search(str(key)):
+        if isinstance(value, str) and _SECRET_KEYS.search(str(key)):
             yield value
 
 
@@ -170,9 +178,9 @@ def _is_plain(part: str) -> bool:
     )
 
 
-def _spell(part: str) -> Iterator[str]:
+def _encoded_forms(part: str) -> Iterator[str]:
     """Yield the ways a text is written in URLs, JSON and headers."""
-    if len(part) < SHORTEST:
+    if len(part) < MIN_SECRET_LENGTH:
         return
     yield part
     yield quote(part, safe="")
@@ -182,7 +190,7 @@ def _spell(part: str) -> Iterator[str]:
     yield base64.b64encode(part.encode(errors="replace")).decode()
 
 
-class Veil:
+class SecretRegistry:
     """Masks every secret it was ever told of; none is forgotten, for a line may come late.
 
     One more costs the same however many there are: each reload of the rules may bring some. Any
@@ -195,15 +203,18 @@ class Veil:
         self._forms: defaultdict[str, set[str]] = defaultdict(set)
         """What secrets are written as, by their last `SHORTEST` characters: URLs begin alike."""
 
-    def hide(self, secrets: Iterable[str]) -> None:
+    def add(self, secrets: Iterable[str]) -> None:
         """Mask these too from now on."""
         for secret in set(secrets) - self._secrets:
             self._secrets.add(secret)
             for form in _write_forms(secret):
-                self._forms[form[-SHORTEST:]].add(form)
+                self._forms[form[-MIN_SECRET_LENGTH:]].add(form)
 
-    def text(self, text: str) -> str:
+    def mask_text(self, text: str) -> str:
         """Return a text with the secrets masked."""
-        ends = {text[place : place + SHORTEST] for place in range(len(text) - SHORTEST + 1)}
+        ends = {
+            text[place : place + MIN_SECRET_LENGTH]
+            for place in range(len(text) - MIN_SECRET_LENGTH + 1)
+        }
         known = [tuple(self._forms[end]) for end in ends if end in self._forms]
         return _mask(text, chain.from_iterable(known)) if known else text

@@ -40,18 +40,18 @@ def read_text(
         except (OSError, ValueError, UnreadableFileError) as error:
             return error
 
-    found = call_within(timeout_s, str(path), read)
-    match found:
+    text = call_within(timeout_s, str(path), read)
+    match text:
         case str():
-            return found
+            return text
         case None:
             raise UnreadableFileError(f"it gave no answer in {timeout_s:g} seconds")
         case UnicodeDecodeError():
-            raise UnreadableFileError(f"no UTF-8 text: {found.reason}")
+            raise UnreadableFileError(f"no UTF-8 text: {text.reason}")
         case OSError():
-            raise UnreadableFileError(found.strerror or type(found).__name__)
+            raise UnreadableFileError(text.strerror or type(text).__name__)
         case _:
-            raise UnreadableFileError(str(found))
+            raise UnreadableFileError(str(text))
 
 
 def call_within(timeout_s: float, subject: str, work: Callable[[], T]) -> T | None:

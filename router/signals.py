@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 import structlog
 
-LAST = 28.0
+EXIT_TIMEOUT_S = 28.0
 """Seconds after a signal to stop in which the process ends, whatever still runs in it."""
-LEFT = 5.0
+LEFTOVER_TIMEOUT_S = 5.0
 """Seconds that what plugins left behind may still run when all else has ended."""
-SHOWN = 10
+MAX_TASKS_SHOWN = 10
 """How many of the tasks that still run are named."""
 
 _log = structlog.get_logger("router.signals")
 
 
 @contextmanager
-def heed_signals(
+def handle_signals(
     *,
     stop: Callable[[], None],
     stopping: Callable[[], None],
@@ -59,14 +59,14 @@ def heed_signals(
             loop.remove_signal_handler(number)
 
 
-class Limit(NamedTuple):
+class ExitLimit(NamedTuple):
     """When the process ends at the latest, by the monotonic clock, and with which exit status."""
 
     at: float
     status: int
 
 
-class Deadline:
+class ExitWatchdog:
     """Ends the process when its time is over, and says what still ran.
 
     A plugin may swallow its cancellation, leave threads behind, or hold the loop up: the
@@ -76,7 +76,7 @@ class Deadline:
     def __init__(self) -> None:
         """Set none; a thread waits for the first."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._limits: SimpleQueue[Limit] = SimpleQueue()  # its `put` may interrupt itself
+        self._limits: SimpleQueue[ExitLimit] = SimpleQueue()  # its `put` may interrupt itself
         threading.Thread(target=self._run, name="deadline", daemon=True).start()
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -85,7 +85,7 @@ class Deadline:
 
     def set(self, seconds: float, *, status: int) -> None:
         """End the process in so many seconds, unless it has ended by then; the earliest counts."""
-        self._limits.put(Limit(time.monotonic() + seconds, status))
+        self._limits.put(ExitLimit(time.monotonic() + seconds, status))
 
     def _run(self) -> None:
         limit = self._limits.get()
@@ -103,10 +103,10 @@ class Deadline:
 
     def _tasks(self) -> list[str]:
         tasks = asyncio.all_tasks(self._loop) if self._loop else set()
-        return sorted(_describe(task) for task in tasks)[:SHOWN]
+        return sorted(_describe_task(task) for task in tasks)[:MAX_TASKS_SHOWN]
 
 
-def _describe(task: asyncio.Task[Any]) -> str:
+def _describe_task(task: asyncio.Task[Any]) -> str:
     """Return a task's name and where it stands: nothing that it was called with."""
     stack = task.get_stack(limit=1)
     return f"{task.get_name()} at {_place(stack[0])}" if stack else task.get_name()
@@ -119,7 +119,7 @@ def _describe_threads() -> list[str]:
         f"{thread.name} at {_place(frames[thread.ident])}"
         for thread in threading.enumerate()
         if not thread.daemon and thread.ident in frames
-    )[:SHOWN]
+    )[:MAX_TASKS_SHOWN]
 
 
 def _place(frame: FrameType) -> str:

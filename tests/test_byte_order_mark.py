@@ -12,21 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins._fcm_account import ServiceAccount, make_placeholder
-from router.bridge.exchange import Hop
+from router.bridge.exchange import Exchange
 from router.channel import Request, Response, Secret
 from router.cli import main
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.payload import Json, decode, kept_body, parse
 from router.rulebook.files import _resolve
-from router.samples import STORY, read
+from router.samples import SAMPLE_NAMES, read_sample
 from router.settings import read_environment
-from router.web.imports import Lines
+from router.web.imports import LineSplitter
 from router.web.signature import Signer
 from tests.web.stage import APP, LIVE, OPERATOR, RULES, Stage, basic, open_stage, serve
 
 BOM = b"\xef\xbb\xbf"
 SECRET = "a-secret-of-thirty-two-characters"
-PAYLOAD = json.dumps(read("push_chat_one_on_one")).encode()
+PAYLOAD = json.dumps(read_sample("push_chat_one_on_one")).encode()
 RECEIPT = json.dumps(
     {
         "trigger": "message_read_receipt",
@@ -74,9 +74,9 @@ def test_only_the_first_one_goes(content: bytes, text: str) -> None:
         assert skip_byte_order_mark(content) == content
 
 
-@pytest.mark.parametrize("name", STORY)
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_a_payload_is_kept_as_the_json_it_is(name: str) -> None:
-    body = json.dumps(read(name)).encode()
+    body = json.dumps(read_sample(name)).encode()
     payload = decode(BOM + body)
     assert payload == decode(body)
     assert kept_body(BOM + body, payload) == kept_body(body, payload)
@@ -141,7 +141,7 @@ async def test_an_import_over_the_api_takes_lines_with_it(stage: Stage) -> None:
 
 @given(st.lists(st.integers(1, 4), max_size=6))
 def test_it_may_come_in_pieces(sizes: list[int]) -> None:
-    lines, content, found = Lines(), BOM + b"one\ntwo", []
+    lines, content, found = LineSplitter(), BOM + b"one\ntwo", []
     for size in [*sizes, len(content)]:
         piece, content = content[:size], content[size:]
         found += list(lines.cut(piece))
@@ -208,4 +208,4 @@ def test_an_answer_of_a_provider_may_begin_with_it() -> None:
     request = Request(method="GET", url="https://example.com", headers={}, body=b"")
     for body, expected in ((b'{"ok": true}', True), (b"\xff", None), (b"[" * 100_000, None)):
         response = Response(status=200, headers={}, body=BOM + body)
-        assert Hop(request, response).field("ok") is expected
+        assert Exchange(request, response).json_value("ok") is expected

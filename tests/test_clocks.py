@@ -7,13 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from router.core.decide.timing import RING
+from router.core.decide.timing import RING_S
 from router.core.model.notification import Notification
-from router.ingest.accept import Intake
-from router.ingest.clock_skew import SLOT, WITNESSES
+from router.ingest.accept import PayloadAcceptor
+from router.ingest.clock_skew import MIN_AGREEING_SLOTS, SLOT_S
 from router.queue.engine import SqlJournal
 from router.store.db.database import Database
-from router.store.log.log import Log
+from router.store.log.log import DeliveryLog
 from router.telemetry import Metrics
 from tests.queue.scene import START, body_of
 
@@ -30,7 +30,7 @@ class Machine:
         self.metrics = Metrics()
         self.told: list[Notification] = []
         self._texts = count()
-        self.intake = Intake(
+        self.intake = PayloadAcceptor(
             SqlJournal(database),
             clock=lambda: self.time + self.wrong,
             steady=lambda: self.time - START + 1000,
@@ -50,9 +50,9 @@ class Machine:
         return age
 
     async def settle(self) -> None:
-        for _ in range(WITNESSES):
+        for _ in range(MIN_AGREEING_SLOTS):
             await self.get()
-            self.time += SLOT
+            self.time += SLOT_S
 
     @property
     def shown(self) -> float:
@@ -80,7 +80,7 @@ async def test_a_wrong_clock_is_taken_off_the_age(machine: Machine, wrong: float
     machine.wrong = wrong
     await machine.settle()
     assert abs(await machine.get()) < 0.01
-    assert abs(await machine.get(late=RING) - RING) < 0.01
+    assert abs(await machine.get(late=RING_S) - RING_S) < 0.01
     assert abs(machine.shown - wrong - DELAY) < 0.01
 
 
@@ -93,7 +93,7 @@ async def test_what_is_read_back_is_as_old_as_when_it_was_accepted(
     (*_, found) = await SqlJournal(database).unplanned(after="", limit=9)
     assert found == machine.told[-1]
     assert found.skew == pytest.approx(HOUR + DELAY)
-    assert await Log(database).payload(found.id) == found
+    assert await DeliveryLog(database).payload(found.id) == found
 
 
 async def test_a_repeat_is_no_evidence(machine: Machine) -> None:
@@ -106,7 +106,7 @@ async def test_a_repeat_is_no_evidence(machine: Machine) -> None:
     after = machine.shown
     machine.time += HOUR
     await machine.intake.accept(first)
-    assert (machine.shown, len(machine.told)) == (after, WITNESSES + 1)
+    assert (machine.shown, len(machine.told)) == (after, MIN_AGREEING_SLOTS + 1)
     assert after == pytest.approx(before, abs=0.01)
 
 
@@ -118,7 +118,7 @@ async def test_a_remarkable_skew_is_warned_about_once_and_again_after_it_was_fin
     for wrong, warnings in ((4.0 - DELAY, 0), (HOUR, 1), (2 * HOUR, 1), (0.0, 1), (-HOUR, 2)):
         machine.wrong = wrong
         for _ in range(3):
-            machine.time += SLOT
+            machine.time += SLOT_S
             await machine.get()
         assert len(lines) == warnings, wrong
     ahead, behind = lines

@@ -12,7 +12,12 @@ from sqlalchemy import select
 from router.core.errors import PayloadError
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import decode
-from router.ingest.accept import DIGEST_WINDOW, WINDOW, Intake, window_of
+from router.ingest.accept import (
+    DIGEST_IDEMPOTENCY_WINDOW_S,
+    IDEMPOTENCY_WINDOW_S,
+    PayloadAcceptor,
+    window_of,
+)
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
 from router.store.db.database import Database
@@ -42,12 +47,14 @@ def told() -> list[Notification]:
 
 
 @pytest.fixture
-def intake(database: Database, clock: Clock, told: list[Notification]) -> Intake:
-    return Intake(SqlJournal(database), clock=clock, dice=lambda: 0.5, accepted=told.append)
+def intake(database: Database, clock: Clock, told: list[Notification]) -> PayloadAcceptor:
+    return PayloadAcceptor(
+        SqlJournal(database), clock=clock, dice=lambda: 0.5, accepted=told.append
+    )
 
 
 async def test_a_payload_is_on_disk_when_its_receipt_comes(
-    intake: Intake, database: Database, told: list[Notification]
+    intake: PayloadAcceptor, database: Database, told: list[Notification]
 ) -> None:
     receipt = await intake.accept(body_of("bob", "hello"))
     assert not receipt.duplicate
@@ -56,14 +63,16 @@ async def test_a_payload_is_on_disk_when_its_receipt_comes(
     assert (found.id, found.uid, found.accepted_at) == (receipt.id, "bob", START)
 
 
-async def test_a_repeat_is_told_nobody(intake: Intake, told: list[Notification]) -> None:
+async def test_a_repeat_is_told_nobody(intake: PayloadAcceptor, told: list[Notification]) -> None:
     first = await intake.accept(body_of("bob", "hello"))
     again = await intake.accept(body_of("bob", "hello"))
     assert (again.id, again.duplicate) == (first.id, True)
     assert len(told) == 1
 
 
-async def test_ids_grow_even_when_the_clock_steps_back(intake: Intake, clock: Clock) -> None:
+async def test_ids_grow_even_when_the_clock_steps_back(
+    intake: PayloadAcceptor, clock: Clock
+) -> None:
     ids: list[str] = []
     for step in (0.0, 0.0, -100.0, 5.0):
         clock.now += step
@@ -73,7 +82,7 @@ async def test_ids_grow_even_when_the_clock_steps_back(intake: Intake, clock: Cl
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"{", b'{"trigger": 1}', b"\xff"])
 async def test_what_is_no_payload_is_refused_and_leaves_nothing(
-    intake: Intake, database: Database, body: bytes
+    intake: PayloadAcceptor, database: Database, body: bytes
 ) -> None:
     with pytest.raises(PayloadError):
         await intake.accept(body)
@@ -97,13 +106,13 @@ def drop_one_id(body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("notification", "window"),
     [
-        (sample("push_chat_one_on_one"), WINDOW),
-        (sample("push_call_audio_initiated"), WINDOW),
-        (sample("email_one_on_one"), DIGEST_WINDOW),
-        (sample("sms_group"), DIGEST_WINDOW),
-        (sample("email_one_on_one_message_objects"), WINDOW),
-        (sample("email_one_on_one_message_objects", drop_one_id), DIGEST_WINDOW),
-        (sample("email_one_on_one_message_objects", empty_messages), DIGEST_WINDOW),
+        (sample("push_chat_one_on_one"), IDEMPOTENCY_WINDOW_S),
+        (sample("push_call_audio_initiated"), IDEMPOTENCY_WINDOW_S),
+        (sample("email_one_on_one"), DIGEST_IDEMPOTENCY_WINDOW_S),
+        (sample("sms_group"), DIGEST_IDEMPOTENCY_WINDOW_S),
+        (sample("email_one_on_one_message_objects"), IDEMPOTENCY_WINDOW_S),
+        (sample("email_one_on_one_message_objects", drop_one_id), DIGEST_IDEMPOTENCY_WINDOW_S),
+        (sample("email_one_on_one_message_objects", empty_messages), DIGEST_IDEMPOTENCY_WINDOW_S),
     ],
 )
 def test_a_digest_that_names_no_messages_may_come_again_in_a_minute(
@@ -112,7 +121,9 @@ def test_a_digest_that_names_no_messages_may_come_again_in_a_minute(
     assert window_of(notification) == window
 
 
-async def test_the_same_digest_a_minute_later_is_a_new_one(intake: Intake, clock: Clock) -> None:
+async def test_the_same_digest_a_minute_later_is_a_new_one(
+    intake: PayloadAcceptor, clock: Clock
+) -> None:
     body = (SAMPLES / "sms_one_on_one.json").read_bytes()
     first = await intake.accept(body)
     clock.now += 49
@@ -123,7 +134,7 @@ async def test_the_same_digest_a_minute_later_is_a_new_one(intake: Intake, clock
 
 
 async def test_secrets_never_reach_the_disk(sqlite_database: Database, database_file: Path) -> None:
-    intake = Intake(SqlJournal(sqlite_database))
+    intake = PayloadAcceptor(SqlJournal(sqlite_database))
     body = msgspec.json.decode((SAMPLES / "push_call_audio_initiated.json").read_bytes())
     details = body["data"]["notificationDetails"]
     details["wsChannel"] = {"secret": "opens-the-door"}
@@ -141,19 +152,21 @@ async def test_what_cannot_be_durable_in_time_is_refused_and_withdrawn(
     gate, passed = await hold_up(database)
     journal = SqlJournal(database, patience=0.01)
     with pytest.raises(JournalUnavailable, match=r"not durable within 0\.01 s"):
-        await Intake(journal, accepted=told.append).accept(body_of("bob", "hello"))
+        await PayloadAcceptor(journal, accepted=told.append).accept(body_of("bob", "hello"))
     gate.open()
     await passed
     assert told == []
     assert await journal.unplanned(after="", limit=9) == []
-    assert not (await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))).duplicate
+    assert not (
+        await PayloadAcceptor(SqlJournal(database)).accept(body_of("bob", "hello"))
+    ).duplicate
 
 
 async def test_what_was_given_up_too_late_is_there_and_a_repeat_of_it_a_duplicate(
     database: Database, told: list[Notification]
 ) -> None:
     before, passed_before = await hold_up(database)
-    intake = Intake(SqlJournal(database, patience=0.5), accepted=told.append)
+    intake = PayloadAcceptor(SqlJournal(database, patience=0.5), accepted=told.append)
     accepting = asyncio.create_task(intake.accept(body_of("bob", "hello")))
     within = Gate()
     passed_within = asyncio.create_task(database.write(within.wait))
@@ -166,7 +179,7 @@ async def test_what_was_given_up_too_late_is_there_and_a_repeat_of_it_a_duplicat
     await asyncio.gather(passed_before, passed_within)
     assert told == []
     (found,) = await SqlJournal(database).unplanned(after="", limit=9)
-    receipt = await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
+    receipt = await PayloadAcceptor(SqlJournal(database)).accept(body_of("bob", "hello"))
     assert (receipt.id, receipt.duplicate) == (found.id, True)
 
 
@@ -174,11 +187,11 @@ async def test_a_closed_database_is_unavailable(database_url: str) -> None:
     database = await Database.open(database_url)
     await database.close()
     with pytest.raises(JournalUnavailable):
-        await Intake(SqlJournal(database)).accept(body_of("bob", "hello"))
+        await PayloadAcceptor(SqlJournal(database)).accept(body_of("bob", "hello"))
 
 
 async def test_who_read_what_is_on_disk_when_an_event_is_heard(
-    intake: Intake, database: Database
+    intake: PayloadAcceptor, database: Database
 ) -> None:
     body = b'{"trigger": "message_read_receipt", "appId": "app", "data": %s}'
     assert await intake.hear(body % b'{"messageId": 7, "user": {"uid": "bob"}}')
@@ -188,7 +201,7 @@ async def test_who_read_what_is_on_disk_when_an_event_is_heard(
 
 
 async def test_a_time_that_is_far_ahead_is_that_of_the_arrival(
-    intake: Intake, database: Database
+    intake: PayloadAcceptor, database: Database
 ) -> None:
     event = {"messageId": 7, "user": {"uid": "bob"}, "readAt": START + 3600, "conversationId": "x"}
     body = {"trigger": "message_read_receipt", "appId": "app", "data": event}
@@ -199,7 +212,7 @@ async def test_a_time_that_is_far_ahead_is_that_of_the_arrival(
 
 async def test_events_are_counted_by_trigger(database: Database) -> None:
     metrics = Metrics()
-    intake = Intake(SqlJournal(database), metrics=metrics)
+    intake = PayloadAcceptor(SqlJournal(database), metrics=metrics)
     await intake.hear(b'{"trigger": "message_sent"}')
     assert (
         b'router_events_total{result="ignored",trigger="message_sent"} 1.0' in metrics.exposition()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from router.app import Refused, name_proxies, serve
+from router.app import StartupError, log_proxies, serve
 from router.channel import Secret
 from router.settings import Environment, Proxy, check_proxies, read_environment, read_proxies
 
@@ -114,7 +114,7 @@ async def test_live_mode_does_not_start_past_a_proxy_that_it_cannot_use(tmp_path
         "ROUTER_PORT": "0",
         "ALL_PROXY": "socks5://ops:SECRET@proxy:1080",
     }
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StartupError) as caught:
         await serve(read_environment(environ)[0])
     (problem,) = caught.value.problems
     assert problem.startswith("ALL_PROXY: socks5:// proxies are not supported")
@@ -122,8 +122,8 @@ async def test_live_mode_does_not_start_past_a_proxy_that_it_cannot_use(tmp_path
 
 def test_the_start_says_what_goes_through_a_proxy_and_what_does_not() -> None:
     with capture_logs() as lines:
-        name_proxies(read_proxies({"HTTPS_PROXY": "http://ops:SECRET@proxy.corp.example:3128"}))
-        name_proxies(read_proxies({}))
+        log_proxies(read_proxies({"HTTPS_PROXY": "http://ops:SECRET@proxy.corp.example:3128"}))
+        log_proxies(read_proxies({}))
     assert [line["event"] for line in lines] == [
         "HTTP goes through a proxy",
         "mail and services that do not speak HTTP do not go through the proxy",

@@ -9,7 +9,7 @@ import pytest
 from router import Channel
 from router.core.errors import Place
 from router.core.rules.ruleset import ChannelSpec
-from router.registry import Plugin, Registry, discovery, load_plugins
+from router.registry import Plugin, PluginRegistry, discovery, load_plugins
 from router.testing import ScriptedTransport
 
 GOOD = '''"""A channel."""
@@ -47,7 +47,7 @@ def write(directory: Path, **files: str) -> Path:
     return directory
 
 
-def found(registry: Registry, name: str) -> Plugin:
+def found(registry: PluginRegistry, name: str) -> Plugin:
     """Return the drop-in of a name."""
     return next(p for p in registry.plugins if p.name == name and p.source.endswith(".py"))
 
@@ -163,7 +163,7 @@ def test_two_installed_ones_of_one_name_are_both_errors(
 ) -> None:
     write(tmp_path, router_other_slack="slack")
     monkeypatch.syspath_prepend(str(tmp_path))
-    entry = EntryPoint("slack", "router_other_slack", discovery.GROUP)
+    entry = EntryPoint("slack", "router_other_slack", discovery.ENTRY_POINT_GROUP)
     monkeypatch.setattr(discovery, "entry_points", lambda **_: [entry])
     registry = load_plugins()
     assert "slack" not in registry.schemas

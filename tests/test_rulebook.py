@@ -14,7 +14,7 @@ from router.core.rules.ruleset import ChannelSpec
 from router.registry.schema import PluginSchema
 from router.rulebook import rulebook
 from router.rulebook.channels import open_channels
-from router.rulebook.rulebook import Rulebook
+from router.rulebook.rulebook import ActiveRules
 from router.store.db.database import Database
 from router.store.log.rulesets import Rulesets
 from router.telemetry import Metrics
@@ -60,7 +60,7 @@ class Door(Channel[DoorSettings]):
 class Nowhere:
     """A way out that leads nowhere."""
 
-    live = False
+    is_live = False
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
         raise TransportError("nothing is sent", sent=False)
@@ -69,7 +69,7 @@ class Nowhere:
 class House:
     """Rules of two teams, and what is open of their channels."""
 
-    def __init__(self, folder: Path, rulebook: Rulebook, count: list[str]) -> None:
+    def __init__(self, folder: Path, rulebook: ActiveRules, count: list[str]) -> None:
         self.rulebook, self.open = rulebook, count
         self._folder = folder
 
@@ -105,7 +105,7 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/router.db", migrate=True)
     kept, count = Rulesets(database), list[str]()
-    rulebook = Rulebook(tmp_path / "rules.yaml", kept=kept, metrics=Metrics(), sandbox=False)
+    rulebook = ActiveRules(tmp_path / "rules.yaml", kept=kept, metrics=Metrics(), sandbox=False)
     house = House(tmp_path, rulebook, count)
     (tmp_path / "teams").mkdir()
     house.write_main("nothing")

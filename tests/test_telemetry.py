@@ -18,8 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import router
 from router.channel import Secret
-from router.redaction import Veil
-from router.telemetry import LogFormat, Metrics, configure_logging, name_fault, report_strays
+from router.redaction import SecretRegistry
+from router.telemetry import (
+    LogFormat,
+    Metrics,
+    configure_logging,
+    describe_exception,
+    log_unhandled_errors,
+)
 
 NAMES = {
     "router_notifications": {"feed", "kind", "result"},
@@ -112,12 +118,12 @@ def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
 def test_a_fault_is_named_by_type_and_place() -> None:
     with pytest.raises(ValueError, match="hunter2") as raised:
         int("hunter2")
-    named = name_fault(raised.value)
+    named = describe_exception(raised.value)
 
     assert named["fault"] == "ValueError"
     assert "test_telemetry.py:" in named["place"]
     assert "hunter2" not in str(named)
-    assert name_fault(KeyError("never raised")) == {"fault": "KeyError", "place": ""}
+    assert describe_exception(KeyError("never raised")) == {"fault": "KeyError", "place": ""}
 
 
 def test_words_that_only_resemble_secrets_are_shown(stream: io.StringIO) -> None:
@@ -182,7 +188,7 @@ async def test_what_nobody_waits_for_is_a_line_like_any_other(stream: io.StringI
     async def fail() -> None:
         raise ValueError("hunter2")
 
-    with report_strays(asyncio.get_running_loop()):
+    with log_unhandled_errors(asyncio.get_running_loop()):
         task = asyncio.create_task(fail())
         await asyncio.wait([task])
         del task
@@ -208,9 +214,9 @@ async def test_what_nobody_waits_for_is_a_line_like_any_other(stream: io.StringI
 
 
 def test_what_the_veil_knows_is_masked_wherever_it_turns_up(stream: io.StringIO) -> None:
-    veil = Veil()
-    configure_logging("info", "json", stream, veil=veil)
-    veil.hide(["correct horse/battery"])
+    secret_registry = SecretRegistry()
+    configure_logging("info", "json", stream, secret_registry=secret_registry)
+    secret_registry.add(["correct horse/battery"])
 
     words = f"correct horse/battery {quote('correct horse/battery')} of ann"
     structlog.get_logger("router.x").warning(words, deep=[{"x": words}])
@@ -222,18 +228,18 @@ def test_what_the_veil_knows_is_masked_wherever_it_turns_up(stream: io.StringIO)
 
 def test_the_metrics_are_those_documented_and_no_others() -> None:
     metrics = Metrics()
-    metrics.accepted("push", "message", "accepted", 0.002)
-    metrics.decided(["calls", "chat"], ["sentAt"], 2e-5)
-    metrics.classified(["sentAt"], faulty=True)
-    metrics.attempted("fcm", "delivered", 0.1, 0.02)
-    metrics.open_deliveries({"fcm": {"due": 3, "waiting": 1}})
-    metrics.ended("dead", "rejected", "fcm", 2)
-    metrics.guarded("fcm")
-    metrics.held("fcm", "suspended", held=True)
+    metrics.record_accepted("push", "message", "accepted", 0.002)
+    metrics.record_decided(["calls", "chat"], ["sentAt"], 2e-5)
+    metrics.record_classified(["sentAt"], faulty=True)
+    metrics.record_attempt("fcm", "delivered", 0.1, 0.02)
+    metrics.set_open_deliveries({"fcm": {"due": 3, "waiting": 1}})
+    metrics.record_ended("dead", "rejected", "fcm", 2)
+    metrics.record_guarded("fcm")
+    metrics.set_hold("fcm", "suspended", held=True)
     metrics.capped("app", is_capped=True)
-    metrics.reloaded(ok=True, files={"teams/a.yaml": False})
-    metrics.committed(12)
-    metrics.skew(-0.25)
+    metrics.record_reload(ok=True, files={"teams/a.yaml": False})
+    metrics.record_commit(12)
+    metrics.set_clock_skew(-0.25)
 
     families = {f.name: f for f in text_string_to_metric_families(metrics.exposition().decode())}
 
@@ -255,7 +261,7 @@ def test_the_metrics_are_those_documented_and_no_others() -> None:
 def test_a_flood_of_label_values_folds_into_other() -> None:
     metrics = Metrics()
     for number in range(1000):
-        metrics.accepted("push", f"kind-{number}", "accepted", 0.001)
+        metrics.record_accepted("push", f"kind-{number}", "accepted", 0.001)
 
     text = metrics.exposition().decode()
 
@@ -265,8 +271,8 @@ def test_a_flood_of_label_values_folds_into_other() -> None:
 
 def test_a_channel_without_open_deliveries_shows_none() -> None:
     metrics = Metrics()
-    metrics.open_deliveries({"fcm": {"due": 3}})
-    metrics.open_deliveries({"mail": {"due": 1}})
+    metrics.set_open_deliveries({"fcm": {"due": 3}})
+    metrics.set_open_deliveries({"mail": {"due": 1}})
 
     text = metrics.exposition().decode()
 

@@ -5,10 +5,10 @@ import os
 import uvloop
 from litestar.types import ASGIApp
 
-from router.web.server import Server, listen
+from router.web.server import HttpServer, listen
 
 
 def serve(application: ASGIApp) -> None:
     """Serve an application on the port that PORT names, until killed."""
     with listen("127.0.0.1", int(os.environ["PORT"])) as listener:
-        uvloop.run(Server(application, grace=1).serve([listener]))
+        uvloop.run(HttpServer(application, grace=1).serve([listener]))

@@ -16,46 +16,48 @@ from apprise.utils.parse import parse_list
 from router.channel import Secret, Settings
 from router.core.errors import AddressError
 
-LONGEST = 2048
+MAX_ADDRESS_LENGTH = 2048
 
-SOUND = re.compile(r"[@#!$*^\-]?[\w+][\w@.:+'~*=\-]*")
+SAFE_ADDRESS = re.compile(r"[@#!$*^\-]?[\w+][\w@.:+'~*=\-]*")
 """Addresses that may stand in a URL: names, numbers, tokens; nothing that separates."""
 
-LOCAL = frozenset(
+LOCAL_SCHEMES = frozenset(
     {"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
 )
 """Schemes that reach this machine, not a person."""
 
 NAMES_A_HOST = "the address names a host"
 
-PLACE = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
 
 
-_GENERIC = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
+_URL_ATTRIBUTES = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
 """What every plugin keeps of its URL, used or not."""
 
 
-class TemplateError(ValueError):
+class URLTemplateError(ValueError):
     """A URL that no address may be put into."""
 
 
 def check_template(url: str) -> None:
     """Raise `TemplateError` unless a URL names a service that an address may be put to."""
-    found = _SCHEME.match(url)
-    if found is None:
-        raise TemplateError("url: must start with a scheme, as in json://")
-    if "{to}" in url and found[1].lower() in LOCAL:
-        raise TemplateError(f"url: {found[1]}:// reaches this machine, not a recipient's address")
+    match = _SCHEME.match(url)
+    if match is None:
+        raise URLTemplateError("url: must start with a scheme, as in json://")
+    if "{to}" in url and match[1].lower() in LOCAL_SCHEMES:
+        raise URLTemplateError(
+            f"url: {match[1]}:// reaches this machine, not a recipient's address"
+        )
 
 
 def check_address(address: str) -> str:
     """Return the address, or raise `AddressError` when it could be read as anything else."""
     if not address:
         raise AddressError("the address is empty")
-    if len(address) > LONGEST:
+    if len(address) > MAX_ADDRESS_LENGTH:
         raise AddressError("the address is too long")
-    if not SOUND.fullmatch(_strip_marks(address)) or unquote(address) != address:
+    if not SAFE_ADDRESS.fullmatch(_strip_marks(address)) or unquote(address) != address:
         raise AddressError("the address holds characters that no address has")
     if not any(map(str.isalnum, address)):
         raise AddressError("the address holds no letter or digit")
@@ -71,13 +73,13 @@ def _strip_marks(address: str) -> str:
 
 def is_host(address: str, url: str) -> bool:
     """Return whether an address has become the host of a request."""
-    return bool(address) and _bare(urlsplit(url).hostname or "") == _bare(address)
+    return bool(address) and _strip_text(urlsplit(url).hostname or "") == _strip_text(address)
 
 
-def fill(template: str, values: Mapping[str, str]) -> str:
+def fill_template(template: str, values: Mapping[str, str]) -> str:
     """Return a template with each value percent-encoded in its place."""
-    return PLACE.sub(
-        lambda found: quote(values[found[1]], safe="") if found[1] in values else found[0],
+    return PLACEHOLDER.sub(
+        lambda match: quote(values[match[1]], safe="") if match[1] in values else match[0],
         template,
     )
 
@@ -100,7 +102,7 @@ def replace_address(plugin: NotifyBase, written: str, address: str) -> None:
             held[name] = replaced
             places.add(name)
     rest = repr([list(_elements(value)) for value in held.values()]).casefold()
-    if places <= _GENERIC or (_bare(written) in rest):
+    if places <= _URL_ATTRIBUTES or (_strip_text(written) in rest):
         raise AddressError("the address is none of the provider's")
 
 
@@ -131,39 +133,44 @@ def check_targets(
     it may be a text of the operator's that reads the same.
     """
     held: set[str] = set()
-    for name, found in _find_marks(plugin, address):
-        if found and "invalid" in name:
+    for name, texts in _find_matches(plugin, address):
+        if texts and "invalid" in name:
             raise AddressError("the address is none of the provider's")
-        held |= found
-    held -= {_bare(word) for text in constants for word in parse_list(text)} - {_bare(address)}
+        held |= texts
+    held -= {_strip_text(word) for text in constants for word in parse_list(text)} - {
+        _strip_text(address)
+    }
     if len(held) > 1:
         raise AddressError("the address reads as more than one")
-    if held and not any(_equals(mark, address) or _stands_in(address, mark) for mark in held):
+    if held and not any(_equals(mark, address) or _has_whole_words(address, mark) for mark in held):
         raise AddressError("the address reads as something else")
-    if not held and (is_listed or not _holds_plainly(plugin, address)):
+    if not held and (is_listed or not _is_plain_attribute(plugin, address)):
         raise AddressError("the address is none of the provider's")
 
 
-def count_readings(plugin: NotifyBase, text: str) -> int:
+def count_targets(plugin: NotifyBase, text: str) -> int:
     """Return how many targets an Apprise plugin has made of one text of the operator's."""
-    return len({mark for _, found in _find_marks(plugin, text) for mark in found})
+    return len({mark for _, texts in _find_matches(plugin, text) for mark in texts})
 
 
-def _find_marks(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]:
+def _find_matches(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]:
     """Yield the plugin's collections by name, with what in them comes from a text."""
     for name, value in vars(plugin).items():
-        yield name, {mark for element in _elements(value) for mark in _marks(element, text)}
+        yield (
+            name,
+            {mark for element in _elements(value) for mark in _matching_texts(element, text)},
+        )
 
 
 def comes_from(text: str, address: str) -> bool:
     """Return whether a target that stands in a URL was written as an address."""
-    return _stands_in(address, text) or _stands_in(text, address)
+    return _has_whole_words(address, text) or _has_whole_words(text, address)
 
 
-def _holds_plainly(plugin: NotifyBase, address: str) -> bool:
+def _is_plain_attribute(plugin: NotifyBase, address: str) -> bool:
     """Return whether a plain attribute of the plugin's own holds the address."""
-    texts = (v for k, v in vars(plugin).items() if isinstance(v, str) and k not in _GENERIC)
-    return any(_stands_in(address, text) for text in texts)
+    texts = (v for k, v in vars(plugin).items() if isinstance(v, str) and k not in _URL_ATTRIBUTES)
+    return any(_has_whole_words(address, text) for text in texts)
 
 
 def _elements(value: object) -> Iterator[object]:
@@ -175,28 +182,28 @@ def _elements(value: object) -> Iterator[object]:
         yield from value
 
 
-def _marks(element: object, address: str) -> Iterator[str]:
+def _matching_texts(element: object, address: str) -> Iterator[str]:
     """Yield the texts of an element that come from the address."""
     if isinstance(element, str):
-        if _stands_in(element, address) or _stands_in(address, element):
-            yield _bare(element)
+        if _has_whole_words(element, address) or _has_whole_words(address, element):
+            yield _strip_text(element)
     elif isinstance(element, int):
         sign = "-" if address.strip().startswith("-") else ""  # of Telegram's groups
-        if str(element) == sign + _bare(address):
+        if str(element) == sign + _strip_text(address):
             yield str(element)
     elif isinstance(element, list | tuple | set | frozenset | dict):
         for item in element.values() if isinstance(element, dict) else element:
-            yield from _marks(item, address)
+            yield from _matching_texts(item, address)
 
 
-def _equals(one: str, other: str) -> bool:
+def _equals(left: str, right: str) -> bool:
     """Return whether two texts have the same letters and digits."""
-    return [*filter(str.isalnum, one.casefold())] == [*filter(str.isalnum, other.casefold())]
+    return [*filter(str.isalnum, left.casefold())] == [*filter(str.isalnum, right.casefold())]
 
 
-def _stands_in(part: str, text: str) -> bool:
+def _has_whole_words(part: str, text: str) -> bool:
     """Return whether a text holds another as whole words."""
-    word, text = _bare(part), text.casefold()
+    word, text = _strip_text(part), text.casefold()
     at = text.find(word) if word else -1
     while at >= 0:
         end = at + len(word)
@@ -206,7 +213,7 @@ def _stands_in(part: str, text: str) -> bool:
     return False
 
 
-def _bare(text: str) -> str:
+def _strip_text(text: str) -> str:
     """Return a text as it is compared: in lower case, less what stands around it."""
     text = text.casefold()
     start, end = 0, len(text)

@@ -8,13 +8,19 @@ from typing import Any
 from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import is_email, is_phone_no, parse_urls
 
-from router.bridge.address import NAMES_A_HOST, check_template, comes_from, count_readings, fill
+from router.bridge.address import (
+    NAMES_A_HOST,
+    check_template,
+    comes_from,
+    count_targets,
+    fill_template,
+)
 from router.bridge.file_arguments import FileArgumentError, find_url_access
-from router.bridge.plugin_pool import BuildError, is_secret, make, parse
+from router.bridge.plugin_pool import BuildError, is_secret, make_plugin, parse_url
 from router.bridge.service_targets import Build, find_target_kind, list_tokens, read_targets
 from router.core.errors import AddressError
 
-SAMPLES = (
+SAMPLE_ADDRESSES = (
     "anna@example.com",
     "+12125550123",
     "2125550123",
@@ -41,7 +47,7 @@ are here twice for that reason.
 PERSONAL = frozenset({"phone", "mailbox"})
 """The kinds of targets that are all people."""
 
-SEVERAL = "url: reaches several at once; write a channel for each of them"
+SEVERAL_TARGETS = "url: reaches several at once; write a channel for each of them"
 
 
 def check_file_arguments(url: str) -> None:
@@ -74,13 +80,13 @@ def check_url(
         raise ValueError("url: holds several URLs; write a channel for each of them")
     try:
         if "{to}" not in url:
-            _check_fixed(parse(url), fixed=fixed, is_personal=is_personal)
+            _check_fixed(parse_url(url), fixed=fixed, is_personal=is_personal)
             if check_target is not None:
-                _check_targets(parse(url), check_target)
+                _check_targets(parse_url(url), check_target)
         elif fixed:
             raise ValueError("fixed: goes with a url without {to}; leave out one of them")
         else:
-            _check_open(url, (sample, *SAMPLES) if sample else SAMPLES)
+            _check_placeholder(url, (sample, *SAMPLE_ADDRESSES) if sample else SAMPLE_ADDRESSES)
     except BuildError as error:
         raise ValueError(f"url: {error}") from None
 
@@ -113,12 +119,12 @@ def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
 
 def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
     """Raise `ValueError` for several destinations, or one that nobody has asked for."""
-    plugin = make(build)
+    plugin = make_plugin(build)
     targets = read_targets(build)
-    if len(targets) > 1 or _count(plugin) > 1:
-        raise ValueError(SEVERAL)
-    if any(not is_email(text) and count_readings(plugin, text) > 1 for text in targets):
-        raise ValueError(SEVERAL)
+    if len(targets) > 1 or _count_requests(plugin) > 1:
+        raise ValueError(SEVERAL_TARGETS)
+    if any(not is_email(text) and count_targets(plugin, text) > 1 for text in targets):
+        raise ValueError(SEVERAL_TARGETS)
     if not fixed and (is_personal or _reaches_persons(build, plugin)):
         raise ValueError(
             "url: without {to}, everybody's messages go to one address; write {to} in its place, "
@@ -126,24 +132,24 @@ def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
         )
 
 
-def _check_open(url: str, samples: tuple[str, ...]) -> None:
+def _check_placeholder(url: str, samples: tuple[str, ...]) -> None:
     """Raise `ValueError` unless one of the samples becomes the one target."""
     fresh = [sample for sample in samples if sample.lstrip("+#@").lower() not in url.lower()]
-    builds = [(parse(fill(url, {"to": sample})), sample) for sample in fresh]
+    builds = [(parse_url(fill_template(url, {"to": sample})), sample) for sample in fresh]
     _check_arguments(builds[0][0][0], url)
     for build, sample in builds:
         try:
-            plugin = make(build, sample)
+            plugin = make_plugin(build, sample)
         except AddressError as error:
             if str(error) == NAMES_A_HOST:
                 raise ValueError("url: {to} stands where the host to connect to does") from None
             continue
-        if len(read_targets(build)) > 1 or _count(plugin) > 1:
+        if len(read_targets(build)) > 1 or _count_requests(plugin) > 1:
             raise ValueError("url: {to} stands beside other targets; write a channel for each")
         if _arrives(build, plugin, sample):
             return
-    _make_any([build for build, _ in builds])
-    raise ValueError(f"url: {_explain_place(builds[0][0][0])}")
+    _check_any_build([build for build, _ in builds])
+    raise ValueError(f"url: {_explain_placeholder(builds[0][0][0])}")
 
 
 def _check_arguments(kind: type[NotifyBase], url: str) -> None:
@@ -160,7 +166,7 @@ def _check_arguments(kind: type[NotifyBase], url: str) -> None:
         alias: Any = about.get("alias_of") or ()
         aliases = {alias} if isinstance(alias, str) else set(alias)
         if aliases.isdisjoint(kind.template_tokens) and about.get("map_to") != "targets":
-            raise ValueError(f"url: {_explain_place(kind)}")
+            raise ValueError(f"url: {_explain_placeholder(kind)}")
 
 
 def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
@@ -181,22 +187,24 @@ def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
     return not (targets or vars(plugin).get("targets"))
 
 
-def _make_any(builds: list[Build]) -> None:
+def _check_any_build(builds: list[Build]) -> None:
     """Raise `BuildError` where the service takes none of the URLs, whatever the address."""
     for build in builds[:-1]:
         with suppress(BuildError):
-            make(build)
+            make_plugin(build)
             return
-    make(builds[-1])
+    make_plugin(builds[-1])
 
 
-def _explain_place(kind: type[NotifyBase]) -> str:
+def _explain_placeholder(kind: type[NotifyBase]) -> str:
     """Return where `{to}` may stand, by the templates that the service publishes."""
     templates: tuple[str, ...] = tuple(kind.templates)
     for template in templates:
         for name, _ in list_tokens(kind):
             if f"{{{name}}}" in template:
-                shown = template.replace(f"{{{name}}}", "{to}").replace("{schema}", _name(kind))
+                shown = template.replace(f"{{{name}}}", "{to}").replace(
+                    "{schema}", _scheme_of(kind)
+                )
                 return f"{{to}} does not become the one target there; write it as in {shown}"
     return (
         "the service has no place for a recipient's address; leave {to} out, "
@@ -204,12 +212,12 @@ def _explain_place(kind: type[NotifyBase]) -> str:
     )
 
 
-def _name(kind: type[NotifyBase]) -> str:
+def _scheme_of(kind: type[NotifyBase]) -> str:
     schemes = getattr(kind, "secure_protocol", None) or getattr(kind, "protocol", None)
     return str(schemes if isinstance(schemes, str) else next(iter(schemes or ()), ""))
 
 
-def _count(plugin: NotifyBase) -> int:
+def _count_requests(plugin: NotifyBase) -> int:
     """Return how many requests a plugin says it makes; 0 where it does not say."""
     try:
         return len(plugin)

@@ -9,7 +9,7 @@ from router.channel import Request, Response, TransportError
 from router.core.model.byte_order_mark import skip_byte_order_mark
 
 
-class Hop:
+class Exchange:
     """A request with its response, or with the error that stood for one; never in a log.
 
     With neither, a plugin that opens connections by itself says that it sent.
@@ -21,10 +21,10 @@ class Hop:
         response: Response | None = None,
         error: TransportError | None = None,
         *,
-        login: bool = False,
+        is_login: bool = False,
     ) -> None:
         """Join a request with what came of it; one of a `login` carries no message."""
-        self.login = login
+        self.is_login = is_login
         self.request = request
         self.response = response
         self.error = None if error is None else error.without_frames()
@@ -52,34 +52,36 @@ class Hop:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
-    def field(self, *path: str | int) -> object:
+    def json_value(self, *path: str | int) -> object:
         """Return what stands at a path of the JSON body, None where there is nothing."""
-        here = self.json
+        value = self.json
         for step in path:
-            if isinstance(here, dict) and isinstance(step, str):
-                here = here.get(step)
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
             elif (
-                isinstance(here, list) and isinstance(step, int) and -len(here) <= step < len(here)
+                isinstance(value, list)
+                and isinstance(step, int)
+                and -len(value) <= step < len(value)
             ):
-                here = here[step]
+                value = value[step]
             else:
                 return None
-        return here
+        return value
 
     def __repr__(self) -> str:
         """Name the method and the status; URL and texts may hold secrets."""
         return f"Hop({self.request.method} → {self.status or self.error})"
 
 
-def find_failure(hops: Sequence[Hop]) -> Hop:
-    """Return the hop that a failed send failed at: of pieces to one place, the last refused."""
-    last = hops[-1]
+def find_failed_exchange(exchanges: Sequence[Exchange]) -> Exchange:
+    """Return the exchange that failed: of pieces to one place, the last refused."""
+    last = exchanges[-1]
     place = (last.request.method, last.request.url.partition("?")[0])
-    pieces = [h for h in hops if (h.request.method, h.request.url.partition("?")[0]) == place]
-    refused = [hop for hop in pieces if not is_success(hop)]
+    pieces = [h for h in exchanges if (h.request.method, h.request.url.partition("?")[0]) == place]
+    refused = [exchange for exchange in pieces if not is_success(exchange)]
     return refused[-1] if refused else last
 
 
-def is_success(hop: Hop) -> bool:
+def is_success(exchange: Exchange) -> bool:
     """Return whether the answer has a status of success."""
-    return hop.status is not None and 200 <= hop.status < 300  # noqa: PLR2004 - HTTP's own numbers
+    return exchange.status is not None and 200 <= exchange.status < 300  # noqa: PLR2004 - HTTP's own numbers

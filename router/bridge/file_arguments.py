@@ -12,14 +12,14 @@ from typing import Any
 from apprise import AppriseAttachment
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.address import LOCAL, fill
+from router.bridge.address import LOCAL_SCHEMES, fill_template
 from router.bridge.local_files import LocalFile
 from router.bridge.patching import find_modules, make_asset
-from router.bridge.plugin_pool import BuildError, parse
+from router.bridge.plugin_pool import BuildError, parse_url
 from router.core.errors import SettingsError, SettingsFault
 from router.core.model.local_access import LocalAccess
 
-SETTING = "url"
+URL_SETTING = "url"
 """The setting of a channel that holds its Apprise URL."""
 
 FILE_ARGUMENTS = ("keyfile", "pgp_key", "pgp_privkey", "subfile", "template")
@@ -31,7 +31,7 @@ class FileArgumentError(SettingsError):
 
     def __init__(self, message: str, hint: str) -> None:
         """Keep the fault and the remedy apart."""
-        super().__init__([SettingsFault((SETTING,), message, hint)])
+        super().__init__([SettingsFault((URL_SETTING,), message, hint)])
         self.message = f"{message}; {hint}"
 
 
@@ -42,27 +42,27 @@ def find_url_access(url: str) -> LocalAccess:
     `FileArgumentError`.
     """
     try:
-        kind, options = parse(fill(url, {"to": "0"}))
+        kind, options = parse_url(fill_template(url, {"to": "0"}))
         scheme = str(options["schema"]).lower()
-        service = f"{scheme}://" if scheme in LOCAL else ""
+        service = f"{scheme}://" if scheme in LOCAL_SCHEMES else ""
         if not _reads_files(kind):  # type: ignore[arg-type]  # the hash of its instances hides its own
-            return LocalAccess(setting=SETTING, service=service)
-        _, other = parse(fill(url, {"to": "1"}))
+            return LocalAccess(setting=URL_SETTING, service=service)
+        _, other = parse_url(fill_template(url, {"to": "1"}))
     except BuildError:
-        return LocalAccess(setting=SETTING)
+        return LocalAccess(setting=URL_SETTING)
     if options.get("use_wkd"):
         message = "keys are not looked up in a Web Key Directory"
         raise FileArgumentError(message, "leave wkd= out, and name a file that holds the key")
     files = tuple(_read_files(options, other))
-    return LocalAccess(setting=SETTING, files=files, service=service)
+    return LocalAccess(setting=URL_SETTING, files=files, service=service)
 
 
-def _read_files(options: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
+def _read_files(options: Mapping[str, Any], other_options: Mapping[str, Any]) -> Iterator[str]:
     for name in FILE_ARGUMENTS:
         value = options.get(name)
         if not isinstance(value, str) or not value:
             continue
-        if value != other.get(name):
+        if value != other_options.get(name):
             message = f"{{to}} stands in the name of a file ({name})"
             raise FileArgumentError(message, "write the path of one file for all recipients")
         attachment = AppriseAttachment.instantiate(value, asset=make_asset())

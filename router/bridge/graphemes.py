@@ -4,13 +4,13 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 ELLIPSIS = "…"
-_JOINER = "\u200d"
-_FLAGS = range(0x1F1E6, 0x1F200)
-_TONES = range(0x1F3FB, 0x1F400)
-_TAGS = range(0xE0020, 0xE0080)
+_ZERO_WIDTH_JOINER = "\u200d"
+_REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_TAG_CHARACTERS = range(0xE0020, 0xE0080)
 
 
-def shorten(
+def truncate(
     text: str, most: int, *, measure: Callable[[str], int] = len, mark: str = ELLIPSIS
 ) -> str:
     """Return a text that measures at most so much, with a mark where it was cut.
@@ -23,7 +23,7 @@ def shorten(
     mark = mark if measure(mark) <= most else ""
     room = most - measure(mark)
     kept: list[str] = []
-    for cluster in split(text):
+    for cluster in split_graphemes(text):
         room -= measure(cluster)
         if room < 0:
             break
@@ -31,12 +31,12 @@ def shorten(
     return "".join(kept).rstrip() + mark
 
 
-def split(text: str) -> Iterator[str]:
+def split_graphemes(text: str) -> Iterator[str]:
     """Yield what a reader sees as characters (a plain reading of Unicode Annex 29)."""
     start, flags = 0, 0
     for at in range(1, len(text)):
         before, here = text[at - 1], text[at]
-        flags = flags + 1 if ord(before) in _FLAGS else 0
+        flags = flags + 1 if ord(before) in _REGIONAL_INDICATORS else 0
         if _joins(before, here, odd_flag=flags % 2 == 1):
             continue
         yield text[start:at]
@@ -48,9 +48,13 @@ def split(text: str) -> Iterator[str]:
 def _joins(before: str, here: str, *, odd_flag: bool) -> bool:
     if before in "\r\n":
         return before == "\r" and here == "\n"
-    if _JOINER in {before, here}:
+    if _ZERO_WIDTH_JOINER in {before, here}:
         return True
     code = ord(here)
-    if code in _FLAGS:
+    if code in _REGIONAL_INDICATORS:
         return odd_flag
-    return code in _TONES or code in _TAGS or unicodedata.category(here) in {"Mn", "Me", "Mc"}
+    return (
+        code in _SKIN_TONES
+        or code in _TAG_CHARACTERS
+        or unicodedata.category(here) in {"Mn", "Me", "Mc"}
+    )

@@ -16,53 +16,53 @@ from greenlet import getcurrent, greenlet
 T = TypeVar("T")
 
 
-class _Crossing(greenlet):  # type: ignore[misc]  # greenlet ships no types
+class _AsyncioGreenlet(greenlet):  # type: ignore[misc]  # greenlet ships no types
     """Plain code on its way; `called_off` once it was told to stop."""
 
-    called_off = False
+    is_cancelled = False
 
 
-def crossing() -> bool:
-    """Return whether the caller runs inside `cross` and so may `wait`."""
-    return isinstance(getcurrent(), _Crossing)
+def in_greenlet() -> bool:
+    """Return whether the caller runs inside `run_sync` and so may `wait`."""
+    return isinstance(getcurrent(), _AsyncioGreenlet)
 
 
-def wait(awaitable: Awaitable[T]) -> T:
-    """Return what the awaitable gives, from inside `cross`; raises what it raises."""
-    here = getcurrent()
-    if not isinstance(here, _Crossing) or here.parent is None:
+def await_only(awaitable: Awaitable[T]) -> T:
+    """Return what the awaitable gives, from inside `run_sync`; raises what it raises."""
+    current = getcurrent()
+    if not isinstance(current, _AsyncioGreenlet) or current.parent is None:
         raise RuntimeError("only code run by cross() can wait")
-    return cast(T, here.parent.switch(awaitable))
+    return cast(T, current.parent.switch(awaitable))
 
 
-async def cross(work: Callable[[], T], context: Context | None = None) -> T:
+async def run_sync(work: Callable[[], T], context: Context | None = None) -> T:
     """Run plain code on the event loop, in a context of its own, and return what it returns.
 
     Cancelling raises `CancelledError` where the code waits; code that swallows it is told
     again at its next wait, and the cancellation stands whatever it returns.
     """
-    traveller = _Crossing(work)
-    traveller.gr_context = copy_context() if context is None else context
-    step: Any = traveller.switch()
-    while not traveller.dead:
-        if traveller.called_off:
-            step = _refuse(traveller, step)
+    child = _AsyncioGreenlet(work)
+    child.gr_context = copy_context() if context is None else context
+    step: Any = child.switch()
+    while not child.dead:
+        if child.is_cancelled:
+            step = _throw_cancelled(child, step)
             continue
         try:
             value = await step
         except asyncio.CancelledError as stop:
-            traveller.called_off = True
-            step = traveller.throw(stop)
+            child.is_cancelled = True
+            step = child.throw(stop)
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the code that waits
-            step = traveller.throw(error)
+            step = child.throw(error)
         else:
-            step = traveller.switch(value)
-    if traveller.called_off:
+            step = child.switch(value)
+    if child.is_cancelled:
         raise asyncio.CancelledError
     return cast(T, step)
 
 
-def _refuse(traveller: _Crossing, step: object) -> object:
+def _throw_cancelled(child: _AsyncioGreenlet, step: object) -> object:
     if asyncio.iscoroutine(step):
         step.close()
-    return traveller.throw(asyncio.CancelledError())
+    return child.throw(asyncio.CancelledError())

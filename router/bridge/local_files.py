@@ -19,16 +19,16 @@ from apprise.attachment.base import AttachBase
 from apprise.attachment.file import AttachFile
 from apprise.attachment.memory import AttachMemory
 
-from router.bridge.module_shim import carry
-from router.bridge.send_context import TRIP
+from router.bridge.module_shim import copy_public_names
+from router.bridge.send_context import SEND_CONTEXT
 
-_WRITING = frozenset("wax+")
+_WRITE_MODES = frozenset("wax+")
 
 
-def find_text(path: str) -> str | None:
+def find_file_text(path: str) -> str | None:
     """Return the text of a file that the current send may read; None for any other."""
-    trip = TRIP.get()
-    return None if trip is None else trip.local_files.get(path)
+    send_context = SEND_CONTEXT.get()
+    return None if send_context is None else send_context.local_files.get(path)
 
 
 def open_text(
@@ -36,17 +36,17 @@ def open_text(
 ) -> BytesIO | StringIO:
     """Open a file of the current send, as `open` does; raises `PermissionError` for any other."""
     path = os.fspath(file)
-    text = None if _WRITING & set(mode) else find_text(path)
+    text = None if _WRITE_MODES & set(mode) else find_file_text(path)
     if text is None:
         raise PermissionError(EACCES, "the rules name no such file", path)
     return BytesIO(text.encode()) if "b" in mode else StringIO(text)
 
 
-def _refuse(*_: object, **__: object) -> NoReturn:
+def _deny_access(*_: object, **__: object) -> NoReturn:
     raise PermissionError(EACCES, "Apprise may not use the disk")
 
 
-class ClosedModule(ModuleType):
+class RestrictedModule(ModuleType):
     """A module whose functions are refused, except for harmless ones and those it is given."""
 
     def __init__(
@@ -62,15 +62,15 @@ class ClosedModule(ModuleType):
         """Return a harmless name of the module; any other is a function that raises."""
         if name.startswith("_"):
             raise AttributeError(name)
-        found = getattr(self._real, name)
-        return found if name in self._harmless else _refuse
+        member = getattr(self._real, name)
+        return member if name in self._harmless else _deny_access
 
 
 def _is_readable(path: str | os.PathLike[str]) -> bool:
-    return find_text(os.fspath(path)) is not None
+    return find_file_text(os.fspath(path)) is not None
 
 
-def _measure(path: str | os.PathLike[str]) -> int:
+def _file_size(path: str | os.PathLike[str]) -> int:
     return len(open_text(path, "rb").getvalue())
 
 
@@ -81,39 +81,47 @@ def _can_access(path: str | os.PathLike[str], mode: int) -> bool:
     return mode in {os.R_OK, os.F_OK} and _is_readable(path)
 
 
-_PATH = ClosedModule(
+_PATH = RestrictedModule(
     os.path,
-    carry(os.path, less={"getatime", "getctime", "getmtime", "islink", "ismount", "lexists"})
-    | {"exists": _is_readable, "isfile": _is_readable, "getsize": _measure},
+    copy_public_names(
+        os.path, less={"getatime", "getctime", "getmtime", "islink", "ismount", "lexists"}
+    )
+    | {"exists": _is_readable, "isfile": _is_readable, "getsize": _file_size},
 )
 
-_HARMLESS = frozenset(
+_HARMLESS_NAMES = frozenset(
     {"F_OK", "R_OK", "W_OK", "X_OK"}
     | {"environ", "fsdecode", "fspath", "getpid", "linesep", "name", "sep", "urandom"}
 )
-_OS = ClosedModule(os, {"path": _PATH, "access": _can_access}, harmless=_HARMLESS)
+_OS = RestrictedModule(os, {"path": _PATH, "access": _can_access}, harmless=_HARMLESS_NAMES)
 
-_TEMPFILE = ClosedModule(tempfile, {})
+_TEMPFILE = RestrictedModule(tempfile, {})
 
-_GZIP = ClosedModule(gzip, {"compress": gzip.compress, "decompress": gzip.decompress})
+_GZIP = RestrictedModule(gzip, {"compress": gzip.compress, "decompress": gzip.decompress})
 
-_STAND_INS: Mapping[int, object] = {
+_SHIMS: Mapping[int, object] = {
     id(os): _OS,
     id(tempfile): _TEMPFILE,
-    id(tempfile.NamedTemporaryFile): _refuse,
+    id(tempfile.NamedTemporaryFile): _deny_access,
     id(gzip): _GZIP,
 }
 
-OWN_FILES = ("apprise.asset", "apprise.cli", "apprise.locale", "apprise.logger", "apprise.manager")
+UNRESTRICTED_MODULES = (
+    "apprise.asset",
+    "apprise.cli",
+    "apprise.locale",
+    "apprise.logger",
+    "apprise.manager",
+)
 """What the names of modules begin with that read nothing but Apprise's own package."""
 
 
-def close_disk(module: ModuleType) -> None:
+def block_disk_access(module: ModuleType) -> None:
     """Rebind what a module of Apprise reaches the disk by."""
-    if module.__name__.startswith(OWN_FILES):
+    if module.__name__.startswith(UNRESTRICTED_MODULES):
         return
     names = vars(module)
-    names.update({n: _STAND_INS[id(v)] for n, v in names.items() if id(v) in _STAND_INS})
+    names.update({n: _SHIMS[id(v)] for n, v in names.items() if id(v) in _SHIMS})
     names["open"] = open_text
 
 
@@ -127,14 +135,14 @@ class LocalFile(AttachFile):
 
     def exists(self, retrieve_if_missing: bool = True) -> bool:  # noqa: FBT001, FBT002 - Apprise's signature
         """Return whether the file can be read."""
-        if self.download_path and find_text(self.download_path) is not None:
+        if self.download_path and find_file_text(self.download_path) is not None:
             return True
         return retrieve_if_missing and self.download()
 
     def download(self, **_: object) -> bool:
         """Return whether the current send holds the file, and it is not too large."""
         self.invalidate()
-        text = find_text(self.dirty_path)
+        text = find_file_text(self.dirty_path)
         if text is None or 0 < self.max_file_size < len(text.encode()):
             return False
         self.download_path = self.dirty_path
@@ -142,5 +150,8 @@ class LocalFile(AttachFile):
         return True
 
 
-ATTACHMENTS: MutableMapping[str, type[AttachBase]] = {"file": LocalFile, "memory": AttachMemory}
+ATTACHMENT_TYPES: MutableMapping[str, type[AttachBase]] = {
+    "file": LocalFile,
+    "memory": AttachMemory,
+}
 """Where Apprise takes a file from, by scheme; there is none over the network."""

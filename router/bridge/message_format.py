@@ -11,19 +11,19 @@ from apprise.conversion import convert_between
 from apprise.emojis import apply_emojis
 from apprise.plugins.base import NotifyBase, _delivery_tracker
 
-from router.bridge.graphemes import shorten
+from router.bridge.graphemes import truncate
 from router.channel import Limits
 
-Accepted: TypeAlias = set[tuple[int | None, Any]]
+AcceptedPieces: TypeAlias = set[tuple[int | None, Any]]
 """The pieces of one message that were taken, by Apprise's names for them."""
 
 HALF_SENT = 1000
 """Messages of which a part was taken, whose parts are not sent twice."""
 
-MARKUP = 20
+MARKUP_LENGTH = 20
 """Characters that Apprise puts around a title which it folds into HTML or Markdown."""
 
-LINE_END = 2
+LINE_END_LENGTH = 2
 """Characters between such a title and the body, in plain text."""
 
 
@@ -32,13 +32,13 @@ class HalfSent:
 
     def __init__(self) -> None:
         """Know of none yet."""
-        self._accepted: dict[str, Accepted] = {}
+        self._accepted: dict[str, AcceptedPieces] = {}
 
-    def take(self, delivery: str) -> Accepted:
+    def take(self, delivery: str) -> AcceptedPieces:
         """Return the pieces of a message that were taken, and forget them."""
         return self._accepted.pop(delivery, set())
 
-    def keep(self, delivery: str, accepted: Accepted) -> None:
+    def keep(self, delivery: str, accepted: AcceptedPieces) -> None:
         """Remember the pieces of a message; the oldest of `HALF_SENT` messages is forgotten."""
         if accepted:
             self._accepted[delivery] = accepted
@@ -46,7 +46,7 @@ class HalfSent:
             del self._accepted[next(iter(self._accepted))]
 
 
-def fit(plugin: NotifyBase, title: str, body: str, limits: Limits | None) -> tuple[str, str]:
+def fit_texts(plugin: NotifyBase, title: str, body: str, limits: Limits | None) -> tuple[str, str]:
     """Return title and body, cut to the limits; without words, the body is the title's.
 
     `limits` go before those that Apprise knows. A URL that names `overflow` has left it to
@@ -56,20 +56,22 @@ def fit(plugin: NotifyBase, title: str, body: str, limits: Limits | None) -> tup
         title, body = "", title
     if "overflow_mode" in vars(plugin):
         return title, body
-    longest = len(title) + len(body) + MARKUP
+    longest = len(title) + len(body) + MARKUP_LENGTH
     most_title, most_body = plugin.title_maxlen, plugin.body_maxlen
     if limits is not None:
         most_title = longest if limits.title is None else limits.title
         most_body = longest if limits.body is None else limits.body
     if not title or plugin.title_maxlen > 0:
-        return shorten(title, most_title), shorten(body, most_body)
-    around = LINE_END if plugin.resolve_format("text") == NotifyFormat.TEXT else MARKUP
+        return truncate(title, most_title), truncate(body, most_body)
+    around = (
+        LINE_END_LENGTH if plugin.resolve_format("text") == NotifyFormat.TEXT else MARKUP_LENGTH
+    )
     room = most_body - len(title) - around
-    return (title, shorten(body, room)) if room > 0 else ("", shorten(title, most_body))
+    return (title, truncate(body, room)) if room > 0 else ("", truncate(title, most_body))
 
 
 def notify(
-    plugin: NotifyBase, title: str, body: str, source: NotifyFormat, accepted: Accepted
+    plugin: NotifyBase, title: str, body: str, source: NotifyFormat, accepted: AcceptedPieces
 ) -> bool:
     """Send through a plugin as Apprise's own `notify` does; return whether it says that it sent.
 

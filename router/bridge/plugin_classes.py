@@ -12,8 +12,8 @@ from typing import Any
 
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.send_context import TRIP
-from router.bridge.shared_login import LOGGING_IN, SharedLogins, state_of
+from router.bridge.send_context import SEND_CONTEXT
+from router.bridge.shared_login import LOGGING_IN, SharedLogins, get_login_state
 
 LOGIN_METHODS = frozenset(
     {"_get_access_token", "_login", "_register", "_whoami", "access_token", "authenticate", "login"}
@@ -22,98 +22,98 @@ LOGIN_METHODS = frozenset(
 
 LOGOUT_METHODS = frozenset({"_logout", "logout"})
 
-_DESTRUCTOR = "taken_destructor"
+_DETACHED_DESTRUCTOR = "taken_destructor"
 
 
-def take_destructor(kind: type) -> bool:
-    """Move a class's destructor to where `find_parting` alone finds it; return if it had one."""
+def detach_destructor(kind: type) -> bool:
+    """Move a class's destructor to where `find_closer` alone finds it; return if it had one."""
     destructor: Any = vars(kind).get("__del__")
     if destructor is None:
         return False
     if isinstance(destructor, FunctionType):
-        destructor.__code__ = destructor.__code__.replace(co_name=_DESTRUCTOR)
-    type.__setattr__(kind, _DESTRUCTOR, destructor)
+        destructor.__code__ = destructor.__code__.replace(co_name=_DETACHED_DESTRUCTOR)
+    type.__setattr__(kind, _DETACHED_DESTRUCTOR, destructor)
     type.__delattr__(kind, "__del__")
     return True
 
 
-def find_parting(plugin: NotifyBase) -> Callable[[], object] | None:
+def find_closer(plugin: NotifyBase) -> Callable[[], object] | None:
     """Return what a plugin does when it ends: its destructor, or else its logout."""
-    names = (_DESTRUCTOR, *sorted(LOGOUT_METHODS))
-    found = (getattr(plugin, name, None) for name in names)
-    return next(filter(callable, found), None)
+    names = (_DETACHED_DESTRUCTOR, *sorted(LOGOUT_METHODS))
+    methods = (getattr(plugin, name, None) for name in names)
+    return next(filter(callable, methods), None)
 
 
 @cache
-def adapt(kind: type[NotifyBase]) -> bool:
+def adapt_plugin_class(kind: type[NotifyBase]) -> bool:
     """Change a class and those it extends, once; return whether its plugins log in."""
     logs_in = False
     for parent in kind.__mro__:
-        take_destructor(parent)
+        detach_destructor(parent)
         if not issubclass(parent, NotifyBase) or parent is NotifyBase:
             continue
         for name, member in list(vars(parent).items()):
-            if name in LOGIN_METHODS and (member := _share(member)) is not None:
+            if name in LOGIN_METHODS and (member := _share_login(member)) is not None:
                 type.__setattr__(parent, name, member)
             elif name in LOGOUT_METHODS and callable(member):
-                type.__setattr__(parent, name, _withhold(member))
+                type.__setattr__(parent, name, _defer_logout(member))
         logs_in |= any(_is_shared(member) for member in vars(parent).values())
     return logs_in
 
 
-_SHARED = "shares_its_login"
+_SHARES_LOGIN = "shares_its_login"
 
 
 def _is_shared(member: object) -> bool:
-    return hasattr(getattr(member, "fget", member), _SHARED)
+    return hasattr(getattr(member, "fget", member), _SHARES_LOGIN)
 
 
-def _share(member: object) -> object:
+def _share_login(member: object) -> object:
     """Return a method or property that shares the login it makes; None for anything else."""
     if _is_shared(member):
         return member
     if isinstance(member, property) and member.fget is not None:
-        return property(_share_call(member.fget))
-    return _share_call(member) if callable(member) else None
+        return property(_wrap_login(member.fget))
+    return _wrap_login(member) if callable(member) else None
 
 
-def _share_call(method: Callable[..., object]) -> Callable[..., object]:
+def _wrap_login(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
     def log_in(plugin: NotifyBase, *args: object, **options: object) -> object:
         if LOGGING_IN.get():
             return method(plugin, *args, **options)
         token = LOGGING_IN.set(True)
-        state, good = state_of(plugin), None
-        state.recent.clear()
+        state, good = get_login_state(plugin), None
+        state.recent_keys.clear()
         try:
             good = method(plugin, *args, **options)
         finally:
             LOGGING_IN.reset(token)
             logins = _find_logins()
             if logins is not None:
-                logins.settle(plugin, good=bool(good))
+                logins.record_result(plugin, good=bool(good))
         return good
 
-    setattr(log_in, _SHARED, True)
+    setattr(log_in, _SHARES_LOGIN, True)
     return log_in
 
 
-def _withhold(method: Callable[..., object]) -> Callable[..., object]:
-    if hasattr(method, _SHARED):
+def _defer_logout(method: Callable[..., object]) -> Callable[..., object]:
+    if hasattr(method, _SHARES_LOGIN):
         return method
 
     @wraps(method)
     def log_out(plugin: NotifyBase, *args: object, **options: object) -> object:
-        trip = TRIP.get()
-        if trip is None or trip.logins is None:
+        send_context = SEND_CONTEXT.get()
+        if send_context is None or send_context.logins is None:
             return method(plugin, *args, **options)
-        state_of(plugin).logged_out = True
+        get_login_state(plugin).is_logged_out = True
         return True
 
-    setattr(log_out, _SHARED, True)
+    setattr(log_out, _SHARES_LOGIN, True)
     return log_out
 
 
 def _find_logins() -> SharedLogins | None:
-    trip = TRIP.get()
-    return None if trip is None else trip.logins
+    send_context = SEND_CONTEXT.get()
+    return None if send_context is None else send_context.logins

@@ -11,13 +11,18 @@ from apprise.plugins import requirements, url_to_dict
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.address import NAMES_A_HOST, check_targets, comes_from, is_host
-from router.bridge.patching import install, make_asset, make_sharing_asset, tell_speech
-from router.bridge.plugin_classes import adapt
+from router.bridge.patching import (
+    execution_mode,
+    make_asset,
+    make_shared_store_asset,
+    patch_apprise,
+)
+from router.bridge.plugin_classes import adapt_plugin_class
 from router.bridge.service_targets import Build, read_targets
-from router.bridge.shared_login import Identity, SharedLogins
+from router.bridge.shared_login import CredentialKey, SharedLogins
 from router.core.errors import AddressError
 
-KEPT = 512
+MAX_IDLE_PLUGINS = 512
 """Plugins kept idle; building one by URL costs more than sending through it."""
 
 
@@ -25,25 +30,25 @@ class BuildError(ValueError):
     """No Apprise plugin can be made of what the operator wrote."""
 
 
-def parse(url: str) -> Build:
+def parse_url(url: str) -> Build:
     """Return the class and arguments of an Apprise URL, or raise `BuildError`.
 
     The URL goes through the entry that Apprise itself uses, which does more than a plugin's own
     reader: it takes `/#` for `/%23`, and it knows the URLs that services hand out.
     """
-    install()
+    patch_apprise()
     scheme = url.partition("://")[0].strip().lower()
-    known = NotificationManager()
-    if scheme in known and not known[scheme].enabled:
-        raise BuildError(explain_disabled(scheme, known[scheme]))
+    plugins = NotificationManager()
+    if scheme in plugins and not plugins[scheme].enabled:
+        raise BuildError(explain_disabled(scheme, plugins[scheme]))
     options = url_to_dict(url, secure_logging=False)  # its log is off; masking takes longest
     if not options:
         raise BuildError(
             f"the URL is none of {scheme}://"
-            if scheme in known
+            if scheme in plugins
             else f"{scheme}:// is no scheme of Apprise"
         )
-    kind = known[options["schema"]]
+    kind = plugins[options["schema"]]
     return _EXTENSIONS.get(kind.__qualname__, kind), options
 
 
@@ -90,8 +95,8 @@ def is_installed(package: str) -> bool:
     return True
 
 
-def make(
-    build: Build, address: str = "", *, stores: dict[Identity, PersistentStore] | None = None
+def make_plugin(
+    build: Build, address: str = "", *, stores: dict[CredentialKey, PersistentStore] | None = None
 ) -> NotifyBase:
     """Return the plugin, ready for one send at a time.
 
@@ -101,8 +106,8 @@ def make(
     when the arguments do not suit it.
     """
     kind, options = build
-    logs_in = adapt(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own
-    asset = make_asset() if stores is None or not logs_in else make_sharing_asset(stores)
+    logs_in = adapt_plugin_class(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own
+    asset = make_asset() if stores is None or not logs_in else make_shared_store_asset(stores)
     try:
         plugin = kind(asset=asset, **options)
     except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
@@ -117,7 +122,7 @@ def make(
         is_listed = any(comes_from(text, address) for text in read_targets(build))
         constants = (*_constants(options, address), plugin.app_id)
         check_targets(plugin, address, constants, is_listed=is_listed)
-        if tell_speech(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
+        if execution_mode(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
             raise AddressError(NAMES_A_HOST)
     return plugin
 
@@ -141,8 +146,8 @@ def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:
                 yield item
 
 
-class Instances:
-    """Plugins by address; each serves one send at a time, for they keep state between hops."""
+class PluginPool:
+    """Plugins by address; each serves one send at a time, for they keep state between exchanges."""
 
     def __init__(self, discard: Callable[[NotifyBase], None], logins: SharedLogins) -> None:
         """Have none; `discard` hears of each that is not used again."""
@@ -160,13 +165,13 @@ class Instances:
 
         One that failed is not used again, nor is one whose login is no longer good.
         """
-        plugin = self._take(address) or build(address)
+        plugin = self._acquire(address) or build(address)
         done = False
         try:
             done = work(plugin)
         finally:
             if done:
-                self._keep(address, plugin)
+                self._release(address, plugin)
             else:
                 self._discard(plugin)
         return done
@@ -176,23 +181,38 @@ class Instances:
         while self._idle:
             self._discard_all(self._idle.popitem()[1])
 
-    def _take(self, address: str) -> NotifyBase | None:
+    def _acquire(self, address: str) -> NotifyBase | None:
         spare = self._idle.pop(address, [])
         while spare:
             plugin = spare.pop()
-            if self._logins.admit(plugin):
+            if self._logins.is_current(plugin):
                 if spare:
                     self._idle[address] = spare
                 return plugin
             self._discard(plugin)
         return None
 
-    def _keep(self, address: str, plugin: NotifyBase) -> None:
+    def _release(self, address: str, plugin: NotifyBase) -> None:
         self._idle.setdefault(address, []).append(plugin)
         self._idle.move_to_end(address)
-        while len(self._idle) > KEPT:
+        while len(self._idle) > MAX_IDLE_PLUGINS:
             self._discard_all(self._idle.popitem(last=False)[1])
 
     def _discard_all(self, plugins: Iterable[NotifyBase]) -> None:
         for plugin in plugins:
             self._discard(plugin)
+
+
+_PROBE_ADDRESSES = ("0router0", "router0@example.com")
+"""Addresses that no setting holds; Apprise tells some arguments by their being e-mail addresses."""
+
+
+def is_address_secret(fill_url: Callable[[str], str]) -> bool:
+    """Return whether a recipient's address is a credential, as a webhook of the recipient's.
+
+    `fill_url` returns the channel's URL for an address.
+    """
+    try:
+        return all(is_secret(parse_url(fill_url(mark)), mark) for mark in _PROBE_ADDRESSES)
+    except BuildError:
+        return False

@@ -11,20 +11,20 @@ from requests.utils import check_header_validity
 
 from router.channel import Request
 
-_OURS = frozenset({"content-length", "transfer-encoding"})
+_TRANSPORT_HEADERS = frozenset({"content-length", "transfer-encoding"})
 """Headers the transport sets itself."""
 
-_RARE = ("files", "cookies", "params")
+_UNCOMMON_OPTIONS = ("files", "cookies", "params")
 """Options that are left to requests' own code."""
 
-FORM = "application/x-www-form-urlencoded"
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 
 
 class _Readable(Protocol):
     def read(self) -> bytes | str: ...
 
 
-def prepare(method: str, url: str, options: Mapping[str, Any]) -> Request:
+def build_request(method: str, url: str, options: Mapping[str, Any]) -> Request:
     """Return the request; raises requests' exceptions for what cannot be sent.
 
     The common case goes past requests' machinery, which costs a third of a whole send.
@@ -35,22 +35,22 @@ def prepare(method: str, url: str, options: Mapping[str, Any]) -> Request:
         and (auth is None or type(auth) in {tuple, HTTPBasicAuth})
         and "@" not in url
         and options.get("json") is None
-        and not any(options.get(name) for name in _RARE)
+        and not any(options.get(name) for name in _UNCOMMON_OPTIONS)
     )
     if not plain:
-        return _prepare_fully(method, url, options)
+        return _build_with_requests(method, url, options)
     headers = _check_headers(options.get("headers") or {})
     if isinstance(data, dict) and data:
         data = RequestEncodingMixin._encode_params(data)  # noqa: SLF001 - the pinned release's own encoder
         if not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = FORM
+            headers["Content-Type"] = FORM_CONTENT_TYPE
     if auth:
-        headers = _authorise(auth, headers)
+        headers = _add_basic_auth(auth, headers)
     return Request(
         method=method.upper(),
         url=_prepare_url(url),
         headers=headers,
-        body=_read(data or None),
+        body=_read_body(data or None),
         verify=options.get("verify") is not False,
     )
 
@@ -67,12 +67,14 @@ def _check_headers(headers: Mapping[str | bytes, str | bytes]) -> dict[str, str]
     for header in headers.items():
         check_header_validity(header)
         name, value = _text(header[0]), _text(header[1])
-        if name.lower() not in _OURS:
+        if name.lower() not in _TRANSPORT_HEADERS:
             checked[name] = value
     return checked
 
 
-def _authorise(auth: HTTPBasicAuth | tuple[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+def _add_basic_auth(
+    auth: HTTPBasicAuth | tuple[str, str], headers: Mapping[str, str]
+) -> dict[str, str]:
     handler = HTTPBasicAuth(*auth) if isinstance(auth, tuple) else auth
     carrier = requests.PreparedRequest()
     carrier.headers = requests.structures.CaseInsensitiveDict(headers)
@@ -80,21 +82,21 @@ def _authorise(auth: HTTPBasicAuth | tuple[str, str], headers: Mapping[str, str]
     return {_text(name): _text(value) for name, value in carrier.headers.items()}
 
 
-def _prepare_fully(method: str, url: str, options: Mapping[str, Any]) -> Request:
+def _build_with_requests(method: str, url: str, options: Mapping[str, Any]) -> Request:
     names = ("headers", "files", "data", "json", "params", "auth", "cookies")
     prepared = requests.Request(
         method=method, url=url, **{name: options.get(name) for name in names}
     ).prepare()
-    return read_prepared(prepared, verify=options.get("verify"))
+    return from_prepared(prepared, verify=options.get("verify"))
 
 
-def read_prepared(prepared: requests.PreparedRequest, *, verify: object) -> Request:
+def from_prepared(prepared: requests.PreparedRequest, *, verify: object) -> Request:
     """Return what requests has prepared; only `verify=False` leaves the server unproven."""
     return Request(
         method=cast(str, prepared.method),
         url=cast(str, prepared.url),
         headers=_check_headers(cast(Mapping[str | bytes, str | bytes], prepared.headers)),
-        body=_read(prepared.body),
+        body=_read_body(prepared.body),
         verify=verify is not False,
     )
 
@@ -103,7 +105,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _read(body: object) -> bytes:
+def _read_body(body: object) -> bytes:
     """Return a body of any of the shapes requests takes, read to its end."""
     if body is None:
         return b""
@@ -112,5 +114,5 @@ def _read(body: object) -> bytes:
     if isinstance(body, str):
         return body.encode()
     if hasattr(body, "read"):
-        return _read(cast(_Readable, body).read())
-    return b"".join(_read(piece) for piece in cast(Iterable[object], body))
+        return _read_body(cast(_Readable, body).read())
+    return b"".join(_read_body(piece) for piece in cast(Iterable[object], body))

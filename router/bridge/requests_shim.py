@@ -15,18 +15,18 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from router.bridge.module_shim import carry
-from router.bridge.request_builder import prepare, read_prepared
-from router.bridge.send_context import OutsideSendError, current_trip
+from router.bridge.module_shim import copy_public_names
+from router.bridge.request_builder import build_request, from_prepared
+from router.bridge.send_context import OutsideSendError, current_send_context
 from router.channel import Request, Response, TransportError
 from router.transport.error_text import TIMED_OUT
 
 
-class NoSendError(requests.RequestException):
+class OutsideSendRequestError(requests.RequestException):
     """A request was made outside of a send; nothing went out."""
 
 
-class Adapter(requests.adapters.BaseAdapter):
+class TransportAdapter(requests.adapters.BaseAdapter):
     """What a session hands prepared requests to, in the place of connections of its own."""
 
     def __init__(self, *_: object, **__: object) -> None:
@@ -37,7 +37,7 @@ class Adapter(requests.adapters.BaseAdapter):
         self, request: requests.PreparedRequest, *, verify: bool | str = True, **_: object
     ) -> requests.Response:
         """Send a prepared request; raises requests' exceptions."""
-        answer = _exchange(read_prepared(request, verify=verify))
+        answer = _fetch(from_prepared(request, verify=verify))
         vars(answer).update(request=request, connection=self)
         return answer
 
@@ -53,28 +53,28 @@ class BridgedSession(requests.Session):
         super().__init__()
         self.trust_env = False
 
-    def get_adapter(self, url: str | bytes) -> Adapter:  # noqa: ARG002 - requests' own signature
+    def get_adapter(self, url: str | bytes) -> TransportAdapter:  # noqa: ARG002 - requests' own signature
         """Return the way out of the current send, whatever was mounted."""
-        return Adapter()
+        return TransportAdapter()
 
     def resolve_redirects(self, *_: object, **__: object) -> Generator[requests.Response]:
         """Follow none."""
         yield from ()
 
 
-class RefusedSession(BridgedSession):
+class BlockedSession(BridgedSession):
     """Stands in for sessions that Apprise makes for look-ups of its own: nothing goes out."""
 
     def __init__(self, *_: object, **__: object) -> None:
         """Take the arguments of any session."""
         super().__init__()
 
-    def get_adapter(self, url: str | bytes) -> Adapter:  # noqa: ARG002 - requests' own signature
+    def get_adapter(self, url: str | bytes) -> TransportAdapter:  # noqa: ARG002 - requests' own signature
         """Refuse every request."""
-        raise NoSendError("no request of Apprise's own sessions")
+        raise OutsideSendRequestError("no request of Apprise's own sessions")
 
 
-class Facade(ModuleType):
+class RequestsShim(ModuleType):
     """A module like `requests`, whose requests go over the transport of the current send."""
 
     Session = BridgedSession
@@ -82,12 +82,17 @@ class Facade(ModuleType):
     def __init__(self) -> None:
         """Carry the names of the real module that make no connection."""
         super().__init__("requests")
-        self.__dict__.update(carry(requests, less=_WAYS_OUT))
+        self.__dict__.update(copy_public_names(requests, less=_CONNECTING_NAMES))
         self.api = self
-        self.sessions = _stand_in(
-            requests.sessions, Session=BridgedSession, session=BridgedSession, HTTPAdapter=Adapter
+        self.sessions = _make_module_shim(
+            requests.sessions,
+            Session=BridgedSession,
+            session=BridgedSession,
+            HTTPAdapter=TransportAdapter,
         )
-        self.adapters = _stand_in(requests.adapters, HTTPAdapter=Adapter, BaseAdapter=Adapter)
+        self.adapters = _make_module_shim(
+            requests.adapters, HTTPAdapter=TransportAdapter, BaseAdapter=TransportAdapter
+        )
 
     def session(self) -> BridgedSession:
         """Return a session."""
@@ -96,9 +101,9 @@ class Facade(ModuleType):
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
         """Send a request and return requests' response; raises requests' exceptions.
 
-        Outside of a send that is `NoSendError`.
+        Outside of a send that is `OutsideSendRequestError`.
         """
-        return _exchange(prepare(method, url, options))
+        return _fetch(build_request(method, url, options))
 
     def get(self, url: str, params: Any = None, **options: Any) -> requests.Response:  # noqa: ANN401 - the same
         """Send a GET."""
@@ -137,47 +142,55 @@ class Facade(ModuleType):
 
 _VERBS = frozenset({"request", "get", "head", "options", "post", "put", "patch", "delete"})
 
-_WAYS_OUT = _VERBS | {"Session", "adapters", "api", "packages", "session", "sessions", "urllib3"}
+_CONNECTING_NAMES = _VERBS | {
+    "Session",
+    "adapters",
+    "api",
+    "packages",
+    "session",
+    "sessions",
+    "urllib3",
+}
 """Names of the real module that lead to connections of its own."""
 
 
-def _stand_in(module: ModuleType, **ours: object) -> ModuleType:
+def _make_module_shim(module: ModuleType, **ours: object) -> ModuleType:
     """Return a module of requests with names of ours, less what connects by itself."""
-    made = ModuleType(module.__name__)
-    vars(made).update(carry(module, less={"PoolManager", "proxy_from_url"}) | ours)
-    return made
+    shim = ModuleType(module.__name__)
+    vars(shim).update(copy_public_names(module, less={"PoolManager", "proxy_from_url"}) | ours)
+    return shim
 
 
-def find_stand_ins() -> dict[int, object]:
+def find_shims() -> dict[int, object]:
     """Return our stand-ins by the `id` of what each stands in for."""
-    pairs = [(getattr(requests, verb), getattr(FACADE, verb)) for verb in _VERBS]
+    pairs = [(getattr(requests, verb), getattr(REQUESTS_SHIM, verb)) for verb in _VERBS]
     pairs += [
-        (requests, FACADE),
-        (requests.api, FACADE),
-        (requests.sessions, FACADE.sessions),
-        (requests.adapters, FACADE.adapters),
+        (requests, REQUESTS_SHIM),
+        (requests.api, REQUESTS_SHIM),
+        (requests.sessions, REQUESTS_SHIM.sessions),
+        (requests.adapters, REQUESTS_SHIM.adapters),
         (requests.Session, BridgedSession),
-        (requests.session, FACADE.session),
-        (requests.adapters.HTTPAdapter, Adapter),
+        (requests.session, REQUESTS_SHIM.session),
+        (requests.adapters.HTTPAdapter, TransportAdapter),
     ]
     return {id(real): ours for real, ours in pairs}
 
 
-def leads_to_bridge(value: object) -> bool:
-    """Return whether a name in a plugin's module stands for the facade or a part of it."""
-    return isinstance(getattr(value, "__self__", value), Facade) or value is BridgedSession
+def is_bridged(value: object) -> bool:
+    """Return whether a name in a plugin's module stands for the shim or a part of it."""
+    return isinstance(getattr(value, "__self__", value), RequestsShim) or value is BridgedSession
 
 
-def _exchange(request: Request) -> requests.Response:
+def _fetch(request: Request) -> requests.Response:
     try:
-        return _answer(request, current_trip().fetch(request))
+        return _to_requests_response(request, current_send_context().fetch(request))
     except OutsideSendError as error:
-        raise NoSendError(str(error)) from None
+        raise OutsideSendRequestError(str(error)) from None
     except TransportError as error:
-        raise _translate(error) from None
+        raise _to_requests_error(error) from None
 
 
-def _answer(request: Request, response: Response) -> requests.Response:
+def _to_requests_response(request: Request, response: Response) -> requests.Response:
     """Return requests' view of a response, read to its end."""
     answer = requests.Response.__new__(requests.Response)
     headers = CaseInsensitiveDict(response.headers)
@@ -185,7 +198,7 @@ def _answer(request: Request, response: Response) -> requests.Response:
         status_code=response.status,
         headers=headers,
         encoding=get_encoding_from_headers(headers),
-        reason=_phrase(response.status),
+        reason=_reason_phrase(response.status),
         url=request.url,
         raw=BytesIO(response.body),
         history=[],
@@ -202,14 +215,14 @@ _NO_COOKIES = requests.cookies.RequestsCookieJar()
 _NO_TIME = timedelta()
 
 
-def _phrase(status: int) -> str:
+def _reason_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
 
 
-def _translate(error: TransportError) -> requests.RequestException:
+def _to_requests_error(error: TransportError) -> requests.RequestException:
     """Return requests' exception for an answer that did not come."""
     if error.reason != TIMED_OUT:
         return requests.ConnectionError(error.reason)
@@ -218,5 +231,5 @@ def _translate(error: TransportError) -> requests.RequestException:
     return requests.ConnectTimeout(error.reason)
 
 
-FACADE = Facade()
+REQUESTS_SHIM = RequestsShim()
 """The one stand-in; a plugin that makes requests of its own imports it as `requests`."""

@@ -1,4 +1,4 @@
-"""One send under way: the way out it was given, its time, and the hops so far."""
+"""One send under way: the way out it was given, its time, and the exchanges so far."""
 
 import asyncio
 import gc
@@ -10,10 +10,11 @@ from threading import get_ident
 from types import FrameType, MappingProxyType
 
 from apprise.plugins.base import NotifyBase
+from msgspec import Struct
 
 from router.bridge.address import is_host
-from router.bridge.exchange import Hop
-from router.bridge.greenlet_await import crossing, wait
+from router.bridge.exchange import Exchange
+from router.bridge.greenlet_await import await_only, in_greenlet
 from router.bridge.shared_login import LOGGING_IN, SharedLogins
 from router.channel import Request, Response, Transport, TransportError
 from router.core.errors import AddressError
@@ -24,7 +25,14 @@ class OutsideSendError(RuntimeError):
     """A plugin's code asked for the network where no send of its channel runs."""
 
 
-class Trip:
+class SendAttempt(Struct):
+    """One call of `send`: when it began, by the clock of the logins, and the plugin it uses."""
+
+    since: float
+    plugin: NotifyBase | None = None
+
+
+class SendContext:
     """A send that may take several requests, all within `seconds`."""
 
     def __init__(
@@ -32,7 +40,7 @@ class Trip:
         transport: Transport,
         *,
         seconds: float,
-        hops: list[Hop] | None = None,
+        exchanges: list[Exchange] | None = None,
         address: str = "",
         logins: SharedLogins | None = None,
     ) -> None:
@@ -45,96 +53,98 @@ class Trip:
         self.plugin: NotifyBase | None = None
         self.logins = logins
         self.local_files: Mapping[str, str] = MappingProxyType({})
-        self.hops: list[Hop] = [] if hops is None else hops
+        self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + seconds
         self._address = address
-        self._failed: set[tuple[str, str]] = set()
+        self._failed_targets: set[tuple[str, str]] = set()
         self._context = copy_context()
 
     def fetch(self, request: Request) -> Response:
-        """Return the answer to a request, from inside a crossing or from a worker thread."""
-        login = LOGGING_IN.get()
-        if crossing():
-            return wait(self.hop(request, login=login))
+        """Return the answer to a request, from inside `run_sync` or from a worker thread."""
+        is_login = LOGGING_IN.get()
+        if in_greenlet():
+            return await_only(self.send_and_record(request, is_login=is_login))
         # Connections keep the context they are made in: this one holds no send.
-        hop = self._context.copy().run(
-            asyncio.run_coroutine_threadsafe, self.hop(request, login=login), self._loop
+        exchange = self._context.copy().run(
+            asyncio.run_coroutine_threadsafe,
+            self.send_and_record(request, is_login=is_login),
+            self._loop,
         )
         try:
-            return hop.result()
+            return exchange.result()
         finally:
-            del hop  # it holds the error, which holds this frame
+            del exchange  # it holds the error, which holds this frame
 
-    async def hop(self, request: Request, *, login: bool = False) -> Response:
+    async def send_and_record(self, request: Request, *, is_login: bool = False) -> Response:
         """Send one request and note what came of it; raises `TransportError`.
 
         A request that just failed is not sent again: when to retry is decided elsewhere. The
         answer to one of a `login` may be that which another plugin got.
         """
         target = (request.method, request.url)
-        if target in self._failed:
+        if target in self._failed_targets:
             raise TransportError("already failed in this attempt", sent=False)
         if is_host(self._address, request.url):
             raise AddressError("the address names a host")
         kept = False
         try:
-            if login and self.logins is not None and self.plugin is not None:
-                response, kept = await self._share(self.logins, self.plugin, request)
+            if is_login and self.logins is not None and self.plugin is not None:
+                response, kept = await self._share_login(self.logins, self.plugin, request)
             else:
                 response = await self._send(request)
         except TransportError as error:
-            self._failed.add(target)
-            self.hops.append(Hop(request, error=error, login=login))
+            self._failed_targets.add(target)
+            self.exchanges.append(Exchange(request, error=error, is_login=is_login))
             raise
         if response.status == 429 or response.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
-            self._failed.add(target)
+            self._failed_targets.add(target)
         if not kept:
-            self.hops.append(Hop(request, response, login=login))
+            self.exchanges.append(Exchange(request, response, is_login=is_login))
         return response
 
-    async def _share(
+    async def _share_login(
         self, logins: SharedLogins, plugin: NotifyBase, request: Request
     ) -> tuple[Response, bool]:
         """Return the answer to a part of a login, in the time that this send has left."""
         try:
-            return await logins.exchange(
-                plugin, request, lambda: self._send(request), seconds=self.left()
+            return await logins.fetch(
+                plugin, request, lambda: self._send(request), seconds=self.seconds_left()
             )
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=True) from None
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Return the seconds that are left."""
         return self._deadline - self._loop.time()
 
     async def _send(self, request: Request) -> Response:
-        left = self.left()
+        left = self.seconds_left()
         if left <= 0:
             raise TransportError(TIMED_OUT, sent=False)
         return await self._transport.send(request, timeout=left)
 
 
-TRIP: ContextVar[Trip | None] = ContextVar("trip", default=None)
+SEND_CONTEXT: ContextVar[SendContext | None] = ContextVar("trip", default=None)
 """The send that the code of the current context belongs to."""
 
 
-def current_trip() -> Trip:
+def current_send_context() -> SendContext:
     """Return the send that the caller's code belongs to; raises `OutsideSendError`.
 
     A destructor belongs to none, nor does a callback of a weak reference: the garbage collector
     runs them in the middle of any other code, on any thread. Neither does code that an event loop
     waits for and that cannot yield to it.
     """
-    trip = TRIP.get()
-    if trip is None:
+    send_context = SEND_CONTEXT.get()
+    if send_context is None:
         raise OutsideSendError("no request outside of a send")
     if _COLLECTING.get("thread") == get_ident() or _in_destructor():
         raise OutsideSendError("no request from a destructor")
-    if not crossing() and _has_running_loop():
+    if not in_greenlet() and _has_running_loop():
         raise OutsideSendError("no request on the event loop's own thread")
-    return trip
+    return send_context
 
 
 _COLLECTING: dict[str, int] = {}

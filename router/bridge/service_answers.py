@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from router.bridge.exchange import Hop
-from router.bridge.outcomes import Answers, count_seconds, read_utc
+from router.bridge.exchange import Exchange
+from router.bridge.outcomes import ResponseCodes, count_seconds, read_utc
 from router.channel import Request
 
 Scalar = str | int | float | bool
@@ -20,7 +20,7 @@ Scalar = str | int | float | bool
 Unit = Literal["s", "ms", "epoch_s", "epoch_ms", "date"]
 """What a service counts a time to wait in: from now, or as a point in time (ISO 8601: `date`)."""
 
-_CODE_LENGTH = 40
+_MAX_CODE_LENGTH = 40
 
 
 class BodyTest(Struct, frozen=True):
@@ -39,19 +39,19 @@ class BodyTest(Struct, frozen=True):
     other_than: tuple[Scalar, ...] = ()
     matches: str = ""
 
-    def holds(self, hop: Hop) -> bool:
+    def holds(self, exchange: Exchange) -> bool:
         """Return whether the answer shows the sign."""
-        value = _find(hop, self.path)
+        value = _value_at(exchange, self.path)
         if self.matches:
-            return re.search(self.matches, _write(value), re.IGNORECASE) is not None
+            return re.search(self.matches, _as_text(value), re.IGNORECASE) is not None
         if not self.equals and not self.other_than:
             return bool(value)
         if not isinstance(value, Scalar):
             return False
-        text = _write(value)
+        text = _as_text(value)
         if self.equals:
-            return text in map(_write, self.equals)
-        return text not in map(_write, self.other_than)
+            return text in map(_as_text, self.equals)
+        return text not in map(_as_text, self.other_than)
 
 
 class ErrorCode(Struct, frozen=True):
@@ -64,16 +64,16 @@ class ErrorCode(Struct, frozen=True):
     path: str
     matches: str = ""
 
-    def read(self, hop: Hop) -> str:
+    def read(self, exchange: Exchange) -> str:
         """Return the code, empty where the answer has none."""
-        value = _find(hop, self.path)
+        value = _value_at(exchange, self.path)
         if self.matches:
-            found = re.search(self.matches, _write(value), re.IGNORECASE)
-            return "" if found is None else found[found.re.groups and 1].lower()
+            match = re.search(self.matches, _as_text(value), re.IGNORECASE)
+            return "" if match is None else match[match.re.groups and 1].lower()
         if not isinstance(value, Scalar) or isinstance(value, bool):
             return ""
-        text = _write(value)
-        return text if text.isprintable() and len(text) <= _CODE_LENGTH else ""
+        text = _as_text(value)
+        return text if text.isprintable() and len(text) <= _MAX_CODE_LENGTH else ""
 
 
 class RetryAfter(Struct, frozen=True):
@@ -87,21 +87,21 @@ class RetryAfter(Struct, frozen=True):
     header: str = ""
     unit: Unit = "s"
 
-    def read(self, hop: Hop, now: float) -> float | None:
+    def read(self, exchange: Exchange, now: float) -> float | None:
         """Return the seconds to wait from `now` (an epoch second), None where none are given.
 
         The number is as it came: `asked_wait` says which numbers are times.
         """
-        if self.header and hop.status != 429:  # noqa: PLR2004 - HTTP's own number
+        if self.header and exchange.status != 429:  # noqa: PLR2004 - HTTP's own number
             return None
-        value = hop.headers.get(self.header) if self.header else _find(hop, self.path)
+        value = exchange.headers.get(self.header) if self.header else _value_at(exchange, self.path)
         try:
-            seconds = self._count(value, now)
+            seconds = self._to_seconds(value, now)
         except (ValueError, OverflowError):
             return None
         return seconds if math.isfinite(seconds) else None
 
-    def _count(self, value: object, now: float) -> float:
+    def _to_seconds(self, value: object, now: float) -> float:
         """Return a value as seconds; raises `ValueError` or `OverflowError` for what is none."""
         if not isinstance(value, str | int | float):
             return math.nan
@@ -116,7 +116,7 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
 
     `source` is the page that says so. `failures` are signs in a 2xx body that the message was
     not taken. `codes` are the places of the error code; the first that holds one counts.
-    `answers` gives the reading of codes (as text) and of statuses (as numbers); a code goes
+    `response_codes` gives the reading of codes (as text) and of statuses (as numbers); a code goes
     before a status, and everything it leaves out is read as HTTP and Apprise read it.
     `retry_after` names further times to wait. `login` is a regular expression of the URLs that
     hand out credentials: a refusal there is about the channel, never about a recipient. `logout`
@@ -131,7 +131,7 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     source: str
     failures: tuple[BodyTest, ...] = ()
     codes: tuple[ErrorCode, ...] = ()
-    answers: Answers = {}
+    response_codes: ResponseCodes = {}
     retry_after: tuple[RetryAfter, ...] = ()
     login: str = ""
     logout: str = ""
@@ -141,21 +141,21 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     success: bytes = b""
     success_status: int = 200
 
-    def error_code(self, hop: Hop) -> str:
+    def error_code(self, exchange: Exchange) -> str:
         """Return the error code of a refusal; empty for an answer that took the message."""
-        if 200 <= (hop.status or 0) < 300:  # noqa: PLR2004 - HTTP's own numbers
-            failure = next((test for test in self.failures if test.holds(hop)), None)
+        if 200 <= (exchange.status or 0) < 300:  # noqa: PLR2004 - HTTP's own numbers
+            failure = next((test for test in self.failures if test.holds(exchange)), None)
             if failure is None:
                 return ""
-            return self._find_code(hop) or _name(failure)
-        return self._find_code(hop)
+            return self._find_code(exchange) or _failure_code(failure)
+        return self._find_code(exchange)
 
-    def _find_code(self, hop: Hop) -> str:
-        return next(filter(None, (code.read(hop) for code in self.codes)), "")
+    def _find_code(self, exchange: Exchange) -> str:
+        return next(filter(None, (code.read(exchange) for code in self.codes)), "")
 
-    def wait_time(self, hop: Hop, now: float) -> float | None:
+    def wait_time(self, exchange: Exchange, now: float) -> float | None:
         """Return the longest time that the answer names beside `Retry-After`, in seconds."""
-        times = (place.read(hop, now) for place in self.retry_after)
+        times = (place.read(exchange, now) for place in self.retry_after)
         return max((time for time in times if time is not None), default=None)
 
     def is_login(self, request: Request) -> bool:
@@ -166,29 +166,37 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
         """Return whether a request only asks the service something, and carries no message."""
         return bool(self.lookup) and re.search(self.lookup, request.url) is not None
 
-    def find_new_address(self, hop: Hop) -> str:
+    def find_new_address(self, exchange: Exchange) -> str:
         """Return the address that a refusal names in the place of the recipient's, if it does."""
-        value = _find(hop, self.new_address) if self.new_address else None
-        text = _write(value) if isinstance(value, Scalar) and not isinstance(value, bool) else ""
-        return text if text.isprintable() and len(text) <= _CODE_LENGTH else ""
+        value = _value_at(exchange, self.new_address) if self.new_address else None
+        text = _as_text(value) if isinstance(value, Scalar) and not isinstance(value, bool) else ""
+        return text if text.isprintable() and len(text) <= _MAX_CODE_LENGTH else ""
 
-    def blames_only(self, hop: Hop, address: str) -> bool:
+    def blames_only(self, exchange: Exchange, address: str) -> bool:
         """Return whether a refusal lists the recipient's address, and no other, as its reason."""
-        found = re.search(self.blamed, _write(_find(hop, ""))) if self.blamed and address else None
+        found = (
+            re.search(self.blamed, _as_text(_value_at(exchange, "")))
+            if self.blamed and address
+            else None
+        )
         return found is not None and found[1].strip().casefold() == address.casefold()
 
-    def find_deciding(self, hops: Sequence[Hop]) -> Sequence[Hop]:
-        """Return the hops up to the one whose answer decides: the last that is no logout."""
+    def find_deciding(self, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
+        """Return the exchanges up to the one whose answer decides: the last that is no logout."""
         if not self.logout:
-            return hops
+            return exchanges
         last = max(
-            (n for n, hop in enumerate(hops) if not re.search(self.logout, hop.request.url)),
-            default=len(hops) - 1,
+            (
+                n
+                for n, exchange in enumerate(exchanges)
+                if not re.search(self.logout, exchange.request.url)
+            ),
+            default=len(exchanges) - 1,
         )
-        return hops[: last + 1]
+        return exchanges[: last + 1]
 
 
-def group_answers(  # noqa: PLR0913 - a list for each reading
+def group_response_codes(  # noqa: PLR0913 - a list for each reading
     *,
     delivered: Iterable[int | str] = (),
     gone: Iterable[int | str] = (),
@@ -197,7 +205,7 @@ def group_answers(  # noqa: PLR0913 - a list for each reading
     refused: Iterable[int | str] = (),
     throttled: Iterable[int | str] = (),
     suspend: Iterable[int | str] = (),
-) -> Answers:
+) -> ResponseCodes:
     """Return the readings of codes and statuses that are listed by reading."""
     return {
         **dict.fromkeys(delivered, "delivered"),
@@ -210,7 +218,7 @@ def group_answers(  # noqa: PLR0913 - a list for each reading
     }
 
 
-HTTP_ALONE = ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc9110#section-15")
+HTTP_ONLY = ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc9110#section-15")
 """A service of which nothing is known."""
 
 _shared: dict[str, ServiceAnswers] = {}
@@ -230,34 +238,34 @@ def find_service_answers(
     """Return the table for an Apprise class or the class it extends; `services` goes first."""
     tables = (services or {}, _shared)
     names = [parent.__name__ for parent in kind.__mro__]
-    found = (table[name] for table in tables for name in names if name in table)
-    return next(found, HTTP_ALONE)
+    matching_tables = (table[name] for table in tables for name in names if name in table)
+    return next(matching_tables, HTTP_ONLY)
 
 
 @lru_cache(1024)
-def _split(path: str) -> tuple[str | int, ...]:
+def _split_path(path: str) -> tuple[str | int, ...]:
     return tuple(int(step) if step.isdigit() else step for step in path.split("."))
 
 
-def _find(hop: Hop, path: str) -> object:
+def _value_at(exchange: Exchange, path: str) -> object:
     """Return the value at a path, None where there is nothing."""
     if not path:
-        return hop.body.decode("utf-8", "replace")
-    here: object = hop.json
-    for step in _split(path):
+        return exchange.body.decode("utf-8", "replace")
+    value: object = exchange.json
+    for step in _split_path(path):
         if step == "*":
-            members = list(here.values()) if isinstance(here, dict) else here
-            here = members[0] if isinstance(members, list) and members else None
-        elif isinstance(here, dict):
-            here = here.get(str(step))
-        elif isinstance(here, list) and isinstance(step, int):
-            here = here[step] if step < len(here) else None
+            members = list(value.values()) if isinstance(value, dict) else value
+            value = members[0] if isinstance(members, list) and members else None
+        elif isinstance(value, dict):
+            value = value.get(str(step))
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step] if step < len(value) else None
         else:
             return None
-    return here
+    return value
 
 
-def _write(value: object) -> str:
+def _as_text(value: object) -> str:
     """Return a value as text that compares equal however a service types it."""
     if value is None:
         return ""
@@ -268,7 +276,7 @@ def _write(value: object) -> str:
     return str(value) if isinstance(value, Scalar) else msgspec.json.encode(value).decode()
 
 
-def _name(failure: BodyTest) -> str:
+def _failure_code(failure: BodyTest) -> str:
     """Return a code for a failure whose service gives none: the place that says so."""
     return f"says failure in {failure.path}" if failure.path else "says failure"
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from router.cli.environment import fail, warn
-from router.cli.storage import clock_time, with_database
+from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_page
 from router.core.errors import suggest
 from router.core.loading import parse_duration
@@ -39,7 +39,7 @@ def command() -> None:
 )
 def list_(form: str) -> None:
     """List the channels, what holds them, and how many deliveries are open."""
-    page = Page(items=_on_queue(lambda queue: list_channels(queue, _configured(), time.time())))
+    page = Page(items=_run_on_queue(lambda queue: list_channels(queue, _configured(), time.time())))
     show_page(page, form, _HEADINGS, _row)
 
 
@@ -82,15 +82,15 @@ def _change(name: str, work: Callable[[Queue], Awaitable[None]]) -> str:
         items = await list_channels(queue, [*configured, name], time.time())
         return next(item for item in items if item.name == name)
 
-    found = _on_queue(run)
+    found = _run_on_queue(run)
     if isinstance(found, list):
         hint = suggest(name, found) or f"known are {', '.join(found) or 'none'}"
         fail(f'unknown channel "{name}"; {hint}')
-    return f"{name}: {_held(found)}"
+    return f"{name}: {_describe_holds(found)}"
 
 
-def _on_queue(work: Callable[[Queue], Awaitable[T]]) -> T:
-    return with_database(lambda database: work(SqlQueue(database)))
+def _run_on_queue(work: Callable[[Queue], Awaitable[T]]) -> T:
+    return run_with_database(lambda database: work(SqlQueue(database)))
 
 
 def _configured() -> list[str]:
@@ -108,14 +108,14 @@ def _row(item: ChannelItem) -> tuple[str, ...]:
     counts = (str(item.due), str(item.waiting), str(item.sending))
     oldest = "" if item.oldest_due_at is None else clock_time(item.oldest_due_at)
     name = item.name if item.configured else f"{item.name} (not in the rules)"
-    return (name, _held(item), *counts, oldest)
+    return (name, _describe_holds(item), *counts, oldest)
 
 
-def _held(item: ChannelItem) -> str:
-    return ", ".join(map(_name_hold, item.holds)) or "not held"
+def _describe_holds(item: ChannelItem) -> str:
+    return ", ".join(map(_describe_hold, item.holds)) or "not held"
 
 
-def _name_hold(hold: HoldItem) -> str:
+def _describe_hold(hold: HoldItem) -> str:
     host = f" {hold.host}" if hold.host else ""
     until = "resumed" if hold.until is None else clock_time(hold.until)
     return f"{hold.cause}{host} until {until}"

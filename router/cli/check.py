@@ -48,7 +48,7 @@ def command(file: Path | None, form: str, *, strict: bool) -> None:
     else:
         for shown in show_problems(problems, read.loaded.texts):
             click.echo(shown)
-        click.echo(_verdict(path, len(errors), len(problems) - len(errors)))
+        click.echo(_summary_line(path, len(errors), len(problems) - len(errors)))
     sys.exit(1 if errors or (strict and problems) else 0)
 
 
@@ -57,7 +57,7 @@ def _row(problem: Problem) -> dict[str, object]:
     return {name: getattr(problem, name) for name in names}
 
 
-def _verdict(path: Path, errors: int, warnings: int) -> str:
+def _summary_line(path: Path, errors: int, warnings: int) -> str:
     if not errors and not warnings:
         return f"{path}: no problems"
     return f"{path}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"

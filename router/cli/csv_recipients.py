@@ -9,8 +9,8 @@ import msgspec
 
 from router.core.errors import suggest
 from router.core.model.payload import Json
-from router.store.errors import Fault
-from router.web.import_formats import Defaults, Reading, read_object
+from router.store.errors import RequestFault
+from router.web.import_formats import ImportDefaults, ParsedLine, read_object
 from router.web.imports import TOO_LONG
 from router.web.recipient_schemas import DeviceEntry
 
@@ -25,23 +25,23 @@ _KNOWN = (*PLAIN, *(f"{group}." for group in GROUPS), *DEVICE)
 _NUMBERS = ("muted.", "device.seenAt")
 
 
-class HeaderInvalid(ValueError):  # noqa: N818 - it names what is wrong with the file
+class CsvHeaderInvalid(ValueError):  # noqa: N818 - it names what is wrong with the file
     """The first line names columns that cannot be; `faults` has each of them."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[RequestFault]) -> None:
         """Keep the faults."""
         super().__init__("; ".join(f"{fault.path}: {fault.reason}" for fault in faults))
         self.faults = tuple(faults)
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """What was read of a row, and the line on which it ends."""
 
     line: int
-    reading: Reading
+    reading: ParsedLine
 
 
-class _Source:
+class _CountedLines:
     """The lines of a file as text, counted."""
 
     def __init__(self, lines: Iterable[bytes | None]) -> None:
@@ -59,14 +59,14 @@ class _Source:
                 yield line.decode("utf-8", "surrogateescape") + "\n"
 
 
-def read_table(lines: Iterable[bytes | None], defaults: Defaults) -> Iterator[Row]:
+def read_table(lines: Iterable[bytes | None], defaults: ImportDefaults) -> Iterator[CsvRow]:
     """Yield what the rows hold, and what is wrong with each; an empty cell says nothing.
 
     The first line names the columns: `uid`, `contacts.email`, `attributes.tier`, `device.token`
     and so on. `optOuts` are parted by `;`, and a column `attributes.NAME:json` holds numbers and
-    booleans. Raises `HeaderInvalid` when the first line cannot be.
+    booleans. Raises `CsvHeaderInvalid` when the first line cannot be.
     """
-    source = _Source(lines)
+    source = _CountedLines(lines)
     rows = csv.reader(source, strict=True)
     columns: list[str] | None = None
     before = 0
@@ -75,34 +75,38 @@ def read_table(lines: Iterable[bytes | None], defaults: Defaults) -> Iterator[Ro
             cells = next(rows, None)
         except csv.Error as error:
             reason = f"is no CSV: {error}; lines {before + 1} to {source.number} are left out"
-            yield Row(before + 1, Reading(faults=[Fault("$", reason)]))
+            yield CsvRow(before + 1, ParsedLine(faults=[RequestFault("$", reason)]))
             before = source.number
             continue
         first, before = before + 1, source.number
-        yield from (Row(line, TOO_LONG) for line in source.long)
+        yield from (CsvRow(line, TOO_LONG) for line in source.long)
         source.long.clear()
         if cells is None:
             return
         if columns is None:
             columns = _read_header(cells)
         elif cells:
-            yield Row(first, _read_row(columns, cells, defaults))
+            yield CsvRow(first, _read_row(columns, cells, defaults))
 
 
 def _read_header(cells: Sequence[str]) -> list[str]:
     columns = [cell.strip() for cell in cells]
     faults = [
-        Fault(column or "an empty name", f"unknown column; {_hint(column)}")
+        RequestFault(column or "an empty name", f"unknown column; {_hint(column)}")
         for column in columns
         if not _is_known(column)
     ]
     faults += [
-        Fault(column, "is named twice") for column in set(columns) if columns.count(column) > 1
+        RequestFault(column, "is named twice")
+        for column in set(columns)
+        if columns.count(column) > 1
     ]
     if "uid" not in columns:
-        faults.append(Fault("uid", "the first line names the columns, and this one must be there"))
+        faults.append(
+            RequestFault("uid", "the first line names the columns, and this one must be there")
+        )
     if faults:
-        raise HeaderInvalid(faults)
+        raise CsvHeaderInvalid(faults)
     return columns
 
 
@@ -115,21 +119,23 @@ def _hint(column: str) -> str:
     return suggest(column, _KNOWN) or f"known are {', '.join(_KNOWN)}"
 
 
-def _read_row(columns: Sequence[str], cells: Sequence[str], defaults: Defaults) -> Reading:
+def _read_row(columns: Sequence[str], cells: Sequence[str], defaults: ImportDefaults) -> ParsedLine:
     if len(cells) != len(columns):
         reason = f"has {len(cells)} cells; the first line names {len(columns)}"
-        return Reading(faults=[Fault("$", reason)])
+        return ParsedLine(faults=[RequestFault("$", reason)])
     entry: dict[str, Json] = {"uid": ""}
     device: dict[str, Json] = {}
-    faults: list[Fault] = []
+    faults: list[RequestFault] = []
     for column, cell in zip(columns, cells, strict=True):
         if not cell:
             continue
         group, _, name = column.partition(".")
         try:
-            value = _value(column, cell)
+            value = _read_value(column, cell)
         except (msgspec.DecodeError, UnicodeEncodeError):
-            faults.append(Fault(column, "is no JSON: write a number, true, false or a quoted text"))
+            faults.append(
+                RequestFault(column, "is no JSON: write a number, true, false or a quoted text")
+            )
             continue
         if group == "device":
             device[name] = value
@@ -142,23 +148,23 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], defaults: Defaults) 
     if device:
         entry["devices"] = [device]
     if faults:
-        return Reading(faults=faults)
+        return ParsedLine(faults=faults)
     read = read_object(entry, defaults)
     return read._replace(faults=[in_columns(fault) for fault in read.faults])
 
 
-def _value(column: str, cell: str) -> Json:
+def _read_value(column: str, cell: str) -> Json:
     if column == "optOuts":
         return [word.strip() for word in cell.split(";")]
     if column.startswith("attributes.") and column.endswith(":json"):
         value: Json = msgspec.json.decode(cell)
         return value
     if column.startswith(_NUMBERS):
-        return _number(cell)
+        return _read_number(cell)
     return cell
 
 
-def _number(cell: str) -> Json:
+def _read_number(cell: str) -> Json:
     try:
         number = float(cell)
     except ValueError:
@@ -166,7 +172,7 @@ def _number(cell: str) -> Json:
     return number if math.isfinite(number) else cell
 
 
-def in_columns(fault: Fault) -> Fault:
+def in_columns(fault: RequestFault) -> RequestFault:
     """Return a fault with its place as a column is named."""
     path = fault.path.removeprefix("$.").replace("devices[0]", "device", 1)
-    return Fault(path, fault.reason)
+    return RequestFault(path, fault.reason)

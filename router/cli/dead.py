@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.storage import clock_time, with_database
+from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import paged, show_page, with_options
 from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters, DeadState
@@ -46,14 +46,14 @@ def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # 
     async def read(database: Database) -> Page[DeadLetter]:
         return await DeadLetters(database).list(DeadLetterFilter(**fields), limit, cursor)
 
-    show_page(with_database(read), form, _HEADINGS, _row)
+    show_page(run_with_database(read), form, _HEADINGS, _row)
 
 
 @command.command(name="retry")
 @picked
 def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """Make dead letters due now: those named IDS, or all that the options let pass."""
-    count = _work(ids, everything, fields, "retrying", DeadLetters.retry)
+    count = _run_on_dead_letters(ids, everything, fields, "retrying", DeadLetters.retry)
     click.echo(f"{count} due again")
 
 
@@ -61,7 +61,7 @@ def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # 
 @picked
 def drop(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
     """Close dead letters for good: those named IDS, or all that the options let pass."""
-    count = _work(ids, everything, fields, "dropping", DeadLetters.drop)
+    count = _run_on_dead_letters(ids, everything, fields, "dropping", DeadLetters.drop)
     click.echo(f"{count} dropped")
 
 
@@ -70,7 +70,7 @@ _Work = Callable[
 ]
 
 
-def _work(
+def _run_on_dead_letters(
     ids: tuple[str, ...],
     everything: bool,  # noqa: FBT001 - passed on from an option
     fields: dict[str, Any],
@@ -89,7 +89,7 @@ def _work(
             task = bar.add_task(title, total=total)
             return await work(letters, ids or which, lambda done: bar.update(task, completed=done))
 
-    return with_database(run)
+    return run_with_database(run)
 
 
 def _row(item: DeadLetter) -> tuple[str, ...]:

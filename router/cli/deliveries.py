@@ -8,14 +8,14 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.storage import clock_time, with_database
+from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import paged, show_list, show_page
 from router.cli.time_option import PastTime
 from router.core.model.delivery import DeliveryState
 from router.store.db.database import Database
-from router.store.log.log import DeliveryFilter, DeliveryItem, Log
+from router.store.log.log import DeliveryFilter, DeliveryItem, DeliveryLog
 from router.store.log.pagination import Page
-from router.store.state.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
+from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, CancelFilter, OpenCount
 
 _HEADINGS = ("id", "due", "rule", "channel", "address", "operation", "state", "tries", "reason")
 
@@ -43,9 +43,9 @@ def command(
         return
 
     async def read(database: Database) -> Page[DeliveryItem]:
-        return await Log(database).deliveries(DeliveryFilter(**fields), limit, cursor)
+        return await DeliveryLog(database).deliveries(DeliveryFilter(**fields), limit, cursor)
 
-    show_page(with_database(read), form, _HEADINGS, _row)
+    show_page(run_with_database(read), form, _HEADINGS, _row)
 
 
 @command.command(name="cancel")
@@ -67,7 +67,7 @@ def cancel(*, everything: bool, dry_run: bool, yes: bool, **fields: Any) -> None
     which = CancelFilter(**fields)
     if everything == (which != CancelFilter()):
         raise click.UsageError("filter by options, or say --all")
-    counts = with_database(lambda database: BulkCancel(database).count(which))
+    counts = run_with_database(lambda database: BulkCancel(database).count(which))
     total = sum(count.waiting + count.sending for count in counts)
     if counts:
         show_list(("channel", "rule", "waiting", "sending"), map(_count_row, counts))
@@ -78,7 +78,7 @@ def cancel(*, everything: bool, dry_run: bool, yes: bool, **fields: Any) -> None
         if not is_interactive():
             raise click.UsageError("say --yes to cancel them, or --dry-run to count them")
         click.confirm("Cancel them?", abort=True)
-    done = with_database(lambda database: _cancel(database, which, total))
+    done = run_with_database(lambda database: _cancel(database, which, total))
     click.echo(f"{done.cancelled} cancelled")
     if done.in_flight:
         click.echo(f"{done.in_flight} were being sent, and are not tried again")
@@ -89,7 +89,7 @@ def is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
-async def _cancel(database: Database, which: CancelFilter, total: int) -> Cancelled:
+async def _cancel(database: Database, which: CancelFilter, total: int) -> BulkCancelResult:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("cancelling", total=total)

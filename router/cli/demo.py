@@ -10,9 +10,9 @@ import click
 import msgspec
 
 from router.core.model.payload import Json
-from router.samples import STORY, Person, people, read, restamp
+from router.samples import SAMPLE_NAMES, SampleRecipient, read_recipients, read_sample, restamp
 from router.store.log.log import Timeline
-from router.transport.sandbox import Exchange
+from router.transport.sandbox import RecordedExchange
 
 _SETTLED = frozenset({"delivered", "partial", "undelivered", "dropped", "undecidable"})
 _AS_IT_SHOULD = frozenset({"delivered", "dropped"})
@@ -20,25 +20,27 @@ _PATIENCE = 20.0
 _WIDTH = 480
 
 
-async def feed(session: aiohttp.ClientSession, exchanges: Callable[[], Sequence[Exchange]]) -> bool:
+async def send_samples(
+    session: aiohttp.ClientSession, exchanges: Callable[[], Sequence[RecordedExchange]]
+) -> bool:
     """Register the samples' recipients, post every sample, and print what each came to.
 
     `exchanges` gives what the sandbox recorded so far. Return whether all was delivered, or
     dropped by a rule.
     """
-    for person in people():
+    for person in read_recipients():
         await _register(session, person)
     results = [
-        await _feed_one(
-            session, name, restamp(read(name), now=time.time(), story="sample"), exchanges
+        await _send_sample(
+            session, name, restamp(read_sample(name), now=time.time(), story="sample"), exchanges
         )
-        for name in STORY
+        for name in SAMPLE_NAMES
     ]
     click.echo(f"{results.count(True)} of {len(results)} payloads went where the rules send them")
     return all(results)
 
 
-async def _register(session: aiohttp.ClientSession, person: Person) -> None:
+async def _register(session: aiohttp.ClientSession, person: SampleRecipient) -> None:
     path = f"/v1/recipients/{person.uid}"
     devices = ((f"{path}/devices", device) for device in person.devices)
     for where, body in ((path, person.profile), *devices):
@@ -48,11 +50,11 @@ async def _register(session: aiohttp.ClientSession, person: Person) -> None:
                 raise click.ClickException(message)
 
 
-async def _feed_one(
+async def _send_sample(
     session: aiohttp.ClientSession,
     name: str,
     payload: dict[str, Json],
-    exchanges: Callable[[], Sequence[Exchange]],
+    exchanges: Callable[[], Sequence[RecordedExchange]],
 ) -> bool:
     known = len(exchanges())
     async with session.post("/webhook", json=payload) as answer:
@@ -60,12 +62,12 @@ async def _feed_one(
         if not answer.ok or receipt.get("message") != "accepted":
             click.echo(f"{name}: {answer.status} {receipt}\n")
             return False
-    timeline = await _settled(session, receipt["id"])
+    timeline = await _wait_until_ended(session, receipt["id"])
     _show(name, timeline, exchanges()[known:])
     return timeline.notification.state in _AS_IT_SHOULD
 
 
-async def _settled(session: aiohttp.ClientSession, notification: str) -> Timeline:
+async def _wait_until_ended(session: aiohttp.ClientSession, notification: str) -> Timeline:
     """Return the notification's timeline once it has ended (or after 20 seconds)."""
     deadline = time.monotonic() + _PATIENCE
     while True:
@@ -76,7 +78,7 @@ async def _settled(session: aiohttp.ClientSession, notification: str) -> Timelin
         await asyncio.sleep(0.01)
 
 
-def _show(name: str, timeline: Timeline, exchanges: Sequence[Exchange]) -> None:
+def _show(name: str, timeline: Timeline, exchanges: Sequence[RecordedExchange]) -> None:
     what, decided = timeline.notification, timeline.decided
     rules = ", ".join(decided.matched) if decided else ""
     click.echo(f"{name}  ({what.kind} for {what.recipient})")
@@ -91,17 +93,17 @@ def _show(name: str, timeline: Timeline, exchanges: Sequence[Exchange]) -> None:
     click.echo(f"  = {what.reason or what.state}\n")
 
 
-def show_request(exchange: Exchange) -> list[str]:
+def show_request(exchange: RecordedExchange) -> list[str]:
     """Return a recorded request as lines for people: method and URL, and its body cut short."""
     request = exchange.request
     content = request.plain or request.body
-    body = _letter(content) if request.method == "SMTP" else content.decode(errors="replace")
+    body = _sample_email(content) if request.method == "SMTP" else content.decode(errors="replace")
     line = " ".join(body.split())
     shown = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
     return [f"{request.method} {request.url}", *([f"  {shown}"] if shown else [])]
 
 
-def _letter(content: bytes) -> str:
+def _sample_email(content: bytes) -> str:
     """Return what a mail says to a reader: its addressee, subject and text."""
     mail = message_from_bytes(content, policy=policy.default)
     text = mail.get_body(("plain", "html"))

@@ -12,27 +12,27 @@ from rich.console import Console
 
 from router.channel import Limits
 from router.cli.environment import fail, load_environment
-from router.cli.explain_text import WIDTH, Told, tell
+from router.cli.explain_text import MAX_WIDTH, ExplainContext, render
 from router.cli.offline import read_ruleset
 from router.core.errors import PayloadError, suggest
 from router.core.model.delivery import mask
-from router.core.model.facts import Facts, Scalar
+from router.core.model.facts import DecisionState, Scalar
 from router.core.model.notification import derive
 from router.core.model.payload import Payload, decode
 from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.classify import classify
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.assume_shown import assume_original_delivered
 from router.core.simulate.explain import Trace, explain
-from router.core.simulate.test_case import Person
-from router.registry import Registry, load_plugins
-from router.samples import SampleUnknown, read, restamp
+from router.core.simulate.test_case import TestRecipient
+from router.registry import PluginRegistry, load_plugins
+from router.samples import SampleUnknown, read_sample, restamp
 from router.zones import zone_names
 
 _SAMPLE = "sample:"
 
 
-class _Source(NamedTuple):
+class _PayloadInput(NamedTuple):
     """Where a payload comes from; a `sample` is sent at the time for which it is explained."""
 
     name: str
@@ -40,24 +40,24 @@ class _Source(NamedTuple):
     sample: str = ""
 
 
-class _PayloadType(click.ParamType[_Source, str]):
+class _PayloadType(click.ParamType[_PayloadInput, str]):
     name = "payload"
 
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> _Source:
+    ) -> _PayloadInput:
         """Return the body of a file, of stdin (-), or of a sample."""
         if not value.startswith(_SAMPLE):
             with click.File("rb").convert(value, param, ctx) as file:
-                return _Source("stdin" if value == "-" else value, file.read())
+                return _PayloadInput("stdin" if value == "-" else value, file.read())
         try:
-            read(value.removeprefix(_SAMPLE))
+            read_sample(value.removeprefix(_SAMPLE))
         except SampleUnknown as error:
             self.fail(str(error), param, ctx)
-        return _Source(value, b"", value.removeprefix(_SAMPLE))
+        return _PayloadInput(value, b"", value.removeprefix(_SAMPLE))
 
 
-class _Pair(click.ParamType[tuple[str, str], str]):
+class _NameValueType(click.ParamType[tuple[str, str], str]):
     name = "name=value"
 
     def convert(
@@ -80,14 +80,14 @@ class _Pair(click.ParamType[tuple[str, str], str]):
 )
 @click.option(
     "--attributes",
-    type=_Pair(),
+    type=_NameValueType(),
     multiple=True,
     help="An attribute of the recipient, as tier=gold; repeat it for more.",
 )
 @click.option(
     "--contact",
     "contacts",
-    type=_Pair(),
+    type=_NameValueType(),
     multiple=True,
     help="An address of the recipient, as email=ann@example.com; email= for none. Repeatable.",
 )
@@ -97,7 +97,7 @@ class _Pair(click.ParamType[tuple[str, str], str]):
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def command(  # noqa: PLR0913 - one for each option
-    payload: _Source,
+    payload: _PayloadInput,
     *,
     rules: Path | None,
     at: str | None,
@@ -117,43 +117,45 @@ def command(  # noqa: PLR0913 - one for each option
     environment = msgspec.structs.replace(load_environment(), sandbox=True)
     registry = load_plugins(environment.plugins_dir)
     ruleset = read_ruleset(rules or environment.rules, environment, registry)
-    moment = _moment(at)
+    moment = _read_time(at)
     decoded = _decode(payload, moment)
     first = derive(decoded, id="explained", accepted_at=moment or 0.0)
     now = moment or first.sent_at or time.time()
     notification = classify(msgspec.structs.replace(first, accepted_at=now), ruleset)
     kinds = _kinds(ruleset)
-    person = Person(
+    person = TestRecipient(
         attributes={name: _scalar(value) for name, value in attributes},
         contacts=_group(contacts, ruleset, notification.app_id),
         timezone=_known_zone(timezone),
     )
     who = (notification.app_id, notification.uid)
-    facts = Facts(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
+    facts = DecisionState(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
     facts.guard = RecipientGuard(environment.only_recipients)
-    facts = suppose_shown(notification, ruleset, facts, now)
-    trace = _narrow(explain(notification, ruleset, facts, now), only)
+    facts = assume_original_delivered(notification, ruleset, facts, now)
+    trace = _filter_trace(explain(notification, ruleset, facts, now), only)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))
         return
-    told = Told(kinds=kinds, limits=_limits(ruleset, registry), zone=ruleset.hours.zone)
+    told = ExplainContext(kinds=kinds, limits=_limits(ruleset, registry), zone=ruleset.hours.zone)
     console = Console(highlight=False, soft_wrap=True)
-    for line in tell(trace, told, now, console.width if console.is_terminal else WIDTH):
+    for line in render(trace, told, now, console.width if console.is_terminal else MAX_WIDTH):
         console.print(line)
 
 
-def _decode(source: _Source, moment: float | None) -> Payload:
+def _decode(source: _PayloadInput, moment: float | None) -> Payload:
     body = source.body
     if source.sample:
         sent_at = time.time() if moment is None else moment
-        body = msgspec.json.encode(restamp(read(source.sample), now=sent_at, story="explained"))
+        body = msgspec.json.encode(
+            restamp(read_sample(source.sample), now=sent_at, story="explained")
+        )
     try:
         return decode(body)
     except PayloadError as error:
         fail(f"{source.name}: {error.path}: {error.reason}")
 
 
-def _moment(at: str | None) -> float | None:
+def _read_time(at: str | None) -> float | None:
     if at is None:
         return None
     try:
@@ -168,7 +170,7 @@ def _kinds(ruleset: Ruleset) -> Mapping[str, str]:
     return {name: spec.address_kind for name, spec in ruleset.channels.items()}
 
 
-def _limits(ruleset: Ruleset, registry: Registry) -> Mapping[str, Limits]:
+def _limits(ruleset: Ruleset, registry: PluginRegistry) -> Mapping[str, Limits]:
     return {
         name: registry.schemas[spec.plugin].channel.limits or Limits()
         for name, spec in ruleset.channels.items()
@@ -218,7 +220,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _narrow(trace: Trace, only: Sequence[str]) -> Trace:
+def _filter_trace(trace: Trace, only: Sequence[str]) -> Trace:
     """Return the trace as it is shown: of the rules asked for, and with no URL in full."""
     known = {rule.name for rule in trace.rules}
     for name in only:

@@ -12,7 +12,7 @@ from rich.text import Text
 from router.channel import Limits
 from router.core.simulate.explain import Trace, TracedDelivery, TracedRule, TracedTest
 
-WIDTH = 100
+MAX_WIDTH = 100
 """Columns of the widest line, as far as it can be broken."""
 
 _LONGEST = 300
@@ -37,7 +37,7 @@ _GLOSSES = {
 """What a reason says."""
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class ExplainContext(Struct, frozen=True, kw_only=True):
     """What the rules say beside the trace: kinds of address and limits, by channel; the zone."""
 
     kinds: Mapping[str, str]
@@ -45,47 +45,51 @@ class Told(Struct, frozen=True, kw_only=True):
     zone: tzinfo
 
 
-class _Line(NamedTuple):
+class _TextLine(NamedTuple):
     mark: str
     style: str
     indent: int
     words: str
 
 
-def tell(trace: Trace, told: Told, now: float, width: int = WIDTH) -> Iterator[Text]:
+def render(
+    trace: Trace, told: ExplainContext, now: float, width: int = MAX_WIDTH
+) -> Iterator[Text]:
     """Yield the lines that tell what became of a payload, and why."""
     for line in _lines(trace, told, now):
-        yield from _wrap(line, min(width, WIDTH))
+        yield from _wrap(line, min(width, MAX_WIDTH))
 
 
-def _lines(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+def _lines(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
     yield from _introduce(trace, told, now)
     yield _heading("Rules")
     for rule in trace.rules:
         yield from _rule(rule)
-    if misses := [miss for rule in trace.rules if rule.reached for miss in _misses(rule)]:
+    if misses := [miss for rule in trace.rules if rule.reached for miss in _near_misses(rule)]:
         yield _heading("Near misses")
         yield from misses
     yield from _outcome(trace, told, now)
 
 
-def _misses(rule: TracedRule) -> Iterator[_Line]:
+def _near_misses(rule: TracedRule) -> Iterator[_TextLine]:
     if rule.near_miss:
-        yield _Line("≈", "yellow", 2, f"{rule.near_miss}   {rule.place}")
+        yield _TextLine("≈", "yellow", 2, f"{rule.near_miss}   {rule.place}")
     for step in rule.steps:
         if step.near_miss:
-            yield _Line("≈", "yellow", 2, f"{step.near_miss}   {step.place}")
+            yield _TextLine("≈", "yellow", 2, f"{step.near_miss}   {step.place}")
 
 
-def _heading(words: str) -> _Line:
-    return _Line("\n", "bold", 0, words)
+def _heading(words: str) -> _TextLine:
+    return _TextLine("\n", "bold", 0, words)
 
 
-def _introduce(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+def _introduce(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
     what = trace.notification
     app = f" of app {what['appId']}" if what["appId"] else ""
-    yield _Line("", "bold", 0, f"{what['feed']} · {what['kind']} · for {what['recipient']}{app}")
-    yield _Line("", "", 2, f"kind {what['kind']}: {what['why']}")
+    yield _TextLine(
+        "", "bold", 0, f"{what['feed']} · {what['kind']} · for {what['recipient']}{app}"
+    )
+    yield _TextLine("", "", 2, f"kind {what['kind']}: {what['why']}")
     about = (
         ("from", what["sender"]),
         ("in", what["conversation"]),
@@ -93,39 +97,39 @@ def _introduce(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
         ("", "mentions the recipient" if what["mention"] else ""),
     )
     if said := ", ".join(f"{name} {value}".strip() for name, value in about if value):
-        yield _Line("", "", 2, said)
-    yield _Line("", "", 2, f"as of {clock(now, now, told.zone)}, by rules {trace.version}")
+        yield _TextLine("", "", 2, said)
+    yield _TextLine("", "", 2, f"as of {clock(now, now, told.zone)}, by rules {trace.version}")
 
 
-def _rule(rule: TracedRule) -> Iterator[_Line]:
+def _rule(rule: TracedRule) -> Iterator[_TextLine]:
     if not rule.reached:
         why = f" below `{rule.ended_by}`" if rule.ended_by else ""
-        yield _Line("·", "dim", 2, f"{rule.name}   {rule.place}   not reached{why}")
+        yield _TextLine("·", "dim", 2, f"{rule.name}   {rule.place}   not reached{why}")
         return
     ends = {"stop": "   and ends here: stop", "drop": "   and ends here, sending nothing: drop"}
     words = f"{rule.name}   {rule.place}{ends.get(rule.ends, '')}"
-    yield _verdict(rule.matched, 2, words)
+    yield _test_lines(rule.matched, 2, words)
     yield from _tests(rule.tests, 6)
     for step in rule.steps:
-        yield _verdict(step.held, 6, f"step {step.channel}   {_spot(step.place)}")
+        yield _test_lines(step.held, 6, f"step {step.channel}   {_line_and_column(step.place)}")
         yield from _tests(step.tests, 10)
 
 
-def _tests(tests: list[TracedTest], indent: int) -> Iterator[_Line]:
+def _tests(tests: list[TracedTest], indent: int) -> Iterator[_TextLine]:
     for test in tests:
-        yield _verdict(test.held, indent, f"{test.why}   {_spot(test.place)}")
+        yield _test_lines(test.held, indent, f"{test.why}   {_line_and_column(test.place)}")
 
 
-def _verdict(held: bool, indent: int, words: str) -> _Line:  # noqa: FBT001 - the verdict itself
-    return _Line("✓", "green", indent, words) if held else _Line("✗", "red", indent, words)
+def _test_lines(held: bool, indent: int, words: str) -> _TextLine:  # noqa: FBT001 - the verdict itself
+    return _TextLine("✓", "green", indent, words) if held else _TextLine("✗", "red", indent, words)
 
 
-def _spot(place: str) -> str:
+def _line_and_column(place: str) -> str:
     """Return line and column alone: the file stands beside the rule."""
     return ":".join(place.rsplit(":", 2)[1:])
 
 
-def _outcome(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
+def _outcome(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
     going = [each for each in trace.deliveries if each.state == "waiting"]
     staying = [each for each in trace.deliveries if each.state != "waiting"]
     yield _heading("What goes out")
@@ -133,18 +137,22 @@ def _outcome(trace: Trace, told: Told, now: float) -> Iterator[_Line]:
         yield from _delivery(each, told, now)
     if not going:
         why = "all of it is kept back" if trace.deliveries else explain_reason(trace.reason)
-        yield _Line("✗", "red", 2, f"nothing: {why}")
+        yield _TextLine("✗", "red", 2, f"nothing: {why}")
     if staying or trace.duplicates:
         yield _heading("What does not")
     for each in staying:
         why = explain_reason(each.reason, told.kinds.get(each.channel, ""))
-        yield _Line("✗", "red", 2, f"{_aim(each)}: {each.state}, {why}   (rule {each.rule})")
+        yield _TextLine(
+            "✗", "red", 2, f"{_destination(each)}: {each.state}, {why}   (rule {each.rule})"
+        )
     for double in trace.duplicates:
         words = f"{double.channel}: what rule {double.stands} sends stands for it"
-        yield _Line("·", "dim", 2, f"{words}   (rule {double.rule})")
+        yield _TextLine("·", "dim", 2, f"{words}   (rule {double.rule})")
     if trace.faults:
         count = "1 template" if trace.faults == 1 else f"{trace.faults} templates"
-        yield _Line("!", "yellow", 2, f"{count} failed; what it was for is as if it were not there")
+        yield _TextLine(
+            "!", "yellow", 2, f"{count} failed; what it was for is as if it were not there"
+        )
 
 
 def explain_reason(reason: str, kind: str = "") -> str:
@@ -153,20 +161,25 @@ def explain_reason(reason: str, kind: str = "") -> str:
     return f"{reason}: {gloss}" if gloss else reason
 
 
-def _aim(delivery: TracedDelivery) -> str:
+def _destination(delivery: TracedDelivery) -> str:
     return f"{delivery.channel} to {delivery.to}" if delivery.to else delivery.channel
 
 
-def _delivery(each: TracedDelivery, told: Told, now: float) -> Iterator[_Line]:
-    yield _Line("→", "bold", 2, f"{_aim(each)}, {when(each, now, told.zone)}   (rule {each.rule})")
+def _delivery(each: TracedDelivery, told: ExplainContext, now: float) -> Iterator[_TextLine]:
+    yield _TextLine(
+        "→",
+        "bold",
+        2,
+        f"{_destination(each)}, {due_text(each, now, told.zone)}   (rule {each.rule})",
+    )
     until = f"until {clock(each.expires, now, told.zone)}"
     private = "" if each.privacy == "none" else f", privacy {each.privacy}"
-    yield _Line("", "dim", 6, f"priority {each.priority}, {until}{private}")
+    yield _TextLine("", "dim", 6, f"priority {each.priority}, {until}{private}")
     if each.operation != "send":
         deed = "changes" if each.operation == "update" else "takes back"
-        yield _Line("", "dim", 6, f"{each.operation}: {deed} what was shown, where it was")
+        yield _TextLine("", "dim", 6, f"{each.operation}: {deed} what was shown, where it was")
     if each.unless:
-        yield _Line("", "dim", 6, f"unless {' or '.join(each.unless)}")
+        yield _TextLine("", "dim", 6, f"unless {' or '.join(each.unless)}")
     limits = told.limits.get(each.channel) or Limits()
     words = (
         ("title", _cut(each.title, limits.title)),
@@ -180,7 +193,7 @@ def _delivery(each: TracedDelivery, told: Told, now: float) -> Iterator[_Line]:
     longest = max(len(name) for name, value in words if value or name == "body")
     for name, value in words:
         if value:
-            yield _Line("", "", 6, f"{name.ljust(longest)}  {value}")
+            yield _TextLine("", "", 6, f"{name.ljust(longest)}  {value}")
 
 
 def _cut(text: str, most: int | None = None) -> str:
@@ -192,14 +205,14 @@ def _cut(text: str, most: int | None = None) -> str:
     return shown if shown == line else f"{shown} ({len(text)} characters)"
 
 
-def when(delivery: TracedDelivery, now: float, zone: tzinfo) -> str:
+def due_text(delivery: TracedDelivery, now: float, zone: tzinfo) -> str:
     """Return in words when a delivery goes out."""
     wait = delivery.due - now
     time = clock(delivery.due, now, zone)
     if delivery.stands_by:
         return f"when what it stands in for has reached nobody, by {time} at the latest"
     why = f", deferred {delivery.deferred}" if delivery.deferred else ""
-    return "now" if wait < 1 else f"in {lapse(wait)}, at {time}{why}"
+    return "now" if wait < 1 else f"in {duration_text(wait)}, at {time}{why}"
 
 
 def clock(epoch: float, now: float, zone: tzinfo) -> str:
@@ -213,7 +226,7 @@ def clock(epoch: float, now: float, zone: tzinfo) -> str:
     return time.strftime(f"{day}%H:%M{':%S' * (time.second != 0)} {zone}")
 
 
-def lapse(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration in its two largest units."""
     left, parts = round(seconds), []
     for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
@@ -223,13 +236,13 @@ def lapse(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def _wrap(line: _Line, width: int) -> Iterator[Text]:
+def _wrap(line: _TextLine, width: int) -> Iterator[Text]:
     """Yield a line broken to a width, what follows beneath its first word."""
     if line.mark == "\n":
         yield Text()
         yield Text(line.words, style=line.style)
         return
-    words = defuse(line.words)
+    words = without_control_characters(line.words)
     lead = " " * line.indent + (f"{line.mark} " if line.mark else "")
     broken = textwrap.wrap(
         words, max(20, width - len(lead)), break_long_words=False, drop_whitespace=True
@@ -240,6 +253,6 @@ def _wrap(line: _Line, width: int) -> Iterator[Text]:
         yield text.append(part, style=style or "default")
 
 
-def defuse(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """Return a text that does nothing to a terminal but to stand there: it may be anybody's."""
     return _CONTROL.sub("\ufffd", text)

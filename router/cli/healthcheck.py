@@ -7,7 +7,7 @@ import click
 
 from router.cli.environment import address, fail, load_environment
 
-PATIENCE = 3.0
+TIMEOUT_S = 3.0
 """Seconds in which it must answer."""
 
 
@@ -32,7 +32,7 @@ def _ask(url: str) -> tuple[int, str]:
         if parts.scheme not in {"http", "https"}:
             return 0, "the address must begin with http:// or https://"
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
+        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
         try:
             connection.request("GET", parts.path)
             answer = connection.getresponse()

@@ -10,21 +10,21 @@ from xml.etree import ElementTree as ET
 
 from msgspec import Struct
 
-from router.core.simulate.assertions import Failure
-from router.core.simulate.test_case import Case
+from router.core.simulate.assertions import FailedExpectation
+from router.core.simulate.test_case import RuleTest
 
 _UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class CaseResult(Struct, frozen=True, kw_only=True):
     """How one test went: it passed when there are no failures."""
 
     file: str
-    case: Case
-    failures: tuple[Failure, ...]
+    case: RuleTest
+    failures: tuple[FailedExpectation, ...]
 
 
-def write_report(results: Sequence[Result]) -> bytes:
+def write_report(results: Sequence[CaseResult]) -> bytes:
     """Return the results as JUnit XML, a suite for each file."""
     root = ET.Element("testsuites", _count(results))
     for file, group in groupby(results, lambda result: result.file):
@@ -36,21 +36,23 @@ def write_report(results: Sequence[Result]) -> bytes:
     return report
 
 
-def _add(suite: ET.Element, result: Result) -> None:
+def _add(suite: ET.Element, result: CaseResult) -> None:
     place = result.case.place
     about = {"name": result.case.name, "classname": result.file}
     about |= {"file": place.file, "line": str(place.line)}
-    case = ET.SubElement(suite, "testcase", {key: _fit(text) for key, text in about.items()})
+    case = ET.SubElement(suite, "testcase", {key: _xml_text(text) for key, text in about.items()})
     for failure in result.failures:
-        shown = {"message": _fit(failure.message)}
-        ET.SubElement(case, "failure", shown).text = f"{failure.place}: {_fit(failure.message)}"
+        shown = {"message": _xml_text(failure.message)}
+        ET.SubElement(
+            case, "failure", shown
+        ).text = f"{failure.place}: {_xml_text(failure.message)}"
 
 
-def _count(results: Sequence[Result]) -> dict[str, str]:
+def _count(results: Sequence[CaseResult]) -> dict[str, str]:
     failed = sum(bool(result.failures) for result in results)
     return {"tests": str(len(results)), "failures": str(failed)}
 
 
-def _fit(text: str) -> str:
+def _xml_text(text: str) -> str:
     """Return the text less what XML cannot hold."""
     return _UNFIT.sub("\ufffd", text)

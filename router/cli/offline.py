@@ -8,10 +8,10 @@ import click
 
 from router.cli.environment import warn
 from router.core.errors import Problem
-from router.core.loading import picture
+from router.core.loading import render_excerpt
 from router.core.loading.yaml_document import split_lines
 from router.core.rules.ruleset import Ruleset
-from router.registry import Registry
+from router.registry import PluginRegistry
 from router.rulebook.files import read_rules
 from router.settings import Environment
 
@@ -24,10 +24,10 @@ def show_problems(problems: Iterable[Problem], texts: Mapping[str, str]) -> Iter
     lines = {file: split_lines(text) for file, text in texts.items() if text}
     for problem in problems:
         shown = lines.get(problem.file)
-        yield str(problem) if shown is None else f"{problem}\n{picture(problem, shown)}"
+        yield str(problem) if shown is None else f"{problem}\n{render_excerpt(problem, shown)}"
 
 
-def read_ruleset(path: Path, environment: Environment, registry: Registry) -> Ruleset:
+def read_ruleset(path: Path, environment: Environment, registry: PluginRegistry) -> Ruleset:
     """Return the rules in a file, or end the process with every error of it."""
     for line in registry.problems:
         warn(line)

@@ -11,37 +11,40 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from router.cli.csv_recipients import HeaderInvalid, in_columns, read_table
+from router.cli.csv_recipients import CsvHeaderInvalid, in_columns, read_table
 from router.cli.environment import fail, load_environment, warn
-from router.cli.storage import clock_time, with_database
+from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_list
 from router.core.model.facts import Recipient, Scalar
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
 from router.store.db.database import Database
-from router.store.errors import AppUnclear, Fault
+from router.store.errors import AppAmbiguous, RequestFault
 from router.store.recipients.repository import Recipients
-from router.web.addresses import Addresses
-from router.web.import_formats import Defaults, Reading
+from router.web.addresses import AddressNormalizer
+from router.web.import_formats import ImportDefaults, ParsedLine
 from router.web.imports import (
-    READERS,
+    LINE_PARSERS,
     TOO_LONG,
-    Import,
-    Lines,
+    ImportSummary,
+    LineSplitter,
+    RecipientImport,
     Shape,
-    Summary,
     read_defaults,
 )
 from router.web.recipient_schemas import entry_of
-from router.web.recipients import RecipientView, view
+from router.web.recipients import RecipientView, recipient_view
 
-PIECE = 64 * 1024
+READ_BYTES = 64 * 1024
 """How many bytes are read of a file at once."""
 
 FORMATS = {".csv": "csv", ".json": "jsonl", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 """What the files of these extensions hold."""
 
-PLACES: Mapping[str, Callable[[Fault], Fault]] = {"csv": in_columns, "jsonl": lambda fault: fault}
+PLACES: Mapping[str, Callable[[RequestFault], RequestFault]] = {
+    "csv": in_columns,
+    "jsonl": lambda fault: fault,
+}
 """How the place of a fault is named in each kind of file."""
 
 
@@ -81,7 +84,7 @@ def import_(
     line that cannot be is told with its reason, and the others are imported. Exit status 1 when
     there was one.
     """
-    forms = [form or _form_of(file) for file in files]
+    forms = [form or _format_of(file) for file in files]
     if shape == "cometchat" and "csv" in forms:
         raise click.UsageError("--shape cometchat is for JSON lines")
     environment = load_environment()
@@ -91,26 +94,28 @@ def import_(
     read = read_rules(environment.rules, registry.schemas, sandbox=True)
     if read.loaded.ruleset is None and environment.rules.exists():
         warn(f"{environment.rules} has errors: no country and no channel of it counts")
-    addresses = Addresses(schemas=registry.schemas.values(), ruleset=read.loaded.ruleset)
+    addresses = AddressNormalizer(schemas=registry.schemas.values(), ruleset=read.loaded.ruleset)
 
-    async def run(database: Database) -> Summary:
+    async def run(database: Database) -> ImportSummary:
         recipients = Recipients(database)
         defaults = await read_defaults(recipients, app_id, addresses)
-        total = Summary()
+        total = ImportSummary()
         console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             for file, kind in zip(files, forms, strict=True):
                 reject = partial(_reject, console, file, name_place=PLACES[kind])
-                taking = Import(recipients, defaults.addresses, reject, total, dry_run=dry_run)
-                source = _Source(file, bar)
+                taking = RecipientImport(
+                    recipients, defaults.addresses, reject, total, dry_run=dry_run
+                )
+                source = _ProgressReader(file, bar)
                 if kind == "csv":
-                    await _take_table(source, taking, defaults)
+                    await _import_table(source, taking, defaults)
                 else:
-                    await _take_lines(source, taking, defaults, shape)
+                    await _import_lines(source, taking, defaults, shape)
                 await taking.flush()
         return total
 
-    summary = with_database(run)
+    summary = run_with_database(run)
     would = "would change" if dry_run else "changed"
     click.echo(
         f"{summary.lines} lines: {summary.changed} {would}, {summary.unchanged} as they were,"
@@ -144,7 +149,7 @@ def export(app_id: str | None, *, with_tokens: bool) -> None:
                 after = (listings[-1].app_id, listings[-1].uid)
                 bar.advance(task, len(listings))
 
-    with_database(run)
+    run_with_database(run)
 
 
 @command.command(name="show")
@@ -160,12 +165,12 @@ def show(uid: str, app_id: str | None, form: str) -> None:
         return await Recipients(database).get(uid, app_id)
 
     try:
-        recipient = with_database(read)
-    except AppUnclear as error:
+        recipient = run_with_database(read)
+    except AppAmbiguous as error:
         fail(str(error))
     if recipient is None:
         fail(f"nobody knows a recipient {uid}")
-    shown = view(recipient)
+    shown = recipient_view(recipient)
     if form == "json":
         click.echo(msgspec.json.encode(shown))
     else:
@@ -202,41 +207,45 @@ def _write(value: Scalar) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-class _Source:
+class _ProgressReader:
     """A file, or standard input, read in pieces before a progress bar."""
 
     def __init__(self, file: str, bar: Progress) -> None:
         self._file = file
         self._bar = bar
 
-    def cut(self, lines: Lines) -> Iterator[bytes | None]:
+    def cut(self, lines: LineSplitter) -> Iterator[bytes | None]:
         """Yield its lines."""
         size = None if self._file == "-" else Path(self._file).stat().st_size
         task = self._bar.add_task(self._file, total=size)
         with click.open_file(self._file, "rb") as stream:
-            while piece := stream.read(PIECE):
+            while piece := stream.read(READ_BYTES):
                 yield from lines.cut(piece)
                 self._bar.advance(task, len(piece))
         yield from lines.end()
 
 
-async def _take_lines(source: _Source, taking: Import, defaults: Defaults, shape: Shape) -> None:
-    lines = Lines()
+async def _import_lines(
+    source: _ProgressReader, taking: RecipientImport, defaults: ImportDefaults, shape: Shape
+) -> None:
+    lines = LineSplitter()
     for line in source.cut(lines):
         if line is None or line.strip():
-            read = TOO_LONG if line is None else READERS[shape](line, defaults)
+            read = TOO_LONG if line is None else LINE_PARSERS[shape](line, defaults)
             await taking.take(lines.number, read)
 
 
-async def _take_table(source: _Source, taking: Import, defaults: Defaults) -> None:
+async def _import_table(
+    source: _ProgressReader, taking: RecipientImport, defaults: ImportDefaults
+) -> None:
     try:
-        for row in read_table(source.cut(Lines()), defaults):
+        for row in read_table(source.cut(LineSplitter()), defaults):
             await taking.take(row.line, row.reading)
-    except HeaderInvalid as invalid:
-        await taking.take(1, Reading(faults=invalid.faults))
+    except CsvHeaderInvalid as invalid:
+        await taking.take(1, ParsedLine(faults=invalid.faults))
 
 
-def _form_of(file: str) -> str:
+def _format_of(file: str) -> str:
     if file == "-":
         return "jsonl"
     try:
@@ -249,9 +258,9 @@ def _reject(
     console: Console,
     file: str,
     line: int,
-    fault: Fault,
+    fault: RequestFault,
     *,
-    name_place: Callable[[Fault], Fault],
+    name_place: Callable[[RequestFault], RequestFault],
 ) -> None:
     told = name_place(fault)
     console.print(f"{file}:{line}: {told.path}: {told.reason}")

@@ -13,21 +13,21 @@ from rich.progress import Progress
 
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
-from router.cli.replay_report import Form, Report
-from router.cli.storage import with_database
+from router.cli.replay_report import Form, ReplayReport
+from router.cli.storage import run_with_database
 from router.cli.time_option import PastTime
 from router.core.model.facts import Recipient
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import ChannelSchema, Ruleset
-from router.core.simulate.replay import Rehearsal
+from router.core.simulate.replay import Replay
 from router.registry import load_plugins
 from router.rulebook.files import load_stored
 from router.store.db.database import Database
-from router.store.facts_reader import World
-from router.store.log.log import Log
+from router.store.facts_reader import FactsReader
+from router.store.log.log import DeliveryLog
 from router.store.log.rulesets import Rulesets
 
-PAGE = 200
+NOTIFICATIONS_PER_PAGE = 200
 """How many notifications are held at a time."""
 
 
@@ -81,32 +81,32 @@ def command(  # noqa: PLR0913 - one for each option
     other = read_ruleset(against, environment, registry) if against else None
     span = (since, time.time() if until is None else until)
 
-    async def run(database: Database) -> Report:
+    async def run(database: Database) -> ReplayReport:
         before = other
         if diff and before is None:
             before = await _in_force(database, registry.schemas)
-        report = Report(form, limit, is_difference=diff)
+        report = ReplayReport(form, limit, is_difference=diff)
         report.begin(candidate.version, before.version if before else "")
         await _replay(database, span, candidate, before, report)
         report.end()
         return report
 
-    report = with_database(run)
+    report = run_with_database(run)
     sys.exit(1 if exit_code and report.changed else 0)
 
 
 async def _in_force(database: Database, plugins: Mapping[str, ChannelSchema]) -> Ruleset:
     stored = await Rulesets(database).last()
     if stored is None:
-        _refuse("no rules were ever in force on this database")
+        _fail("no rules were ever in force on this database")
     loaded = load_stored(stored, " (in force)", plugins, sandbox=True)
     if loaded.ruleset is None:
         errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]
-        _refuse("the rules in force cannot be read again: " + "; ".join(errors))
+        _fail("the rules in force cannot be read again: " + "; ".join(errors))
     return loaded.ruleset
 
 
-def _refuse(reason: str) -> NoReturn:
+def _fail(reason: str) -> NoReturn:
     fail(f"{reason}; name a file to compare with: --against FILE")
 
 
@@ -115,10 +115,10 @@ async def _replay(
     span: tuple[float, float],
     candidate: Ruleset,
     before: Ruleset | None,
-    report: Report,
+    report: ReplayReport,
 ) -> None:
-    new, old = Rehearsal(candidate), Rehearsal(before) if before else None
-    total = await Log(database).count(*span)
+    new, old = Replay(candidate), Replay(before) if before else None
+    total = await DeliveryLog(database).count(*span)
     # A bar beside what is printed on the same terminal has to be shown by the same console.
     console = report.console if report.console.is_terminal else Console(stderr=True)
     with Progress(
@@ -135,8 +135,8 @@ async def _stored(
     database: Database, span: tuple[float, float]
 ) -> AsyncIterator[tuple[Notification, Recipient]]:
     """Yield what was accepted with its recipient as known now, a page at a time."""
-    log, world, after = Log(database), World(database), ""
-    while page := await log.payloads(*span, after, PAGE):
+    log, world, after = DeliveryLog(database), FactsReader(database), ""
+    while page := await log.payloads(*span, after, NOTIFICATIONS_PER_PAGE):
         facts = await world.facts(page)
         for each in page:
             yield each, facts.recipient(each.app_id, each.uid)

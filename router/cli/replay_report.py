@@ -9,12 +9,18 @@ from msgspec import Struct, field
 from rich.console import Console
 from rich.text import Text
 
-from router.cli.explain_text import defuse, lapse
+from router.cli.explain_text import duration_text, without_control_characters
 from router.cli.storage import clock_time
 from router.cli.tables import show_list
 from router.core.model.delivery import mask
 from router.core.model.notification import Notification
-from router.core.simulate.replay import Change, Difference, Foreseen, Value, compare
+from router.core.simulate.replay import (
+    FieldDifference,
+    MessageChange,
+    PredictedDelivery,
+    Value,
+    compare,
+)
 
 Form = Literal["text", "json"]
 
@@ -24,7 +30,7 @@ _LONGEST = 80
 _SIGNS = {"-": "red", "+": "green", "~": "yellow"}
 
 
-class _Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _ReplayEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A notification, with what would go out or how that changes."""
 
     notification: str
@@ -32,11 +38,11 @@ class _Entry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recipient: str
     app_id: str = field(name="appId")
     accepted_at: float
-    deliveries: tuple[Foreseen, ...] | None = None
-    changes: tuple[Change, ...] | None = None
+    deliveries: tuple[PredictedDelivery, ...] | None = None
+    changes: tuple[MessageChange, ...] | None = None
 
 
-class Report:
+class ReplayReport:
     """Shows what is told, and sums it up; of `limit` notifications at most it shows all.
 
     With `is_difference` it shows changes, and `changed` counts the notifications that have some.
@@ -54,7 +60,10 @@ class Report:
         self._ways: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
 
     def tell(
-        self, about: Notification, before: Sequence[Foreseen], after: Sequence[Foreseen]
+        self,
+        about: Notification,
+        before: Sequence[PredictedDelivery],
+        after: Sequence[PredictedDelivery],
     ) -> None:
         """Take what would go out because of a notification; `before` is what it is held against."""
         self._count += 1
@@ -109,64 +118,64 @@ class Report:
     def _show(
         self,
         about: Notification,
-        deliveries: tuple[Foreseen, ...] | None = None,
-        changes: tuple[Change, ...] | None = None,
+        deliveries: tuple[PredictedDelivery, ...] | None = None,
+        changes: tuple[MessageChange, ...] | None = None,
     ) -> None:
         if self._limit is not None and self._shown >= self._limit:
             return
         self._shown += 1
-        entry = _Entry(
+        entry = _ReplayEntry(
             notification=about.id,
             kind=about.kind,
             recipient=about.uid,
             app_id=about.app_id,
             accepted_at=about.accepted_at,
-            deliveries=deliveries and tuple(map(_masked, deliveries)),
-            changes=changes and tuple(map(_masked, changes)),
+            deliveries=deliveries and tuple(map(_mask_delivery, deliveries)),
+            changes=changes and tuple(map(_mask_delivery, changes)),
         )
         if self._form == "json":
             comma = "," * (self._shown > 1)
             self._print(f"{comma}{msgspec.json.encode(entry).decode()}")
             return
         for line, style in _lines(entry):
-            self._print(defuse(line), style)
+            self._print(without_control_characters(line), style)
 
     def _print(self, line: str, style: str = "") -> None:
         self.console.print(Text(line, style=style))
 
 
-Aimed = TypeVar("Aimed", Foreseen, Change)
+Aimed = TypeVar("Aimed", PredictedDelivery, MessageChange)
 
 
-def _masked(each: Aimed) -> Aimed:
+def _mask_delivery(each: Aimed) -> Aimed:
     return msgspec.structs.replace(each, address=mask(each.address))
 
 
-def _lines(entry: _Entry) -> Iterator[tuple[str, str]]:
+def _lines(entry: _ReplayEntry) -> Iterator[tuple[str, str]]:
     """Yield lines with their styles."""
     time = clock_time(entry.accepted_at)
     yield f"{time}  {entry.kind} for {entry.recipient}   {entry.notification}", "bold"
     for change in entry.changes or ():
-        yield f"  {change.sign} {_aim(change)}   (rule {change.rule})", _SIGNS[change.sign]
+        yield f"  {change.sign} {_destination(change)}   (rule {change.rule})", _SIGNS[change.sign]
         for difference in change.differences:
             yield f"      {_difference(difference)}", ""
     for each in entry.deliveries or ():
-        words = f"{_say('due', each.due)}: {_say('title', each.content.title)}"
-        yield f"  → {_aim(each)}, {words}   (rule {each.rule})", ""
+        words = f"{_value_text('due', each.due)}: {_value_text('title', each.content.title)}"
+        yield f"  → {_destination(each)}, {words}   (rule {each.rule})", ""
     if entry.deliveries == ():
         yield "  ✗ nothing goes out", ""
 
 
-def _aim(each: Foreseen | Change) -> str:
+def _destination(each: PredictedDelivery | MessageChange) -> str:
     where = f"{each.channel} to {each.address}" if each.address else each.channel
     return where if each.operation == "send" else f"{where} ({each.operation})"
 
 
-def _difference(of: Difference) -> str:
-    return f"{of.field} {_say(of.field, of.before)} → {_say(of.field, of.after)}"
+def _difference(of: FieldDifference) -> str:
+    return f"{of.field} {_value_text(of.field, of.before)} → {_value_text(of.field, of.after)}"
 
 
-def _say(name: str, value: Value) -> str:
+def _value_text(name: str, value: Value) -> str:
     """Return a value as a person reads it: seconds as a duration, a text in quotes."""
     match value:
         case None | "":
@@ -175,8 +184,8 @@ def _say(name: str, value: Value) -> str:
             line = " ".join(value.split())
             return f'"{line}"' if len(line) <= _LONGEST else f'"{line[: _LONGEST - 1]}…"'
         case _ if name == "due":
-            return f"in {lapse(value)}" if value >= 1 else "now"
+            return f"in {duration_text(value)}" if value >= 1 else "now"
         case _ if name == "expires":
-            return f"after {lapse(value)}"
+            return f"after {duration_text(value)}"
         case _:
             return str(value)

@@ -6,13 +6,13 @@ import click
 import msgspec
 
 from router.cli.environment import load_environment
-from router.cli.storage import clock_time, with_database
+from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_list
 from router.core.loading import parse_duration
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
 from router.store.db.database import Database
-from router.store.log.rule_stats import RuleCount, RuleDays, complete
+from router.store.log.rule_stats import DailyRuleStats, RuleCount, complete
 
 _HEADINGS = ("rule", "matches", "near misses", "last match")
 
@@ -48,14 +48,14 @@ def stats(since: float, form: str) -> None:
     names = [rule.name for rule in ruleset.rules] if ruleset is not None else []
 
     async def read(database: Database) -> list[RuleCount]:
-        counts = await RuleDays(database).since(time.time() - since)
+        counts = await DailyRuleStats(database).since(time.time() - since)
         return complete(counts, names)
 
-    counts = with_database(read)
+    counts = run_with_database(read)
     if form == "json":
         click.echo(msgspec.json.encode(counts).decode())
         return
-    show_list(_HEADINGS, (_row(count, _say(since)) for count in counts))
+    show_list(_HEADINGS, (_row(count, _days_text(since)) for count in counts))
 
 
 def _row(count: RuleCount, span: str) -> tuple[str, ...]:
@@ -64,6 +64,6 @@ def _row(count: RuleCount, span: str) -> tuple[str, ...]:
     return count.rule, matches, str(count.near_misses), last
 
 
-def _say(seconds: float) -> str:
+def _days_text(seconds: float) -> str:
     days = seconds / 86400
     return f"{days:.0f} days" if days >= 2 else f"{seconds / 3600:.0f} hours"  # noqa: PLR2004 - from two on, days read well

@@ -8,12 +8,12 @@ from typing import Any
 import click
 import msgspec
 
-from router.app import Outlet
+from router.app import ChannelFactory
 from router.channel import Channel
 from router.cli.demo import show_request
 from router.cli.environment import fail, load_environment
 from router.cli.offline import read_ruleset
-from router.cli.storage import with_database
+from router.cli.storage import run_with_database
 from router.core.errors import suggest
 from router.core.model.facts import Device
 from router.core.model.message import Message
@@ -22,14 +22,14 @@ from router.core.model.outcome import Delivered, Outcome
 from router.core.model.payload import Json, Payload
 from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.ruleset import ChannelSpec
-from router.redaction import Redactor, Veil, reveal
-from router.registry import Registry, load_plugins
+from router.redaction import Redactor, SecretRegistry, collect_secrets
+from router.registry import PluginRegistry, load_plugins
 from router.settings import Environment, check_proxies
 from router.store.recipients.repository import Recipients
-from router.telemetry import configure_logging, report_strays
+from router.telemetry import configure_logging, log_unhandled_errors
 from router.transport.http import AiohttpTransport
-from router.transport.sandbox import Exchange
-from router.worker.attempt import attempt
+from router.transport.sandbox import RecordedExchange
+from router.worker.attempt import attempt_send
 
 
 @click.command(name="send")
@@ -64,7 +64,7 @@ def command(name: str, recipient: str, title: str, body: str, platform: str) -> 
         raise click.BadParameter(f"the address {address.fault}", param_hint="--to")
     _require_permitted(environment, address.address if recipient else "")
     message = _compose(address.address if recipient else "", title, body, platform)
-    delivered = asyncio.run(_try(environment, registry, spec, message))
+    delivered = asyncio.run(_send_one(environment, registry, spec, message))
     sys.exit(0 if delivered else 1)
 
 
@@ -75,7 +75,7 @@ def _require_permitted(environment: Environment, recipient: str) -> None:
         return
     if not recipient:
         fail("ROUTER_ONLY_RECIPIENTS is set, and a fixed destination reaches others; unset it")
-    owners = with_database(lambda database: Recipients(database).owners(recipient))
+    owners = run_with_database(lambda database: Recipients(database).owners(recipient))
     if not any(map(guard.permits, owners)):
         fail(
             "ROUTER_ONLY_RECIPIENTS is set, and this address is none of those recipients'; "
@@ -101,22 +101,28 @@ def _compose(recipient: str, title: str, body: str, platform: str) -> Message:
     )
 
 
-async def _try(
-    environment: Environment, registry: Registry, spec: ChannelSpec, message: Message
+async def _send_one(
+    environment: Environment, registry: PluginRegistry, spec: ChannelSpec, message: Message
 ) -> bool:
-    exchanges: list[Exchange] = []
-    veil = Veil()
-    configure_logging(environment.log_level, environment.log_format, veil=veil)
+    exchanges: list[RecordedExchange] = []
+    secret_registry = SecretRegistry()
+    configure_logging(
+        environment.log_level, environment.log_format, secret_registry=secret_registry
+    )
     if problems := check_proxies(environment):
         fail(*problems)
     live = None
     if not environment.sandbox:
         live = AiohttpTransport(allowed=environment.private_targets, proxies=environment.proxies)
     try:
-        channel = Outlet(live=live, record=exchanges.append, veil=veil).open(registry, spec)
-        with report_strays(asyncio.get_running_loop()):
+        channel = ChannelFactory(
+            live=live, record=exchanges.append, secret_registry=secret_registry
+        ).open(registry, spec)
+        with log_unhandled_errors(asyncio.get_running_loop()):
             try:
-                return await _check_and_send(channel, message, Redactor(reveal(spec.settings)))
+                return await _check_and_send(
+                    channel, message, Redactor(collect_secrets(spec.settings))
+                )
             finally:
                 await channel.aclose()
     finally:
@@ -132,10 +138,10 @@ async def _check_and_send(channel: Channel[Any], message: Message, redactor: Red
     except Exception as fault:  # noqa: BLE001 - a plugin may raise anything, and say anything with it
         fail(f"check raised {type(fault).__name__}")
     if checked is not None:
-        click.echo(f"check: {_describe(redactor.outcome(checked, message.address))}")
+        click.echo(f"check: {_describe(redactor.mask_outcome(checked, message.address))}")
         if not isinstance(checked, Delivered):
             return False
-    outcome = await attempt(
+    outcome = await attempt_send(
         channel.send, lambda: message, redactor, seconds=channel.settings.timeout
     )
     click.echo(f"send: {_describe(outcome)}")

@@ -11,14 +11,14 @@ import msgspec
 import structlog
 import uvloop
 
-from router.app import Refused, Running, serve
+from router.app import RunningRouter, StartupError, serve
 from router.channel import Secret
-from router.cli.demo import feed
+from router.cli.demo import send_samples
 from router.cli.environment import address, fail, load_environment
 from router.cli.online import webhook
 from router.settings import Environment
-from router.signals import LAST, LEFT, Deadline
-from router.transport.sandbox import Exchange
+from router.signals import EXIT_TIMEOUT_S, LEFTOVER_TIMEOUT_S, ExitWatchdog
+from router.transport.sandbox import RecordedExchange
 
 _log = structlog.get_logger("router.cli")
 
@@ -46,9 +46,9 @@ def command(
             url = f"sqlite+aiosqlite:///{Path(scratch) / 'router.db'}"
             environment = msgspec.structs.replace(environment, database=Secret(url))
         try:
-            deadline = Deadline()
+            deadline = ExitWatchdog()
             went_well = uvloop.run(_serve(environment, deadline, feeding=feeding, exiting=exiting))
-        except Refused as error:
+        except StartupError as error:
             fail(*error.problems)
         except Exception as error:  # noqa: BLE001 - its words may hold anything, so a log line tells it
             _log.critical("the router ended by a fault", exc_info=error)
@@ -68,17 +68,17 @@ def _names_database() -> bool:
 
 
 async def _serve(
-    environment: Environment, deadline: Deadline, *, feeding: bool, exiting: bool
+    environment: Environment, deadline: ExitWatchdog, *, feeding: bool, exiting: bool
 ) -> bool:
     deadline.watch(asyncio.get_running_loop())
-    exchanges: list[Exchange] = []
+    exchanges: list[RecordedExchange] = []
     went_well = True
 
-    async def demonstrate(running: Running) -> None:
+    async def demonstrate(running: RunningRouter) -> None:
         nonlocal went_well
         at = msgspec.structs.replace(environment, port=running.port)
         async with webhook(at, address(at)) as session:
-            went_well = await feed(session, lambda: exchanges)
+            went_well = await send_samples(session, lambda: exchanges)
         if exiting:
             running.stop()
         else:
@@ -90,9 +90,9 @@ async def _serve(
             environment,
             record=exchanges.append if feeding else None,
             started=demonstrate if feeding else None,
-            stopping=lambda: deadline.set(LAST, status=1),
+            stopping=lambda: deadline.set(EXIT_TIMEOUT_S, status=1),
         )
         status = 0 if went_well else 1
     finally:
-        deadline.set(LEFT, status=status)
+        deadline.set(LEFTOVER_TIMEOUT_S, status=status)
     return went_well

@@ -11,7 +11,7 @@ import click
 from router.cli.environment import address, fail, load_environment
 from router.cli.online import webhook
 from router.core.model.payload import Json
-from router.samples import STORY, SampleUnknown, read, restamp
+from router.samples import SAMPLE_NAMES, SampleUnknown, read_sample, restamp
 from router.settings import Environment
 
 
@@ -27,11 +27,11 @@ def command(names: tuple[str, ...], url: str | None, uid: str | None, *, listing
     not accepted.
     """
     if listing:
-        click.echo("\n".join(STORY))
+        click.echo("\n".join(SAMPLE_NAMES))
         return
     environment = load_environment()
     try:
-        samples = {name: read(name) for name in names or STORY}
+        samples = {name: read_sample(name) for name in names or SAMPLE_NAMES}
     except SampleUnknown as error:
         raise click.BadParameter(str(error), param_hint="NAMES") from None
     for payload in samples.values():

@@ -2,7 +2,7 @@
 
 import click
 
-from router.cli.storage import with_database
+from router.cli.storage import run_with_database
 from router.queue.channels import start_sending
 from router.queue.engine import SqlQueue
 
@@ -10,5 +10,5 @@ from router.queue.engine import SqlQueue
 @click.command(name="start-sending")
 def command() -> None:
     """Send again what `router stop-sending` held; channels that something else holds stay held."""
-    with_database(lambda database: start_sending(SqlQueue(database)))
+    run_with_database(lambda database: start_sending(SqlQueue(database)))
     click.echo("sending is started")

@@ -2,7 +2,7 @@
 
 import click
 
-from router.cli.storage import with_database
+from router.cli.storage import run_with_database
 from router.queue.channels import stop_sending
 from router.queue.engine import SqlQueue
 
@@ -14,5 +14,5 @@ def command() -> None:
     Calls and channels configured later are held too, over restarts. Sends in flight end. A
     running router follows within a second, and so does every other one on the database.
     """
-    with_database(lambda database: stop_sending(SqlQueue(database)))
+    run_with_database(lambda database: stop_sending(SqlQueue(database)))
     click.echo("sending is stopped; start it again with: router start-sending")

@@ -12,7 +12,7 @@ from router.store.errors import CursorInvalid, DatabaseUnusable, StoreUnavailabl
 T = TypeVar("T")
 
 
-def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def run_with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     """Return what the work gives on the database of the environment, opened and closed."""
     url = load_environment().database.reveal()
 

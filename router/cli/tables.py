@@ -8,12 +8,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from router.store.log.pagination import MOST, Page
+from router.store.log.pagination import MAX_PAGE_SIZE, Page
 
 Item = TypeVar("Item")
 
 _PAGING = (
-    click.option("--limit", type=click.IntRange(1, MOST), default=20, show_default=True),
+    click.option("--limit", type=click.IntRange(1, MAX_PAGE_SIZE), default=20, show_default=True),
     click.option("--cursor", help="Where the page before ended."),
     click.option(
         "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True

@@ -8,11 +8,11 @@ import click
 from msgspec.structs import replace
 
 from router.cli.environment import fail, load_environment
-from router.cli.junit import Result, write_report
+from router.cli.junit import CaseResult, write_report
 from router.cli.offline import read_ruleset
-from router.cli.test_files import BESIDE, find_suites, open_suite, read_suite
-from router.core.simulate.assertions import judge
-from router.core.simulate.simulator import play
+from router.cli.test_files import DEFAULT_TEST_FILE, find_suites, open_suite, read_suite
+from router.core.simulate.assertions import check_expectations
+from router.core.simulate.simulator import simulate
 from router.registry import load_plugins
 
 
@@ -33,8 +33,8 @@ def command(files: tuple[Path, ...], junit: Path | None, *, coverage: bool) -> N
     registry = load_plugins(environment.plugins_dir)
     suites = [open_suite(path) for path in files] or find_suites(environment.rules)
     if not suites:
-        fail(f"there are no tests: write {environment.rules.parent / BESIDE}")
-    results: list[Result] = []
+        fail(f"there are no tests: write {environment.rules.parent / DEFAULT_TEST_FILE}")
+    results: list[CaseResult] = []
     unmatched: dict[Path, dict[str, str]] = {}
     for suite in suites:
         ruleset = read_ruleset(suite.rules, environment, registry)
@@ -42,13 +42,13 @@ def command(files: tuple[Path, ...], junit: Path | None, *, coverage: bool) -> N
             suite.rules, {rule.name: str(rule.place) for rule in ruleset.rules}
         )
         for case in read_suite(suite, ruleset):
-            played = play(case, ruleset)
+            played = simulate(case, ruleset)
             for name in played.matched:
                 left.pop(name, None)
-            failures = tuple(judge(case, played.sent))
-            results.append(Result(file=str(suite.path), case=case, failures=failures))
+            failures = tuple(check_expectations(case, played.sent))
+            results.append(CaseResult(file=str(suite.path), case=case, failures=failures))
     for result in results:
-        _show(result)
+        _show_result(result)
     if coverage:
         _show_coverage(unmatched)
     if junit is not None:
@@ -58,7 +58,7 @@ def command(files: tuple[Path, ...], junit: Path | None, *, coverage: bool) -> N
     sys.exit(1 if failed or not results else 0)
 
 
-def _show(result: Result) -> None:
+def _show_result(result: CaseResult) -> None:
     click.echo(f"{'✗' if result.failures else '✓'} {result.case.name}")
     for failure in result.failures:
         click.echo(f"    {failure.place}: {failure.message}")

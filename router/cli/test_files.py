@@ -12,13 +12,13 @@ from router.cli.offline import show_problems
 from router.core.loading import find_rules, has_tests, read_cases
 from router.core.model.payload import Json
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.test_case import Case
+from router.core.simulate.test_case import RuleTest
 
-BESIDE = "rules.test.yaml"
+DEFAULT_TEST_FILE = "rules.test.yaml"
 """The file with tests that is looked for beside the rules."""
 
 
-class Suite(Struct, frozen=True, kw_only=True):
+class RuleTestFile(Struct, frozen=True, kw_only=True):
     """The tests of one file, and the rules file they are for; `inline` where that is the same."""
 
     path: Path
@@ -27,10 +27,10 @@ class Suite(Struct, frozen=True, kw_only=True):
     inline: bool = False
 
 
-class Payloads:
+class PayloadSource:
     """Samples, and files beside the test file."""
 
-    samples = samples.STORY
+    samples = samples.SAMPLE_NAMES
 
     def __init__(self, folder: Path) -> None:
         """Take paths to be from a folder."""
@@ -38,7 +38,7 @@ class Payloads:
 
     def sample(self, name: str, now: float, story: str) -> dict[str, Json]:
         """Return a sample as if it had been sent at a time, in a story."""
-        return samples.restamp(samples.read(name), now=now, story=story)
+        return samples.restamp(samples.read_sample(name), now=now, story=story)
 
     def payload(self, path: str) -> bytes | None:
         """Return what is in a file; None where it cannot be read."""
@@ -48,30 +48,30 @@ class Payloads:
             return None
 
 
-def find_suites(rules: Path) -> list[Suite]:
+def find_suites(rules: Path) -> list[RuleTestFile]:
     """Return the tests beside a rules file, and those within it."""
-    beside = rules.parent / BESIDE
+    beside = rules.parent / DEFAULT_TEST_FILE
     found = [open_suite(beside)] if beside.is_file() else []
     text = _read(rules) if rules.is_file() else ""
     if has_tests(text, str(rules)):
-        found.append(Suite(path=rules, rules=rules, text=text, inline=True))
+        found.append(RuleTestFile(path=rules, rules=rules, text=text, inline=True))
     return found
 
 
-def open_suite(path: Path) -> Suite:
+def open_suite(path: Path) -> RuleTestFile:
     """Return the tests in a file: for the rules it names, those beside it, or those within."""
     text = _read(path)
     rules = find_rules(text, str(path))
     if rules is None:
-        return Suite(path=path, rules=path.parent / "rules.yaml", text=text)
+        return RuleTestFile(path=path, rules=path.parent / "rules.yaml", text=text)
     if rules == "":
-        return Suite(path=path, rules=path, text=text, inline=True)
-    return Suite(path=path, rules=path.parent / rules, text=text)
+        return RuleTestFile(path=path, rules=path, text=text, inline=True)
+    return RuleTestFile(path=path, rules=path.parent / rules, text=text)
 
 
-def read_suite(suite: Suite, ruleset: Ruleset) -> list[Case]:
+def read_suite(suite: RuleTestFile, ruleset: Ruleset) -> list[RuleTest]:
     """Return the tests of a suite, or end the process with everything that is wrong with them."""
-    payloads = Payloads(suite.path.parent)
+    payloads = PayloadSource(suite.path.parent)
     cases, problems = read_cases(
         suite.text, str(suite.path), ruleset, payloads, inline=suite.inline
     )

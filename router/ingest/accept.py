@@ -7,18 +7,18 @@ from collections.abc import Callable
 import structlog
 
 from router.core.errors import PayloadError
-from router.core.model.notification import DAY, Notification, derive
+from router.core.model.notification import DAY_S, Notification, derive
 from router.core.model.payload import Json, decode, kept_body, scalar
 from router.core.model.read_receipt import read_event
-from router.ingest.clock_skew import REMARKABLE, ClockSkew
-from router.queue.ports import Entry, Journal, JournalUnavailable, Receipt
-from router.store.schema.ids import Minter
+from router.ingest.clock_skew import WARN_ABOVE_S, ClockSkew
+from router.queue.ports import AcceptedPayload, Journal, JournalUnavailable, Receipt
+from router.store.schema.ids import IdGenerator
 from router.telemetry import Metrics
 
-WINDOW = DAY
+IDEMPOTENCY_WINDOW_S = DAY_S
 """Seconds for which the same payload again is a repeat."""
 
-DIGEST_WINDOW = 50.0
+DIGEST_IDEMPOTENCY_WINDOW_S = 50.0
 """The same for a digest that names no messages: an equal one may lawfully follow in a minute."""
 
 
@@ -31,7 +31,7 @@ _BEHIND = "payloads come before they were sent: this machine's clock is behind (
 _log = structlog.get_logger(__name__)
 
 
-class Intake:
+class PayloadAcceptor:
     """The way in: what it has answered with a receipt is on disk."""
 
     def __init__(  # noqa: PLR0913 - what it works on, its clocks and dice, who is told
@@ -51,7 +51,7 @@ class Intake:
         self._steady = steady
         self._skew = ClockSkew()
         self._is_off = False
-        self._minter = Minter(dice)
+        self._minter = IdGenerator(dice)
         self._accepted = accepted
 
     async def accept(self, body: bytes) -> Receipt:
@@ -73,7 +73,7 @@ class Intake:
             accepted_at=now,
             skew=self._skew.believed(now, steady),
         )
-        entry = Entry(
+        entry = AcceptedPayload(
             notification=notification,
             body=kept_body(body, payload),
             window=window_of(notification),
@@ -101,7 +101,7 @@ class Intake:
             await self._journal.hear(event.receipt, now=self._clock())
         is_heard = event.receipt is not None
         if self._metrics is not None:
-            self._metrics.heard(event.trigger, "accepted" if is_heard else "ignored")
+            self._metrics.record_event(event.trigger, "accepted" if is_heard else "ignored")
         return is_heard
 
     def skew(self) -> float:
@@ -113,24 +113,24 @@ class Intake:
         self._skew.observe(sent_at, now, steady)
         skew = self._skew.measured(now, steady)
         if self._metrics is not None:
-            self._metrics.skew(skew)
-        is_off = abs(skew) > REMARKABLE
+            self._metrics.set_clock_skew(skew)
+        is_off = abs(skew) > WARN_ABOVE_S
         if is_off and not self._is_off:
             _log.warning(_AHEAD if skew > 0 else _BEHIND, seconds=round(skew, 1))
         self._is_off = is_off
 
     def _count(self, feed: str, kind: str, result: str, began: float) -> None:
         if self._metrics is not None:
-            self._metrics.accepted(feed, kind, result, time.perf_counter() - began)
+            self._metrics.record_accepted(feed, kind, result, time.perf_counter() - began)
 
 
 def window_of(notification: Notification) -> float:
     """Return the seconds for which the same payload again is a repeat."""
     if notification.kind != "digest":
-        return WINDOW
+        return IDEMPOTENCY_WINDOW_S
     messages = notification.data.get("messages")
     is_named = isinstance(messages, list) and messages and all(map(_has_id, messages))
-    return WINDOW if is_named else DIGEST_WINDOW
+    return IDEMPOTENCY_WINDOW_S if is_named else DIGEST_IDEMPOTENCY_WINDOW_S
 
 
 def _has_id(entry: Json) -> bool:

@@ -4,25 +4,25 @@ from collections import deque
 
 from msgspec import Struct
 
-from router.core.model.notification import DAY
+from router.core.model.notification import DAY_S
 
-SLOT = 5.0
+SLOT_S = 5.0
 """Seconds of which the least lag counts, so that a burst is one witness."""
 
 SLOTS = 720
 """So many slots are remembered, and none for more than a day: an hour of lively traffic."""
 
-WITNESSES = 3
+MIN_AGREEING_SLOTS = 3
 """So many slots must agree before their lag is believed."""
 
-TOLERANCE = 2.0
+TOLERANCE_S = 2.0
 """Seconds within which slots agree; CometChat takes about one from sending to posting."""
 
-REMARKABLE = 5.0
+WARN_ABOVE_S = 5.0
 """Seconds of skew, either way, that somebody should look into."""
 
 
-class _Slot(Struct):
+class _SkewSlot(Struct):
     number: int
     least: float
 
@@ -45,22 +45,22 @@ class ClockSkew:
 
     def __init__(self) -> None:
         """Know of no payload."""
-        self._slots: deque[_Slot] = deque(maxlen=SLOTS)
+        self._slots: deque[_SkewSlot] = deque(maxlen=SLOTS)
         self._floor: float | None = None
         self._believed = False
 
     def observe(self, sent_at: float, now: float, steady: float) -> None:
         """Take a payload that came `now` into account, unless its time is a day off or more."""
-        if abs(now - sent_at) > DAY:
+        if abs(now - sent_at) > DAY_S:
             return
-        number, lag = int(steady // SLOT), steady - sent_at
+        number, lag = int(steady // SLOT_S), steady - sent_at
         if self._slots and self._slots[-1].number >= number:
             if lag >= self._slots[-1].least:
                 return
             self._slots[-1].least = lag
         else:
-            self._slots.append(_Slot(number, lag))
-            while self._slots[0].number <= number - DAY / SLOT:
+            self._slots.append(_SkewSlot(number, lag))
+            while self._slots[0].number <= number - DAY_S / SLOT_S:
                 self._slots.popleft()
         self._weigh()
 
@@ -77,8 +77,8 @@ class ClockSkew:
         lags = sorted(slot.least for slot in self._slots)
         shared = (
             least
-            for least, last in zip(lags, lags[WITNESSES - 1 :], strict=False)
-            if last - least <= TOLERANCE
+            for least, last in zip(lags, lags[MIN_AGREEING_SLOTS - 1 :], strict=False)
+            if last - least <= TOLERANCE_S
         )
         found = next(shared, None)
         self._believed = found is not None

@@ -1,6 +1,6 @@
 """Planning: what was accepted, decided by the rules, becomes deliveries."""
 
-from router.planner.planner import Handover, Planner
-from router.planner.rule_counter import Tally
+from router.planner.planner import DeliverySink, Planner
+from router.planner.rule_counter import RuleMatchCounter
 
-__all__ = ["Handover", "Planner", "Tally"]
+__all__ = ["DeliverySink", "Planner", "RuleMatchCounter"]

@@ -7,14 +7,14 @@ import structlog
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision
-from router.core.decide.planned import Planned
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
 from router.core.model.delivery import Delivery
 from router.core.model.facts import Contact, Recipient
 from router.core.model.message import Content
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
-from router.queue.ports import LEASE, Plan
+from router.queue.ports import LEASE_S, Plan
 
 Room = Callable[[str], bool]
 """Returns whether a delivery of that channel can be sent at once."""
@@ -24,7 +24,7 @@ _SILENT = Content(title="", body="")
 _log = structlog.get_logger("router.planner")
 
 
-class Assembly(NamedTuple):
+class BuiltPlan(NamedTuple):
     """A plan with what it takes to send its deliveries."""
 
     plan: Plan
@@ -39,13 +39,13 @@ class Assembly(NamedTuple):
                 yield delivery, self.notification, contacts.get(delivery.contact)
 
 
-def assemble(
+def build_plan(
     notification: Notification,
     recipient: Recipient,
     decision: Decision,
     ruleset: Ruleset,
     now: float,
-) -> Assembly:
+) -> BuiltPlan:
     """Return the plan that a decision makes; nothing of it is leased yet."""
     deliveries = tuple(
         _delivery(planned, notification, recipient, ruleset, now) for planned in decision.deliveries
@@ -61,17 +61,17 @@ def assemble(
         effects=decision.effects,
         classified=notification.classified,
     )
-    return Assembly(plan, notification, recipient)
+    return BuiltPlan(plan, notification, recipient)
 
 
-def lease(assembly: Assembly, now: float, room: Room) -> Assembly:
+def lease(assembly: BuiltPlan, now: float, room: Room) -> BuiltPlan:
     """Return the assembly with the deliveries leased that are due and have room.
 
     One that follows another is left to the queue, which knows whether that has ended; so is one
     with an `unless`, which is asked in the transaction that leases it.
     """
     deliveries = tuple(
-        replace(delivery, state="sending", lease_until=now + LEASE, handouts=1)
+        replace(delivery, state="sending", lease_until=now + LEASE_S, handouts=1)
         if _is_free(delivery, now) and room(delivery.channel)
         else delivery
         for delivery in assembly.plan.deliveries
@@ -86,7 +86,7 @@ def _is_free(delivery: Delivery, now: float) -> bool:
 
 
 def _delivery(
-    planned: Planned,
+    planned: PlannedDelivery,
     notification: Notification,
     recipient: Recipient,
     ruleset: Ruleset,
@@ -130,7 +130,7 @@ def _delivery(
     )
 
 
-def _lane(planned: Planned, notification: Notification) -> str:
+def _lane(planned: PlannedDelivery, notification: Notification) -> str:
     return "" if planned.address else f"{notification.app_id}/{notification.uid}"
 
 

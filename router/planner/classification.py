@@ -12,7 +12,7 @@ from router.telemetry import Metrics
 _log = structlog.get_logger("router.planner")
 
 
-def rings(notification: Notification, ruleset: Ruleset | None) -> bool:
+def is_incoming_call(notification: Notification, ruleset: Ruleset | None) -> bool:
     """Return whether a call is coming in now, by the rules in force if there are any."""
     taken = notification if ruleset is None else examine(notification, ruleset).notification
     return is_ring(taken)
@@ -34,5 +34,5 @@ def _classify(
     if found.fault:
         _log.warning("cannot be classified", notification=notification.id, fault=found.fault)
     if metrics is not None:
-        metrics.classified(found.mismatches, faulty=bool(found.fault))
+        metrics.record_classified(found.mismatches, faulty=bool(found.fault))
     return found.notification

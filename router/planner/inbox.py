@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from router.core.model.notification import Notification
 
-MEMORY = 2000
+MAX_IN_MEMORY = 2000
 """How many accepted notifications wait in memory; more are read back from the journal."""
 
 
@@ -33,7 +33,7 @@ class Inbox:
         """Take a notification that was just accepted; what does not fit is read back later."""
         self.arrivals += 1
         waiting = self._calls if rings else self._others
-        if len(self._calls) + len(self._others) >= MEMORY:
+        if len(self._calls) + len(self._others) >= MAX_IN_MEMORY:
             self.is_behind = True
         elif waiting is self._calls or not self.is_behind:
             waiting.append(notification)

@@ -2,32 +2,34 @@
 
 from collections.abc import Sequence
 
-from router.core.decide.evaluation import survey
-from router.core.decide.retraction import changes_something, leave
+from router.core.decide.evaluation import build_context
+from router.core.decide.retraction import changes_something, to_prior_delivery
 from router.core.decide.throttle import find_keys
 from router.core.model.call import name_missed
-from router.core.model.delivery import OPEN, Delivery
-from router.core.model.facts import Facts, Stage
+from router.core.model.delivery import OPEN_STATES, Delivery
+from router.core.model.facts import DecisionState, DeliveryProgress
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
-from router.store.facts_reader import World
+from router.store.facts_reader import FactsReader
 
 
-class Briefing:
+class StateLoader:
     """Reads what the rules in force ask for, and no more."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: FactsReader) -> None:
         """Read from a world."""
         self._world = world
         self._known: Ruleset | None = None
         self._has_once = self._has_throttles = True
 
-    async def prepare(self, batch: Sequence[Notification], ruleset: Ruleset, now: float) -> Facts:
+    async def prepare(
+        self, batch: Sequence[Notification], ruleset: Ruleset, now: float
+    ) -> DecisionState:
         """Return what there is to know for a batch, and the rules it is decided by."""
         self._learn(ruleset)
         facts = await self._world.facts(batch, self._events(batch))
         if self._has_throttles:
-            outlooks = (survey(each, ruleset, facts, now) for each in batch)
+            outlooks = (build_context(each, ruleset, facts, now) for each in batch)
             keys = {key for each in outlooks for key in find_keys(each.subject, ruleset)}
             facts.counters = await self._world.counters(keys)
         if changing := [each for each in batch if changes_something(each)]:
@@ -55,11 +57,13 @@ class Briefing:
             self._has_throttles = any(rule.throttle for rule in ruleset.rules)
 
 
-def note_planned(facts: Facts, notification: Notification, deliveries: Sequence[Delivery]) -> None:
+def note_planned(
+    facts: DecisionState, notification: Notification, deliveries: Sequence[Delivery]
+) -> None:
     """Let what comes later in the batch find what was planned of its message or call."""
     if not facts.earlier:
         return
     for each in deliveries:
-        if each.about in facts.earlier and each.state in OPEN:
-            state: Stage = "sending" if each.state == "sending" else "waiting"
-            facts.earlier[each.about][each.id] = leave(each, notification, state)
+        if each.about in facts.earlier and each.state in OPEN_STATES:
+            state: DeliveryProgress = "sending" if each.state == "sending" else "waiting"
+            facts.earlier[each.about][each.id] = to_prior_delivery(each, notification, state)

@@ -9,52 +9,52 @@ from typing import Protocol
 import structlog
 
 from router.core.decide.decide import Decision, decide
-from router.core.model.delivery import OPEN, Delivery
-from router.core.model.facts import Contact, Facts
+from router.core.model.delivery import OPEN_STATES, Delivery
+from router.core.model.facts import Contact, DecisionState
 from router.core.model.notification import Notification
 from router.core.model.recipient_guard import GUARDED
 from router.core.rules.ruleset import Ruleset
-from router.planner.build_plan import Assembly, assemble, lease
-from router.planner.classification import classify_all, rings
+from router.planner.build_plan import BuiltPlan, build_plan, lease
+from router.planner.classification import classify_all, is_incoming_call
 from router.planner.inbox import Inbox
-from router.planner.load_facts import Briefing, note_planned
-from router.planner.rule_counter import Tally
+from router.planner.load_facts import StateLoader, note_planned
+from router.planner.rule_counter import RuleMatchCounter
 from router.queue.ports import Journal, JournalUnavailable, Plan
 from router.store.errors import StoreUnavailable
-from router.store.facts_reader import World
+from router.store.facts_reader import FactsReader
 from router.telemetry import Metrics
 
-BATCH = 64
+MAX_BATCH = 64
 """How many notifications are decided with the same reading of the facts."""
 
-BREATH = 8
+DECISIONS_PER_YIELD = 8
 """After so many decisions others get a turn."""
 
-WAY = 20.0
+REST_FACTOR = 20.0
 """While more is accepted, planning rests so many times as long as it took, unless nobody else has
 anything to do: whoever posts has two seconds, a plan has time. A call that rings ends the rest."""
 
-IDLE = 0.0005
+IDLE_TURN_S = 0.0005
 """A turn of the event loop that takes fewer seconds found nothing to do."""
 
-TRIES = 3
+MAX_PLAN_TRIES = 3
 """A notification whose decision failed so often is undecidable."""
 
-POLL = 5.0
+POLL_INTERVAL_S = 5.0
 """Seconds between two looks for what nobody plans; at most so long it was accepted ago."""
 
-YIELD = 0.02
+RIVAL_WAIT_S = 0.02
 """Seconds to wait for another process that plans what must be planned first."""
 
-PAUSE = 0.5
+RETRY_INTERVAL_S = 0.5
 """Seconds to wait when the database does not answer."""
 
-Decide = Callable[[Notification, Ruleset, Facts, float], Decision]
+Decide = Callable[[Notification, Ruleset, DecisionState, float], Decision]
 
 _log = structlog.get_logger("router.planner")
 
 
-class Handover(Protocol):
+class DeliverySink(Protocol):
     """The worker as the planner sees it."""
 
     def room(self, channel: str) -> bool:
@@ -82,18 +82,18 @@ class Planner:
     def __init__(  # noqa: PLR0913 - what it works on, and how it is told and seen
         self,
         journal: Journal,
-        world: World,
+        world: FactsReader,
         rules: Callable[[], Ruleset | None],
-        worker: Handover,
+        worker: DeliverySink,
         *,
         clock: Callable[[], float] = time.time,
         metrics: Metrics | None = None,
         decide: Decide = decide,
-        tally: Tally | None = None,
+        tally: RuleMatchCounter | None = None,
     ) -> None:
         """Plan what a journal holds by the rules in force, and hand over what is due."""
         self._journal = journal
-        self._briefing = Briefing(world)
+        self._briefing = StateLoader(world)
         self._rules = rules
         self._worker = worker
         self._clock = clock
@@ -109,7 +109,7 @@ class Planner:
 
     def offer(self, notification: Notification) -> None:
         """Take a notification that was just accepted; what does not fit is read back later."""
-        self._inbox.offer(notification, rings=rings(notification, self._rules()))
+        self._inbox.offer(notification, rings=is_incoming_call(notification, self._rules()))
         self._idle.clear()
         self._awake.set()
 
@@ -145,17 +145,17 @@ class Planner:
         """Return what comes next: from memory, else from the journal if there may be more."""
         if found := await self._abandoned():
             return found
-        if batch := self._inbox.take(BATCH):
+        if batch := self._inbox.take(MAX_BATCH):
             return batch
         if not self._inbox.is_behind:
             return ()
         self._inbox.is_behind, self._looked_at = False, self._clock()
         try:
-            found = await self._journal.unplanned(after="", limit=BATCH)
+            found = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
             await self._step_back(fault)
             return ()
-        if len(found) == BATCH:
+        if len(found) == MAX_BATCH:
             self._inbox.fall_behind()
         self._inbox.drop({notification.id for notification in found})
         return found
@@ -163,21 +163,21 @@ class Planner:
     async def _abandoned(self) -> Sequence[Notification]:
         """Return what was accepted long ago, looked for now and then: who took it is gone."""
         now = self._clock()
-        if self._inbox.is_behind or 0 <= now - self._looked_at < POLL:
+        if self._inbox.is_behind or 0 <= now - self._looked_at < POLL_INTERVAL_S:
             return ()
         self._looked_at = now
         try:
-            found = await self._journal.unplanned(after="", limit=BATCH)
+            found = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
             await self._step_back(fault)
             return ()
-        found = [each for each in found if each.accepted_at <= now - POLL]
+        found = [each for each in found if each.accepted_at <= now - POLL_INTERVAL_S]
         self._inbox.drop({notification.id for notification in found})
         return found
 
     async def _give_way(self, planned: int) -> None:
         """Let those who post go first, if they are as fast as planning; until a call rings."""
-        rest, self._busy = self._busy * WAY, 0.0
+        rest, self._busy = self._busy * REST_FACTOR, 0.0
         if self._inbox.arrivals < planned:
             return
         now = time.perf_counter()
@@ -185,14 +185,14 @@ class Planner:
         while now < until and not self._inbox.rings:
             await asyncio.sleep(0)
             before, now = now, time.perf_counter()
-            if now - before < IDLE:
+            if now - before < IDLE_TURN_S:
                 return
 
     async def _rest(self, *, is_idle: bool) -> None:
         if is_idle:
             self._idle.set()
         try:
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(POLL_INTERVAL_S):
                 await self._awake.wait()
         except TimeoutError:
             self._inbox.is_behind = True
@@ -200,7 +200,7 @@ class Planner:
     async def _step_back(self, fault: Exception) -> None:
         _log.warning("the database does not answer", fault=str(fault))
         self._inbox.clear()
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(RETRY_INTERVAL_S)
 
     async def _plan(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
         """Plan a batch; whatever goes wrong, it is on disk, and tried again or given up."""
@@ -218,35 +218,37 @@ class Planner:
     async def _plan_together(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
         batch = classify_all(batch, ruleset, self._metrics)
         facts = await self._briefing.prepare(batch, ruleset, self._clock())
-        assemblies: list[Assembly] = []
+        assemblies: list[BuiltPlan] = []
         for number, notification in enumerate(batch, 1):
             try:
                 assemblies.append(self._assemble(notification, ruleset, facts))
             except Exception as fault:  # noqa: BLE001 - as above
                 await self._give_up_on(notification, f"deciding raised {type(fault).__name__}")
-            if number % BREATH == 0:
+            if number % DECISIONS_PER_YIELD == 0:
                 await asyncio.sleep(0)
         await self._settle(assemblies)
 
-    def _assemble(self, notification: Notification, ruleset: Ruleset, facts: Facts) -> Assembly:
+    def _assemble(
+        self, notification: Notification, ruleset: Ruleset, facts: DecisionState
+    ) -> BuiltPlan:
         began = time.perf_counter()
         now = self._clock()
         decision = self._decide(notification, ruleset, facts, now)
         if self._metrics is not None:
-            self._metrics.decided(
+            self._metrics.record_decided(
                 decision.matched, decision.mismatches, time.perf_counter() - began
             )
         if self._tally is not None:
             self._tally.note(notification, decision.matched, ruleset, facts, now)
         recipient = facts.recipient(notification.app_id, notification.uid)
-        assembly = assemble(notification, recipient, decision, ruleset, now)
+        assembly = build_plan(notification, recipient, decision, ruleset, now)
         facts.fold(decision.effects)
         leased = lease(assembly, now, self._worker.room)
         note_planned(facts, notification, leased.plan.deliveries)
         self._busy += time.perf_counter() - began
         return leased
 
-    async def _settle(self, assemblies: Sequence[Assembly]) -> None:
+    async def _settle(self, assemblies: Sequence[BuiltPlan]) -> None:
         """Write the plans, and hand over what was leased with them."""
         settled = await self._journal.settle([assembly.plan for assembly in assemblies])
         is_something_due = False
@@ -264,15 +266,15 @@ class Planner:
             self._worker.wake()
         if settled.stale:
             self._inbox.fall_behind()
-            await asyncio.sleep(YIELD)
+            await asyncio.sleep(RIVAL_WAIT_S)
 
     def _count_guarded(self, plan: Plan) -> None:
         if self._metrics is not None:
             for delivery in plan.deliveries:
                 if delivery.reason == GUARDED:
-                    self._metrics.guarded(delivery.channel)
+                    self._metrics.record_guarded(delivery.channel)
 
-    def _hand_over(self, assembly: Assembly, leased: Collection[str]) -> bool:
+    def _hand_over(self, assembly: BuiltPlan, leased: Collection[str]) -> bool:
         """Give the worker what was leased; return whether something is left that is due."""
         for handout in assembly.handouts():
             if handout[0].id in leased:
@@ -280,7 +282,7 @@ class Planner:
         due = [
             delivery
             for delivery in assembly.plan.deliveries
-            if delivery.state in OPEN
+            if delivery.state in OPEN_STATES
             and delivery.id not in leased
             and delivery.due_at <= assembly.plan.decided_at
         ]
@@ -293,14 +295,14 @@ class Planner:
         """Try a notification again later, or never again if it fails every time."""
         _log.error("cannot be planned", notification=notification.id, reason=reason)
         self._failures[notification.id] += 1
-        if self._failures[notification.id] < TRIES:
+        if self._failures[notification.id] < MAX_PLAN_TRIES:
             self._inbox.clear()
             return
         plan = Plan(
             notification=notification.id,
             decided_at=self._clock(),
             state="undecidable",
-            reason=f"{reason}, {TRIES} times",
+            reason=f"{reason}, {MAX_PLAN_TRIES} times",
             version="",
         )
         await self._journal.settle([plan])

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
 from router.core.simulate.explain import find_near_misses
 from router.store.errors import StoreUnavailable
 from router.store.log.rule_stats import RuleCount
 
-PAUSE = 10.0
+WRITE_INTERVAL_S = 10.0
 """Seconds between two writes."""
-SAMPLE = 1.0
+NEAR_MISS_INTERVAL_S = 1.0
 """Seconds between two notifications that are looked at for near misses."""
 
 Add = Callable[[Sequence[RuleCount]], Awaitable[None]]
@@ -23,7 +23,7 @@ Add = Callable[[Sequence[RuleCount]], Awaitable[None]]
 _log = structlog.get_logger("router.planner")
 
 
-class Tally:
+class RuleMatchCounter:
     """Counts matches and near misses; `run` writes them again and again, `write` at the end."""
 
     def __init__(self, add: Add) -> None:
@@ -39,18 +39,18 @@ class Tally:
         notification: Notification,
         matched: Iterable[str],
         ruleset: Ruleset,
-        facts: Facts,
+        facts: DecisionState,
         now: float,
     ) -> None:
         """Count the rules that matched, and now and then those that nearly did."""
         for rule in matched:
             self._matches[rule] += 1
             self._last[rule] = now
-        if not 0 <= now - self._sampled_at < SAMPLE:
+        if not 0 <= now - self._sampled_at < NEAR_MISS_INTERVAL_S:
             self._sampled_at = now
             self._near.update(find_near_misses(notification, ruleset, facts, now))
 
-    async def run(self, pause: float = PAUSE) -> None:
+    async def run(self, pause: float = WRITE_INTERVAL_S) -> None:
         """Write what was counted, until cancelled."""
         while True:
             await asyncio.sleep(pause)

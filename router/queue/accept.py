@@ -7,17 +7,22 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
 
 from router.core.errors import PayloadError
 from router.core.model.notification import Notification
-from router.queue.ports import Entry, Receipt
+from router.queue.ports import AcceptedPayload, Receipt
 from router.store.db.bulk import execute_many
 from router.store.db.dialect import insert_or
-from router.store.db.group_commit import Operation, Rank
-from router.store.schema.rows import KEPT, read_notification, seen_key, write_notification
+from router.store.db.group_commit import WriteOperation, WriteOrder
+from router.store.schema.rows import (
+    SELECT_NOTIFICATION,
+    read_notification,
+    seen_key,
+    write_notification,
+)
 from router.store.schema.tables import is_unplanned, notifications, payloads, seen
 
-WAITING = 10_000
+MAX_WAITING_WRITES = 10_000
 """How many entries may wait for the writer; more are refused."""
 
-PATIENCE = 1.5
+ACCEPT_TIMEOUT_S = 1.5
 """Seconds after which an entry that is not durable is given up."""
 
 _expired = seen.c.expires_at <= bindparam("now")
@@ -27,25 +32,25 @@ _known = select(seen.c.key, seen.c.notification).where(
 _add_notification = insert(notifications)
 _add_payload = insert(payloads)
 _unplanned = (
-    KEPT.where(is_unplanned, notifications.c.id > bindparam("after"))
+    SELECT_NOTIFICATION.where(is_unplanned, notifications.c.id > bindparam("after"))
     .order_by(notifications.c.id)
     .limit(bindparam("most"))
 )
 
 
-def _take_over(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+def _take_expired_key(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
     return {"notification": row.notification, "expires_at": row.expires_at}
 
 
-def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
+def accept(connection: Connection, entries: Sequence[AcceptedPayload]) -> list[Receipt]:
     """Write the entries whose key is not taken; return who holds each key now."""
     keys = [seen_key(entry.notification) for entry in entries]
-    firsts: dict[str, Entry] = {}
+    firsts: dict[str, AcceptedPayload] = {}
     for key, entry in zip(keys, entries, strict=True):
         firsts.setdefault(key, entry)
     taken = execute_many(
         connection,
-        insert_or(connection, seen, _take_over, _expired),
+        insert_or(connection, seen, _take_expired_key, _expired),
         [
             {
                 "key": key,
@@ -75,8 +80,12 @@ def accept(connection: Connection, entries: Sequence[Entry]) -> list[Receipt]:
     ]
 
 
-ACCEPT: Operation[Entry, Receipt] = Operation(
-    name="accept", rank=Rank.ACCEPT, apply=accept, queue=WAITING, patience=PATIENCE
+ACCEPT: WriteOperation[AcceptedPayload, Receipt] = WriteOperation(
+    name="accept",
+    rank=WriteOrder.ACCEPT,
+    apply=accept,
+    queue=MAX_WAITING_WRITES,
+    patience=ACCEPT_TIMEOUT_S,
 )
 
 

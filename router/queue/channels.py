@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from router.queue.ports import ALL_CHANNELS, Cause, ChannelStats, Held, Queue
+from router.queue.ports import ALL_CHANNELS, Cause, ChannelHold, ChannelStats, Queue
 
 
 class HoldItem(Struct, frozen=True, kw_only=True):
@@ -72,7 +72,12 @@ async def start_sending(queue: Queue) -> None:
     await queue.resume(ALL_CHANNELS)
 
 
-def _item(name: str, configured: bool, holds: Sequence[Held], stats: ChannelStats) -> ChannelItem:  # noqa: FBT001 - a field of the item
+def _item(
+    name: str,
+    configured: bool,  # noqa: FBT001 - a field of the item
+    holds: Sequence[ChannelHold],
+    stats: ChannelStats,
+) -> ChannelItem:
     return ChannelItem(
         name=name,
         configured=configured,

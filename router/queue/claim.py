@@ -31,11 +31,11 @@ from sqlalchemy import (
     update,
 )
 
-from router.core.model.retry import HANDOUTS
+from router.core.model.retry import MAX_HANDOUTS
 from router.core.model.unless import BY_OPERATOR
 from router.queue.holds import read_holds
-from router.queue.pending_edits import weigh
-from router.queue.ports import ALL_CHANNELS, Lease, Room
+from router.queue.pending_edits import review_edits
+from router.queue.ports import ALL_CHANNELS, Capacity, Lease
 from router.store.db.bulk import execute_many
 from router.store.db.distinct import select_distinct
 from router.store.db.locks import is_shared, try_lock, try_locks
@@ -50,15 +50,15 @@ from router.store.schema.tables import (
     is_waiting,
     lane_holds,
 )
-from router.store.state.cancellation import ENDING, end, find_needless
+from router.store.state.cancellation import ENDING, end_deliveries, find_needless
 
-MOST = 500
+MAX_EXPIRED_PER_CLAIM = 500
 """How many deliveries past their expiry one claim ends."""
-PAGE = 500
+MAX_READ_AT_ONCE = 500
 """How many candidates are read in one go, at most."""
-FEW = 16
+FIRST_READ_COUNT = 16
 """How many are read first; where the first ones must wait, more are read at a time."""
-MOST_READ = 2000
+MAX_CANDIDATES_PER_CLAIM = 2000
 """How many candidates of a channel one claim reads; the next claim goes on from there."""
 
 _OFTEN = 2**31 - 1
@@ -128,7 +128,7 @@ _too_early = select(_row.id).where(
         ),
     ),
 )
-_last_out = select(_row.id).where(is_sending, _row.handouts >= HANDOUTS).limit(1)
+_last_out = select(_row.id).where(is_sending, _row.handouts >= MAX_HANDOUTS).limit(1)
 _waiting_channels = select_distinct(_row.channel, is_in_line)
 _parked_lanes = select_distinct(_row.lane_hash, is_parked)
 _first_parked = (
@@ -153,18 +153,19 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     now: float,
     until: float,
     limit: int,
-    room: Mapping[str, Room] | None,
+    room: Mapping[str, Capacity] | None,
 ) -> list[Lease] | None:
     """Lease what is due and can be sent now; None while another process claims."""
     if not try_lock(connection, "claim"):
         return None
-    take_back(connection, now, now)
+    reclaim_expired_leases(connection, now, now)
     _end_expired(connection, now)
-    _let_out(connection, now)
-    rooms = _rooms(connection, now, limit, room)
+    _unpark_first_of_free_lanes(connection, now)
+    rooms = _open_capacities(connection, now, limit, room)
     is_last_out = connection.execute(_last_out).scalar() is not None
     found = chain.from_iterable(
-        _pick(connection, *each, now, is_last_out=is_last_out) for each in rooms.items()
+        _choose_deliveries(connection, *each, now, is_last_out=is_last_out)
+        for each in rooms.items()
     )
     chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
     if is_shared(connection):
@@ -193,34 +194,34 @@ def _lock_lanes(connection: Connection, chosen: Collection[AnyRow]) -> list[AnyR
     return [row for row in chosen if row.lane_hash in ours and row.id not in too_early]
 
 
-def take_back(connection: Connection, lost_at: float, now: float) -> None:
+def reclaim_expired_leases(connection: Connection, lost_at: float, now: float) -> None:
     """Let those whose lease ran out by then wait again, or end them if that happens every time."""
     lost = select(*ENDING, _row.handouts, _row.cancel_requested)
     lost = lost.where(is_sending, _row.lease_until <= lost_at)
     rows = connection.execute(lost.with_for_update(skip_locked=True)).all()
     unwanted = [row for row in rows if row.cancel_requested]
     rows = [row for row in rows if not row.cancel_requested]
-    again = [row.id for row in rows if row.handouts < HANDOUTS]
+    again = [row.id for row in rows if row.handouts < MAX_HANDOUTS]
     if again:
         connection.execute(
             update(deliveries).where(_row.id.in_(again)).values(state="waiting", lease_until=0.0)
         )
-    crashed = [row for row in rows if row.handouts >= HANDOUTS]
-    end(connection, crashed, "dead", "crash_loop", now)
-    end(connection, unwanted, "cancelled", BY_OPERATOR, now)
+    crashed = [row for row in rows if row.handouts >= MAX_HANDOUTS]
+    end_deliveries(connection, crashed, "dead", "crash_loop", now)
+    end_deliveries(connection, unwanted, "cancelled", BY_OPERATOR, now)
 
 
 def _end_expired(connection: Connection, now: float) -> None:
     rows = connection.execute(
         select(*ENDING)
         .where(is_waiting, _row.expires_at <= now)
-        .limit(MOST)
+        .limit(MAX_EXPIRED_PER_CLAIM)
         .with_for_update(skip_locked=True)
     ).all()
-    end(connection, rows, "expired", "expired before it was sent", now)
+    end_deliveries(connection, rows, "expired", "expired before it was sent", now)
 
 
-def _let_out(connection: Connection, now: float) -> None:
+def _unpark_first_of_free_lanes(connection: Connection, now: float) -> None:
     """Put the first parked delivery of every free lane back in line."""
     lanes = set(connection.execute(_parked_lanes).scalars())
     if not lanes:
@@ -236,11 +237,11 @@ def _let_out(connection: Connection, now: float) -> None:
         execute_many(connection, _let_first_out, [{"of_lane": lane} for lane in free])
 
 
-def _rooms(
-    connection: Connection, now: float, limit: int, room: Mapping[str, Room] | None
-) -> dict[str, Room]:
+def _open_capacities(
+    connection: Connection, now: float, limit: int, room: Mapping[str, Capacity] | None
+) -> dict[str, Capacity]:
     if room is None:
-        whole = Room(slots=limit, ordinary=limit)
+        whole = Capacity(slots=limit, non_urgent=limit)
         room = dict.fromkeys(connection.execute(_waiting_channels).scalars(), whole)
     held = {held.channel for held in read_holds(connection, now) if not held.host}
     if ALL_CHANNELS in held:
@@ -248,8 +249,8 @@ def _rooms(
     return {channel: each for channel, each in room.items() if channel not in held}
 
 
-def _pick(
-    connection: Connection, channel: str, room: Room, now: float, *, is_last_out: bool
+def _choose_deliveries(
+    connection: Connection, channel: str, room: Capacity, now: float, *, is_last_out: bool
 ) -> list[AnyRow]:
     """Return what a channel can send now, cancel what is needless, and park what must wait."""
     chosen: list[AnyRow] = []
@@ -257,7 +258,7 @@ def _pick(
     needless: dict[str, list[AnyRow]] = {}
     lanes: set[int] = set()
     for urgent, refused in _PROBED if room.probes else _SENT:
-        left = min(room.slots if urgent else room.ordinary, room.slots - len(chosen))
+        left = min(room.slots if urgent else room.non_urgent, room.slots - len(chosen))
         line = _read_line(connection, channel, now, left, chosen, urgent=urgent, refused=refused)
         for row, early, why in line:
             if why:
@@ -268,15 +269,15 @@ def _pick(
                 break
             elif early:
                 continue
-            elif is_last_out and row.handouts == HANDOUTS - 1:
+            elif is_last_out and row.handouts == MAX_HANDOUTS - 1:
                 lanes.add(row.lane_hash)
             else:
                 chosen.append(row)
-                is_last_out |= row.handouts == HANDOUTS - 1
+                is_last_out |= row.handouts == MAX_HANDOUTS - 1
                 lanes.add(row.lane_hash)
                 left -= 1
     for why, rows in needless.items():
-        end(connection, rows, "cancelled", why, now)
+        end_deliveries(connection, rows, "cancelled", why, now)
     if parked:
         connection.execute(update(deliveries).where(_row.id.in_(parked)).values(parked=1))
     return chosen
@@ -297,8 +298,8 @@ def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
     `refused` is how many times its lane was refused, at least and at most.
     """
     due_at, id_ = float("-inf"), ""
-    most, read = wanted and min(PAGE, wanted + FEW), 0
-    while most > 0 and read < MOST_READ:
+    most, read = wanted and min(MAX_READ_AT_ONCE, wanted + FIRST_READ_COUNT), 0
+    while most > 0 and read < MAX_CANDIDATES_PER_CLAIM:
         rows = connection.execute(
             _line,
             {
@@ -312,7 +313,7 @@ def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
                 "most_refusals": refused[1],
             },
         ).all()
-        changes = weigh(connection, rows, [row.id for row in chosen], now)
+        changes = review_edits(connection, rows, [row.id for row in chosen], now)
         needless = {**changes.needless, **find_needless(connection, rows)}
         for row in rows:
             if row.id in changes.ended:
@@ -322,4 +323,4 @@ def _read_line(  # noqa: PLR0913 - which line, and what was made of the others
         if len(rows) < most:
             return
         due_at, id_ = rows[-1].due_at, rows[-1].id
-        read, most = read + most, min(PAGE, most * 4)
+        read, most = read + most, min(MAX_READ_AT_ONCE, most * 4)

@@ -10,20 +10,20 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, select, update
 
-from router.core.decide.planned import ONCE
-from router.core.model.delivery import OPEN
-from router.core.model.facts import Counter
+from router.core.decide.planned import ONCE_REASON_PREFIX
+from router.core.model.delivery import OPEN_STATES
+from router.core.model.facts import ThrottleWindow
 from router.core.model.types import Operation
 from router.queue.ports import Plan
 from router.store.db.bulk import execute_many
 from router.store.db.dialect import insert_or
 from router.store.db.locks import is_shared, lock_all
-from router.store.schema.rows import Values, clean
+from router.store.schema.rows import Values, storable_text
 from router.store.schema.state_tables import throttles
 from router.store.schema.tables import deliveries, is_change, is_waiting
-from router.store.state.cancellation import ENDING, follow
-from router.store.state.endings import Ended, note_ended
-from router.store.state.rollup import roll_up
+from router.store.state.cancellation import ENDING, apply_endings
+from router.store.state.endings import EndedDelivery, note_ended
+from router.store.state.rollup import update_notification_states
 
 _Version = tuple[float, int]
 
@@ -75,7 +75,7 @@ def find_outdated(
     outdated: set[str] = set()
     for plan in plans:
         if (
-            not _holds(plan, counters, waiting)
+            not _is_current(plan, counters, waiting)
             or _leans_on(plan, outdated.union(stale))
             or not gone.isdisjoint(_originals_of(plan))
         ):
@@ -89,7 +89,7 @@ def find_outdated(
     return outdated
 
 
-def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
+def apply_edits_of_others(connection: Connection, plans: Iterable[Plan], now: float) -> None:
     """Write what the plans, which are written themselves, change of others."""
     moved: dict[str, Values] = {}
     ended: list[Values] = []
@@ -99,7 +99,7 @@ def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
         for move in plan.effects.counters:
             moved[move.key] = _write_counter(move.key, move.after)
         for ending in plan.effects.endings:
-            reason = clean(ending.reason)
+            reason = storable_text(ending.reason)
             ended.append(
                 {"which": ending.delivery, "new_state": ending.state, "new_reason": reason}
             )
@@ -108,18 +108,22 @@ def revise(connection: Connection, plans: Iterable[Plan], now: float) -> None:
         execute_many(connection, statement, [moved[key] for key in sorted(moved)])
     if ended:
         execute_many(connection, _end, ended)
-        roll_up(connection, (_notification_of(str(row["which"])) for row in ended))
+        update_notification_states(
+            connection, (_notification_of(str(row["which"])) for row in ended)
+        )
         rows = connection.execute(_ended, {"ids": [row["which"] for row in ended]}).all()
         channels = {row.id: row.channel for row in rows}
         note_ended(
             connection,
             (
-                Ended(ending.delivery, channels[ending.delivery], ending.state, ending.reason)
+                EndedDelivery(
+                    ending.delivery, channels[ending.delivery], ending.state, ending.reason
+                )
                 for ending in endings
                 if ending.delivery in channels
             ),
         )
-        follow(connection, rows, now)
+        apply_endings(connection, rows, now)
 
 
 def _read_counters(connection: Connection, plans: Sequence[Plan]) -> dict[str, _Version]:
@@ -156,12 +160,12 @@ def _originals_of(plan: Plan, *operations: Operation) -> set[str]:
     return {
         each.original
         for each in plan.deliveries
-        if each.original and each.state in OPEN
+        if each.original and each.state in OPEN_STATES
         if not operations or each.operation in operations
     }
 
 
-def _holds(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool:
+def _is_current(plan: Plan, counters: dict[str, _Version], waiting: set[str]) -> bool:
     moves, endings = plan.effects.counters, plan.effects.endings
     return all(
         counters.get(move.key) == (None if move.before is None else _version(move.before))
@@ -173,15 +177,15 @@ def _leans_on(plan: Plan, outdated: set[str]) -> bool:
     """Return whether an outdated plan's delivery stands for one of this plan, or is changed."""
     return bool(outdated) and any(
         (
-            each.reason.startswith(ONCE)
-            and _notification_of(each.reason.removeprefix(ONCE)) in outdated
+            each.reason.startswith(ONCE_REASON_PREFIX)
+            and _notification_of(each.reason.removeprefix(ONCE_REASON_PREFIX)) in outdated
         )
         or _notification_of(each.original) in outdated
         for each in plan.deliveries
     )
 
 
-def _version(counter: Counter) -> _Version:
+def _version(counter: ThrottleWindow) -> _Version:
     return counter.closes_at, counter.count
 
 
@@ -189,14 +193,14 @@ def _notification_of(delivery: str) -> str:
     return delivery.rpartition("-")[0]
 
 
-def _write_counter(key: str, counter: Counter) -> Values:
+def _write_counter(key: str, counter: ThrottleWindow) -> Values:
     return {
         "key": key,
         "closes_at": counter.closes_at,
         "count": counter.count,
         "events": msgspec.json.encode(counter.events),
         "summaries": msgspec.json.encode(counter.summaries),
-        "first": clean(counter.first),
+        "first": storable_text(counter.first),
         "people": msgspec.json.encode(counter.people),
     }
 

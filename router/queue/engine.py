@@ -15,34 +15,34 @@ from router.core.model.read_receipt import ReadReceipt
 from router.queue import claim as claims
 from router.queue import daily_counts
 from router.queue import settle as settlements
-from router.queue.accept import ACCEPT, PATIENCE, read_unplanned
+from router.queue.accept import ACCEPT, ACCEPT_TIMEOUT_S, read_unplanned
 from router.queue.counts import count_open
 from router.queue.holds import read_holds
-from router.queue.plan import planning
+from router.queue.plan import plan_operation
 from router.queue.ports import (
     CAUSES,
+    AcceptedPayload,
+    Capacity,
     Cause,
+    ChannelHold,
     ChannelStats,
     DailyCount,
-    Entry,
-    Held,
     JournalUnavailable,
     Lease,
     Plan,
+    PlanResults,
     Receipt,
-    Room,
-    Settled,
     Settlement,
 )
-from router.queue.read_receipts import HEAR
-from router.queue.settle import settling
+from router.queue.read_receipts import RECORD_READ_RECEIPTS
+from router.queue.settle import settle_operation
 from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.schema.tables import deliveries, is_recalled
 
-TURNS = 5
+MAX_CLAIM_TRIES = 5
 """How often a claim is tried while other processes claim."""
-TURN = 0.02
+CLAIM_RETRY_INTERVAL_S = 0.02
 """Seconds between two such tries."""
 
 
@@ -54,16 +54,16 @@ class SqlJournal:
         database: Database,
         *,
         clock: Callable[[], float] = time.time,
-        patience: float = PATIENCE,
+        patience: float = ACCEPT_TIMEOUT_S,
     ) -> None:
         """Use a database; give an entry up after `patience` seconds."""
         self._database = database
         self._clock = clock
         self._accept = replace(ACCEPT, patience=patience)
-        self._hear = replace(HEAR, patience=patience)
-        self._plan = planning(database.owner, clock)
+        self._hear = replace(RECORD_READ_RECEIPTS, patience=patience)
+        self._plan = plan_operation(database.owner, clock)
 
-    async def append(self, entry: Entry) -> Receipt:
+    async def append(self, entry: AcceptedPayload) -> Receipt:
         """Return once the entry is on disk, or at once with the id of its first."""
         try:
             return await self._database.writer.put(self._accept, entry)
@@ -76,7 +76,7 @@ class SqlJournal:
         Those whose body cannot be read any more are put to the dead letters.
         """
         try:
-            found, unreadable = await self._database.glance(
+            found, unreadable = await self._database.read_fast(
                 lambda connection: read_unplanned(connection, after, limit)
             )
         except StoreUnavailable as error:
@@ -96,7 +96,7 @@ class SqlJournal:
         )
         return found
 
-    async def settle(self, plans: Sequence[Plan]) -> Settled:
+    async def settle(self, plans: Sequence[Plan]) -> PlanResults:
         """Write the plans with their deliveries and effects, each in one piece."""
         leased: set[str] = set()
         stale: set[str] = set()
@@ -112,7 +112,7 @@ class SqlJournal:
                     stale.add(plan.notification)
                 case _:
                     leased |= result
-        return Settled(leased=frozenset(leased), stale=frozenset(stale), refused=refused)
+        return PlanResults(leased=frozenset(leased), stale=frozenset(stale), refused=refused)
 
     async def hear(self, receipt: ReadReceipt, *, now: float) -> None:
         """Return once it is on disk who read what, and what that makes needless is cancelled."""
@@ -130,10 +130,10 @@ class SqlQueue:
         self._database = database
         self._owner = database.owner
         self._clock = clock
-        self._settle = settling(database.owner, clock)
+        self._settle = settle_operation(database.owner, clock)
 
     async def claim(
-        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Capacity] | None = None
     ) -> Sequence[Lease]:
         """Lease due deliveries of channels not held, urgent ones first, then oldest first."""
 
@@ -142,11 +142,11 @@ class SqlQueue:
                 connection, owner=self._owner, now=now, until=until, limit=limit, room=room
             )
 
-        for _ in range(TURNS):
+        for _ in range(MAX_CLAIM_TRIES):
             leases = await self._database.write(work)
             if leases is not None:
                 return leases
-            await asyncio.sleep(TURN)
+            await asyncio.sleep(CLAIM_RETRY_INTERVAL_S)
         return []
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[str]:
@@ -167,7 +167,9 @@ class SqlQueue:
         Only who knows that nobody else is at work may do that.
         """
         now = self._clock()
-        await self._database.write(lambda connection: claims.take_back(connection, math.inf, now))
+        await self._database.write(
+            lambda connection: claims.reclaim_expired_leases(connection, math.inf, now)
+        )
 
     async def extend(self, ids: Sequence[str], *, until: float) -> None:
         """Keep leased deliveries longer."""
@@ -183,29 +185,31 @@ class SqlQueue:
     async def recalled(self) -> Sequence[str]:
         """Return those leased to this process that an operator cancelled."""
         query = select(deliveries.c.id).where(is_recalled, deliveries.c.leased_to == self._owner)
-        return await self._database.glance(lambda c: c.execute(query).scalars().all())
+        return await self._database.read_fast(lambda c: c.execute(query).scalars().all())
 
     async def pause(self, channel: str, *, cause: Cause, until: float, host: str = "") -> None:
         """Hold a channel, or one host of it, for a cause until a time; the later wins."""
-        await self._database.write(lambda c: settlements.hold(c, channel, cause, until, host))
+        await self._database.write(
+            lambda c: settlements.hold_channel(c, channel, cause, until, host)
+        )
 
     async def resume(self, channel: str, *, causes: Collection[Cause] = CAUSES) -> None:
         """End what holds a channel, its hosts and its lanes for these causes."""
 
         def work(connection: Connection) -> None:
-            settlements.resume(connection, channel, causes)
+            settlements.resume_channel(connection, channel, causes)
             if "cap" in causes:
                 daily_counts.lift_cap(connection, channel)
 
         await self._database.write(work)
 
-    async def holds(self, *, now: float) -> Sequence[Held]:
+    async def holds(self, *, now: float) -> Sequence[ChannelHold]:
         """Return the causes in force."""
-        return await self._database.glance(lambda c: read_holds(c, now))
+        return await self._database.read_fast(lambda c: read_holds(c, now))
 
     async def daily_counts(self, *, now: float) -> Sequence[DailyCount]:
         """Return how many sends counted against caps on the day of `now`."""
-        return await self._database.glance(lambda c: daily_counts.read_counts(c, now))
+        return await self._database.read_fast(lambda c: daily_counts.read_counts(c, now))
 
     async def set_cap(self, cap: Cap, *, now: float) -> None:
         """Replace the cap of a channel or an app that has counted sends on the day of `now`."""

@@ -13,7 +13,7 @@ from router.core.model.unless import CALL_OVER
 from router.store.db.bulk import execute_many
 from router.store.schema.rows import AnyRow, Values
 from router.store.schema.tables import deliveries, is_change, is_waiting
-from router.store.state.cancellation import ENDING, end
+from router.store.state.cancellation import ENDING, end_deliveries
 
 NOT_SHOWN = "not_shown"
 """Why a change does not go out whose original reached nobody."""
@@ -41,7 +41,7 @@ _follow_it = (
 )
 
 
-class Weighed(NamedTuple):
+class EditReview(NamedTuple):
     """What becomes of changes that are due: which must wait, and why which need not go.
 
     `ended` are the originals in whose place one goes, or that were deleted.
@@ -52,9 +52,9 @@ class Weighed(NamedTuple):
     ended: Collection[str]
 
 
-def weigh(
+def review_edits(
     connection: Connection, rows: Iterable[AnyRow], taken: Collection[str], now: float
-) -> Weighed:
+) -> EditReview:
     """Return which of the deliveries must wait for their original, or need not go; the others may.
 
     An original that was to be tried again is ended, for one of them stands in its place; not
@@ -62,7 +62,7 @@ def weigh(
     """
     changes = [row for row in rows if row.original]
     if not changes:
-        return Weighed((), {}, ())
+        return EditReview((), {}, ())
     ids = sorted({row.original for row in changes})
     originals = {row.id: row for row in connection.execute(_originals, {"ids": ids})}
     again = {id_ for id_, row in originals.items() if row.state == "waiting" and not row.handouts}
@@ -77,7 +77,7 @@ def weigh(
             is_gone = row.operation == "retract"
             gone = CALL_OVER if original.urgent else "deleted"
             why = gone if is_gone else f"replaced: {row.id}"
-            end(connection, [original], "cancelled", why, now)
+            end_deliveries(connection, [original], "cancelled", why, now)
             if is_gone:
                 needless[row.id] = NOT_SHOWN
             else:
@@ -88,7 +88,7 @@ def weigh(
             needless[row.id] = NOT_SHOWN
     execute_many(connection, _follow_it, instead)
     execute_many(connection, _send_instead, [{"which": row["which"]} for row in instead])
-    return Weighed(early, needless, ended)
+    return EditReview(early, needless, ended)
 
 
 def _is_open(original: AnyRow) -> bool:

@@ -22,15 +22,15 @@ from sqlalchemy import (
 )
 
 from router.core.model.delivery import Delivery
-from router.core.model.facts import Heard
+from router.core.model.facts import CallEvent
 from router.core.model.unless import call_key
-from router.queue.conflicts import find_outdated, revise
+from router.queue.conflicts import apply_edits_of_others, find_outdated
 from router.queue.ports import Plan
 from router.store.db.bulk import execute_many
 from router.store.db.dialect import insert_new
-from router.store.db.group_commit import Operation, Rank
+from router.store.db.group_commit import WriteOperation, WriteOrder
 from router.store.db.locks import is_shared, try_locks
-from router.store.schema.rows import Values, clean, hash_lane, write_delivery
+from router.store.schema.rows import Values, hash_lane, storable_text, write_delivery
 from router.store.schema.tables import (
     contacts,
     deliveries,
@@ -43,8 +43,8 @@ from router.store.schema.tables import (
     once,
 )
 from router.store.state.call_and_read_state import write_calls
-from router.store.state.cancellation import register, tell
-from router.store.state.endings import Ended, note_ended
+from router.store.state.cancellation import apply_events, register_wait_conditions
+from router.store.state.endings import EndedDelivery, note_ended
 
 _these = notifications.c.id.in_(bindparam("ids", expanding=True))
 _unplanned = (
@@ -114,30 +114,36 @@ def settle_plans(
         if plan.notification in unplanned:
             fresh.setdefault(plan.notification, plan)
     stale = _take_once_keys(connection, fresh.values())
-    stale |= _find_early(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
+    stale |= _find_out_of_order(connection, [fresh[id_] for id_ in fresh if id_ not in stale])
     stale |= find_outdated(connection, [fresh[id_] for id_ in fresh if id_ not in stale], stale)
-    _give_back_once_keys(connection, [fresh.pop(id_) for id_ in stale])
+    _release_once_keys(connection, [fresh.pop(id_) for id_ in stale])
     now = max(clock(), *(plan.decided_at for plan in plans))
     late = _write_deliveries(connection, list(fresh.values()), owner, now)
     execute_many(connection, _decide, [_decision_row(plan) for plan in fresh.values()])
-    register(connection, chain.from_iterable(p.deliveries for p in fresh.values()), now)
-    revise(connection, fresh.values(), now)
-    _hear(connection, [heard for plan in fresh.values() for heard in plan.effects.calls], now)
+    register_wait_conditions(
+        connection, chain.from_iterable(p.deliveries for p in fresh.values()), now
+    )
+    apply_edits_of_others(connection, fresh.values(), now)
+    _record_call_events(
+        connection, [heard for plan in fresh.values() for heard in plan.effects.calls], now
+    )
     leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
     return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
 
 
-def planning(owner: str, clock: Callable[[], float]) -> Operation[Plan, frozenset[str] | None]:
+def plan_operation(
+    owner: str, clock: Callable[[], float]
+) -> WriteOperation[Plan, frozenset[str] | None]:
     """Return the operation that plans, and leases to an owner what is due."""
     apply = partial(settle_plans, owner=owner, clock=clock)
-    return Operation(name="plan", rank=Rank.PLAN, apply=apply, batch=64)
+    return WriteOperation(name="plan", rank=WriteOrder.PLAN, apply=apply, batch=64)
 
 
-def _hear(connection: Connection, heard: Sequence[Heard], now: float) -> None:
+def _record_call_events(connection: Connection, heard: Sequence[CallEvent], now: float) -> None:
     """Write what was heard of calls, and cancel what is needless for it."""
     if heard:
         write_calls(connection, heard, now)
-        tell(connection, {call_key(each.app_id, each.session) for each in heard}, now)
+        apply_events(connection, {call_key(each.app_id, each.session) for each in heard}, now)
 
 
 def _sending(plan: Plan) -> frozenset[str]:
@@ -160,13 +166,13 @@ def _once_key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
     return tuple(row[column.name] for column in once.primary_key)
 
 
-def _give_back_once_keys(connection: Connection, plans: Iterable[Plan]) -> None:
+def _release_once_keys(connection: Connection, plans: Iterable[Plan]) -> None:
     taken = [delivery for plan in plans for _, delivery in plan.effects.once]
     if taken:
         connection.execute(delete(once).where(once.c.delivery.in_(taken)))
 
 
-def _find_early(connection: Connection, plans: Collection[Plan]) -> set[str]:
+def _find_out_of_order(connection: Connection, plans: Collection[Plan]) -> set[str]:
     """Return those whose recipient has an earlier notification without a plan, not of these.
 
     A call that rings is never too early: it goes before what waits.
@@ -190,7 +196,7 @@ def _write_deliveries(
     if not planned:
         return set()
     busy = _busy_lanes(connection, planned, now)
-    moved = _find_moved(connection, planned)
+    moved = _find_with_changed_contact(connection, planned)
     rows, late = [], set()
     for delivery in planned:
         row = write_delivery(delivery)
@@ -204,11 +210,11 @@ def _write_deliveries(
             busy[lane] = row["due_at"] = max(delivery.due_at, busy.get(lane, 0.0))
         rows.append(row)
     execute_many(connection, _add_delivery, rows)
-    note_ended(connection, (Ended(d.id, d.channel, d.state, d.reason) for d in planned))
+    note_ended(connection, (EndedDelivery(d.id, d.channel, d.state, d.reason) for d in planned))
     return late
 
 
-def _find_moved(connection: Connection, planned: Sequence[Delivery]) -> set[str]:
+def _find_with_changed_contact(connection: Connection, planned: Sequence[Delivery]) -> set[str]:
     """Return those to be sent now whose contact is gone, or elsewhere, since it was read.
 
     They wait, and who claims them looks again. A contact that somebody is changing right now
@@ -219,7 +225,7 @@ def _find_moved(connection: Connection, planned: Sequence[Delivery]) -> set[str]
         return set()
     found = connection.execute(_still_there, {"ids": list({each.contact for each in eager})})
     there = {(row.id, row.address) for row in found}
-    return {each.id for each in eager if (each.contact, clean(each.address)) not in there}
+    return {each.id for each in eager if (each.contact, storable_text(each.address)) not in there}
 
 
 def _busy_lanes(
@@ -261,7 +267,7 @@ def _decision_row(plan: Plan) -> Values:
     return {
         "which": plan.notification,
         "new_state": plan.state,
-        "new_reason": clean(plan.reason),
+        "new_reason": storable_text(plan.reason),
         "new_decided_at": plan.decided_at,
         "new_version": plan.version,
         "new_matched": msgspec.json.encode(plan.matched),

@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from router.core.model.daily_cap import Cap
 from router.core.model.delivery import Attempt, Delivery
-from router.core.model.facts import Effects
+from router.core.model.facts import StateChanges
 from router.core.model.notification import Notification
 from router.core.model.read_receipt import ReadReceipt
-from router.core.model.retry import Next
+from router.core.model.retry import NextStep
 
 Cause = Literal["suspended", "open", "paused", "stopped", "cap"]
 """Why a channel is held: its own trouble, its breaker, an operator, alone or with all others, or
@@ -21,7 +21,7 @@ CAUSES: tuple[Cause, ...] = get_args(Cause)
 ALL_CHANNELS = "*"
 """The name under which every channel is held, those that are configured later too."""
 
-LEASE = 30.0
+LEASE_S = 30.0
 """Seconds a delivery is handed out for; who sends it extends the lease at half-time."""
 
 
@@ -29,7 +29,7 @@ class JournalUnavailable(Exception):  # noqa: N818 - it names a state of the jou
     """The notification could not be made durable in time; the sender should come again."""
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class AcceptedPayload(Struct, frozen=True, kw_only=True):
     """An accepted payload: its notification and the body as kept (redacted).
 
     `window` is how many seconds a repeat counts as the same.
@@ -62,11 +62,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     version: str
     matched: tuple[str, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    effects: Effects = Effects()
+    effects: StateChanges = StateChanges()
     classified: dict[str, str] = {}
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class PlanResults(Struct, frozen=True, kw_only=True):
     """What became of plans: the deliveries now leased to the caller, and why plans were refused.
 
     `stale` are the notifications to be decided again, since another process got in between;
@@ -81,7 +81,7 @@ class Settled(Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Accepted notifications that no plan has been made for."""
 
-    async def append(self, entry: Entry) -> Receipt:
+    async def append(self, entry: AcceptedPayload) -> Receipt:
         """Return once the entry is on disk, or at once with the id of its first.
 
         Raises `JournalUnavailable` when it could not be made durable; the entry may still
@@ -91,7 +91,7 @@ class Journal(Protocol):
     async def unplanned(self, *, after: str, limit: int) -> Sequence[Notification]:
         """Return accepted notifications without a plan, oldest first, with ids above `after`."""
 
-    async def settle(self, plans: Sequence[Plan]) -> Settled:
+    async def settle(self, plans: Sequence[Plan]) -> PlanResults:
         """Write the plans with their deliveries and effects, each in one piece.
 
         A delivery planned as `sending` is leased to the caller, unless another one in the same
@@ -110,8 +110,8 @@ class Journal(Protocol):
         """
 
 
-class Room(Struct, frozen=True, kw_only=True):
-    """How many deliveries of a channel can be taken: `slots` in all, `ordinary` not urgent.
+class Capacity(Struct, frozen=True, kw_only=True):
+    """How many deliveries of a channel can be taken: `slots` in all, `non_urgent` not urgent.
 
     Urgent ones are taken first, unless the room is for a probe: that may well fail, and a call
     rings for too short a time to be tried again, so that one is taken only if nothing else waits.
@@ -119,7 +119,7 @@ class Room(Struct, frozen=True, kw_only=True):
     """
 
     slots: int
-    ordinary: int
+    non_urgent: int
     probes: bool = False
 
 
@@ -145,7 +145,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
 
     delivery: str
     attempt: Attempt | None
-    next: Next
+    next: NextStep
     caps: tuple[Cap, ...] = ()
 
 
@@ -165,7 +165,7 @@ class DailyCount(Struct, frozen=True, kw_only=True):
         return 0 < self.cap.limit <= self.count and not self.lifted
 
 
-class Held(Struct, frozen=True, kw_only=True):
+class ChannelHold(Struct, frozen=True, kw_only=True):
     """A cause that holds a channel until a time (epoch seconds; infinity: until resumed).
 
     With a `host` it holds only what goes there.
@@ -191,7 +191,7 @@ class Queue(Protocol):
     """Deliveries with a due time; it speaks in ids, the rows are read apart."""
 
     async def claim(
-        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Capacity] | None = None
     ) -> Sequence[Lease]:
         """Lease due deliveries of channels not held, urgent ones first, then oldest first.
 
@@ -235,7 +235,7 @@ class Queue(Protocol):
         lifted for the rest of the day.
         """
 
-    async def holds(self, *, now: float) -> Sequence[Held]:
+    async def holds(self, *, now: float) -> Sequence[ChannelHold]:
         """Return the causes in force."""
 
     async def daily_counts(self, *, now: float) -> Sequence[DailyCount]:

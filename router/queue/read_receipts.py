@@ -4,22 +4,22 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
-from router.core.model.facts import Reading
-from router.core.model.notification import MINUTE
+from router.core.model.facts import ReadMarker
+from router.core.model.notification import MINUTE_S
 from router.core.model.read_receipt import ReadReceipt
 from router.core.model.unless import place_of, read_key
-from router.queue.accept import PATIENCE, WAITING
-from router.store.db.group_commit import Operation, Rank
-from router.store.schema.rows import clean, decode_watch
+from router.queue.accept import ACCEPT_TIMEOUT_S, MAX_WAITING_WRITES
+from router.store.db.group_commit import WriteOperation, WriteOrder
+from router.store.schema.rows import decode_watch, storable_text
 from router.store.schema.state_tables import watches
 from router.store.schema.tables import deliveries
-from router.store.state.call_and_read_state import write_readings
-from router.store.state.cancellation import tell
+from router.store.state.call_and_read_state import write_read_markers
+from router.store.state.cancellation import apply_events
 
 Heard = tuple[ReadReceipt, float]
 """A receipt, and when it came (epoch seconds)."""
 
-AHEAD = 5 * MINUTE
+MAX_CLOCK_AHEAD_S = 5 * MINUTE_S
 """Seconds by which a time of CometChat's may be ahead of this clock; later it is the arrival's."""
 
 _watching = (
@@ -29,7 +29,7 @@ _watching = (
 )
 
 
-def hear(connection: Connection, heard: Sequence[Heard]) -> list[None]:
+def record_read_receipts(connection: Connection, heard: Sequence[Heard]) -> list[None]:
     """Write what was read, and cancel what waits for nobody to read it.
 
     Where a receipt does not tell the conversation, that of a delivery which waits for the message
@@ -37,24 +37,28 @@ def hear(connection: Connection, heard: Sequence[Heard]) -> list[None]:
     """
     places = _find_places(connection, [receipt for receipt, _ in heard])
     found = [
-        ((receipt.app_id, receipt.uid, place), _measure(receipt, now))
+        ((receipt.app_id, receipt.uid, place), _to_read_marker(receipt, now))
         for receipt, now in heard
         for place in places[receipt]
     ]
-    write_readings(connection, found)
-    tell(connection, {read_key(*key) for key, _ in found}, max(now for _, now in heard))
+    write_read_markers(connection, found)
+    apply_events(connection, {read_key(*key) for key, _ in found}, max(now for _, now in heard))
     return [None] * len(heard)
 
 
-HEAR: Operation[Heard, None] = Operation(
-    name="hear", rank=Rank.SETTLE, apply=hear, queue=WAITING, patience=PATIENCE
+RECORD_READ_RECEIPTS: WriteOperation[Heard, None] = WriteOperation(
+    name="hear",
+    rank=WriteOrder.SETTLE,
+    apply=record_read_receipts,
+    queue=MAX_WAITING_WRITES,
+    patience=ACCEPT_TIMEOUT_S,
 )
 
 
-def _measure(receipt: ReadReceipt, now: float) -> Reading:
+def _to_read_marker(receipt: ReadReceipt, now: float) -> ReadMarker:
     read_at = receipt.read_at
-    is_told = read_at is not None and read_at <= now + AHEAD
-    return Reading(receipt.number, read_at if read_at is not None and is_told else now)
+    is_told = read_at is not None and read_at <= now + MAX_CLOCK_AHEAD_S
+    return ReadMarker(receipt.number, read_at if read_at is not None and is_told else now)
 
 
 def _find_places(
@@ -66,7 +70,7 @@ def _find_places(
     for receipt in receipts:
         places[receipt] = {receipt.conversation or place_of(receipt.message)}
         key = read_key(receipt.app_id, receipt.uid, place_of(receipt.message))
-        keys.setdefault(clean(key), []).append(receipt)
+        keys.setdefault(storable_text(key), []).append(receipt)
     for row in connection.execute(_watching, {"keys": sorted(keys)}):
         for receipt in keys[row.key] if row.unless else ():
             places[receipt].add(decode_watch(row.unless).conversation)

@@ -25,7 +25,7 @@ from router.core.model.retry import (
     Done,
     Expired,
     Hold,
-    Next,
+    NextStep,
     Suppressed,
     counts,
 )
@@ -34,8 +34,8 @@ from router.queue.daily_counts import add_counts
 from router.queue.ports import Settlement
 from router.store.db.bulk import execute_many
 from router.store.db.dialect import Change, insert_new, insert_or
-from router.store.db.group_commit import Operation, Rank
-from router.store.schema.rows import AnyRow, Values, clean, write_attempt
+from router.store.db.group_commit import WriteOperation, WriteOrder
+from router.store.schema.rows import AnyRow, Values, storable_text, write_attempt
 from router.store.schema.tables import (
     attempts,
     contacts,
@@ -46,9 +46,9 @@ from router.store.schema.tables import (
     is_waiting,
     lane_holds,
 )
-from router.store.state.cancellation import ENDING, cancel_waiting, end, follow
-from router.store.state.endings import Ended, note_ended
-from router.store.state.rollup import roll_up
+from router.store.state.cancellation import ENDING, apply_endings, cancel_waiting, end_deliveries
+from router.store.state.endings import EndedDelivery, note_ended
+from router.store.state.rollup import update_notification_states
 
 _row = deliveries.c
 _open = (
@@ -111,21 +111,21 @@ def settle(
     return held
 
 
-def settling(owner: str, clock: Callable[[], float]) -> Operation[Settlement, bool]:
+def settle_operation(owner: str, clock: Callable[[], float]) -> WriteOperation[Settlement, bool]:
     """Return the operation that settles what is leased to an owner."""
     apply = partial(settle, owner=owner, clock=clock)
-    return Operation(name="settle", rank=Rank.SETTLE, apply=apply)
+    return WriteOperation(name="settle", rank=WriteOrder.SETTLE, apply=apply)
 
 
 def _write(
     connection: Connection, settled: Sequence[tuple[Settlement, AnyRow]], now: float
 ) -> None:
-    moved = [_follow(settlement, row) for settlement, row in settled]
+    moved = [_changed_columns(settlement, row) for settlement, row in settled]
     execute_many(connection, _move_on, moved)
     note_ended(
         connection,
         (
-            Ended(row.id, row.channel, str(values["new_state"]), str(values["new_reason"]))
+            EndedDelivery(row.id, row.channel, str(values["new_state"]), str(values["new_reason"]))
             for values, (_, row) in zip(moved, settled, strict=True)
         ),
     )
@@ -135,9 +135,11 @@ def _write(
         connection,
         ((cap, s.attempt.ended_at) for s, _ in settled if s.attempt is not None for cap in s.caps),
     )
-    roll_up(connection, (row.notification for _, row in settled))
-    follow(
-        connection, [row for s, row in settled if not isinstance(_next(s, row), Again | Hold)], now
+    update_notification_states(connection, (row.notification for _, row in settled))
+    apply_endings(
+        connection,
+        [row for s, row in settled if not isinstance(_effective_next(s, row), Again | Hold)],
+        now,
     )
     served = [row.lane_hash for s, row in settled if row.is_lane_held and isinstance(s.next, Done)]
     if served:
@@ -148,25 +150,27 @@ def _write(
                 is_refused = settlement.attempt is not None
                 _hold_lane(connection, row, until, refusals=int(is_refused))
                 if is_refused and scope == "channel":
-                    hold(connection, row.channel, "suspended", until)
+                    hold_channel(connection, row.channel, "suspended", until)
                     _shorten_refusals(connection, row.channel, until)
             case Dead(forget_contact=True, dead_since=since) if row.contact:
-                _forget(connection, row, _dead_at(settlement, now) if since is None else since, now)
+                _forget_contact(
+                    connection, row, _dead_at(settlement, now) if since is None else since, now
+                )
 
 
-def _next(settlement: Settlement, row: AnyRow) -> Next:
+def _effective_next(settlement: Settlement, row: AnyRow) -> NextStep:
     """Return what follows: a delivery that an operator cancelled meanwhile is not tried again."""
     if row.cancel_requested and isinstance(settlement.next, Again | Hold):
         return Cancelled(BY_OPERATOR)
     return settlement.next
 
 
-def _follow(settlement: Settlement, row: AnyRow) -> Values:
+def _changed_columns(settlement: Settlement, row: AnyRow) -> Values:
     """Return what changes of a delivery."""
     attempt = settlement.attempt
     counted = attempt is not None and counts(settlement.next)
     state, reason, due_at, handle = "waiting", "", row.due_at, ""
-    match _next(settlement, row):
+    match _effective_next(settlement, row):
         case Done(handle=handle):
             state = "delivered"
         case Again(at=due_at, reason=reason):
@@ -186,23 +190,23 @@ def _follow(settlement: Settlement, row: AnyRow) -> Values:
     return {
         "which": settlement.delivery,
         "new_state": state,
-        "new_reason": clean(reason),
+        "new_reason": storable_text(reason),
         "new_due_at": due_at,
         "new_attempts": row.attempts + counted,
-        "new_handle": clean(handle),
+        "new_handle": storable_text(handle),
     }
 
 
-def _later(held: FromClause) -> Change:
+def _keep_later(held: FromClause) -> Change:
     """Return the change that lets the later end win."""
     return lambda row: {"until": case((row.until > held.c.until, row.until), else_=held.c.until)}
 
 
-_longer = _later(holds)
+_longer = _keep_later(holds)
 
 
-def _longer_in_lane(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's `excluded`
-    return {**_later(lane_holds)(row), "refusals": lane_holds.c.refusals + row.refusals}
+def _extend_lane_hold(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's `excluded`
+    return {**_keep_later(lane_holds)(row), "refusals": lane_holds.c.refusals + row.refusals}
 
 
 _shorten = (
@@ -216,17 +220,19 @@ _shorten = (
 )
 
 
-def hold(connection: Connection, channel: str, cause: str, until: float, host: str = "") -> None:
+def hold_channel(
+    connection: Connection, channel: str, cause: str, until: float, host: str = ""
+) -> None:
     """Hold a channel, or one host of it, for a cause until a time, or longer if it already is."""
     connection.execute(
         insert_or(connection, holds, _longer),
-        {"channel": channel, "cause": cause, "host": clean(host), "until": until},
+        {"channel": channel, "cause": cause, "host": storable_text(host), "until": until},
     )
 
 
 def _hold_lane(connection: Connection, row: AnyRow, until: float, *, refusals: int) -> None:
     connection.execute(
-        insert_or(connection, lane_holds, _longer_in_lane),
+        insert_or(connection, lane_holds, _extend_lane_hold),
         {
             "lane_hash": row.lane_hash,
             "channel": row.channel,
@@ -241,7 +247,7 @@ def _shorten_refusals(connection: Connection, channel: str, until: float) -> Non
     connection.execute(_shorten, {"of_channel": channel, "new_until": until})
 
 
-def resume(connection: Connection, channel: str, causes: Collection[str]) -> None:
+def resume_channel(connection: Connection, channel: str, causes: Collection[str]) -> None:
     """End what holds a channel for these causes."""
     connection.execute(delete(holds).where(holds.c.channel == channel, holds.c.cause.in_(causes)))
     if "open" in causes:
@@ -253,7 +259,7 @@ def _dead_at(settlement: Settlement, now: float) -> float:
     return now if settlement.attempt is None else settlement.attempt.started_at
 
 
-def _forget(connection: Connection, row: AnyRow, dead_since: float, now: float) -> None:
+def _forget_contact(connection: Connection, row: AnyRow, dead_since: float, now: float) -> None:
     """Remove a contact that its provider calls dead, unless it was registered again since.
 
     One that was read in a country stays: it may be the reading that is wrong.
@@ -270,7 +276,7 @@ def release(connection: Connection, ids: Collection[str], *, owner: str, now: fl
     Those that an operator cancelled meanwhile end instead.
     """
     unwanted = connection.execute(_recalled, {"ids": ids, "owner": owner}).all()
-    end(connection, unwanted, "cancelled", BY_OPERATOR, now)
+    end_deliveries(connection, unwanted, "cancelled", BY_OPERATOR, now)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(ids), is_sending, deliveries.c.leased_to == owner)

@@ -16,20 +16,20 @@ from pluggy import PluginValidationError
 
 import router.plugins
 
-GROUP = "router.plugins"
+ENTRY_POINT_GROUP = "router.plugins"
 """The entry-point group of other distributions."""
 
-_ABOUT_CODE = (ArithmeticError, AttributeError, ImportError, NameError, PluginValidationError)
+_CODE_ERRORS = (ArithmeticError, AttributeError, ImportError, NameError, PluginValidationError)
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class PluginCandidate(Struct, frozen=True, kw_only=True):
     """A plugin that was found and not yet loaded; `file` is where its faults are looked for."""
 
     name: str
     source: str
     load: Callable[[], object]
     version: str = ""
-    dropped_in: bool = False
+    is_drop_in: bool = False
 
     @property
     def title(self) -> str:
@@ -41,24 +41,26 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
         Only an error about code is quoted: the words of others may hold what the plugin read.
         """
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if _tells(f.filename)]
+        frames = [
+            f for f in traceback.extract_tb(error.__traceback__) if _is_plugin_frame(f.filename)
+        ]
         place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
         if isinstance(error, SyntaxError) and error.filename:
             return f"{error.filename}:{error.lineno}: {error.msg}"
         if type(error) in {LookupError, TypeError}:  # ours
             return f"{place}{error}"
         name = type(error).__name__
-        return f"{place}{name}: {error}" if isinstance(error, _ABOUT_CODE) else f"{place}{name}"
+        return f"{place}{name}: {error}" if isinstance(error, _CODE_ERRORS) else f"{place}{name}"
 
 
-def _tells(filename: str) -> bool:
+def _is_plugin_frame(filename: str) -> bool:
     """Return whether a frame is a plugin's own: neither loading nor a library's."""
-    here = str(Path(__file__).parent)
+    package_path = str(Path(__file__).parent)
     library = "importlib" in filename or "site-packages" in filename or "pluggy" in filename
-    return not library and not filename.startswith(here)
+    return not library and not filename.startswith(package_path)
 
 
-def find(directory: Path | None) -> Iterator[Candidate]:
+def find_plugins(directory: Path | None) -> Iterator[PluginCandidate]:
     """Yield every plugin there is, in a fixed order."""
     yield from _find_built_in()
     yield from _find_installed()
@@ -70,12 +72,12 @@ def _is_plugin(name: str) -> bool:
     return not name.startswith(("_", "test_"))
 
 
-def _find_built_in() -> Iterator[Candidate]:
+def _find_built_in() -> Iterator[PluginCandidate]:
     package = router.plugins
     for module in pkgutil.iter_modules(package.__path__):
         if _is_plugin(module.name):
             name = f"{package.__name__}.{module.name}"
-            yield Candidate(
+            yield PluginCandidate(
                 name=module.name,
                 source="built in",
                 version=version("notification-router"),
@@ -83,39 +85,42 @@ def _find_built_in() -> Iterator[Candidate]:
             )
 
 
-def _find_installed() -> Iterator[Candidate]:
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        yield Candidate(
+def _find_installed() -> Iterator[PluginCandidate]:
+    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: entry.name):
+        yield PluginCandidate(
             name=entry.name,
-            source=_distribution(entry),
+            source=_distribution_name(entry),
             version=entry.dist.version if entry.dist else "",
             load=entry.load,
         )
 
 
-def _distribution(entry: EntryPoint) -> str:
+def _distribution_name(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else entry.value
 
 
-def _find_dropped_in(directory: Path) -> Iterator[Candidate]:
+def _find_dropped_in(directory: Path) -> Iterator[PluginCandidate]:
     try:
         files = sorted(path for path in directory.iterdir() if path.suffix == ".py")
     except OSError as error:
-        yield Candidate(
-            name=directory.name, source=str(directory), load=_fail(error), dropped_in=True
+        yield PluginCandidate(
+            name=directory.name,
+            source=str(directory),
+            load=_make_failing_loader(error),
+            is_drop_in=True,
         )
         return
     for path in files:
         if _is_plugin(path.stem):
-            yield Candidate(
+            yield PluginCandidate(
                 name=path.stem,
                 source=str(path),
                 load=partial(_load_file, path),
-                dropped_in=True,
+                is_drop_in=True,
             )
 
 
-def _fail(error: OSError) -> Callable[[], object]:
+def _make_failing_loader(error: OSError) -> Callable[[], object]:
     def load() -> object:
         raise LookupError(f"the directory of drop-in plugins cannot be read: {error.strerror}")
 

@@ -5,18 +5,18 @@ import re
 import msgspec
 
 from router.channel import Channel, Settings
-from router.registry.schema import describe
+from router.registry.schema import custom_type_schema
 
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
-def inspect(channel: object) -> None:
+def inspect_channel(channel: object) -> None:
     """Raise `TypeError` naming the class and what it lacks."""
     if not isinstance(channel, type) or not issubclass(channel, Channel):
         raise TypeError(f"registers {channel!r}, which is no subclass of router.Channel")
     title = channel.__name__
     name = getattr(channel, "name", None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not CHANNEL_NAME.fullmatch(name):
         raise TypeError(
             f"{title}.name must say what `plugin:` is to say: a lower-case word, not {name!r}"
         )
@@ -31,6 +31,6 @@ def _inspect_settings(title: str, settings: object) -> None:
     if not settings.__struct_config__.forbid_unknown_fields:
         raise TypeError(f"{title}.Settings must keep `forbid_unknown_fields`")
     try:
-        msgspec.json.schema(settings, schema_hook=describe)
+        msgspec.json.schema(settings, schema_hook=custom_type_schema)
     except (TypeError, NameError, NotImplementedError) as error:
         raise TypeError(f"{title}.Settings: {error}") from None

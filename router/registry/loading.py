@@ -11,46 +11,46 @@ from msgspec import Struct
 
 from router import hookspecs
 from router.channel import Channel
-from router.registry.discovery import Candidate, find
-from router.registry.inspection import inspect
-from router.registry.plugin import Plugin, Registry
+from router.registry.discovery import PluginCandidate, find_plugins
+from router.registry.inspection import inspect_channel
+from router.registry.plugin import Plugin, PluginRegistry
 from router.registry.schema import PluginSchema
 
 
-class _Loaded(Struct, frozen=True, kw_only=True):
+class _LoadedPlugin(Struct, frozen=True, kw_only=True):
     """A candidate, what it offers, and what is wrong with it."""
 
-    candidate: Candidate
+    candidate: PluginCandidate
     channels: tuple[type[Channel[Any]], ...] = ()
     error: str = ""
 
 
-def load_plugins(directory: Path | None = None) -> Registry:
+def load_plugins(directory: Path | None = None) -> PluginRegistry:
     """Load built-in, installed and drop-in plugins; a broken one is listed and left out.
 
     `directory` holds the drop-ins.
     """
-    loaded = _settle_names([_load(candidate) for candidate in find(directory)])
-    winners = dict(_choose(loaded))
-    return Registry(
-        plugins=tuple(_list(one, winners) for one in loaded),
+    loaded = _reject_duplicate_names([_load(candidate) for candidate in find_plugins(directory)])
+    winners = dict(_choose_channels(loaded))
+    return PluginRegistry(
+        plugins=tuple(_to_plugin(plugin, winners) for plugin in loaded),
         schemas={name: PluginSchema(channel) for name, channel in sorted(winners.items())},
     )
 
 
-def _load(candidate: Candidate) -> _Loaded:
+def _load(candidate: PluginCandidate) -> _LoadedPlugin:
     try:
-        channels = _collect(candidate.load())
+        channels = _collect_channels(candidate.load())
         for channel in channels:
-            inspect(channel)
+            inspect_channel(channel)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin may fail in any way, and takes nobody down
-        return _Loaded(candidate=candidate, error=candidate.explain(error))
-    return _Loaded(candidate=candidate, channels=channels)
+        return _LoadedPlugin(candidate=candidate, error=candidate.explain(error))
+    return _LoadedPlugin(candidate=candidate, channels=channels)
 
 
-def _collect(module: object) -> tuple[type[Channel[Any]], ...]:
+def _collect_channels(module: object) -> tuple[type[Channel[Any]], ...]:
     """Return what a plugin registers; raises when it implements a hook that does not exist."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -65,43 +65,45 @@ def _collect(module: object) -> tuple[type[Channel[Any]], ...]:
     return tuple(channels)
 
 
-def _settle_names(loaded: Sequence[_Loaded]) -> list[_Loaded]:
+def _reject_duplicate_names(loaded: Sequence[_LoadedPlugin]) -> list[_LoadedPlugin]:
     """Return the plugins; those of one rank that offer the same name are errors, both."""
-    rivals: dict[tuple[str, bool], list[Candidate]] = defaultdict(list)
-    for one in loaded:
-        for channel in one.channels:
-            rivals[channel.name, one.candidate.dropped_in].append(one.candidate)
-    return [_refuse_rivals(one, rivals) for one in loaded]
+    rivals: dict[tuple[str, bool], list[PluginCandidate]] = defaultdict(list)
+    for plugin in loaded:
+        for channel in plugin.channels:
+            rivals[channel.name, plugin.candidate.is_drop_in].append(plugin.candidate)
+    return [_reject_rivals(plugin, rivals) for plugin in loaded]
 
 
-def _refuse_rivals(one: _Loaded, rivals: dict[tuple[str, bool], list[Candidate]]) -> _Loaded:
-    for channel in one.channels:
-        offers = rivals[channel.name, one.candidate.dropped_in]
-        others = [rival.title for rival in offers if rival is not one.candidate]
+def _reject_rivals(
+    plugin: _LoadedPlugin, rivals: dict[tuple[str, bool], list[PluginCandidate]]
+) -> _LoadedPlugin:
+    for channel in plugin.channels:
+        offers = rivals[channel.name, plugin.candidate.is_drop_in]
+        others = [rival.title for rival in offers if rival is not plugin.candidate]
         if len(offers) > 1:
             who = " and ".join(others) or "itself once more"
             return msgspec.structs.replace(
-                one,
+                plugin,
                 channels=(),
                 error=f"offers the channel `{channel.name}`, and so does {who}: remove one of them",
             )
-    return one
+    return plugin
 
 
-def _choose(loaded: Sequence[_Loaded]) -> Iterator[tuple[str, type[Channel[Any]]]]:
+def _choose_channels(loaded: Sequence[_LoadedPlugin]) -> Iterator[tuple[str, type[Channel[Any]]]]:
     """Yield channels by name, drop-ins last, for they beat what is installed."""
-    for one in sorted(loaded, key=lambda one: one.candidate.dropped_in):
-        for channel in one.channels:
+    for plugin in sorted(loaded, key=lambda plugin: plugin.candidate.is_drop_in):
+        for channel in plugin.channels:
             yield channel.name, channel
 
 
-def _list(one: _Loaded, winners: dict[str, type[Channel[Any]]]) -> Plugin:
-    kept = tuple(c.name for c in one.channels if winners[c.name] is c)
+def _to_plugin(plugin: _LoadedPlugin, winners: dict[str, type[Channel[Any]]]) -> Plugin:
+    kept = tuple(c.name for c in plugin.channels if winners[c.name] is c)
     return Plugin(
-        name=one.candidate.name,
-        source=one.candidate.source,
+        name=plugin.candidate.name,
+        source=plugin.candidate.source,
         channels=kept,
-        replaced=tuple(c.name for c in one.channels if winners[c.name] is not c),
-        version=one.candidate.version,
-        error=one.error,
+        replaced=tuple(c.name for c in plugin.channels if winners[c.name] is not c),
+        version=plugin.candidate.version,
+        error=plugin.error,
     )

@@ -25,7 +25,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class Registry(Struct, frozen=True, kw_only=True):
+class PluginRegistry(Struct, frozen=True, kw_only=True):
     """Every plugin found and, by the name `plugin:` says, the channels they offer."""
 
     plugins: tuple[Plugin, ...]

@@ -26,10 +26,10 @@ from router.core.model.local_access import LocalAccess
 from router.core.model.payload import Json
 from router.redaction import Redactor
 
-_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_NAMED = re.compile(r"(?P<field>\w+): (?P<message>.+)", re.DOTALL)
-_TYPES = re.compile(r"`([\w |]+)`")
-_NAMES = {
+_ERROR_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_FIELD_MESSAGE = re.compile(r"(?P<field>\w+): (?P<message>.+)", re.DOTALL)
+_TYPES_IN_MESSAGE = re.compile(r"`([\w |]+)`")
+_TYPE_NAMES = {
     "str": "a text",
     "int": "a whole number",
     "float": "a number",
@@ -40,7 +40,7 @@ _NAMES = {
 }
 
 
-Kind: TypeAlias = Any
+TypeAnnotation: TypeAlias = Any
 """A type as an annotation says it: a class, a union, `Annotated`, `Literal`."""
 
 
@@ -48,7 +48,7 @@ P = ParamSpec("P")
 A = TypeVar("A")
 
 
-def _ask(question: Callable[P, A], otherwise: Callable[[Exception], A]) -> Callable[P, A]:
+def _with_fallback(question: Callable[P, A], otherwise: Callable[[Exception], A]) -> Callable[P, A]:
     """Return a question to a plugin that has an answer even where the plugin raises."""
 
     def ask(*args: P.args, **kwargs: P.kwargs) -> A:
@@ -60,7 +60,7 @@ def _ask(question: Callable[P, A], otherwise: Callable[[Exception], A]) -> Calla
     return ask
 
 
-def _name(error: Exception) -> str:
+def _error_name(error: Exception) -> str:
     """Return what an error is called; its own words may hold what the plugin was given."""
     return type(error).__name__
 
@@ -74,9 +74,9 @@ class PluginSchema:
         self.name = channel.name
         self.address_kind = channel.address_kind or channel.name
         self.replaces = channel.replaces
-        self.wants = _ask(channel.wants, lambda _: True)
+        self.wants = _with_fallback(channel.wants, lambda _: True)
         self.platforms = channel.platforms
-        self.find_device_fault = _ask(channel.find_device_fault, lambda _: "")
+        self.find_device_fault = _with_fallback(channel.find_device_fault, lambda _: "")
         self.updates = can_update(channel)
         self.retracts = can_retract(channel)
 
@@ -87,7 +87,7 @@ class PluginSchema:
             hidden = Redactor(_find_secrets(self.channel.Settings, settings))
             raise SettingsError(
                 [
-                    replace(f, message=hidden.text(f.message), hint=hidden.text(f.hint))
+                    replace(f, message=hidden.mask_text(f.message), hint=hidden.mask_text(f.hint))
                     for f in faults
                 ]
             )
@@ -101,7 +101,7 @@ class PluginSchema:
         try:
             return bool(self.channel.needs_contact(settings))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            message = f"the plugin cannot say whether it needs a contact: {_name(error)}"
+            message = f"the plugin cannot say whether it needs a contact: {_error_name(error)}"
             raise SettingsError([SettingsFault((), message)]) from None
 
     def normalize_address(
@@ -114,14 +114,14 @@ class PluginSchema:
     ) -> Normalized:
         """Return an address as the plugin writes it, or why nothing can be sent to it."""
         try:
-            found = self.channel.normalize_address(
+            normalized = self.channel.normalize_address(
                 address, settings=settings, country=country, is_fixed=is_fixed
             )
         except AddressError as error:
             return Normalized(fault=str(error))
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            return Normalized(fault=f"its plugin raised {_name(error)}")
-        return Normalized(address=str(found))
+            return Normalized(fault=f"its plugin raised {_error_name(error)}")
+        return Normalized(address=str(normalized))
 
     def find_local_access(self, settings: object) -> LocalAccess:
         """Return the files and services of the router's machine that these settings name.
@@ -133,13 +133,13 @@ class PluginSchema:
         except SettingsError:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            message = f"the plugin cannot say which files it reads: {_name(error)}"
+            message = f"the plugin cannot say which files it reads: {_error_name(error)}"
             raise SettingsError([SettingsFault((), message)]) from None
 
     def placeholder(self, path: str) -> str | None:
         """Return what stands in for a setting (dotted path) that sandbox mode does not find."""
-        found = self.channel.placeholders.get(path)
-        return found() if callable(found) else found
+        placeholder = self.channel.placeholders.get(path)
+        return placeholder() if callable(placeholder) else placeholder
 
     def schema(self) -> dict[str, Json]:
         """Return the settings as JSON Schema; a property that is secret has `writeOnly: true`."""
@@ -147,17 +147,17 @@ class PluginSchema:
 
     @cached_property
     def _schema(self) -> dict[str, Any]:
-        return msgspec.json.schema(self.channel.Settings, schema_hook=describe)
+        return msgspec.json.schema(self.channel.Settings, schema_hook=custom_type_schema)
 
 
-def describe(kind: type) -> dict[str, object]:
+def custom_type_schema(kind: type) -> dict[str, object]:
     """Return the JSON Schema of a type that only the router knows."""
     if kind is Secret:
         return {"type": "string", "writeOnly": True}
     raise NotImplementedError(kind)
 
 
-def _read(kind: type, value: object) -> object:
+def _decode_secret(kind: type, value: object) -> object:
     """Return a value of a type that only the router knows."""
     if kind is not Secret:
         raise NotImplementedError(kind)
@@ -177,7 +177,7 @@ def _find_secrets(kind: type[msgspec.Struct], raw: Mapping[str, object]) -> Iter
             yield from _texts(value)
 
 
-def _is_secret(kind: Kind) -> bool:
+def _is_secret(kind: TypeAnnotation) -> bool:
     return any(part is Secret or any(map(_is_secret, get_args(part))) for part in _parts(kind))
 
 
@@ -190,9 +190,9 @@ def _texts(value: object) -> Iterator[str]:
         yield from (text for item in value for text in _texts(item))
 
 
-def _convert(value: object, kind: Kind) -> object:
+def _convert(value: object, kind: TypeAnnotation) -> object:
     """Return a value as a type; texts may stand for numbers, for `${env:…}` gives texts."""
-    return msgspec.convert(value, kind, dec_hook=_read, strict=False)
+    return msgspec.convert(value, kind, dec_hook=_decode_secret, strict=False)
 
 
 def _check(
@@ -202,23 +202,23 @@ def _check(
     if not isinstance(raw, Mapping):
         yield SettingsFault(path, "expected settings, one to a line")
         return
-    known = {field.encode_name: field for field in fields(kind)}
+    fields_by_name = {field.encode_name: field for field in fields(kind)}
     before = 0
-    for fault in _check_fields(known, raw, path):
+    for fault in _check_fields(fields_by_name, raw, path):
         before += 1
         yield fault
     if before == 0:
-        yield from _attempt(raw, kind, path, known=known)
+        yield from _check_value(raw, kind, path, known=fields_by_name)
 
 
 def _check_fields(
-    known: Mapping[str, FieldInfo], raw: Mapping[str, object], path: tuple[str, ...]
+    fields_by_name: Mapping[str, FieldInfo], raw: Mapping[str, object], path: tuple[str, ...]
 ) -> Iterator[SettingsFault]:
     for key in raw:
-        if key not in known:
-            hint = suggest(str(key), known) or f"it takes {', '.join(known)}"
+        if key not in fields_by_name:
+            hint = suggest(str(key), fields_by_name) or f"it takes {', '.join(fields_by_name)}"
             yield SettingsFault((*path, str(key)), f"`{key}` is no setting", hint, "key")
-    for name, field in known.items():
+    for name, field in fields_by_name.items():
         place = (*path, name)
         if name not in raw:
             if field.required:
@@ -226,12 +226,12 @@ def _check_fields(
         elif (nested := _find_struct(field.type)) and isinstance(raw[name], Mapping):
             yield from _check(nested, raw[name], place)
         else:
-            yield from _attempt(raw[name], field.type, place, hint=_describe(field))
+            yield from _check_value(raw[name], field.type, place, hint=_describe(field))
 
 
-def _attempt(
+def _check_value(
     value: object,
-    kind: Kind,
+    kind: TypeAnnotation,
     path: tuple[str, ...],
     *,
     known: Mapping[str, FieldInfo] | None = None,
@@ -242,31 +242,31 @@ def _attempt(
         _convert(value, kind)
     except msgspec.ValidationError as error:
         message = str(error)
-        place = _PLACE.search(message)
+        place = _ERROR_PATH.search(message)
         if place:
             message = message[: place.start()]
             path = (*path, *re.findall(r"\w+", place["path"]))
-        named = _NAMED.fullmatch(message)
+        named = _FIELD_MESSAGE.fullmatch(message)
         if named and named["field"] in (known or {}):
             path, message = (*path, named["field"]), named["message"]
-        yield SettingsFault(path, _word(message), _offer(value, kind) or hint)
+        yield SettingsFault(path, _reword_message(message), _suggest_choice(value, kind) or hint)
 
 
-def _word(message: str) -> str:
+def _reword_message(message: str) -> str:
     """Return msgspec's message without its types and, for a choice, without the value."""
     if message.startswith("Invalid enum value"):
         return "none of the choices"
     if not message.startswith("Expected"):
         return message
-    message = _TYPES.sub(_name_types, message)
+    message = _TYPES_IN_MESSAGE.sub(_name_types, message)
     return f"e{message[1:]}"
 
 
-def _name_types(found: re.Match[str]) -> str:
-    return " or ".join(_NAMES.get(name, name) for name in found[1].split(" | "))
+def _name_types(match: re.Match[str]) -> str:
+    return " or ".join(_TYPE_NAMES.get(name, name) for name in match[1].split(" | "))
 
 
-def _offer(value: object, kind: Kind) -> str:
+def _suggest_choice(value: object, kind: TypeAnnotation) -> str:
     """Return what a choice could be."""
     choices = [str(choice) for part in _parts(kind) for choice in _choices(part)]
     if not choices:
@@ -274,7 +274,7 @@ def _offer(value: object, kind: Kind) -> str:
     return suggest(str(value), choices) or f"one of {', '.join(choices)}"
 
 
-def _choices(kind: Kind) -> Sequence[object]:
+def _choices(kind: TypeAnnotation) -> Sequence[object]:
     origin: object = get_origin(kind)
     return get_args(kind) if origin is Literal else ()
 
@@ -286,13 +286,13 @@ def _describe(field: FieldInfo) -> str:
     return next((meta.description for meta in metas if getattr(meta, "description", None)), "")
 
 
-def _find_struct(kind: Kind) -> type[msgspec.Struct] | None:
+def _find_struct(kind: TypeAnnotation) -> type[msgspec.Struct] | None:
     """Return the one Struct among what a value may be, if there is one."""
-    found = [p for p in _parts(kind) if isinstance(p, type) and issubclass(p, msgspec.Struct)]
-    return found[0] if len(found) == 1 else None
+    structs = [p for p in _parts(kind) if isinstance(p, type) and issubclass(p, msgspec.Struct)]
+    return structs[0] if len(structs) == 1 else None
 
 
-def _parts(kind: Kind) -> Iterator[Any]:
+def _parts(kind: TypeAnnotation) -> Iterator[Any]:
     """Yield the members of a type, annotations and unions taken apart."""
     origin: object = get_origin(kind)
     if origin is Annotated:

@@ -18,7 +18,7 @@ Opened = Mapping[str, tuple[ChannelSpec, Channel[Any]]]
 CLOSING_S = 5.0
 """Seconds that a channel may take to close."""
 
-SLACK_S = 5.0
+DRAIN_MARGIN_S = 5.0
 """Seconds that a send may take beyond its channel's `timeout`."""
 
 _log = structlog.get_logger(__name__)
@@ -53,20 +53,20 @@ async def open_channels(
         return opened
     finally:
         if not is_complete:
-            for name, channel in find_leaving(opened, before):
+            for name, channel in closed_channels(opened, before):
                 close_unused(name, channel)
 
 
-def find_leaving(before: Opened, after: Opened) -> list[tuple[str, Channel[Any]]]:
+def closed_channels(before: Opened, after: Opened) -> list[tuple[str, Channel[Any]]]:
     """Return the channels that are open in one set and not in the other, with their names."""
     staying = {id(channel) for _, channel in after.values()}
     return [(name, channel) for name, (_, channel) in before.items() if id(channel) not in staying]
 
 
-async def retire(channel: Channel[Any], stopping: asyncio.Event) -> None:
+async def close_after_drain(channel: Channel[Any], stopping: asyncio.Event) -> None:
     """Close a replaced channel once the sends it had begun must be over, or at once to stop."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), channel.settings.timeout + SLACK_S)
+        await asyncio.wait_for(stopping.wait(), channel.settings.timeout + DRAIN_MARGIN_S)
     await close(channel)
 
 

@@ -10,8 +10,8 @@ from msgspec import Struct, structs
 
 from router.core.errors import Problem
 from router.core.loading import (
-    Loaded,
-    Source,
+    IncludeSource,
+    LoadResult,
     Sources,
     Unresolved,
     fixed_folder,
@@ -20,7 +20,7 @@ from router.core.loading import (
 )
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.rules.ruleset import ChannelSchema
-from router.redaction import lets_in
+from router.redaction import is_credential
 from router.regular_files import READ_TIMEOUT_S, UnreadableFileError, call_within, read_text
 from router.store.log.stored_rules import StoredFile, StoredRules
 from router.zones import read_zones
@@ -43,7 +43,7 @@ class RulesText(Struct, frozen=True, kw_only=True):
     """
 
     text: str
-    loaded: Loaded
+    loaded: LoadResult
     stamps: Mapping[str, Stamp] = {}
     patterns: tuple[str, ...] = ()
 
@@ -61,11 +61,11 @@ def read_rules(
     `kept` are the last good texts of included files, which stand in for bad ones; `refused` are
     included files known to be bad, and why.
     """
-    folder = _Folder(path, refused or {})
-    stamps = look(path, ())
+    folder = _RulesFolder(path, refused or {})
+    stamps = stat_files(path, ())
     main = _read(path, str(path), "ROUTER_RULES names the rules file")
     if main.fault is not None:
-        loaded = Loaded(ruleset=None, problems=(main.fault,))
+        loaded = LoadResult(ruleset=None, problems=(main.fault,))
         return RulesText(text="", loaded=loaded, stamps=stamps)
     loaded = _load(
         main.text, str(path), plugins, sandbox=sandbox, sources=folder.find, kept=kept or {}
@@ -76,9 +76,9 @@ def read_rules(
 
 def load_stored(
     stored: StoredRules, mark: str, plugins: Mapping[str, ChannelSchema], *, sandbox: bool
-) -> Loaded:
+) -> LoadResult:
     """Return what becomes of kept rules; the names of their files end in `mark`."""
-    kept = [Source(file=file.file + mark, text=file.text) for file in stored.included]
+    kept = [IncludeSource(file=file.file + mark, text=file.text) for file in stored.included]
     name = stored.file + mark
     return _load(stored.text, name, plugins, sandbox=sandbox, sources=lambda _: kept, kept={})
 
@@ -91,7 +91,7 @@ def _load(  # noqa: PLR0913 - as `load` in the core
     sandbox: bool,
     sources: Sources,
     kept: Mapping[str, str],
-) -> Loaded:
+) -> LoadResult:
     """Return what becomes of a text, with what it takes from the environment and files."""
     return load(
         text,
@@ -105,7 +105,7 @@ def _load(  # noqa: PLR0913 - as `load` in the core
     )
 
 
-def look(path: Path, patterns: Sequence[str]) -> dict[str, Stamp]:
+def stat_files(path: Path, patterns: Sequence[str]) -> dict[str, Stamp]:
     """Return the stamps of a rules file and of what the patterns match beside it.
 
     A file that is not there, or cannot be asked about, has none.
@@ -117,20 +117,22 @@ def look(path: Path, patterns: Sequence[str]) -> dict[str, Stamp]:
     return stamps if stamp is None else {str(path): stamp, **stamps}
 
 
-def preserve(read: RulesText, version: str, file: str, now: float) -> tuple[StoredRules, list[str]]:
+def to_stored(
+    read: RulesText, version: str, file: str, now: float
+) -> tuple[StoredRules, list[str]]:
     """Return good rules as they are kept, and which files of them hold secrets.
 
     A text with secrets in it is kept only less those, so nothing can be made of it again.
     """
     loaded, secretive = read.loaded, []
     text = read.text
-    if any(map(lets_in, loaded.secrets)):
+    if any(map(is_credential, loaded.secrets)):
         text = loaded.text
         secretive.append(file)
     included = []
     for found in loaded.included:
         shown = found.text
-        if any(map(lets_in, found.secrets)):
+        if any(map(is_credential, found.secrets)):
             shown = found.hidden
             secretive.append(found.file)
         if found.text:
@@ -142,7 +144,7 @@ def preserve(read: RulesText, version: str, file: str, now: float) -> tuple[Stor
     return rules, secretive
 
 
-class _Folder:
+class _RulesFolder:
     """The files beside a rules file, as they are asked for."""
 
     def __init__(self, path: Path, refused: Mapping[str, Problem]) -> None:
@@ -151,14 +153,14 @@ class _Folder:
         self._path = path
         self._refused = refused
 
-    def find(self, pattern: str) -> list[Source]:
+    def find(self, pattern: str) -> list[IncludeSource]:
         self.patterns.append(pattern)
         folder = os.path.normpath(self._path.parent / fixed_folder(pattern))
         stamps = _look_for(self._path, pattern)  # before the texts: a later write shows
         self.stamps |= stamps
         return [self._read(name, folder) for name in sorted(stamps)]
 
-    def _read(self, name: str, folder: str) -> Source:
+    def _read(self, name: str, folder: str) -> IncludeSource:
         source = _read(Path(name), name, "let the router read it", folder)
         return structs.replace(source, fault=source.fault or self._refused.get(name))
 
@@ -188,13 +190,15 @@ def _stamp(name: str) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _read(path: Path, name: str, hint: str, folder: str = "") -> Source:
+def _read(path: Path, name: str, hint: str, folder: str = "") -> IncludeSource:
     try:
-        return Source(file=name, text=read_text(path, max_bytes=MAX_RULES_BYTES, folder=folder))
+        return IncludeSource(
+            file=name, text=read_text(path, max_bytes=MAX_RULES_BYTES, folder=folder)
+        )
     except UnreadableFileError as error:
         message = f"cannot be read: {error}"
     fault = Problem(file=name, line=1, column=1, message=message, hint=hint)
-    return Source(file=name, fault=fault)
+    return IncludeSource(file=name, fault=fault)
 
 
 def _resolve(source: Literal["env", "file"], name: str, folder: str) -> str | Unresolved:

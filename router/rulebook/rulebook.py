@@ -11,23 +11,23 @@ from msgspec import structs
 
 from router.channel import Channel
 from router.core.errors import Problem
-from router.core.loading import LAST_GOOD, Included, hash_texts
+from router.core.loading import LAST_GOOD_SUFFIX, Included, hash_texts
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.rulebook.channels import (
     CLOSING_S,
     OpenChannel,
     Opened,
     close,
-    find_leaving,
+    close_after_drain,
+    closed_channels,
     open_channels,
-    retire,
 )
-from router.rulebook.files import RulesText, Stamp, load_stored, look, preserve, read_rules
+from router.rulebook.files import RulesText, Stamp, load_stored, read_rules, stat_files, to_stored
 from router.store.errors import StoreUnavailable
 from router.store.log.rulesets import Rulesets
 from router.telemetry import Metrics
 
-POLL = 1.0
+POLL_INTERVAL_S = 1.0
 """Seconds between two looks at the files; one is read when two looks found it the same."""
 
 _LAST_GOOD = "an included file is refused: its last good rules stay in force"
@@ -35,7 +35,7 @@ _LEFT_OUT = "an included file is refused, and none of its rules is in force"
 _log = structlog.get_logger(__name__)
 
 
-class Rulebook:
+class ActiveRules:
     """The ruleset in force, its channels, and what is wrong with the files on disk.
 
     A bad file never replaces a good one: at start the last good text of the database steps in,
@@ -120,7 +120,7 @@ class Rulebook:
             return
         last = structs.replace(last, file=str(self._path))
         loaded = await asyncio.to_thread(
-            load_stored, last, LAST_GOOD, self._plugins, sandbox=self._sandbox
+            load_stored, last, LAST_GOOD_SUFFIX, self._plugins, sandbox=self._sandbox
         )
         if loaded.ruleset is None:
             _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
@@ -186,12 +186,12 @@ class Rulebook:
                 return read, (opened,), None
             refused[opened.file] = opened
 
-    async def follow(self, pause: float = POLL) -> None:
+    async def follow(self, pause: float = POLL_INTERVAL_S) -> None:
         """Reload whenever the files have changed and stay as they are from one look to the next."""
         before = self._stamps
         while True:
             await asyncio.sleep(pause)
-            now = await asyncio.to_thread(look, self._path, self._patterns)
+            now = await asyncio.to_thread(stat_files, self._path, self._patterns)
             if now != self._stamps and now == before:
                 _log.info("the rules files have changed")
                 await self.reload()
@@ -228,7 +228,7 @@ class Rulebook:
         """Show in log and metrics which files are in force as they are on disk."""
         bad = {problem.file for problem in self.problems if problem.severity == "error"}
         files = {f.file: f.standing == "current" and f.file not in bad for f in self.included}
-        self._metrics.reloaded(ok=self.current, files=files)
+        self._metrics.record_reload(ok=self.current, files=files)
         for file in self.included:
             if file.standing == "last good":
                 _log.error(_LAST_GOOD, file=file.file, owner=file.owner)
@@ -237,7 +237,7 @@ class Rulebook:
 
     async def _keep(self, version: str, read: RulesText) -> None:
         """Keep good texts for a restart with a bad file."""
-        rules, secretive = preserve(read, version, str(self._path), self._clock())
+        rules, secretive = to_stored(read, version, str(self._path), self._clock())
         if secretive:
             _log.warning(
                 "the rules hold secrets, so a restart cannot fall back to them: "
@@ -250,12 +250,12 @@ class Rulebook:
             _log.warning("the rules are in force, but not kept", error=str(error))
 
     def _put_in_force(self, ruleset: Ruleset, opened: Opened) -> None:
-        leaving = find_leaving(self._channels, opened)
+        leaving = closed_channels(self._channels, opened)
         self._channels = opened
         self.ruleset = ruleset
         self._changed([name for name, _ in leaving if name in opened])
         for name, channel in leaving:
-            self._leave(name, retire(channel, self._stopping))
+            self._leave(name, close_after_drain(channel, self._stopping))
 
     def _close(self, name: str, channel: Channel[Any]) -> None:
         self._leave(name, close(channel))
@@ -289,8 +289,10 @@ async def _log_problems(problems: Iterable[Problem]) -> None:
 
 def _as_last_good(file: Included) -> Included:
     if file.standing == "left out":
-        return structs.replace(file, file=file.file.removesuffix(LAST_GOOD))
-    return structs.replace(file, file=file.file.removesuffix(LAST_GOOD), standing="last good")
+        return structs.replace(file, file=file.file.removesuffix(LAST_GOOD_SUFFIX))
+    return structs.replace(
+        file, file=file.file.removesuffix(LAST_GOOD_SUFFIX), standing="last good"
+    )
 
 
 def _open_none(spec: ChannelSpec) -> Channel[Any]:

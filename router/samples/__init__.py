@@ -14,7 +14,7 @@ from msgspec import Struct
 from router.core.errors import suggest
 from router.core.model.payload import Json
 
-STORY = (
+SAMPLE_NAMES = (
     "push_chat_one_on_one",
     "push_chat_one_on_one_message_and_custom",
     "push_chat_group_message_object",
@@ -52,17 +52,17 @@ class SampleUnknown(LookupError):  # noqa: N818 - it says what is the matter
     """There is no sample of that name."""
 
 
-def read(name: str) -> dict[str, Json]:
+def read_sample(name: str) -> dict[str, Json]:
     """Return a sample by its name; raises `SampleUnknown` with the nearest name."""
-    if name not in STORY:
-        hint = suggest(name, STORY) or f"known are {', '.join(STORY)}"
+    if name not in SAMPLE_NAMES:
+        hint = suggest(name, SAMPLE_NAMES) or f"known are {', '.join(SAMPLE_NAMES)}"
         raise SampleUnknown(f'unknown sample "{name}"; {hint}')
     text = (resources.files(__name__) / f"{name}.json").read_bytes()
     payload: dict[str, Json] = msgspec.json.decode(text)
     return payload
 
 
-class Person(Struct, frozen=True, kw_only=True):
+class SampleRecipient(Struct, frozen=True, kw_only=True):
     """A recipient of the samples: the bodies with which the API is told of it."""
 
     uid: str
@@ -70,10 +70,10 @@ class Person(Struct, frozen=True, kw_only=True):
     devices: list[dict[str, Any]]
 
 
-def people() -> list[Person]:
+def read_recipients() -> list[SampleRecipient]:
     """Return everybody the samples are for."""
     text = (resources.files(__name__) / "recipients.json").read_bytes()
-    return msgspec.json.decode(text, type=list[Person])
+    return msgspec.json.decode(text, type=list[SampleRecipient])
 
 
 def restamp(payload: dict[str, Json], *, now: float, story: str) -> dict[str, Json]:
@@ -84,31 +84,31 @@ def restamp(payload: dict[str, Json], *, now: float, story: str) -> dict[str, Js
     its call. A group action's `tag` stays the group's id.
     """
     offset = sum(ord(letter) * 31**n for n, letter in enumerate(story)) % 1_000_000_000
-    return {key: _restamped(key, value, now, offset) for key, value in payload.items()}
+    return {key: _restamp_value(key, value, now, offset) for key, value in payload.items()}
 
 
-_TIMES = frozenset({"sentAt", "updatedAt", "editedAt", "deletedAt"})
-_IDS = frozenset({"tag", "id", "parentId"})
+_TIME_FIELDS = frozenset({"sentAt", "updatedAt", "editedAt", "deletedAt"})
+_ID_FIELDS = frozenset({"tag", "id", "parentId"})
 _SECONDS_BELOW = 10**11
 
 
-def _restamped(key: str, value: Json, now: float, offset: int) -> Json:
+def _restamp_value(key: str, value: Json, now: float, offset: int) -> Json:
     if isinstance(value, dict):
         # A digest without message objects carries nothing that tells two of them apart.
         stamp = {"sentAt": ""} if key == "data" and "messages" in value else {}
-        return {k: _restamped(k, v, now, offset) for k, v in (value | stamp).items()}
+        return {k: _restamp_value(k, v, now, offset) for k, v in (value | stamp).items()}
     if isinstance(value, list):
-        return [_restamped(key, item, now, offset) for item in value]
-    if key in _TIMES:
-        return _time_like(value, now)
-    if isinstance(value, str) and key in _IDS and value.isdecimal():
+        return [_restamp_value(key, item, now, offset) for item in value]
+    if key in _TIME_FIELDS:
+        return _restamp_time(value, now)
+    if isinstance(value, str) and key in _ID_FIELDS and value.isdecimal():
         return str(offset + int(value))
     if isinstance(value, str) and key == "sessionId":
         return f"v1.{offset}.{value}"
     return value
 
 
-def _time_like(value: Json, now: float) -> Json:
+def _restamp_time(value: Json, now: float) -> Json:
     if isinstance(value, int) and value < _SECONDS_BELOW:
         return round(now)
     milliseconds = round(now * 1000)

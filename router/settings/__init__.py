@@ -1,12 +1,12 @@
 """What the environment says: the `ROUTER_*` variables, read once and typed."""
 
 from router.settings.environment import (
+    AllowedTarget,
     ApiKey,
     Environment,
     LogFormat,
     LogLevel,
     Scope,
-    Target,
     UidPattern,
 )
 from router.settings.exposure import (
@@ -17,21 +17,21 @@ from router.settings.exposure import (
 )
 from router.settings.proxies import Proxies, Proxy, read_proxies
 from router.settings.reading import EnvironmentInvalid, read_environment
-from router.settings.variable import Variable, variables
+from router.settings.variable import EnvironmentVariable, variables
 
 __all__ = [
     "WEBHOOK_CREDENTIALS",
+    "AllowedTarget",
     "ApiKey",
     "Environment",
     "EnvironmentInvalid",
+    "EnvironmentVariable",
     "LogFormat",
     "LogLevel",
     "Proxies",
     "Proxy",
     "Scope",
-    "Target",
     "UidPattern",
-    "Variable",
     "check_exposure",
     "check_proxies",
     "is_loopback",

@@ -22,7 +22,7 @@ HeaderName = NewType("HeaderName", str)
 UidPattern = NewType("UidPattern", str)
 """A uid; a `*` in it stands for any characters."""
 
-Target: TypeAlias = str | IPv4Network | IPv6Network
+AllowedTarget: TypeAlias = str | IPv4Network | IPv6Network
 """A host, by its name in lower case, or a network."""
 
 
@@ -61,7 +61,7 @@ class Environment(Struct, frozen=True, kw_only=True):
         tuple[ApiKey, ...], "Keys of the API; the scope `operator` includes `recipients`."
     ] = ()
     private_targets: Annotated[
-        tuple[Target, ...],
+        tuple[AllowedTarget, ...],
         "Hosts and networks that recipients' own URLs may lead to though they are not public.",
     ] = ()
     only_recipients: Annotated[

@@ -38,7 +38,7 @@ class Proxy(Struct, frozen=True, kw_only=True):
         return f"Basic {base64.b64encode(pair).decode()}"
 
 
-class Exemption(Struct, frozen=True, kw_only=True):
+class ProxyExemption(Struct, frozen=True, kw_only=True):
     """An entry of `NO_PROXY`: a domain with its subdomains or a network, and a port, 0 for any."""
 
     target: str | IPv4Network | IPv6Network
@@ -61,7 +61,7 @@ class Proxies(Struct, frozen=True, kw_only=True):
 
     http: Proxy | None = None
     https: Proxy | None = None
-    exempt: tuple[Exemption, ...] = ()
+    exempt: tuple[ProxyExemption, ...] = ()
     problems: tuple[str, ...] = ()
     """Why a variable cannot be honoured, with the remedy."""
 
@@ -134,18 +134,18 @@ def _read_proxy(text: str) -> Proxy:
     )
 
 
-def _read_exemptions(text: str) -> Iterator[Exemption]:
+def _read_exemptions(text: str) -> Iterator[ProxyExemption]:
     """Yield the entries of `NO_PROXY`, separated by commas or spaces."""
     for entry in re.split(r"[,\s]+", text.lower()):
         if not entry:
             continue
         try:
-            yield Exemption(target=ip_network(entry.strip("[]"), strict=False))
+            yield ProxyExemption(target=ip_network(entry.strip("[]"), strict=False))
         except ValueError:
             name, _, port = entry.rpartition(":")
             if not name or not port.isdecimal():
                 name, port = entry, "0"
-            yield Exemption(target=_read_target(name), port=int(port))
+            yield ProxyExemption(target=_read_target(name), port=int(port))
 
 
 def _read_target(name: str) -> str | IPv4Network | IPv6Network:

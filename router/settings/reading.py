@@ -9,7 +9,7 @@ import msgspec
 from router.core.errors import nearest
 from router.settings.environment import PREFIX, Environment
 from router.settings.proxies import read_proxies
-from router.settings.variable import TextRefused, Variable, variables
+from router.settings.variable import EnvironmentVariable, InvalidText, variables
 
 
 class EnvironmentInvalid(Exception):  # noqa: N818 - it names a state of the environment
@@ -35,65 +35,71 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Environment, tuple[str
         try:
             if text := _text(variable, given):
                 values[variable.field] = _value(variable, text)
-        except TextRefused as refusal:
+        except InvalidText as refusal:
             problems += [f"{variable.name}: {message}" for message in refusal.messages]
-    problems += [*_unknown(known, given), *_contradictions(given), *_emptied(environ)]
+    problems += [
+        *_unknown_variables(known, given),
+        *_contradictory_variables(given),
+        *_empty_guards(environ),
+    ]
     if problems:
         raise EnvironmentInvalid(tuple(problems))
     proxies = read_proxies(environ)
     environment = msgspec.structs.replace(Environment(), proxies=proxies, **values)
-    return environment, (*_unread(injected, given), *_weak(environment))
+    return environment, (*_unused_variables(injected, given), *_weak_secrets(environment))
 
 
-def _text(variable: Variable, given: Mapping[str, str]) -> str:
-    path = given.get(f"{variable.name}_FILE", "") if variable.secret else ""
+def _text(variable: EnvironmentVariable, environ: Mapping[str, str]) -> str:
+    path = environ.get(f"{variable.name}_FILE", "") if variable.secret else ""
     if not path:
-        return given.get(variable.name, "")
-    if variable.name in given:
-        raise TextRefused(f"is given twice; drop it or {variable.name}_FILE")
+        return environ.get(variable.name, "")
+    if variable.name in environ:
+        raise InvalidText(f"is given twice; drop it or {variable.name}_FILE")
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         shown = path if "/" in path else "…"  # it may be the secret itself
-        raise TextRefused(f"its file {shown} cannot be read: {error.strerror}") from None
+        raise InvalidText(f"its file {shown} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise TextRefused(f"its file {path} is no UTF-8 text") from None
+        raise InvalidText(f"its file {path} is no UTF-8 text") from None
     if not text.strip():
-        raise TextRefused(f"its file {path} is empty")
+        raise InvalidText(f"its file {path} is empty")
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _value(variable: Variable, text: str) -> object:
+def _value(variable: EnvironmentVariable, text: str) -> object:
     try:
         return variable.read(text)
     except (ValueError, KeyError):
-        raise TextRefused(f"must be {variable.takes}, not `{text}`") from None
+        raise InvalidText(f"must be {variable.takes}, not `{text}`") from None
 
 
-def _unknown(known: tuple[Variable, ...], given: Mapping[str, str]) -> Iterator[str]:
-    names = [v.name for v in known] + [f"{v.name}_FILE" for v in known if v.secret]
-    for name in sorted(given.keys() - names):
+def _unknown_variables(
+    variables: tuple[EnvironmentVariable, ...], environ: Mapping[str, str]
+) -> Iterator[str]:
+    names = [v.name for v in variables] + [f"{v.name}_FILE" for v in variables if v.secret]
+    for name in sorted(environ.keys() - names):
         if name.startswith(PREFIX):
             near = nearest(name[len(PREFIX) :], [n[len(PREFIX) :] for n in names])
             hint = f"did you mean {PREFIX}{near}?" if near else f"known are {', '.join(names)}"
             yield f"{name}: is no setting of the router; {hint}"
 
 
-def _contradictions(given: Mapping[str, str]) -> Iterator[str]:
+def _contradictory_variables(environ: Mapping[str, str]) -> Iterator[str]:
     user, password, previous, secret, header = (
         f"{PREFIX}WEBHOOK_{word}"
         for word in ("USER", "PASSWORD", "PASSWORD_PREVIOUS", "SECRET", "SIGNATURE_HEADER")
     )
-    named = {name.removesuffix("_FILE") for name in given}
+    named = {name.removesuffix("_FILE") for name in environ}
     pairs = ((user, password), (password, user), (previous, password), (header, secret))
-    for one, other in pairs:
-        if one in named and other not in named:
-            yield f"{one}: is given without {other}"
-    if ":" in given.get(user, ""):
+    for first, second in pairs:
+        if first in named and second not in named:
+            yield f"{first}: is given without {second}"
+    if ":" in environ.get(user, ""):
         yield f"{user}: must hold no colon, which ends the name in Basic Auth"
 
 
-def _emptied(environ: Mapping[str, str]) -> Iterator[str]:
+def _empty_guards(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what must not be empty, lest a guard that somebody forgot to fill lets all pass."""
     name = f"{PREFIX}ONLY_RECIPIENTS"
     if environ.get(name) == "":
@@ -113,33 +119,33 @@ _LINK_PORT = re.compile(r"ROUTER_(\w+_)?PORT$")
 _LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
-def _unread(injected: list[str], given: Mapping[str, str]) -> Iterator[str]:
+def _unused_variables(injected: list[str], environ: Mapping[str, str]) -> Iterator[str]:
     if injected:
         yield (
             f"{', '.join(sorted(injected))}: made by the cluster for a service, not read; "
             "`enableServiceLinks: false` in the pod's spec leaves them out"
         )
     for old, new in _RENAMED.items():
-        if old in given:
+        if old in environ:
             yield f"{old}: is not read; the router calls it {new}"
 
 
-def _weak(environment: Environment) -> Iterator[str]:
+def _weak_secrets(environment: Environment) -> Iterator[str]:
     secret = environment.webhook_secret
-    if secret is not None and len(secret.reveal()) < _LONG_ENOUGH:
+    if secret is not None and len(secret.reveal()) < _MIN_LENGTH:
         yield (
-            f"ROUTER_WEBHOOK_SECRET: is shorter than {_LONG_ENOUGH} characters, so that one signed "
+            f"ROUTER_WEBHOOK_SECRET: is shorter than {_MIN_LENGTH} characters, so that one signed "
             "body is enough to find it by trial; `openssl rand -hex 24` makes a good one"
         )
     for number, key in enumerate(environment.api_keys, 1):
-        if len(key.key.reveal()) < _LONG_ENOUGH:
+        if len(key.key.reveal()) < _MIN_LENGTH:
             yield (
-                f"ROUTER_API_KEYS: the key of entry {number} is shorter than {_LONG_ENOUGH} "
+                f"ROUTER_API_KEYS: the key of entry {number} is shorter than {_MIN_LENGTH} "
                 "characters; `openssl rand -hex 24` makes a good one"
             )
 
 
-_LONG_ENOUGH = 16
+_MIN_LENGTH = 16
 _RENAMED = {
     "WEBHOOK_USER": "ROUTER_WEBHOOK_USER",
     "WEBHOOK_PASS": "ROUTER_WEBHOOK_PASSWORD",

@@ -12,18 +12,18 @@ from msgspec import Meta
 from router.channel import Secret
 from router.settings.environment import (
     PREFIX,
+    AllowedTarget,
     ApiKey,
     Environment,
     HeaderName,
     LogFormat,
     LogLevel,
     Scope,
-    Target,
     UidPattern,
 )
 
 
-class Variable(NamedTuple):
+class EnvironmentVariable(NamedTuple):
     """A variable as the documentation lists it; one that is `secret` may come from a file."""
 
     name: str
@@ -35,7 +35,7 @@ class Variable(NamedTuple):
     read: Callable[[str], object]
 
 
-class TextRefused(Exception):  # noqa: N818 - it names what became of a text
+class InvalidText(Exception):  # noqa: N818 - it names what became of a text
     """A text that cannot be taken, with one message for everything wrong with it."""
 
     def __init__(self, *messages: str) -> None:
@@ -43,7 +43,7 @@ class TextRefused(Exception):  # noqa: N818 - it names what became of a text
         self.messages = messages
 
 
-def variables() -> tuple[Variable, ...]:
+def variables() -> tuple[EnvironmentVariable, ...]:
     """Return every variable of the router's own, in the order of `Environment`."""
     hints = get_type_hints(Environment, include_extras=True)
     return tuple(
@@ -53,11 +53,11 @@ def variables() -> tuple[Variable, ...]:
     )
 
 
-def _variable(field: str, hint: object, default: object) -> Variable:
+def _variable(field: str, hint: object, default: object) -> EnvironmentVariable:
     kind, description = get_args(hint)
     bare = next((part for part in get_args(kind) if type(None) in get_args(kind)), kind)
     takes, read = _KINDS[bare]
-    return Variable(
+    return EnvironmentVariable(
         name=PREFIX + field.upper(),
         takes=takes,
         default=default,
@@ -68,7 +68,7 @@ def _variable(field: str, hint: object, default: object) -> Variable:
     )
 
 
-def _word(text: str, words: object) -> str:
+def _choose_word(text: str, words: object) -> str:
     if text.lower() not in get_args(words):
         raise ValueError(text)
     return text.lower()
@@ -89,29 +89,29 @@ def _read_api_keys(text: str) -> tuple[ApiKey, ...]:
     for number, entry in enumerate(text.split(","), 1):
         try:
             keys.append(_read_api_key(entry.strip(), {key.name for key in keys}))
-        except TextRefused as refusal:
+        except InvalidText as refusal:
             messages.append(f"entry {number} {refusal}")
     if messages:
-        raise TextRefused(*messages)
+        raise InvalidText(*messages)
     return tuple(keys)
 
 
 def _read_api_key(entry: str, taken: set[str]) -> ApiKey:
     name, scope, key = [*entry.split(":", 2), "", ""][:3]
     if not (name and scope and key):
-        raise TextRefused("must be written `name:scope:key`")
+        raise InvalidText("must be written `name:scope:key`")
     if name in taken:
-        raise TextRefused("has the name of an earlier one")
+        raise InvalidText("has the name of an earlier one")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise TextRefused("must have a key of ASCII letters, digits and signs, without spaces")
+        raise InvalidText("must have a key of ASCII letters, digits and signs, without spaces")
     if scope not in get_args(Scope):
-        raise TextRefused(f"must have {' or '.join(get_args(Scope))} as its second part")
+        raise InvalidText(f"must have {' or '.join(get_args(Scope))} as its second part")
     return ApiKey(name=name, scope=msgspec.convert(scope, Scope), key=Secret(key))
 
 
-def _read_targets(text: str) -> tuple[Target, ...]:
+def _read_targets(text: str) -> tuple[AllowedTarget, ...]:
     """Return host names and networks; a single address is a network of one."""
-    targets: list[Target] = []
+    targets: list[AllowedTarget] = []
     messages: list[str] = []
     for entry in map(str.strip, text.split(",")):
         try:
@@ -119,7 +119,7 @@ def _read_targets(text: str) -> tuple[Target, ...]:
         except ValueError:
             messages.append(f"`{entry}` is neither a host name nor a network, as 10.2.0.0/16")
     if messages:
-        raise TextRefused(*messages)
+        raise InvalidText(*messages)
     return tuple(targets)
 
 
@@ -131,22 +131,22 @@ def _read_uid_patterns(text: str) -> tuple[UidPattern, ...]:
         entries = [line for line in lines if not line.lstrip().startswith("#")]
     patterns = [entry.strip() for entry in entries if entry.strip()]
     if not patterns:
-        raise TextRefused("names nobody; name a uid, or leave it out to send to everybody")
+        raise InvalidText("names nobody; name a uid, or leave it out to send to everybody")
     if spaced := [pattern for pattern in patterns if re.search(r"\s", pattern)]:
-        raise TextRefused(*(f"`{pattern}` holds a space, which no uid does" for pattern in spaced))
+        raise InvalidText(*(f"`{pattern}` holds a space, which no uid does" for pattern in spaced))
     return tuple(map(UidPattern, patterns))
 
 
 def _read_list(path: Path) -> str:
-    """Return the text of a regular file; raises `TextRefused` where there is none."""
+    """Return the text of a regular file; raises `InvalidText` where there is none."""
     try:
         if not path.is_file():
-            raise TextRefused(f"its file {path} is no regular file")
+            raise InvalidText(f"its file {path} is no regular file")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise TextRefused(f"its file {path} cannot be read: {error.strerror}") from None
+        raise InvalidText(f"its file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise TextRefused(f"its file {path} is no UTF-8 text") from None
+        raise InvalidText(f"its file {path} is no UTF-8 text") from None
 
 
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
@@ -159,11 +159,11 @@ _KINDS: dict[object, tuple[str, Callable[[str], object]]] = {
     Path: ("a path", Path),
     int: ("a number from 0 to 65535", lambda text: msgspec.convert(text, _PORT, strict=False)),
     bool: ("true or false", lambda text: _SWITCH[text.lower()]),
-    LogLevel: ("debug, info, warning or error", lambda text: _word(text, LogLevel)),
-    LogFormat: ("text or json", lambda text: _word(text, LogFormat)),
+    LogLevel: ("debug, info, warning or error", lambda text: _choose_word(text, LogLevel)),
+    LogFormat: ("text or json", lambda text: _choose_word(text, LogFormat)),
     HeaderName: ("the name of an HTTP header other than Authorization", _read_header_name),
     Secret: ("a text", Secret),
-    tuple[Target, ...]: ("host names and networks, comma separated", _read_targets),
+    tuple[AllowedTarget, ...]: ("host names and networks, comma separated", _read_targets),
     tuple[UidPattern, ...]: ("uids, comma separated, or `@/path/of/a/file`", _read_uid_patterns),
     tuple[ApiKey, ...]: ("`name:scope:key`, comma separated", _read_api_keys),
 }

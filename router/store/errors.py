@@ -13,7 +13,7 @@ class DatabaseUnusable(Exception):  # noqa: N818 - it names a state of the datab
     """The database cannot be opened as it is: too old, too new, or not there."""
 
 
-class AppUnclear(Exception):  # noqa: N818 - it names what is wrong with the request
+class AppAmbiguous(Exception):  # noqa: N818 - it names what is wrong with the request
     """`appId` was left out although not exactly one app is known; `known` lists them."""
 
     def __init__(self, known: Sequence[str]) -> None:
@@ -23,7 +23,7 @@ class AppUnclear(Exception):  # noqa: N818 - it names what is wrong with the req
         self.known = tuple(known)
 
 
-class Fault(Struct, frozen=True):
+class RequestFault(Struct, frozen=True):
     """One thing wrong with a request: the JSON path in its body, and why."""
 
     path: str
@@ -33,7 +33,7 @@ class Fault(Struct, frozen=True):
 class RecipientInvalid(ValueError):  # noqa: N818 - it names what is wrong with the request
     """A recipient cannot be as asked; `faults` holds everything wrong at once."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[RequestFault]) -> None:
         """Keep the faults for the answer's `problems`."""
         super().__init__("; ".join(f"{fault.path}: {fault.reason}" for fault in faults))
         self.faults = tuple(faults)

@@ -5,14 +5,21 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, literal_column, or_, select
 
-from router.core.decide.collapse_key import number_subject, tell_subject
+from router.core.decide.collapse_key import number_subject, topic_key
 from router.core.model.call import session_of
-from router.core.model.facts import Counter, Earlier, Facts, OnceKey, Recipient, Summary
+from router.core.model.facts import (
+    DecisionState,
+    OnceKey,
+    PriorDelivery,
+    Recipient,
+    ThrottleWindow,
+    WaitingSummary,
+)
 from router.core.model.notification import Notification
 from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
 from router.store.db.database import Database
 from router.store.recipients.profiles import read_recipients
-from router.store.schema.rows import clean
+from router.store.schema.rows import storable_text
 from router.store.schema.state_tables import throttles
 from router.store.schema.tables import deliveries, is_sending, is_waiting, notifications
 from router.store.schema.tables import once as once_keys
@@ -20,7 +27,7 @@ from router.store.state.call_and_read_state import read_calls
 
 _counters = select(throttles).where(throttles.c.key.in_(bindparam("keys", expanding=True)))
 _events = msgspec.json.Decoder(tuple[str, ...])
-_summaries = msgspec.json.Decoder(tuple[Summary, ...])
+_summaries = msgspec.json.Decoder(tuple[WaitingSummary, ...])
 _row = deliveries.c
 _is_found = or_(
     is_waiting,
@@ -50,8 +57,8 @@ _earlier = (
 _taken = select(once_keys).where(once_keys.c.event.in_(bindparam("events", expanding=True)))
 
 
-class World:
-    """Reads `Facts` from a database."""
+class FactsReader:
+    """Reads `DecisionState` from a database."""
 
     def __init__(self, database: Database, guard: RecipientGuard = NO_GUARD) -> None:
         """Use a database; the facts know whom a guard permits."""
@@ -60,7 +67,7 @@ class World:
 
     async def facts(
         self, notifications: Sequence[Notification], events: Collection[str] = ()
-    ) -> Facts:
+    ) -> DecisionState:
         """Return what is known of the recipients of these, and what was heard of their calls.
 
         The once-keys of `events` are there. What was read is asked when the plan is written.
@@ -71,12 +78,12 @@ class World:
         named = ((each.app_id, session_of(each)) for each in notifications)
         sessions = {key for key in named if key[1]}
 
-        def read(connection: Connection) -> Facts:
-            facts = Facts(calls=read_calls(connection, sessions), guard=self._guard)
+        def read(connection: Connection) -> DecisionState:
+            facts = DecisionState(calls=read_calls(connection, sessions), guard=self._guard)
             _read(connection, facts, uids, events)
             return facts
 
-        return await self._database.glance(read)
+        return await self._database.read_fast(read)
 
     async def recipients(
         self, people: Collection[tuple[str, str]]
@@ -85,37 +92,39 @@ class World:
         uids: dict[str, set[str]] = {}
         for app_id, uid in people:
             uids.setdefault(app_id, set()).add(uid)
-        return await self._database.glance(lambda connection: _read_people(connection, uids))
+        return await self._database.read_fast(lambda connection: _read_recipients(connection, uids))
 
-    async def counters(self, keys: Collection[str]) -> dict[str, Counter]:
+    async def counters(self, keys: Collection[str]) -> dict[str, ThrottleWindow]:
         """Return the counters there are of these keys, each with the summaries that still wait."""
-        return await self._database.glance(lambda connection: _read_counters(connection, keys))
+        return await self._database.read_fast(lambda connection: _read_counters(connection, keys))
 
-    async def earlier(self, notifications: Sequence[Notification]) -> dict[str, dict[str, Earlier]]:
+    async def earlier(
+        self, notifications: Sequence[Notification]
+    ) -> dict[str, dict[str, PriorDelivery]]:
         """Return what there is of what each of these changes or ends, by id.
 
         Of a message's deliveries to a contact those are left out that go to none of the
         recipients of these.
         """
-        subjects = {tell_subject(each): each.kind == "call" for each in notifications}
+        subjects = {topic_key(each): each.kind == "call" for each in notifications}
         asked = {
             "topics": [number_subject(subject) for subject in subjects],
-            "subjects": [clean(subject) for subject in subjects],
-            "calls": [clean(subject) for subject, is_call in subjects.items() if is_call],
+            "subjects": [storable_text(subject) for subject in subjects],
+            "calls": [storable_text(subject) for subject, is_call in subjects.items() if is_call],
             "uids": list({notification.uid for notification in notifications}),
         }
-        return await self._database.glance(
-            lambda connection: _read_earlier(connection, subjects, asked)
+        return await self._database.read_fast(
+            lambda connection: _read_prior_deliveries(connection, subjects, asked)
         )
 
 
-def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, Counter]:
+def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, ThrottleWindow]:
     rows = connection.execute(_counters, {"keys": list(keys)}).mappings().all()
     told = {row["key"]: _summaries.decode(row["summaries"]) for row in rows}
     ids = {summary.delivery for summaries in told.values() for summary in summaries}
     waiting = set(connection.execute(_still_waiting, {"ids": list(ids)}).scalars()) if ids else ()
     return {
-        row["key"]: Counter(
+        row["key"]: ThrottleWindow(
             closes_at=row["closes_at"],
             count=row["count"],
             events=_events.decode(row["events"]),
@@ -127,20 +136,20 @@ def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, C
     }
 
 
-def _read_earlier(
+def _read_prior_deliveries(
     connection: Connection, subjects: Collection[str], asked: Mapping[str, object]
-) -> dict[str, dict[str, Earlier]]:
-    found: dict[str, dict[str, Earlier]] = {subject: {} for subject in subjects}
-    names = {clean(subject): subject for subject in subjects}
+) -> dict[str, dict[str, PriorDelivery]]:
+    found: dict[str, dict[str, PriorDelivery]] = {subject: {} for subject in subjects}
+    names = {storable_text(subject): subject for subject in subjects}
     for row in connection.execute(_earlier, asked).mappings():
         values = {name: value for name, value in row.items() if name != "about"}
         state = "delivered" if row["state"] == "dead" else row["state"]
         values |= {"state": state, "named": bool(row["named"])}
-        found[names[row["about"]]][row["id"]] = Earlier(**values)
+        found[names[row["about"]]][row["id"]] = PriorDelivery(**values)
     return found
 
 
-def _read_people(
+def _read_recipients(
     connection: Connection, uids: Mapping[str, Collection[str]]
 ) -> dict[tuple[str, str], Recipient]:
     return {
@@ -151,9 +160,9 @@ def _read_people(
 
 
 def _read(
-    connection: Connection, facts: Facts, uids: dict[str, set[str]], events: Collection[str]
+    connection: Connection, facts: DecisionState, uids: dict[str, set[str]], events: Collection[str]
 ) -> None:
-    facts.recipients = _read_people(connection, uids)
+    facts.recipients = _read_recipients(connection, uids)
     rows = connection.execute(_taken, {"events": list(events)}) if events else ()
     for row in rows:
         key = OnceKey(row.event, row.rule, row.step, row.channel, row.address)

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import Column, Connection, delete, select, tuple_
 
 from router.core.model.daily_cap import day_of
-from router.core.model.notification import DAY
+from router.core.model.notification import DAY_S
 from router.store.db.database import Database
-from router.store.recipients.erasure import STEP, delete_notifications, take_step
-from router.store.schema.ids import floor
+from router.store.recipients.erasure import DELETED_PER_TRANSACTION, delete_notifications, run_paced
+from router.store.schema.ids import first_id_at
 from router.store.schema.state_tables import calls, daily_counts, reads, throttles
 from router.store.schema.tables import lane_holds, notifications, once, seen
 
-OPEN = ("accepted", "pending")
+OPEN_STATES = ("accepted", "pending")
 """States in which a notification stays, however old it is."""
 
 
@@ -37,23 +37,32 @@ class Retention:
         of sends of days before yesterday.
         """
         now = self._clock()
-        oldest = floor(now - keep)
-        while await take_step(self._database, partial(_forget_keys, now=now)) == STEP:
+        oldest = first_id_at(now - keep)
+        while (
+            await run_paced(self._database, partial(_forget_keys, now=now))
+            == DELETED_PER_TRANSACTION
+        ):
             pass
-        while await take_step(self._database, partial(_forget_once_keys, oldest=oldest)) == STEP:
+        while (
+            await run_paced(self._database, partial(_forget_once_keys, oldest=oldest))
+            == DELETED_PER_TRANSACTION
+        ):
             pass
-        while await take_step(self._database, partial(_forget_windows, now=now)) == STEP:
+        while (
+            await run_paced(self._database, partial(_forget_windows, now=now))
+            == DELETED_PER_TRANSACTION
+        ):
             pass
         gone, after = 0, ""
         while ids := await self._database.read(partial(_find_ended, after=after, oldest=oldest)):
-            await take_step(self._database, partial(delete_notifications, ids=ids))
+            await run_paced(self._database, partial(delete_notifications, ids=ids))
             gone, after = gone + len(ids), ids[-1]
         forget_counts = partial(_forget_marks, time_of=daily_counts.c.day, oldest=day_of(now) - 1)
-        while await take_step(self._database, forget_counts) == STEP:
+        while await run_paced(self._database, forget_counts) == DELETED_PER_TRANSACTION:
             pass
         for time_of in (calls.c.heard_at, reads.c.read_at, lane_holds.c.until):
-            forget = partial(_forget_marks, time_of=time_of, oldest=now - min(keep, DAY))
-            while await take_step(self._database, forget) == STEP:
+            forget = partial(_forget_marks, time_of=time_of, oldest=now - min(keep, DAY_S))
+            while await run_paced(self._database, forget) == DELETED_PER_TRANSACTION:
                 pass
         return gone
 
@@ -62,15 +71,15 @@ def _find_ended(connection: Connection, after: str, oldest: str) -> Sequence[str
     query = (
         select(notifications.c.id)
         .where(notifications.c.id > after, notifications.c.id < oldest)
-        .where(notifications.c.state.not_in(OPEN))
+        .where(notifications.c.state.not_in(OPEN_STATES))
         .order_by(notifications.c.id)
-        .limit(STEP)
+        .limit(DELETED_PER_TRANSACTION)
     )
     return connection.execute(query).scalars().all()
 
 
 def _forget_keys(connection: Connection, now: float) -> int:
-    query = select(seen.c.key).where(seen.c.expires_at <= now).limit(STEP)
+    query = select(seen.c.key).where(seen.c.expires_at <= now).limit(DELETED_PER_TRANSACTION)
     keys = connection.execute(query).scalars().all()
     if keys:
         connection.execute(delete(seen).where(seen.c.key.in_(keys)))
@@ -78,7 +87,9 @@ def _forget_keys(connection: Connection, now: float) -> int:
 
 
 def _forget_windows(connection: Connection, now: float) -> int:
-    query = select(throttles.c.key).where(throttles.c.closes_at <= now).limit(STEP)
+    query = (
+        select(throttles.c.key).where(throttles.c.closes_at <= now).limit(DELETED_PER_TRANSACTION)
+    )
     keys = connection.execute(query).scalars().all()
     if keys:
         connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
@@ -88,7 +99,9 @@ def _forget_windows(connection: Connection, now: float) -> int:
 def _forget_marks(connection: Connection, time_of: Column[Any], oldest: float) -> int:
     """Delete rows of the table of a column that says how old they are; return how many."""
     columns = time_of.table.primary_key.columns
-    found = connection.execute(select(*columns).where(time_of < oldest).limit(STEP)).all()
+    found = connection.execute(
+        select(*columns).where(time_of < oldest).limit(DELETED_PER_TRANSACTION)
+    ).all()
     if found:
         keys = tuple_(*columns).in_([tuple(row) for row in found])
         connection.execute(delete(time_of.table).where(keys, time_of < oldest))
@@ -96,7 +109,7 @@ def _forget_marks(connection: Connection, time_of: Column[Any], oldest: float) -
 
 
 def _forget_once_keys(connection: Connection, oldest: str) -> int:
-    query = select(once.c.delivery).where(once.c.delivery < oldest).limit(STEP)
+    query = select(once.c.delivery).where(once.c.delivery < oldest).limit(DELETED_PER_TRANSACTION)
     held = connection.execute(query).scalars().all()
     if held:
         connection.execute(delete(once).where(once.c.delivery.in_(held)))

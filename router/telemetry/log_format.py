@@ -13,10 +13,10 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 
 from router.channel import Secret
-from router.redaction import MASK, Veil
+from router.redaction import MASK, SecretRegistry
 
 LogFormat = Literal["json", "text"]
-Event = MutableMapping[str, Any]
+LogEvent = MutableMapping[str, Any]
 
 _SECRET_KEY: Final = re.compile(
     r"(?:^|[_-])(?:password|passwd|pass|secrets?|tokens?|authorization|credentials?|cookies?"
@@ -26,13 +26,17 @@ _SECRET_KEY: Final = re.compile(
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
-_DEEPEST: Final = 8
+_MAX_DEPTH: Final = 8
 
 _log = structlog.get_logger("router.telemetry")
 
 
 def configure_logging(
-    level: str, form: LogFormat, stream: TextIO | None = None, *, veil: Veil | None = None
+    level: str,
+    form: LogFormat,
+    stream: TextIO | None = None,
+    *,
+    secret_registry: SecretRegistry | None = None,
 ) -> None:
     """Send every log line, the standard library's too, to `stream` (stderr), secrets masked.
 
@@ -40,7 +44,7 @@ def configure_logging(
     from warnings on, whatever it is: below, they print statements and requests as they are.
     Lines carry what is bound in structlog's context: `notification`, `delivery` and `channel`
     while a delivery is being sent. An exception is told by type and place, because its words
-    may hold anything. What `veil` knows is masked wherever it turns up.
+    may hold anything. What `secret_registry` knows is masked wherever it turns up.
     """
     stream = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
@@ -49,8 +53,8 @@ def configure_logging(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        _trace_fault,
-        _Redaction(Veil() if veil is None else veil),
+        _format_exc_info,
+        _SecretMasker(SecretRegistry() if secret_registry is None else secret_registry),
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -61,7 +65,7 @@ def configure_logging(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_colours, *shared],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_color_message, *shared],
             processors=[remove_meta, renderer],
         )
     )
@@ -82,7 +86,7 @@ def configure_logging(
 
 
 @contextmanager
-def report_strays(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def log_unhandled_errors(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Make log lines of what would print itself: faults nobody waits for, and warnings.
 
     asyncio, threads and the garbage collector would write an exception's words to stderr.
@@ -111,13 +115,13 @@ def report_strays(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         threading.excepthook, sys.unraisablehook = before[1:]
 
 
-def _drop_colours(_logger: object, _method: str, event: Event) -> Event:
+def _drop_color_message(_logger: object, _method: str, event: LogEvent) -> LogEvent:
     """Return the event without uvicorn's second copy of the text, made for terminals."""
     event.pop("color_message", None)
     return event
 
 
-def _trace_fault(_logger: object, _method: str, event: Event) -> Event:
+def _format_exc_info(_logger: object, _method: str, event: LogEvent) -> LogEvent:
     """Return the event with `exc_info` as the type and the places of the exception."""
     fault = event.pop("exc_info", None)
     if isinstance(fault, tuple):
@@ -125,17 +129,17 @@ def _trace_fault(_logger: object, _method: str, event: Event) -> Event:
     elif fault and not isinstance(fault, BaseException):
         fault = sys.exception()
     if isinstance(fault, BaseException):
-        event["exception"] = _trace(fault)
+        event["exception"] = _format_traceback(fault)
     return event
 
 
-def _trace(fault: BaseException) -> str:
+def _format_traceback(fault: BaseException) -> str:
     """Return the types of an exception and of what led to it, each with its places."""
     lines: list[str] = []
     link: BaseException | None = fault
-    told: set[int] = set()
-    while link is not None and id(link) not in told:
-        told.add(id(link))
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
         lines.append(f"{'after ' if lines else ''}{type(link).__name__}")
         frames = extract_tb(link.__traceback__)
         lines += [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
@@ -143,24 +147,24 @@ def _trace(fault: BaseException) -> str:
     return "\n".join(lines)
 
 
-class _Redaction:
+class _SecretMasker:
     """Masks `Secret` objects, values of secret-looking keys, credentials and known secrets."""
 
-    def __init__(self, veil: Veil) -> None:
-        self._veil = veil
+    def __init__(self, secret_registry: SecretRegistry) -> None:
+        self._secret_registry = secret_registry
 
-    def __call__(self, _logger: object, _method: str, event: Event) -> Event:
+    def __call__(self, _logger: object, _method: str, event: LogEvent) -> LogEvent:
         for key, value in event.items():
             if not key.startswith("_"):
-                event[key] = self._masked(key, value, 0)
+                event[key] = self._mask(key, value, 0)
         return event
 
-    def _masked(self, key: str, value: object, depth: int) -> object:
+    def _mask(self, key: str, value: object, depth: int) -> object:
         if value is None or isinstance(value, bool):
             return value
         if (
             isinstance(value, Secret)
-            or depth > _DEEPEST
+            or depth > _MAX_DEPTH
             or _SECRET_KEY.search(_CAMEL.sub("_", key))
         ):
             return MASK
@@ -168,11 +172,11 @@ class _Redaction:
             case int() | float():
                 return value
             case Mapping():
-                return {str(k): self._masked(str(k), v, depth + 1) for k, v in value.items()}
+                return {str(k): self._mask(str(k), v, depth + 1) for k, v in value.items()}
             case list() | tuple() | set() | frozenset():
-                return [self._masked("", item, depth + 1) for item in value]
+                return [self._mask("", item, depth + 1) for item in value]
             case _:
-                return self._veil.text(_mask_credentials(str(value)))
+                return self._secret_registry.mask_text(_mask_credentials(str(value)))
 
 
 def _mask_credentials(text: str) -> str:
@@ -182,7 +186,7 @@ def _mask_credentials(text: str) -> str:
     return _BEARER.sub(rf"\1 {MASK}", text)
 
 
-def name_fault(fault: BaseException) -> dict[str, str]:
+def describe_exception(fault: BaseException) -> dict[str, str]:
     """Return an exception as a log line shows it: type and place, not the text and its secrets."""
     frames = extract_tb(fault.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -17,18 +17,18 @@ from prometheus_client import (
 from prometheus_client import disable_created_metrics as without_creation_times
 from prometheus_client.metrics import MetricWrapperBase
 
-OTHER: Final = "other"
+OTHER_LABEL: Final = "other"
 """The label value that all values beyond the cap share."""
 
-_INSTANT: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.02, 0.1)
-_FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5)
-_SLOW: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
-_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_MICROSECOND_BUCKETS_S: Final = (1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 0.02, 0.1)
+_FAST_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.5)
+_SLOW_BUCKETS_S: Final = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+_SIZE_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
 
-class Bounded(Generic[M]):
+class BoundedLabels(Generic[M]):
     """The children of a metric by their label values, found fast, at most so many a label.
 
     A value beyond `most` distinct ones of its label counts as `other`.
@@ -37,29 +37,29 @@ class Bounded(Generic[M]):
     def __init__(self, metric: M, labels: int, *, most: int = 200) -> None:
         self._metric = metric
         self._children: dict[tuple[str, ...], M] = {}
-        self._seen: tuple[set[str], ...] = tuple(set() for _ in range(labels))
-        self._most = most
+        self._seen_values: tuple[set[str], ...] = tuple(set() for _ in range(labels))
+        self._max_values = most
 
-    def at(self, *values: str) -> M:
+    def child(self, *values: str) -> M:
         """Return the child for the label values."""
         child = self._children.get(values)
-        return self._adopt(values) if child is None else child
+        return self._make_child(values) if child is None else child
 
-    def all(self) -> Iterable[M]:
+    def children(self) -> Iterable[M]:
         """Return every child there is."""
         return self._children.values()
 
-    def _adopt(self, values: tuple[str, ...]) -> M:
-        bounded = tuple(map(self._bound, self._seen, values))
+    def _make_child(self, values: tuple[str, ...]) -> M:
+        bounded = tuple(map(self._bounded_value, self._seen_values, values))
         child = self._children.get(bounded)
         if child is None:
             child = self._children[bounded] = self._metric.labels(*bounded)
         return child
 
-    def _bound(self, seen: set[str], value: str) -> str:
+    def _bounded_value(self, seen: set[str], value: str) -> str:
         if value not in seen:
-            if len(seen) >= self._most:
-                return OTHER
+            if len(seen) >= self._max_values:
+                return OTHER_LABEL
             seen.add(value)
         return value
 
@@ -76,33 +76,33 @@ class Metrics:
         self._process = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._process)
-        self._notifications = Bounded(
+        self._notifications = BoundedLabels(
             self._counter(
                 "router_notifications", "Payloads taken or refused.", "feed", "kind", "result"
             ),
             3,
         )
-        self._events = Bounded(
+        self._events = BoundedLabels(
             self._counter("router_events", "Events of the general webhooks.", "trigger", "result"),
             2,
             most=100,
         )
-        self._refused = Bounded(
+        self._refused = BoundedLabels(
             self._counter(
                 "router_webhook_refused", "Requests to the webhook without a 200.", "reason"
             ),
             1,
         )
         self._accept = self._histogram(
-            "router_accept_seconds", "From the request to its durable answer.", _FAST
+            "router_accept_seconds", "From the request to its durable answer.", _FAST_BUCKETS_S
         )
         self._decide = self._histogram(
-            "router_decide_seconds", "One decision of the rules.", _INSTANT
+            "router_decide_seconds", "One decision of the rules.", _MICROSECOND_BUCKETS_S
         )
-        self._deliveries = Bounded(
+        self._deliveries = BoundedLabels(
             self._gauge("router_deliveries", "Open deliveries.", "state", "channel"), 2
         )
-        self._ended = Bounded(
+        self._ended = BoundedLabels(
             self._counter(
                 "router_deliveries_ended",
                 "Deliveries that ended without being delivered.",
@@ -112,10 +112,10 @@ class Metrics:
             ),
             3,
         )
-        self._attempts = Bounded(
+        self._attempts = BoundedLabels(
             self._counter("router_attempts", "Tries to send.", "channel", "outcome"), 2
         )
-        self._guarded = Bounded(
+        self._guarded = BoundedLabels(
             self._counter(
                 "router_deliveries_guarded",
                 "Deliveries suppressed by ROUTER_ONLY_RECIPIENTS.",
@@ -123,18 +123,21 @@ class Metrics:
             ),
             1,
         )
-        self._attempt = Bounded(
-            self._histogram("router_attempt_seconds", "One try to send.", _SLOW, "channel"), 1
+        self._attempt = BoundedLabels(
+            self._histogram(
+                "router_attempt_seconds", "One try to send.", _SLOW_BUCKETS_S, "channel"
+            ),
+            1,
         )
         self._lag = self._histogram(
-            "router_delivery_lag_seconds", "From the due time to the try.", _SLOW
+            "router_delivery_lag_seconds", "From the due time to the try.", _SLOW_BUCKETS_S
         )
-        self._rules = Bounded(
+        self._rules = BoundedLabels(
             self._counter("router_rule_matches", "Notifications a rule matched.", "rule"),
             1,
             most=1000,
         )
-        self._mismatches = Bounded(
+        self._mismatches = BoundedLabels(
             self._counter(
                 "router_rule_mismatches", "Tests that met a value of the wrong type.", "field"
             ),
@@ -151,14 +154,14 @@ class Metrics:
             "1 if an included file is in force as it is on disk, 0 if it is refused.",
             "file",
         )
-        self._held = Bounded(
+        self._held = BoundedLabels(
             self._gauge("router_channel_held", "1 while a cause holds it.", "channel", "cause"), 2
         )
-        self._capped = Bounded(
+        self._capped = BoundedLabels(
             self._gauge("router_app_capped", "1 while its daily cap holds an app.", "app"), 1
         )
         self._batch = self._histogram(
-            "router_batch_size", "Notifications written by one commit.", _SIZES
+            "router_batch_size", "Notifications written by one commit.", _SIZE_BUCKETS
         )
         self._skew = self._gauge(
             "router_clock_skew_seconds", "This machine's clock less CometChat's."
@@ -166,75 +169,77 @@ class Metrics:
 
         self._gauge("router_tasks", "Asyncio tasks there are.").set_function(_count_tasks)
 
-    def accepted(self, feed: str, kind: str, result: str, seconds: float) -> None:
+    def record_accepted(self, feed: str, kind: str, result: str, seconds: float) -> None:
         """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
-        self._notifications.at(feed, kind, result).inc()
+        self._notifications.child(feed, kind, result).inc()
         self._accept.observe(seconds)
 
-    def heard(self, trigger: str, result: str) -> None:
+    def record_event(self, trigger: str, result: str) -> None:
         """Count an event of the general webhooks by its trigger."""
-        self._events.at(trigger, result).inc()
+        self._events.child(trigger, result).inc()
 
-    def refused(self, reason: str) -> None:
+    def record_refused_request(self, reason: str) -> None:
         """Count a request to the webhook that was not answered 200."""
-        self._refused.at(reason).inc()
+        self._refused.child(reason).inc()
 
-    def classified(self, mismatches: Iterable[str], *, faulty: bool) -> None:
+    def record_classified(self, mismatches: Iterable[str], *, faulty: bool) -> None:
         """Count fields that were of the wrong type for a test, and whether an entry failed."""
         for name in mismatches:
-            self._mismatches.at(name).inc()
+            self._mismatches.child(name).inc()
         self._faults.inc(faulty)
 
-    def decided(self, matched: Iterable[str], mismatches: Iterable[str], seconds: float) -> None:
+    def record_decided(
+        self, matched: Iterable[str], mismatches: Iterable[str], seconds: float
+    ) -> None:
         """Count the rules that matched, the fields of the wrong type, and how long it took."""
         for name in mismatches:
-            self._mismatches.at(name).inc()
+            self._mismatches.child(name).inc()
         for rule in matched:
-            self._rules.at(rule).inc()
+            self._rules.child(rule).inc()
         self._decide.observe(seconds)
 
-    def attempted(self, channel: str, outcome: str, seconds: float, lag: float) -> None:
+    def record_attempt(self, channel: str, outcome: str, seconds: float, lag: float) -> None:
         """Count a try by its outcome's tag; `lag` is how long after its due time it began."""
-        self._attempts.at(channel, outcome).inc()
-        self._attempt.at(channel).observe(seconds)
+        self._attempts.child(channel, outcome).inc()
+        self._attempt.child(channel).observe(seconds)
         self._lag.observe(lag)
 
-    def guarded(self, channel: str) -> None:
+    def record_guarded(self, channel: str) -> None:
         """Count a delivery whose recipient the guard does not permit."""
-        self._guarded.at(channel).inc()
+        self._guarded.child(channel).inc()
 
-    def open_deliveries(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+    def set_open_deliveries(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Show how many deliveries are open, by channel and state; absent channels have none."""
-        for gauge in self._deliveries.all():
+        for gauge in self._deliveries.children():
             gauge.set(0)
         for channel, states in counts.items():
             for state, count in states.items():
-                self._deliveries.at(state, channel).set(count)
+                self._deliveries.child(state, channel).set(count)
 
-    def ended(self, state: str, reason: str, channel: str, count: int) -> None:
+    def record_ended(self, state: str, reason: str, channel: str, count: int) -> None:
         """Count deliveries that ended undelivered; `reason` is a class of reasons, no text."""
-        self._ended.at(state, reason, channel).inc(count)
+        self._ended.child(state, reason, channel).inc(count)
 
-    def held(self, channel: str, cause: str, *, held: bool) -> None:
+    def set_hold(self, channel: str, cause: str, *, held: bool) -> None:
         """Show whether a cause holds a channel."""
-        self._held.at(channel, cause).set(held)
+        self._held.child(channel, cause).set(held)
 
     def capped(self, app: str, *, is_capped: bool) -> None:
         """Show whether an app has reached its daily cap."""
-        self._capped.at(app).set(is_capped)
+        self._capped.child(app).set(is_capped)
 
-    def reloaded(self, *, ok: bool, files: Mapping[str, bool]) -> None:
+    def record_reload(self, *, ok: bool, files: Mapping[str, bool]) -> None:
         """Show whether the rules on disk are the ones in force, and so of each included file."""
         self._reload.set(ok)
         self._files.clear()
         for file, is_in_force in files.items():
             self._files.labels(file).set(is_in_force)
 
-    def committed(self, notifications: int) -> None:
+    def record_commit(self, notifications: int) -> None:
         """Count how many notifications one commit wrote."""
         self._batch.observe(notifications)
 
-    def skew(self, seconds: float) -> None:
+    def set_clock_skew(self, seconds: float) -> None:
         """Show how far this clock is ahead of CometChat's."""
         self._skew.set(seconds)
 

@@ -4,16 +4,16 @@ import pytest
 
 pytest.register_assert_rewrite("router.testing.contract")
 
-from router.testing.contract import Answer, ChannelContract  # noqa: E402 - rewritten first
-from router.testing.provider import Provider, Reply  # noqa: E402 - the same
+from router.testing.contract import ChannelContract, ResponseCase  # noqa: E402 - rewritten first
+from router.testing.provider import FakeProvider, ProviderReply  # noqa: E402 - the same
 from router.testing.sample import make_message  # noqa: E402 - the same
 from router.testing.script import ScriptedTransport  # noqa: E402 - the same
 
 __all__ = [
-    "Answer",
     "ChannelContract",
-    "Provider",
-    "Reply",
+    "FakeProvider",
+    "ProviderReply",
+    "ResponseCase",
     "ScriptedTransport",
     "make_message",
 ]

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from router.channel import Request
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class ProviderReply(Struct, frozen=True, kw_only=True):
     """What the provider does with one request.
 
     `fault`: `hang` never answers, `reset` reads the request and cuts the connection, `drip`
@@ -28,7 +28,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     pause: float = 0.05
 
 
-class Provider:
+class FakeProvider:
     """A real HTTP server on a free loopback port.
 
     `async with Provider() as provider:` serves it; `provider.url` is its base URL. `script`
@@ -42,8 +42,8 @@ class Provider:
 
     def __init__(
         self,
-        *script: Reply,
-        answer: Callable[[Request], Reply] = lambda _: Reply(),
+        *script: ProviderReply,
+        answer: Callable[[Request], ProviderReply] = lambda _: ProviderReply(),
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare the script; with `tls` it is served over HTTPS."""
@@ -53,7 +53,7 @@ class Provider:
         self._tls = tls
         self._stopping = asyncio.Event()
 
-    def say(self, replies: Iterable[Reply]) -> None:
+    def say(self, replies: Iterable[ProviderReply]) -> None:
         """Put replies at the end of the script."""
         self._script.extend(replies)
 
@@ -87,12 +87,12 @@ class Provider:
         if reply.fault == "hang":
             await self._stopping.wait()
         if reply.fault in {"hang", "reset"}:
-            return _cut(message)
+            return _reset_connection(message)
         if reply.fault == "drip":
             return await self._drip(message, reply)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
 
-    async def _drip(self, message: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    async def _drip(self, message: web.BaseRequest, reply: ProviderReply) -> web.StreamResponse:
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
         response.content_length = len(reply.body)
         await response.prepare(message)
@@ -103,11 +103,11 @@ class Provider:
                 await with_pause
             except TimeoutError:
                 continue
-            return _cut(message)
+            return _reset_connection(message)
         return response
 
 
-def _cut(message: web.BaseRequest) -> web.StreamResponse:
+def _reset_connection(message: web.BaseRequest) -> web.StreamResponse:
     """Reset the connection, so that the client sees no orderly end."""
     transport = message.transport
     if transport is not None:

@@ -12,7 +12,7 @@ from router.transport.proxy_tunnel import PROXY_REFUSED, PROXY_UNREACHABLE
 TIMED_OUT = "timed out"
 """The reason of a `TransportError` that time ran out for."""
 
-_WORDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
+_ERROR_TEXTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
         (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
         "the server's certificate is not trusted",
@@ -48,12 +48,14 @@ def fail(error: BaseException, *, sent: bool) -> TransportError:
     cause = getattr(error, "os_error", error)  # aiohttp's errors hold the socket's
     cause = getattr(error, "certificate_error", cause)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return UntrustedServerError(explain(error))
+        return UntrustedServerError(describe_error(error))
     if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
         return UntrustedServerError("the server speaks no TLS on this port")
-    return TransportError(explain(error), sent=sent)
+    return TransportError(describe_error(error), sent=sent)
 
 
-def explain(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return what went wrong, free of secrets."""
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), "the send failed")
+    return next(
+        (words for kind, words in _ERROR_TEXTS if isinstance(error, kind)), "the send failed"
+    )

@@ -19,19 +19,19 @@ from msgspec.structs import replace
 from yarl import URL
 
 from router.channel import Request, Response, TargetError, TransportError
-from router.settings import Proxies, Target
+from router.settings import AllowedTarget, Proxies
 from router.transport.error_text import TIMED_OUT, fail
-from router.transport.http2_pool import PROTOCOL, Http2Pool
-from router.transport.request_progress import Journey
-from router.transport.smtp_pool import Postman
-from router.transport.ssrf_guard import BARRED, BarredError, Guard, RestrainedResolver
+from router.transport.http2_pool import ALPN_PROTOCOL, Http2Pool
+from router.transport.request_progress import RequestProgress
+from router.transport.smtp_pool import SMTPPool
+from router.transport.ssrf_guard import NOT_PUBLIC, BoundedResolver, SSRFError, SSRFGuard
 
-BODY = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 """Bytes of an answer that are read; a plugin gets no more."""
 
 NO_PROXIES = Proxies()
 
-IDLE = 4.0
+KEEPALIVE_TIMEOUT_S = 4.0
 """Seconds a connection is kept unused: less than the servers' own five, so that a request
 seldom meets a connection that is just being closed."""
 
@@ -47,58 +47,60 @@ class AiohttpTransport:
     for its host, so that it cannot be led where the guard did not look.
     """
 
-    live = True
+    is_live = True
 
     def __init__(
         self,
         *,
         rewrite: Mapping[str, str] | None = None,
         authorities: str = "",
-        allowed: Iterable[Target] = (),
+        allowed: Iterable[AllowedTarget] = (),
         proxies: Proxies = NO_PROXIES,
     ) -> None:
         """Open nothing yet; a session is made with its first request."""
-        self._rewrite = dict(rewrite or {})
+        self._rewrites = dict(rewrite or {})
         self._authorities = authorities
-        self._bind = lru_cache(256)(self._rewritten)
-        self._guard = Guard(allowed)
+        self._cached_rewrite = lru_cache(256)(self._rewrite_url)
+        self._guard = SSRFGuard(allowed)
         self._proxies = proxies
-        self._sessions: dict[_Share, aiohttp.ClientSession] = {}
+        self._sessions: dict[_SessionKey, aiohttp.ClientSession] = {}
 
     @cached_property
-    def _resolver(self) -> RestrainedResolver:
-        return RestrainedResolver()
+    def _resolver(self) -> BoundedResolver:
+        return BoundedResolver()
 
     @cached_property
-    def _postman(self) -> Postman:
-        return Postman(trusting=_trust(self._authorities))
+    def _smtp_pool(self) -> SMTPPool:
+        return SMTPPool(ssl_context=_make_ssl_context(self._authorities))
 
     @cached_property
-    def _http2(self) -> Http2Pool:
-        return Http2Pool(trusting=_trust(self._authorities, PROTOCOL), proxies=self._proxies)
+    def _http2_pool(self) -> Http2Pool:
+        return Http2Pool(
+            ssl_context=_make_ssl_context(self._authorities, ALPN_PROTOCOL), proxies=self._proxies
+        )
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
         """Return the answer, or raise `TransportError` when none came within `timeout`."""
-        if self._rewrite:
-            request = self._redirect(request)
+        if self._rewrites:
+            request = self._rewrite_request(request)
         if request.guarded and (request.http2 or request.method == "SMTP"):
             raise TargetError("a recipient's own URL is reached over HTTP/1.1 alone")
         if request.method == "SMTP":
-            return await self._postman.send(request, timeout=timeout)
-        journey = Journey()
+            return await self._smtp_pool.send(request, timeout=timeout)
+        progress = RequestProgress()
         try:
             async with asyncio.timeout(timeout):
                 if request.http2:
-                    return await self._http2.fetch(request, journey)
-                return await self._fetch(request, journey)
+                    return await self._http2_pool.fetch(request, progress)
+                return await self._fetch(request, progress)
         except TimeoutError:
-            raise TransportError(TIMED_OUT, sent=journey.sent) from None
+            raise TransportError(TIMED_OUT, sent=progress.sent) from None
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, BarredError):
-                raise TargetError(BARRED) from None
+            if isinstance(error.os_error, SSRFError):
+                raise TargetError(NOT_PUBLIC) from None
             raise fail(error, sent=False) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise fail(error, sent=journey.sent) from None
+            raise fail(error, sent=progress.sent) from None
         except ValueError as error:
             raise fail(error, sent=False) from None
 
@@ -107,18 +109,18 @@ class AiohttpTransport:
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
-        if "_postman" in vars(self):
-            await self._postman.aclose()
-        if "_http2" in vars(self):
-            await self._http2.aclose()
+        if "_smtp_pool" in vars(self):
+            await self._smtp_pool.aclose()
+        if "_http2_pool" in vars(self):
+            await self._http2_pool.aclose()
 
-    async def _fetch(self, request: Request, journey: Journey) -> Response:
-        _JOURNEY.set(journey)
+    async def _fetch(self, request: Request, progress: RequestProgress) -> Response:
+        _PROGRESS.set(progress)
         url = URL(request.url, encoded=True)
         if request.guarded and url.scheme not in {"http", "https"}:
             raise TargetError("a recipient's own URL must be http:// or https://")
         route = await self._choose_route(request, url)
-        async with self._open(route.share).request(
+        async with self._get_session(route.share).request(
             request.method,
             route.url,
             headers={**request.headers, **route.headers},
@@ -130,26 +132,26 @@ class AiohttpTransport:
         ) as response:
             return Response(
                 status=response.status,
-                headers=_join(response.headers.items()),
-                body=await _read(response),
+                headers=_join_headers(response.headers.items()),
+                body=await _read_body(response),
             )
 
     async def _choose_route(self, request: Request, url: URL) -> "_Route":
         """Return whether a request goes directly or through a proxy, and how it is guarded."""
         host, port = url.host or "", url.port or 0
-        guarded = request.guarded and not self._guard.trusts(host)
+        guarded = request.guarded and not self._guard.is_allowed_host(host)
         proxy = self._proxies.find(url.scheme, host, port)
         if proxy is None:
             return _Route(share="guarded" if guarded else "own", url=url)
-        asked = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+        auth_headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
         if url.scheme != "https":
             if guarded:
                 raise TargetError("a recipient's own http:// URL does not go through a proxy")
-            return _Route(share="own", url=url, headers=asked, options={"proxy": proxy.url})
-        options = {"proxy": proxy.url, "proxy_headers": asked}
+            return _Route(share="own", url=url, headers=auth_headers, options={"proxy": proxy.url})
+        options = {"proxy": proxy.url, "proxy_headers": auth_headers}
         if not guarded:
             return _Route(share="own", url=url, options=options)
-        address = await self._guard.find_address(self._resolver, host, port)
+        address = await self._guard.find_allowed_address(self._resolver, host, port)
         return _Route(
             share="guarded through a proxy",
             url=url.with_host(address),
@@ -157,16 +159,16 @@ class AiohttpTransport:
             options={**options, "server_hostname": host},
         )
 
-    def _open(self, share: "_Share") -> aiohttp.ClientSession:
+    def _get_session(self, share: "_SessionKey") -> aiohttp.ClientSession:
         """Return the session of guarded requests, or of all others: they share no connection."""
         if share not in self._sessions:
             guarded = share == "guarded"
             self._sessions[share] = aiohttp.ClientSession(
-                connector=_Connector(
+                connector=_ProgressConnector(
                     limit=0,
-                    ssl=_trust(self._authorities),
+                    ssl=_make_ssl_context(self._authorities),
                     ttl_dns_cache=60,
-                    keepalive_timeout=IDLE,
+                    keepalive_timeout=KEEPALIVE_TIMEOUT_S,
                     socket_factory=self._guard.make_socket if guarded else None,
                     resolver=self._resolver if guarded else None,
                 ),
@@ -176,8 +178,8 @@ class AiohttpTransport:
             )
         return self._sessions[share]
 
-    def _redirect(self, request: Request) -> Request:
-        bound = self._bind(request.url, mail=request.method == "SMTP")
+    def _rewrite_request(self, request: Request) -> Request:
+        bound = self._cached_rewrite(request.url, mail=request.method == "SMTP")
         if bound is None:
             return request
         url, host = bound
@@ -185,21 +187,21 @@ class AiohttpTransport:
         to = headers if request.method == "SMTP" else {**headers, "Host": host}
         return replace(request, url=url, headers=to, guarded=False)
 
-    def _rewritten(self, url: str, *, mail: bool) -> tuple[str, str] | None:
+    def _rewrite_url(self, url: str, *, mail: bool) -> tuple[str, str] | None:
         """Return the URL at the fake and the host it was for; None when there is no fake."""
         wanted = URL(url, encoded=True)
-        base = self._rewrite.get(wanted.host or "") or self._rewrite.get("*")
+        base = self._rewrites.get(wanted.host or "") or self._rewrites.get("*")
         if base is None:
             return None
-        to = URL(base)
-        scheme = wanted.scheme if mail else to.scheme
+        fake = URL(base)
+        scheme = wanted.scheme if mail else fake.scheme
         bound = wanted.with_scheme(scheme) if wanted.scheme != scheme else wanted
-        there = bound.with_host(to.host or "").with_port(to.port)
-        return str(there), wanted.host_port_subcomponent or ""
+        target = bound.with_host(fake.host or "").with_port(fake.port)
+        return str(target), wanted.host_port_subcomponent or ""
 
 
 @cache
-def _trust(authorities: str, protocol: str = "") -> ssl.SSLContext:
+def _make_ssl_context(authorities: str, protocol: str = "") -> ssl.SSLContext:
     """Return a context that trusts the system's authorities, certifi's and those given.
 
     It offers the protocol, if one is named. Loading authorities takes a hundred times as long
@@ -214,23 +216,23 @@ def _trust(authorities: str, protocol: str = "") -> ssl.SSLContext:
     return context
 
 
-_Share = Literal["own", "guarded", "guarded through a proxy"]
+_SessionKey = Literal["own", "guarded", "guarded through a proxy"]
 """Requests that may share connections."""
 
 
 class _Route(Struct, frozen=True, kw_only=True):
     """How a request reaches its server."""
 
-    share: _Share
+    share: _SessionKey
     url: URL
     headers: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_JOURNEY: ContextVar[Journey] = ContextVar("journey")
+_PROGRESS: ContextVar[RequestProgress] = ContextVar("journey")
 
 
-class _Connector(aiohttp.TCPConnector):
+class _ProgressConnector(aiohttp.TCPConnector):
     """Notes that a request holds a connection: from then on it may have been sent."""
 
     async def connect(
@@ -239,16 +241,16 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> Connection:
-        """Return a connection, and mark the journey of the one who asked."""
+        """Return a connection, and mark the progress of the one who asked."""
         connection = await super().connect(req, traces, timeout)
-        _JOURNEY.get().sent = True
+        _PROGRESS.get().sent = True
         return connection
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     pieces = bytearray()
-    while len(pieces) < BODY:
-        piece = await response.content.read(BODY - len(pieces))
+    while len(pieces) < MAX_BODY_BYTES:
+        piece = await response.content.read(MAX_BODY_BYTES - len(pieces))
         if not piece:
             return bytes(pieces)
         pieces += piece
@@ -256,7 +258,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(pieces)
 
 
-def _join(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _join_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     joined: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()

@@ -8,15 +8,15 @@ from collections import deque
 from typing import cast
 
 from router.channel import Request, Response, TransportError
-from router.transport.http2_frames import ConnectionFault
-from router.transport.http2_session import SERVER_LEAVES, Http2Session
-from router.transport.http2_stream import Exchange, UnprocessedError
-from router.transport.request_progress import Journey
+from router.transport.http2_frames import Http2ConnectionError
+from router.transport.http2_session import GOAWAY_REASON, Http2Session
+from router.transport.http2_stream import Http2Stream, UnprocessedError
+from router.transport.request_progress import RequestProgress
 
-QUIET_S = 30.0
+PING_AFTER_SILENCE_S = 30.0
 """Time without a word from the server after which it is asked before it is trusted."""
 
-PATIENCE_S = 2.0
+REPLY_TIMEOUT_S = 2.0
 """Time that a server may take to say that it is there, or to close."""
 
 
@@ -28,69 +28,69 @@ class Http2Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._session = Http2Session()
         self._transport: asyncio.Transport | None = None
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[Http2Stream] = deque()
         self._flush_is_due = False
-        self._heard = self._loop.time()
+        self._received_at = self._loop.time()
         self._pong: asyncio.Future[None] | None = None
         self.ready: asyncio.Future[None] = self._loop.create_future()
-        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
 
     @property
-    def is_leaving(self) -> bool:
+    def is_closing(self) -> bool:
         """Whether it takes no further requests."""
-        return self._session.is_leaving
+        return self._session.is_closing
 
     @property
     def has_answered(self) -> bool:
         """Whether the server has answered any request."""
         return self._session.has_answered
 
-    async def fetch(self, request: Request, journey: Journey) -> Response:
+    async def fetch(self, request: Request, progress: RequestProgress) -> Response:
         """Return the answer; raises `UnprocessedError`, or another `TransportError`, for none.
 
         Where the server takes no more at a time, the request waits for its turn.
         """
-        exchange = Exchange(request, journey)
-        self._waiting.append(exchange)
-        self._admit()
+        http2_stream = Http2Stream(request, progress)
+        self._waiting.append(http2_stream)
+        self._start_waiting()
         try:
-            return await exchange.answer
+            return await http2_stream.answer
         finally:
-            if exchange.stream in self._session.exchanges:
-                self._abandon(exchange)
+            if http2_stream.stream_id in self._session.streams:
+                self._cancel_stream(http2_stream)
 
     async def is_alive(self) -> bool:
         """Return whether it can carry requests, asking the server after a silence."""
-        if self.is_leaving or self._loop.time() - self._heard < QUIET_S:
-            return not self.is_leaving
+        if self.is_closing or self._loop.time() - self._received_at < PING_AFTER_SILENCE_S:
+            return not self.is_closing
         if self._pong is None:
             self._pong = self._loop.create_future()
             self._session.ping()
             self._flush()
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
                 await asyncio.shield(self._pong)
         except TimeoutError:
             self.abort("the server is silent")
-        return not self.is_leaving
+        return not self.is_closing
 
     async def aclose(self) -> None:
         """Take leave; what still waits for an answer gets none."""
-        if self._transport is None or self.lost.done():
+        if self._transport is None or self.closed.done():
             return
-        self._session.leave()
+        self._session.send_goaway()
         self._flush()
-        self._end("the connection was closed")
+        self._fail_all("the connection was closed")
         self._transport.close()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.shield(self.lost)
+            async with asyncio.timeout(REPLY_TIMEOUT_S):
+                await asyncio.shield(self.closed)
         except TimeoutError:
             self._transport.abort()
 
     def abort(self, reason: str) -> None:
         """Give the connection up at once."""
-        self._end(reason)
+        self._fail_all(reason)
         if self._transport is not None:
             self._transport.abort()
 
@@ -101,11 +101,11 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the server says."""
-        self._heard = self._loop.time()
+        self._received_at = self._loop.time()
         try:
             self._session.receive(data)
-        except ConnectionFault as fault:
-            self._session.leave(fault.code)
+        except Http2ConnectionError as fault:
+            self._session.send_goaway(fault.code)
             self._flush()
             self.abort("the answer is not HTTP/2")
             return
@@ -115,53 +115,53 @@ class Http2Connection(asyncio.Protocol):
             self._session.pongs = 0
             self._pong.set_result(None)
             self._pong = None
-        self._settle()
+        self._start_or_close()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell everyone who waits."""
         cut = "the connection was closed without an answer"
-        self._end(cut if exc is None else "the connection was reset")
-        if not self.lost.done():
-            self.lost.set_result(None)
+        self._fail_all(cut if exc is None else "the connection was reset")
+        if not self.closed.done():
+            self.closed.set_result(None)
 
-    def _settle(self) -> None:
+    def _start_or_close(self) -> None:
         """Send what waits, as far as the server takes more at a time; close when all is done."""
-        self._admit()
-        if self.is_leaving and not self._session.exchanges and self._transport is not None:
+        self._start_waiting()
+        if self.is_closing and not self._session.streams and self._transport is not None:
             self._flush()
             self._transport.close()
 
-    def _admit(self) -> None:
-        while self._waiting and (self.is_leaving or self._session.has_room):
-            exchange = self._waiting.popleft()
-            if self.is_leaving:
-                exchange.fail(UnprocessedError(SERVER_LEAVES))
-            elif not exchange.answer.done():
-                self._session.start(exchange, self._loop.time())
+    def _start_waiting(self) -> None:
+        while self._waiting and (self.is_closing or self._session.can_start):
+            http2_stream = self._waiting.popleft()
+            if self.is_closing:
+                http2_stream.fail(UnprocessedError(GOAWAY_REASON))
+            elif not http2_stream.answer.done():
+                self._session.start(http2_stream, self._loop.time())
                 self._flush_soon()
 
-    def _abandon(self, exchange: Exchange) -> None:
+    def _cancel_stream(self, http2_stream: Http2Stream) -> None:
         """Wait for an answer no longer, and doubt a server that said nothing meanwhile."""
-        self._session.cancel(exchange)
-        if self._heard <= exchange.began:
-            self._heard = -QUIET_S
-        self._settle()
+        self._session.cancel(http2_stream)
+        if self._received_at <= http2_stream.began:
+            self._received_at = -PING_AFTER_SILENCE_S
+        self._start_or_close()
         self._flush_soon()
 
-    def _end(self, reason: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         """Take no further requests, and fail those there are.
 
         A request of which nothing was written yet may go over another connection.
         """
-        self._session.is_leaving = True
-        for exchange in self._session.exchanges.values():
-            if exchange.stream > self._session.written:
-                exchange.fail(UnprocessedError(reason))
+        self._session.is_closing = True
+        for http2_stream in self._session.streams.values():
+            if http2_stream.stream_id > self._session.last_written_stream:
+                http2_stream.fail(UnprocessedError(reason))
             else:
-                exchange.fail(TransportError(reason, sent=True))
-        self._session.exchanges.clear()
-        self._admit()
+                http2_stream.fail(TransportError(reason, sent=True))
+        self._session.streams.clear()
+        self._start_waiting()
         if not self.ready.done():
             self.ready.set_exception(TransportError(reason, sent=False))
         if self._pong is not None and not self._pong.done():
@@ -176,6 +176,6 @@ class Http2Connection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flush_is_due = False
         if self._transport is not None and not self._transport.is_closing():
-            data = self._session.take_output()
+            data = self._session.data_to_send()
             if data:
                 self._transport.write(data)

@@ -5,16 +5,16 @@ from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
 
-MAX_FRAME = 16_384
+MAX_FRAME_BYTES = 16_384
 """Bytes that the payload of a frame holds, until a peer allows more; the router never does."""
 
-MAX_WINDOW = 2**31 - 1
+MAX_WINDOW_BYTES = 2**31 - 1
 """Bytes that a flow-control window holds at most."""
 
-MAX_STREAM = 2**31 - 1
+MAX_STREAM_ID = 2**31 - 1
 """The highest number a stream may have."""
 
-DEFAULT_WINDOW = 65_535
+DEFAULT_WINDOW_BYTES = 65_535
 """Bytes of a flow-control window before anything else is agreed."""
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -25,12 +25,12 @@ END_HEADERS = 0x4
 PADDED = 0x8
 PRIORITY_FIELDS = 0x20
 
-_HEAD = Struct(">BHBBI")
-_HEAD_SIZE = _HEAD.size
+_FRAME_HEADER = Struct(">BHBBI")
+_FRAME_HEADER_BYTES = _FRAME_HEADER.size
 _STREAM_MASK = 0x7FFF_FFFF
 
 
-class Kind(IntEnum):
+class FrameType(IntEnum):
     """The types of frames."""
 
     DATA = 0
@@ -45,7 +45,7 @@ class Kind(IntEnum):
     CONTINUATION = 9
 
 
-class ErrorCode(IntEnum):
+class Http2ErrorCode(IntEnum):
     """Why a stream or a connection ends (RFC 9113, 7)."""
 
     NO_ERROR = 0x0
@@ -64,7 +64,7 @@ class ErrorCode(IntEnum):
     HTTP_1_1_REQUIRED = 0xD
 
 
-class Setting(IntEnum):
+class SettingsParameter(IntEnum):
     """The parameters of SETTINGS that a client needs (RFC 9113, 6.5.2)."""
 
     HEADER_TABLE_SIZE = 1
@@ -75,19 +75,19 @@ class Setting(IntEnum):
     MAX_HEADER_LIST_SIZE = 6
 
 
-class ConnectionFault(Exception):  # noqa: N818 - RFC 9113 calls it a connection error, which is Python's name for another thing
+class Http2ConnectionError(Exception):
     """The peer breaks the protocol in a way that ends the connection (RFC 9113, 5.4.1)."""
 
-    def __init__(self, code: ErrorCode) -> None:
+    def __init__(self, code: Http2ErrorCode) -> None:
         """Keep the code for GOAWAY."""
         super().__init__(code.name)
         self.code = code
 
 
-class StreamFault(Exception):  # noqa: N818 - the same
+class Http2StreamError(Exception):
     """The peer breaks the protocol in a way that ends one stream alone (RFC 9113, 5.4.2)."""
 
-    def __init__(self, code: ErrorCode) -> None:
+    def __init__(self, code: Http2ErrorCode) -> None:
         """Keep the code for RST_STREAM."""
         super().__init__(code.name)
         self.code = code
@@ -98,7 +98,7 @@ class Frame(NamedTuple):
 
     kind: int
     flags: int
-    stream: int
+    stream_id: int
     payload: bytes
 
 
@@ -110,7 +110,7 @@ class FrameReader:
         self._received = bytearray()
 
     def read(self, data: bytes) -> Iterator[Frame]:
-        """Yield each frame that is whole; raises `ConnectionFault` for one that is too long.
+        """Yield each frame that is whole; raises `Http2ConnectionError` for one that is too long.
 
         What follows an error is not read.
         """
@@ -118,49 +118,49 @@ class FrameReader:
         received += data
         start = 0
         try:
-            while len(received) - start >= _HEAD_SIZE:
-                high, low, kind, flags, stream = _HEAD.unpack_from(received, start)
+            while len(received) - start >= _FRAME_HEADER_BYTES:
+                high, low, kind, flags, stream_id = _FRAME_HEADER.unpack_from(received, start)
                 size = high << 16 | low
-                if size > MAX_FRAME:
-                    raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
-                end = start + _HEAD_SIZE + size
+                if size > MAX_FRAME_BYTES:
+                    raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
+                end = start + _FRAME_HEADER_BYTES + size
                 if len(received) < end:
                     return
-                payload = bytes(received[start + _HEAD_SIZE : end])
+                payload = bytes(received[start + _FRAME_HEADER_BYTES : end])
                 start = end
-                yield Frame(kind, flags, stream & _STREAM_MASK, payload)
+                yield Frame(kind, flags, stream_id & _STREAM_MASK, payload)
         finally:
             del received[:start]
 
 
-def write_frame(kind: Kind, flags: int, stream: int, payload: bytes = b"") -> bytes:
+def write_frame(kind: FrameType, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     """Return one frame as bytes."""
     size = len(payload)
-    return _HEAD.pack(size >> 16, size & 0xFFFF, kind, flags, stream) + payload
+    return _FRAME_HEADER.pack(size >> 16, size & 0xFFFF, kind, flags, stream_id) + payload
 
 
-def write_settings(values: dict[Setting, int]) -> bytes:
+def write_settings(values: dict[SettingsParameter, int]) -> bytes:
     """Return a SETTINGS frame."""
     payload = b"".join(
         key.to_bytes(2, "big") + value.to_bytes(4, "big") for key, value in values.items()
     )
-    return write_frame(Kind.SETTINGS, 0, 0, payload)
+    return write_frame(FrameType.SETTINGS, 0, 0, payload)
 
 
-def write_number(kind: Kind, stream: int, number: int) -> bytes:
+def write_number(kind: FrameType, stream_id: int, number: int) -> bytes:
     """Return a frame whose payload is one number: RST_STREAM or WINDOW_UPDATE."""
-    return write_frame(kind, 0, stream, number.to_bytes(4, "big"))
+    return write_frame(kind, 0, stream_id, number.to_bytes(4, "big"))
 
 
-def write_goaway(code: ErrorCode) -> bytes:
+def write_goaway(code: Http2ErrorCode) -> bytes:
     """Return the GOAWAY of a client, which has taken no stream of the server's."""
-    return write_frame(Kind.GOAWAY, 0, 0, bytes(4) + code.to_bytes(4, "big"))
+    return write_frame(FrameType.GOAWAY, 0, 0, bytes(4) + code.to_bytes(4, "big"))
 
 
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
     """Return the parameters of a SETTINGS frame in their order, those unknown among them."""
     if len(payload) % 6:
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
     return [
         (
             int.from_bytes(payload[start : start + 2], "big"),
@@ -173,7 +173,7 @@ def read_settings(payload: bytes) -> list[tuple[int, int]]:
 def read_number(payload: bytes) -> int:
     """Return the number that is a frame's whole payload."""
     if len(payload) != 4:  # noqa: PLR2004 - the size of the number
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+        raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
     return int.from_bytes(payload, "big")
 
 
@@ -183,10 +183,10 @@ def strip_padding(frame: Frame) -> bytes:
     start, end = 0, len(payload)
     if frame.flags & PADDED:
         if not payload:
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+            raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
         start, end = 1, end - payload[0]
-    if frame.kind == Kind.HEADERS and frame.flags & PRIORITY_FIELDS:
+    if frame.kind == FrameType.HEADERS and frame.flags & PRIORITY_FIELDS:
         start += 5
     if start > end:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
     return payload[start:end] if start or end != len(payload) else payload

@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 from hpack import Decoder, Encoder, HeaderTuple, HPACKError, NeverIndexedHeaderTuple
 
 from router.channel import Request
-from router.transport.http2_frames import ConnectionFault, ErrorCode, StreamFault
+from router.transport.http2_frames import Http2ConnectionError, Http2ErrorCode, Http2StreamError
 
-MAX_HEADERS = 65_536
+MAX_HEADERS_BYTES = 65_536
 """Bytes that the header fields of one answer take at most; a longer answer ends its stream."""
 
-MAX_BLOCK = 16 * MAX_HEADERS
+MAX_BLOCK_BYTES = 16 * MAX_HEADERS_BYTES
 """Bytes of header fields that are read although nobody wants them: the table depends on them.
 
 More ends the connection, since a block of 64 KiB can stand for hundreds of megabytes.
 """
 
-MAX_TABLE = 4096
+MAX_TABLE_BYTES = 4096
 """Bytes of the table of header fields that both ends keep (RFC 7541, 4.2)."""
 
 _CONNECTION_FIELDS = frozenset(
@@ -29,7 +29,7 @@ _CONNECTION_FIELDS = frozenset(
 _OVERHEAD = 32
 """Bytes that a field counts beyond its name and value (RFC 9113, 6.5.2)."""
 
-_WRITTEN_HERE = _CONNECTION_FIELDS | {"content-length", "host"}
+_REPLACED_FIELDS = _CONNECTION_FIELDS | {"content-length", "host"}
 _INVALID_NAME = re.compile(r"[\x00-\x20A-Z\x7f-\xff]|.:|^$")
 _INVALID_VALUE = re.compile(r"[\x00\r\n]")
 _STATUS = re.compile(r"[1-9][0-9]{2}")
@@ -47,7 +47,7 @@ class HeaderEncoder:
         """Know of no request yet."""
         self._encoder = Encoder()
         self._last: dict[str, str] = {}
-        self._table = MAX_TABLE
+        self._table = MAX_TABLE_BYTES
 
     def limit_table(self, size: int) -> None:
         """Keep to the size of the table that the server allows; it never grows again."""
@@ -59,7 +59,7 @@ class HeaderEncoder:
             # Set here, so that however often the limit was lowered meanwhile, the block names the
             # last alone: `hpack` would name each, and one above the limit is an error.
             self._encoder.header_table_size = self._table
-        fields = [self._mark(name, value) for name, value in list_fields(request)]
+        fields = [self._mark(name, value) for name, value in iterate_request_fields(request)]
         return self._encoder.encode(fields, huffman=False)
 
     def _mark(self, name: str, value: str) -> HeaderTuple:
@@ -70,7 +70,7 @@ class HeaderEncoder:
         return NeverIndexedHeaderTuple(*field)
 
 
-def list_fields(request: Request) -> Iterator[tuple[str, str]]:
+def iterate_request_fields(request: Request) -> Iterator[tuple[str, str]]:
     """Yield the header fields of a request; raises `ValueError` for one that cannot be sent."""
     url = urlsplit(request.url)
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -79,7 +79,7 @@ def list_fields(request: Request) -> Iterator[tuple[str, str]]:
     yield ":authority", headers.get("host", url.netloc.rpartition("@")[2])
     yield ":path", f"{url.path or '/'}?{url.query}" if url.query else url.path or "/"
     for name, value in headers.items():
-        if name not in _WRITTEN_HERE:
+        if name not in _REPLACED_FIELDS:
             if _INVALID_NAME.search(name) or name[0] == ":" or _INVALID_VALUE.search(value):
                 raise ValueError("a header field cannot be sent as it is")
             yield name, value
@@ -91,37 +91,37 @@ class HeaderDecoder:
 
     def __init__(self) -> None:
         """Know of no answer yet."""
-        self._decoder = Decoder(MAX_BLOCK)
+        self._decoder = Decoder(MAX_BLOCK_BYTES)
 
     def decode(self, block: bytes) -> list[tuple[str, str]]:
-        """Return the fields of a block; raises `ConnectionFault`: the table is lost with it."""
+        """Return the fields of a block; raises `Http2ConnectionError`: the table is lost too."""
         try:
             fields = self._decoder.decode(block, raw=True)
         except (HPACKError, IndexError):
-            raise ConnectionFault(ErrorCode.COMPRESSION_ERROR) from None
+            raise Http2ConnectionError(Http2ErrorCode.COMPRESSION_ERROR) from None
         return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
 
 
-def read_answer_fields(fields: Iterable[tuple[str, str]]) -> tuple[int, dict[str, str]]:
-    """Return an answer's status and its header fields; raises `StreamFault` where malformed."""
+def read_response_fields(fields: Iterable[tuple[str, str]]) -> tuple[int, dict[str, str]]:
+    """Return an answer's status and its fields; raises `Http2StreamError` where malformed."""
     status = size = 0
     headers: dict[str, str] = {}
     for name, value in fields:
         size += len(name) + len(value) + _OVERHEAD
-        if size > MAX_HEADERS:
-            raise StreamFault(ErrorCode.ENHANCE_YOUR_CALM)
+        if size > MAX_HEADERS_BYTES:
+            raise Http2StreamError(Http2ErrorCode.ENHANCE_YOUR_CALM)
         if name == ":status" and not status and not headers and _STATUS.fullmatch(value):
             status = int(value)
             continue
         _check_field(name, value)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if not status:
-        raise StreamFault(ErrorCode.PROTOCOL_ERROR)
+        raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)
     return status, headers
 
 
 def check_trailers(fields: Iterable[tuple[str, str]]) -> None:
-    """Raise `StreamFault` for malformed trailers; nobody reads them."""
+    """Raise `Http2StreamError` for malformed trailers; nobody reads them."""
     for name, value in fields:
         _check_field(name, value)
 
@@ -133,4 +133,4 @@ def _check_field(name: str, value: str) -> None:
         or name in _CONNECTION_FIELDS
         or _INVALID_VALUE.search(value)
     ):
-        raise StreamFault(ErrorCode.PROTOCOL_ERROR)
+        raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)

@@ -11,16 +11,16 @@ from router.settings import Proxies
 from router.transport.http2_connection import Http2Connection
 from router.transport.http2_stream import UnprocessedError
 from router.transport.proxy_tunnel import connect_through
-from router.transport.request_progress import Journey
+from router.transport.request_progress import RequestProgress
 
-PROTOCOL = "h2"
+ALPN_PROTOCOL = "h2"
 """What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""
 
 REFUSAL_DELAYS_S = (0.0, 0.02, 0.1, 0.5)
 """Time before a request that a server has not looked at is sent again, each time once."""
 
 
-class _Server(Struct, frozen=True):
+class _Http2Server(Struct, frozen=True):
     host: str
     port: int
     verify: bool
@@ -34,25 +34,25 @@ class Http2Pool:
     `REFUSAL_DELAYS_S`. One that only waited for its turn moves on without that.
     """
 
-    def __init__(self, *, trusting: ssl.SSLContext, proxies: Proxies) -> None:
-        """Connect to nothing yet; `trusting` says whose certificates are good."""
-        self._trusting = trusting
+    def __init__(self, *, ssl_context: ssl.SSLContext, proxies: Proxies) -> None:
+        """Connect to nothing yet; `ssl_context` says whose certificates are good."""
+        self._ssl_context = ssl_context
         self._proxies = proxies
-        self._connections: dict[_Server, Http2Connection] = {}
-        self._locks: dict[_Server, asyncio.Lock] = {}
+        self._connections: dict[_Http2Server, Http2Connection] = {}
+        self._locks: dict[_Http2Server, asyncio.Lock] = {}
         self._open: set[Http2Connection] = set()
         """Every connection that is not closed, those too that take no further requests."""
 
-    async def fetch(self, request: Request, journey: Journey) -> Response:
+    async def fetch(self, request: Request, progress: RequestProgress) -> Response:
         """Return the answer; raises `TransportError`, or an OS error for no connection."""
-        server = _locate(request)
+        server = _server_of(request)
         delays = iter(REFUSAL_DELAYS_S)
         while True:
             connection = await self._connect(server)
             try:
-                return await connection.fetch(request, journey)
+                return await connection.fetch(request, progress)
             except UnprocessedError:
-                only_waited, journey.sent = not journey.sent, False
+                only_waited, progress.sent = not progress.sent, False
                 if only_waited and connection.has_answered:
                     continue  # others went ahead of it, so this comes to an end
                 delay = next(delays, None)
@@ -65,17 +65,17 @@ class Http2Pool:
         self._connections.clear()
         await asyncio.gather(*(connection.aclose() for connection in [*self._open]))
 
-    async def _connect(self, server: _Server) -> Http2Connection:
+    async def _connect(self, server: _Http2Server) -> Http2Connection:
         kept = self._connections.get(server)
         if kept is not None and await kept.is_alive():
             return kept
         async with self._locks.setdefault(server, asyncio.Lock()):
             kept = self._connections.get(server)
-            if kept is None or kept.is_leaving:
+            if kept is None or kept.is_closing:
                 kept = self._connections[server] = await self._open_connection(server)
         return kept
 
-    async def _open_connection(self, server: _Server) -> Http2Connection:
+    async def _open_connection(self, server: _Http2Server) -> Http2Connection:
         transport, connection = await self._connect_socket(server)
         try:
             _check_protocol(transport)
@@ -85,11 +85,13 @@ class Http2Pool:
             transport.abort()
             raise
         self._open.add(connection)
-        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
+        connection.closed.add_done_callback(lambda _: self._open.discard(connection))
         return connection
 
-    async def _connect_socket(self, server: _Server) -> tuple[asyncio.Transport, Http2Connection]:
-        context = self._trusting if server.verify else _make_unverified()
+    async def _connect_socket(
+        self, server: _Http2Server
+    ) -> tuple[asyncio.Transport, Http2Connection]:
+        context = self._ssl_context if server.verify else _make_unverified_context()
         proxy = self._proxies.find("https", server.host, server.port)
         if proxy is not None:
             return await connect_through(proxy, Http2Connection, server.host, server.port, context)
@@ -98,20 +100,20 @@ class Http2Pool:
 
 
 def _check_protocol(transport: asyncio.Transport) -> None:
-    if transport.get_extra_info("ssl_object").selected_alpn_protocol() != PROTOCOL:
+    if transport.get_extra_info("ssl_object").selected_alpn_protocol() != ALPN_PROTOCOL:
         raise TransportError("the server does not speak HTTP/2", sent=False)
 
 
-def _make_unverified() -> ssl.SSLContext:
+def _make_unverified_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([PROTOCOL])
+    context.set_alpn_protocols([ALPN_PROTOCOL])
     return context
 
 
-def _locate(request: Request) -> _Server:
+def _server_of(request: Request) -> _Http2Server:
     url = urlsplit(request.url)
     if url.scheme != "https" or not url.hostname:
         raise TransportError("HTTP/2 goes over https alone", sent=False)
-    return _Server(url.hostname, url.port or 443, request.verify)
+    return _Http2Server(url.hostname, url.port or 443, request.verify)

@@ -5,24 +5,25 @@ ended is read and dropped: the server may have sent it before it knew.
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from router.channel import TransportError
 from router.transport.http2_frames import (
     ACK,
-    DEFAULT_WINDOW,
+    DEFAULT_WINDOW_BYTES,
     END_HEADERS,
     END_STREAM,
-    MAX_FRAME,
-    MAX_STREAM,
-    MAX_WINDOW,
+    MAX_FRAME_BYTES,
+    MAX_STREAM_ID,
+    MAX_WINDOW_BYTES,
     PREFACE,
-    ConnectionFault,
-    ErrorCode,
     Frame,
     FrameReader,
-    Kind,
-    Setting,
-    StreamFault,
+    FrameType,
+    Http2ConnectionError,
+    Http2ErrorCode,
+    Http2StreamError,
+    SettingsParameter,
     read_number,
     read_settings,
     strip_padding,
@@ -32,363 +33,367 @@ from router.transport.http2_frames import (
     write_settings,
 )
 from router.transport.http2_headers import (
-    MAX_HEADERS,
+    MAX_HEADERS_BYTES,
     HeaderDecoder,
     HeaderEncoder,
     check_trailers,
-    read_answer_fields,
+    read_response_fields,
 )
-from router.transport.http2_stream import BODY, Exchange, UnprocessedError
+from router.transport.http2_stream import MAX_BODY_BYTES, Http2Stream, UnprocessedError
 
-SERVER_LEAVES = "the server takes no more over this connection"
+GOAWAY_REASON = "the server takes no more over this connection"
 
-_UPDATE = DEFAULT_WINDOW // 2
+_WINDOW_UPDATE_BYTES = DEFAULT_WINDOW_BYTES // 2
 """Bytes of answers after which the server hears that there is room again."""
 
 _MAX_CONTINUATIONS = 64
-"""Frames that one header block may come in; more is an attack: https://kb.cert.org/vuls/id/421644"""
-
-_FINAL = 200
-_SWITCHING = 101
+"""Frames of one header block; more is an attack: https://kb.cert.org/vuls/id/421644"""
 
 
 class Http2Session:
     """The state of one connection; the caller moves the bytes.
 
-    `receive` settles the exchanges that it was given by `start`; `take_output` returns what is to
+    `receive` settles the streams that it was given by `start`; `data_to_send` returns what is to
     be written after either.
     """
 
     def __init__(self) -> None:
         """Begin with the preface and the settings of a client."""
-        self.exchanges: dict[int, Exchange] = {}
+        self.streams: dict[int, Http2Stream] = {}
         """What is under way, by stream."""
         self.is_ready = False
         """Whether the server has said how much it takes."""
-        self.is_leaving = False
+        self.is_closing = False
         """Whether it takes no further requests."""
         self.has_answered = False
         """Whether the server has answered any request."""
         self.pongs = 0
         """Answers to pings so far."""
-        self.written = 0
+        self.last_written_stream = 0
         """The highest stream of which anything was taken for writing."""
-        self._max_concurrent = MAX_STREAM
-        self._initial_window = DEFAULT_WINDOW
-        self._max_frame = MAX_FRAME
-        self._window = DEFAULT_WINDOW
+        self._max_concurrent = MAX_STREAM_ID
+        self._initial_window = DEFAULT_WINDOW_BYTES
+        self._max_frame = MAX_FRAME_BYTES
+        self._window = DEFAULT_WINDOW_BYTES
         self._consumed = 0
         self._next_stream = 1
-        self._blocked: dict[int, Exchange] = {}
-        self._block: tuple[Frame, list[bytes]] | None = None
+        self._blocked: dict[int, Http2Stream] = {}
+        self._header_block: tuple[Frame, list[bytes]] | None = None
         self._reader = FrameReader()
         self._encoder = HeaderEncoder()
         self._decoder = HeaderDecoder()
-        settings = {Setting.ENABLE_PUSH: 0, Setting.MAX_HEADER_LIST_SIZE: MAX_HEADERS}
+        settings = {
+            SettingsParameter.ENABLE_PUSH: 0,
+            SettingsParameter.MAX_HEADER_LIST_SIZE: MAX_HEADERS_BYTES,
+        }
         self._output = [PREFACE, write_settings(settings)]
         self._handlers: dict[int, Callable[[Frame], None]] = {
-            Kind.DATA: self._take_data,
-            Kind.HEADERS: self._take_headers,
-            Kind.PRIORITY: self._take_priority,
-            Kind.RST_STREAM: self._take_reset,
-            Kind.SETTINGS: self._take_settings,
-            Kind.PUSH_PROMISE: self._refuse,
-            Kind.PING: self._take_ping,
-            Kind.GOAWAY: self._take_goaway,
-            Kind.WINDOW_UPDATE: self._take_window_update,
-            Kind.CONTINUATION: self._refuse,
+            FrameType.DATA: self._on_data,
+            FrameType.HEADERS: self._on_headers,
+            FrameType.PRIORITY: self._on_priority,
+            FrameType.RST_STREAM: self._on_reset,
+            FrameType.SETTINGS: self._on_settings,
+            FrameType.PUSH_PROMISE: self._reject_frame,
+            FrameType.PING: self._on_ping,
+            FrameType.GOAWAY: self._on_goaway,
+            FrameType.WINDOW_UPDATE: self._on_window_update,
+            FrameType.CONTINUATION: self._reject_frame,
         }
 
     @property
-    def has_room(self) -> bool:
+    def can_start(self) -> bool:
         """Whether the server takes one request more at this time."""
-        return not self.is_leaving and len(self.exchanges) < self._max_concurrent
+        return not self.is_closing and len(self.streams) < self._max_concurrent
 
-    def start(self, exchange: Exchange, now: float) -> None:
+    def start(self, http2_stream: Http2Stream, now: float) -> None:
         """Send a request; one that cannot be written fails, and others are not concerned."""
-        if self._next_stream > MAX_STREAM:
-            self.is_leaving = True
-            exchange.fail(UnprocessedError(SERVER_LEAVES))
+        if self._next_stream > MAX_STREAM_ID:
+            self.is_closing = True
+            http2_stream.fail(UnprocessedError(GOAWAY_REASON))
             return
         try:
-            block = self._encoder.encode(exchange.request)
+            block = self._encoder.encode(http2_stream.request)
         except ValueError:
-            exchange.fail(TransportError("the request cannot be sent as it is", sent=False))
+            http2_stream.fail(TransportError("the request cannot be sent as it is", sent=False))
             return
-        exchange.stream, exchange.began = self._next_stream, now
-        exchange.window = self._initial_window
-        exchange.journey.sent = True
+        http2_stream.stream_id, http2_stream.began = self._next_stream, now
+        http2_stream.window = self._initial_window
+        http2_stream.progress.sent = True
         self._next_stream += 2
-        self.exchanges[exchange.stream] = exchange
-        self._write_headers(exchange.stream, block, end=not exchange.unsent)
-        if exchange.unsent:
-            self._blocked[exchange.stream] = exchange
+        self.streams[http2_stream.stream_id] = http2_stream
+        self._write_headers(http2_stream.stream_id, block, end=not http2_stream.unsent)
+        if http2_stream.unsent:
+            self._blocked[http2_stream.stream_id] = http2_stream
             self._write_bodies()
 
-    def cancel(self, exchange: Exchange) -> None:
+    def cancel(self, http2_stream: Http2Stream) -> None:
         """Wait for an answer no longer, and tell the server so."""
-        self._reset(exchange.stream, ErrorCode.CANCEL)
+        self._reset_stream(http2_stream.stream_id, Http2ErrorCode.CANCEL)
 
     def ping(self) -> None:
         """Ask whether the server is there; `pongs` counts its answers."""
-        self._output.append(write_frame(Kind.PING, 0, 0, bytes(8)))
+        self._output.append(write_frame(FrameType.PING, 0, 0, bytes(8)))
 
-    def leave(self, code: ErrorCode = ErrorCode.NO_ERROR) -> None:
+    def send_goaway(self, code: Http2ErrorCode = Http2ErrorCode.NO_ERROR) -> None:
         """Say that no more is wanted of the server."""
-        self.is_leaving = True
+        self.is_closing = True
         self._output.append(write_goaway(code))
 
     def receive(self, data: bytes) -> None:
-        """Act on what the server says; raises `ConnectionFault` where it is not HTTP/2.
+        """Act on what the server says; raises `Http2ConnectionError` where it is not HTTP/2.
 
         What came before the fault is acted on.
         """
         for frame in self._reader.read(data):
-            if not self.is_ready and (frame.kind != Kind.SETTINGS or frame.flags & ACK):
-                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-            if self._block is not None:
-                self._take_continuation(frame)
+            if not self.is_ready and (frame.kind != FrameType.SETTINGS or frame.flags & ACK):
+                raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
+            if self._header_block is not None:
+                self._on_continuation(frame)
             elif handler := self._handlers.get(frame.kind):
                 try:
                     handler(frame)
-                except StreamFault as fault:
-                    self._fail(frame.stream, fault)
+                except Http2StreamError as fault:
+                    self._fail_stream(frame.stream_id, fault)
 
-    def take_output(self) -> bytes:
+    def data_to_send(self) -> bytes:
         """Return what is to be written, and hold it no longer."""
         if not self._output:
             return b""
-        self.written = self._next_stream - 2
+        self.last_written_stream = self._next_stream - 2
         data = b"".join(self._output)
         self._output.clear()
         return data
 
-    def _write_headers(self, stream: int, block: bytes, *, end: bool) -> None:
-        kind, flags = Kind.HEADERS, END_STREAM if end else 0
+    def _write_headers(self, stream_id: int, block: bytes, *, end: bool) -> None:
+        kind, flags = FrameType.HEADERS, END_STREAM if end else 0
         while len(block) > self._max_frame:
             piece, block = block[: self._max_frame], block[self._max_frame :]
-            self._output.append(write_frame(kind, flags, stream, piece))
-            kind, flags = Kind.CONTINUATION, 0
-        self._output.append(write_frame(kind, flags | END_HEADERS, stream, block))
+            self._output.append(write_frame(kind, flags, stream_id, piece))
+            kind, flags = FrameType.CONTINUATION, 0
+        self._output.append(write_frame(kind, flags | END_HEADERS, stream_id, block))
 
     def _write_bodies(self) -> None:
         """Send as much of the bodies as the server has room for."""
-        for exchange in [*self._blocked.values()]:
-            while exchange.unsent:
-                size = min(self._window, exchange.window, self._max_frame)
+        for http2_stream in [*self._blocked.values()]:
+            while http2_stream.unsent:
+                size = min(self._window, http2_stream.window, self._max_frame)
                 if size <= 0:
                     break
-                piece, exchange.unsent = exchange.unsent[:size], exchange.unsent[size:]
-                exchange.window -= len(piece)
+                piece, http2_stream.unsent = http2_stream.unsent[:size], http2_stream.unsent[size:]
+                http2_stream.window -= len(piece)
                 self._window -= len(piece)
-                flags = 0 if exchange.unsent else END_STREAM
-                frame = write_frame(Kind.DATA, flags, exchange.stream, bytes(piece))
+                flags = 0 if http2_stream.unsent else END_STREAM
+                frame = write_frame(FrameType.DATA, flags, http2_stream.stream_id, bytes(piece))
                 self._output.append(frame)
-            if not exchange.unsent:
-                del self._blocked[exchange.stream]
+            if not http2_stream.unsent:
+                del self._blocked[http2_stream.stream_id]
             elif self._window <= 0:
                 return
 
-    def _end(self, stream: int) -> Exchange | None:
+    def _end_stream(self, stream_id: int) -> Http2Stream | None:
         """Count a stream as ended, and return its exchange where that was not so before."""
-        self._blocked.pop(stream, None)
-        return self.exchanges.pop(stream, None)
+        self._blocked.pop(stream_id, None)
+        return self.streams.pop(stream_id, None)
 
-    def _reset(self, stream: int, code: ErrorCode) -> None:
-        if self._end(stream) is not None:
-            self._output.append(write_number(Kind.RST_STREAM, stream, code))
+    def _reset_stream(self, stream_id: int, code: Http2ErrorCode) -> None:
+        if self._end_stream(stream_id) is not None:
+            self._output.append(write_number(FrameType.RST_STREAM, stream_id, code))
 
-    def _fail(self, stream: int, fault: StreamFault) -> None:
+    def _fail_stream(self, stream_id: int, fault: Http2StreamError) -> None:
         """End one stream that the server made a mess of."""
-        if exchange := self.exchanges.get(stream):
-            self._reset(stream, fault.code)
-            exchange.fail(TransportError("the answer is malformed", sent=True))
+        if http2_stream := self.streams.get(stream_id):
+            self._reset_stream(stream_id, fault.code)
+            http2_stream.fail(TransportError("the answer is malformed", sent=True))
 
-    def _find(self, frame: Frame) -> Exchange | None:
+    def _find_stream(self, frame: Frame) -> Http2Stream | None:
         """Return the exchange a frame is for, None where it has ended."""
-        if frame.stream % 2 == 0 or frame.stream >= self._next_stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
-        return self.exchanges.get(frame.stream)
+        if frame.stream_id % 2 == 0 or frame.stream_id >= self._next_stream:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
+        return self.streams.get(frame.stream_id)
 
-    def _conclude(self, exchange: Exchange) -> None:
+    def _finish_stream(self, http2_stream: Http2Stream) -> None:
         """Hand an answer over that is at its end; a body that is not yet out is not wanted."""
-        exchange.conclude()
+        http2_stream.finish()
         self.has_answered = True
-        if exchange.unsent:
-            self._reset(exchange.stream, ErrorCode.CANCEL)
+        if http2_stream.unsent:
+            self._reset_stream(http2_stream.stream_id, Http2ErrorCode.CANCEL)
         else:
-            self._end(exchange.stream)
+            self._end_stream(http2_stream.stream_id)
 
-    def _take_data(self, frame: Frame) -> None:
-        exchange = self._find(frame)
+    def _on_data(self, frame: Frame) -> None:
+        http2_stream = self._find_stream(frame)
         data, size = strip_padding(frame), len(frame.payload)
         self._consumed += size
-        if self._consumed >= _UPDATE:
-            self._output.append(write_number(Kind.WINDOW_UPDATE, 0, self._consumed))
+        if self._consumed >= _WINDOW_UPDATE_BYTES:
+            self._output.append(write_number(FrameType.WINDOW_UPDATE, 0, self._consumed))
             self._consumed = 0
-        if exchange is None:
+        if http2_stream is None:
             return
-        if not exchange.status:
-            raise StreamFault(ErrorCode.PROTOCOL_ERROR)
-        exchange.pieces += data
+        if not http2_stream.status:
+            raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)
+        http2_stream.pieces += data
         if frame.flags & END_STREAM:
-            self._conclude(exchange)
-        elif len(exchange.pieces) >= BODY:
-            exchange.conclude()
-            self._reset(exchange.stream, ErrorCode.CANCEL)
+            self._finish_stream(http2_stream)
+        elif len(http2_stream.pieces) >= MAX_BODY_BYTES:
+            http2_stream.finish()
+            self._reset_stream(http2_stream.stream_id, Http2ErrorCode.CANCEL)
         else:
-            exchange.consumed += size
-            if exchange.consumed >= _UPDATE:
-                stream = exchange.stream
-                self._output.append(write_number(Kind.WINDOW_UPDATE, stream, exchange.consumed))
-                exchange.consumed = 0
+            http2_stream.consumed += size
+            if http2_stream.consumed >= _WINDOW_UPDATE_BYTES:
+                stream_id = http2_stream.stream_id
+                self._output.append(
+                    write_number(FrameType.WINDOW_UPDATE, stream_id, http2_stream.consumed)
+                )
+                http2_stream.consumed = 0
 
-    def _take_headers(self, frame: Frame) -> None:
-        self._find(frame)
+    def _on_headers(self, frame: Frame) -> None:
+        self._find_stream(frame)
         block = strip_padding(frame)
         if frame.flags & END_HEADERS:
-            self._take_block(frame, block)
+            self._on_header_block(frame, block)
         else:
-            self._block = frame, [block]
+            self._header_block = frame, [block]
 
-    def _take_continuation(self, frame: Frame) -> None:
+    def _on_continuation(self, frame: Frame) -> None:
         """Add to a header block, which nothing else may interrupt."""
-        assert self._block is not None  # noqa: S101 - the caller has looked
-        first, pieces = self._block
-        if frame.kind != Kind.CONTINUATION or frame.stream != first.stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        assert self._header_block is not None  # noqa: S101 - the caller has looked
+        first, pieces = self._header_block
+        if frame.kind != FrameType.CONTINUATION or frame.stream_id != first.stream_id:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         pieces.append(frame.payload)
         if len(pieces) > _MAX_CONTINUATIONS:
-            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM)
+            raise Http2ConnectionError(Http2ErrorCode.ENHANCE_YOUR_CALM)
         if frame.flags & END_HEADERS:
-            self._block = None
+            self._header_block = None
             try:
-                self._take_block(first, b"".join(pieces))
-            except StreamFault as fault:
-                self._fail(first.stream, fault)
+                self._on_header_block(first, b"".join(pieces))
+            except Http2StreamError as fault:
+                self._fail_stream(first.stream_id, fault)
 
-    def _take_block(self, frame: Frame, block: bytes) -> None:
+    def _on_header_block(self, frame: Frame, block: bytes) -> None:
         """Read a header block; also one that nobody waits for, since the table depends on it."""
         fields = self._decoder.decode(block)
-        exchange = self.exchanges.get(frame.stream)
-        if exchange is None:
+        http2_stream = self.streams.get(frame.stream_id)
+        if http2_stream is None:
             return
         is_end = bool(frame.flags & END_STREAM)
-        if exchange.status:
+        if http2_stream.status:
             check_trailers(fields)
             if not is_end:
-                raise StreamFault(ErrorCode.PROTOCOL_ERROR)
-            self._conclude(exchange)
+                raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)
+            self._finish_stream(http2_stream)
             return
-        status, headers = read_answer_fields(fields)
-        if status < _FINAL:
-            if is_end or status == _SWITCHING:
-                raise StreamFault(ErrorCode.PROTOCOL_ERROR)
+        status, headers = read_response_fields(fields)
+        if status < HTTPStatus.OK:
+            if is_end or status == HTTPStatus.SWITCHING_PROTOCOLS:
+                raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)
             return
-        exchange.status, exchange.headers = status, headers
+        http2_stream.status, http2_stream.headers = status, headers
         if is_end:
-            self._conclude(exchange)
+            self._finish_stream(http2_stream)
 
-    def _take_priority(self, frame: Frame) -> None:
-        if frame.stream == 0:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+    def _on_priority(self, frame: Frame) -> None:
+        if frame.stream_id == 0:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
 
-    def _take_reset(self, frame: Frame) -> None:
-        self._find(frame)
+    def _on_reset(self, frame: Frame) -> None:
+        self._find_stream(frame)
         code = read_number(frame.payload)
-        exchange = self._end(frame.stream)
-        if exchange is None:
+        http2_stream = self._end_stream(frame.stream_id)
+        if http2_stream is None:
             return
-        if code == ErrorCode.REFUSED_STREAM:
-            exchange.fail(_refuse(exchange, "the request was refused"))
+        if code == Http2ErrorCode.REFUSED_STREAM:
+            http2_stream.fail(_make_refusal(http2_stream, "the request was refused"))
         else:
-            exchange.fail(TransportError("the request was reset", sent=True))
+            http2_stream.fail(TransportError("the request was reset", sent=True))
 
-    def _take_settings(self, frame: Frame) -> None:
-        if frame.stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+    def _on_settings(self, frame: Frame) -> None:
+        if frame.stream_id:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         if frame.flags & ACK:
             if frame.payload:
-                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+                raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
             return
         for key, value in read_settings(frame.payload):
-            self._apply(key, value)
-        self._output.append(write_frame(Kind.SETTINGS, ACK, 0))
+            self._apply_setting(key, value)
+        self._output.append(write_frame(FrameType.SETTINGS, ACK, 0))
         self.is_ready = True
         self._write_bodies()
 
-    def _apply(self, key: int, value: int) -> None:
+    def _apply_setting(self, key: int, value: int) -> None:
         match key:
-            case Setting.HEADER_TABLE_SIZE:
+            case SettingsParameter.HEADER_TABLE_SIZE:
                 self._encoder.limit_table(value)
-            case Setting.MAX_CONCURRENT_STREAMS:
+            case SettingsParameter.MAX_CONCURRENT_STREAMS:
                 self._max_concurrent = value
-            case Setting.INITIAL_WINDOW_SIZE:
+            case SettingsParameter.INITIAL_WINDOW_SIZE:
                 self._resize_windows(value)
-            case Setting.MAX_FRAME_SIZE:
-                if not MAX_FRAME <= value < 1 << 24:
-                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+            case SettingsParameter.MAX_FRAME_SIZE:
+                if not MAX_FRAME_BYTES <= value < 1 << 24:
+                    raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
                 self._max_frame = value
-            case _:  # nothing that a client sends depends on the others
-                pass
 
     def _resize_windows(self, size: int) -> None:
         """Give every open stream the difference, which may leave less than nothing (6.9.2)."""
-        if size > MAX_WINDOW:
-            raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR)
-        for exchange in self.exchanges.values():
-            exchange.window += size - self._initial_window
-            if exchange.window > MAX_WINDOW:
-                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR)
+        if size > MAX_WINDOW_BYTES:
+            raise Http2ConnectionError(Http2ErrorCode.FLOW_CONTROL_ERROR)
+        for http2_stream in self.streams.values():
+            http2_stream.window += size - self._initial_window
+            if http2_stream.window > MAX_WINDOW_BYTES:
+                raise Http2ConnectionError(Http2ErrorCode.FLOW_CONTROL_ERROR)
         self._initial_window = size
 
-    def _take_ping(self, frame: Frame) -> None:
-        if frame.stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+    def _on_ping(self, frame: Frame) -> None:
+        if frame.stream_id:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         if len(frame.payload) != 8:  # noqa: PLR2004 - the size of a ping
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
+            raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
         if frame.flags & ACK:
             self.pongs += 1
         else:
-            self._output.append(write_frame(Kind.PING, ACK, 0, frame.payload))
+            self._output.append(write_frame(FrameType.PING, ACK, 0, frame.payload))
 
-    def _take_goaway(self, frame: Frame) -> None:
+    def _on_goaway(self, frame: Frame) -> None:
         """Give up what the server will not look at; the rest is still answered (6.8)."""
-        if frame.stream:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        if frame.stream_id:
+            raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         if len(frame.payload) < 8:  # noqa: PLR2004 - the least size of a GOAWAY
-            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR)
-        last = int.from_bytes(frame.payload[:4], "big") & MAX_STREAM
-        self.is_leaving = True
-        for exchange in [e for stream, e in self.exchanges.items() if stream > last]:
-            self._end(exchange.stream)
-            exchange.fail(_refuse(exchange, SERVER_LEAVES))
+            raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
+        last = int.from_bytes(frame.payload[:4], "big") & MAX_STREAM_ID
+        self.is_closing = True
+        for http2_stream in [e for stream_id, e in self.streams.items() if stream_id > last]:
+            self._end_stream(http2_stream.stream_id)
+            http2_stream.fail(_make_refusal(http2_stream, GOAWAY_REASON))
 
-    def _take_window_update(self, frame: Frame) -> None:
+    def _on_window_update(self, frame: Frame) -> None:
         """Make room for bodies."""
-        exchange = self._find(frame) if frame.stream else None
-        increment = read_number(frame.payload) & MAX_WINDOW
-        if frame.stream == 0:
+        http2_stream = self._find_stream(frame) if frame.stream_id else None
+        increment = read_number(frame.payload) & MAX_WINDOW_BYTES
+        if frame.stream_id == 0:
             self._window += increment
-            if not increment or self._window > MAX_WINDOW:
-                raise ConnectionFault(
-                    ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
+            if not increment or self._window > MAX_WINDOW_BYTES:
+                raise Http2ConnectionError(
+                    Http2ErrorCode.FLOW_CONTROL_ERROR
+                    if increment
+                    else Http2ErrorCode.PROTOCOL_ERROR
                 )
-        elif exchange is not None:
-            exchange.window += increment
-            if not increment or exchange.window > MAX_WINDOW:
-                raise StreamFault(
-                    ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
+        elif http2_stream is not None:
+            http2_stream.window += increment
+            if not increment or http2_stream.window > MAX_WINDOW_BYTES:
+                raise Http2StreamError(
+                    Http2ErrorCode.FLOW_CONTROL_ERROR
+                    if increment
+                    else Http2ErrorCode.PROTOCOL_ERROR
                 )
         self._write_bodies()
 
-    def _refuse(self, frame: Frame) -> None:  # noqa: ARG002 - a handler like the others
+    def _reject_frame(self, frame: Frame) -> None:  # noqa: ARG002 - a handler like the others
         """End a connection on which a frame came that a client has not asked for."""
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR)
+        raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
 
 
-def _refuse(exchange: Exchange, reason: str) -> TransportError:
+def _make_refusal(http2_stream: Http2Stream, reason: str) -> TransportError:
     """Return why a server took no request; one that began to answer it has taken it."""
-    if exchange.status:
+    if http2_stream.status:
         return TransportError("the answer broke off", sent=True)
     return UnprocessedError(reason)

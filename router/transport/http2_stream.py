@@ -3,10 +3,10 @@
 import asyncio
 
 from router.channel import Request, Response, TransportError
-from router.transport.http2_frames import ErrorCode, StreamFault
-from router.transport.request_progress import Journey
+from router.transport.http2_frames import Http2ErrorCode, Http2StreamError
+from router.transport.request_progress import RequestProgress
 
-BODY = 1 << 20
+MAX_BODY_BYTES = 1 << 20
 """Bytes of an answer that are read."""
 
 
@@ -18,7 +18,7 @@ class UnprocessedError(TransportError):
         super().__init__(reason, sent=False)
 
 
-class Exchange:
+class Http2Stream:
     """A request that waits for its answer; `stream` is 0 until it is under way."""
 
     __slots__ = (
@@ -26,21 +26,21 @@ class Exchange:
         "began",
         "consumed",
         "headers",
-        "journey",
         "pieces",
+        "progress",
         "request",
         "status",
-        "stream",
+        "stream_id",
         "unsent",
         "window",
     )
 
-    def __init__(self, request: Request, journey: Journey) -> None:
+    def __init__(self, request: Request, progress: RequestProgress) -> None:
         """Wait, on the running loop."""
         self.request = request
-        self.journey = journey
+        self.progress = progress
         self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        self.stream = 0
+        self.stream_id = 0
         self.began = 0.0
         self.unsent = memoryview(request.body)
         self.window = 0
@@ -52,18 +52,18 @@ class Exchange:
         self.headers: dict[str, str] = {}
         self.pieces = bytearray()
 
-    def conclude(self) -> None:
-        """Give the answer to whoever waits; raises `StreamFault` where it is not whole."""
+    def finish(self) -> None:
+        """Give the answer to whoever waits; raises `Http2StreamError` where it is not whole."""
         length = self.headers.get("content-length")
         if not self.status or (
             length is not None
-            and len(self.pieces) < BODY
+            and len(self.pieces) < MAX_BODY_BYTES
             and self.pieces
             and length != str(len(self.pieces))
         ):
-            raise StreamFault(ErrorCode.PROTOCOL_ERROR)
+            raise Http2StreamError(Http2ErrorCode.PROTOCOL_ERROR)
         if not self.answer.done():
-            body = bytes(self.pieces[:BODY])
+            body = bytes(self.pieces[:MAX_BODY_BYTES])
             self.answer.set_result(Response(status=self.status, headers=self.headers, body=body))
 
     def fail(self, error: TransportError) -> None:

@@ -12,8 +12,8 @@ from router.settings import Proxy
 PROXY_UNREACHABLE = "no connection to the proxy could be made"
 PROXY_REFUSED = "the proxy refused the connection"
 
-_MAX_HEAD = 16_384
-_ACCEPTED = re.compile(rb"HTTP/1\.[01] 2[0-9]{2}(?: |\r|$)")
+_MAX_HEAD_BYTES = 16_384
+_SUCCESS_LINE = re.compile(rb"HTTP/1\.[01] 2[0-9]{2}(?: |\r|$)")
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -63,10 +63,10 @@ class _Tunnel(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._head += data
         head, end, rest = self._head.partition(b"\r\n\r\n")
-        if end and not rest and _ACCEPTED.match(head):  # a server of TLS never speaks first
+        if end and not rest and _SUCCESS_LINE.match(head):  # a server of TLS never speaks first
             if not self.opened.done():
                 self.opened.set_result(None)
-        elif end or len(self._head) > _MAX_HEAD:
+        elif end or len(self._head) > _MAX_HEAD_BYTES:
             self._fail()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own signature

@@ -1,7 +1,7 @@
 """How far a request has come."""
 
 
-class Journey:
+class RequestProgress:
     """One request on its way; `sent` says whether it may have reached the provider."""
 
     sent = False

@@ -15,7 +15,7 @@ from router.transport.error_text import TIMED_OUT
 _R = TypeVar("_R", Response, None)
 
 
-class Exchange(Struct, frozen=True, kw_only=True):
+class RecordedExchange(Struct, frozen=True, kw_only=True):
     """A request that would have gone out, secrets masked, and the answer it got.
 
     `response` is None when a fault stood in for the answer. `delivery` is the id bound by
@@ -28,7 +28,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     response: Response | None
 
 
-class Fault(Struct, frozen=True, kw_only=True):
+class InjectedFault(Struct, frozen=True, kw_only=True):
     """What is made to go wrong: wait `delay` seconds, then reset, or answer `status`."""
 
     status: int | None = None
@@ -40,16 +40,16 @@ class Fault(Struct, frozen=True, kw_only=True):
 class SandboxTransport:
     """Answers as the channel says its provider would, and records each exchange."""
 
-    live = False
+    is_live = False
 
     def __init__(  # noqa: PLR0913 - each says one thing of the sandbox
         self,
         answer: Callable[[Request], Response],
-        record: Callable[[Exchange], None],
+        record: Callable[[RecordedExchange], None],
         *,
         channel: str,
         secrets: Iterable[str] = (),
-        faults: Mapping[str, Fault] | None = None,
+        faults: Mapping[str, InjectedFault] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Stand in for the provider of a channel.
@@ -74,21 +74,23 @@ class SandboxTransport:
             self._keep(request, None)
             reason = TIMED_OUT if fault.delay > timeout else "the connection was reset"
             raise TransportError(reason, sent=True)
-        return self._keep(request, _impair(fault, request, self._answer))
+        return self._keep(request, _apply_fault(fault, request, self._answer))
 
     def _keep(self, request: Request, response: _R) -> _R:
         delivery = structlog.contextvars.get_contextvars().get("delivery", "")
-        exchange = Exchange(
+        exchange = RecordedExchange(
             delivery=str(delivery),
             channel=self._channel,
-            request=self._redactor.request(request),
+            request=self._redactor.mask_request(request),
             response=response,
         )
         self._record(exchange)
         return response
 
 
-def _impair(fault: Fault, request: Request, answer: Callable[[Request], Response]) -> Response:
+def _apply_fault(
+    fault: InjectedFault, request: Request, answer: Callable[[Request], Response]
+) -> Response:
     if fault.status is None and fault.retry_after is None:
         return answer(request)
     headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}

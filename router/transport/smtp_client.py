@@ -11,27 +11,27 @@ from msgspec import Struct
 
 from router.channel import Request
 
-DONE = 250
-LOGGED_IN = 235
-GO_ON = 334
-UNREADABLE = 553
+CODE_OK = 250
+CODE_AUTH_SUCCEEDED = 235
+CODE_AUTH_CONTINUE = 334
+CODE_ADDRESS_NOT_ALLOWED = 553
 """The code for an address the server's dialect cannot write (RFC 6531)."""
 
-UNSUPPORTED = 502
+CODE_COMMAND_NOT_IMPLEMENTED = 502
 """The code for a command the server does not offer (RFC 5321)."""
 
-UNKNOWN_MECHANISM = 504
+CODE_PARAMETER_NOT_IMPLEMENTED = 504
 """The code for a parameter that one side does not implement (RFC 5321; RFC 4954 for AUTH)."""
 
 AUTH_MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
 """The ways to log in that the router has, by their names in RFC 4954's registry."""
 
-PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
-Reply = tuple[int, bytes]
+SMTPReply = tuple[int, bytes]
 
 
-class Server(Struct, frozen=True, kw_only=True):
+class SMTPServer(Struct, frozen=True, kw_only=True):
     """Where and as whom mail is handed over."""
 
     scheme: str
@@ -46,69 +46,69 @@ class Server(Struct, frozen=True, kw_only=True):
         return f"Server({self.scheme}://{self.host}:{self.port})"
 
 
-class Refusal(Exception):  # noqa: N818 - the server's no is an answer, no fault
+class SMTPRefused(Exception):  # noqa: N818 - the server's no is an answer, no fault
     """A server said no; `command` is `connect`, `auth`, `mail`, `rcpt` or `data`."""
 
-    def __init__(self, command: str, reply: Reply) -> None:
+    def __init__(self, command: str, reply: SMTPReply) -> None:
         """Keep what was refused and the reply."""
         super().__init__(command)
         self.command = command
         self.reply = reply
 
 
-class CalledOff(Exception):  # noqa: N818 - nothing went wrong, nobody waits any more
+class SMTPCancelled(Exception):  # noqa: N818 - nothing went wrong, nobody waits any more
     """The time ran out before the message was on its way."""
 
 
-class Progress:
+class SMTPProgress:
     """How far a hand-over has come, known to the thread that speaks and the task that waits."""
 
     def __init__(self, *, seconds: float) -> None:
         """Start the clock."""
         self._deadline = time.monotonic() + seconds
         self._lock = threading.Lock()
-        self._called_off = False
+        self._is_cancelled = False
         self.sent = False
         """Whether the message may have reached the server."""
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds left, never less than a tenth."""
         return max(0.1, self._deadline - time.monotonic())
 
     @property
-    def late(self) -> bool:
+    def is_late(self) -> bool:
         """Whether the time is up."""
         return time.monotonic() >= self._deadline
 
-    def begin(self) -> None:
-        """Take the message as sent from here on; raises `CalledOff` when nobody waits."""
+    def mark_sent(self) -> None:
+        """Take the message as sent from here on; raises `SMTPCancelled` when nobody waits."""
         with self._lock:
-            if self._called_off:
-                raise CalledOff
+            if self._is_cancelled:
+                raise SMTPCancelled
             self.sent = True
 
-    def call_off(self) -> bool:
+    def cancel(self) -> bool:
         """Stop a message that is not on its way yet; return whether it is."""
         with self._lock:
-            self._called_off = True
+            self._is_cancelled = True
             return self.sent
 
 
-def locate(request: Request) -> Server:
+def read_server(request: Request) -> SMTPServer:
     """Return the server that a request's URL names."""
     url = urlsplit(request.url)
-    return Server(
+    return SMTPServer(
         scheme=url.scheme,
         host=url.hostname or "",
-        port=url.port or PORTS.get(url.scheme, 25),
+        port=url.port or DEFAULT_PORTS.get(url.scheme, 25),
         user=unquote(url.username or ""),
         password=unquote(url.password or ""),
         verify=request.verify,
     )
 
 
-def connect(server: Server, context: ssl.SSLContext, *, seconds: float) -> smtplib.SMTP:
+def connect(server: SMTPServer, context: ssl.SSLContext, *, seconds: float) -> smtplib.SMTP:
     """Return a connection, secured and logged in; raises `Refusal` or an OS error."""
     connection = _open(server, context, seconds)
     try:
@@ -121,13 +121,13 @@ def connect(server: Server, context: ssl.SSLContext, *, seconds: float) -> smtpl
     return connection
 
 
-def _open(server: Server, context: ssl.SSLContext, seconds: float) -> smtplib.SMTP:
+def _open(server: SMTPServer, context: ssl.SSLContext, seconds: float) -> smtplib.SMTP:
     try:
         if server.scheme == "smtps":
             return smtplib.SMTP_SSL(server.host, server.port, timeout=seconds, context=context)
         return smtplib.SMTP(server.host, server.port, timeout=seconds)
     except smtplib.SMTPResponseException as error:
-        raise Refusal("connect", reply_of(error)) from None
+        raise SMTPRefused("connect", read_reply(error)) from None
 
 
 def _greet(connection: smtplib.SMTP) -> None:
@@ -135,21 +135,23 @@ def _greet(connection: smtplib.SMTP) -> None:
     try:
         connection.ehlo_or_helo_if_needed()
     except smtplib.SMTPResponseException as error:
-        raise Refusal("connect", reply_of(error)) from None
+        raise SMTPRefused("connect", read_reply(error)) from None
 
 
-def _secure(connection: smtplib.SMTP, server: Server, context: ssl.SSLContext) -> None:
+def _secure(connection: smtplib.SMTP, server: SMTPServer, context: ssl.SSLContext) -> None:
     if server.scheme != "smtp+starttls":
         return
     try:
         connection.starttls(context=context)
     except smtplib.SMTPNotSupportedError:
-        raise Refusal("connect", (UNSUPPORTED, b"the server offers no STARTTLS")) from None
+        raise SMTPRefused(
+            "connect", (CODE_COMMAND_NOT_IMPLEMENTED, b"the server offers no STARTTLS")
+        ) from None
     except smtplib.SMTPResponseException as error:
-        raise Refusal("connect", reply_of(error)) from None
+        raise SMTPRefused("connect", read_reply(error)) from None
 
 
-def _log_in(connection: smtplib.SMTP, server: Server) -> None:
+def _log_in(connection: smtplib.SMTP, server: SMTPServer) -> None:
     if not server.user:
         return
     _greet(connection)
@@ -160,27 +162,29 @@ def _log_in(connection: smtplib.SMTP, server: Server) -> None:
             return
         reply = _log_in_as_utf8(connection, server, mechanisms)
     except smtplib.SMTPResponseException as error:
-        raise Refusal("auth", reply_of(error)) from None
-    if reply[0] != LOGGED_IN:
-        raise Refusal("auth", reply)
+        raise SMTPRefused("auth", read_reply(error)) from None
+    if reply[0] != CODE_AUTH_SUCCEEDED:
+        raise SMTPRefused("auth", reply)
 
 
-def _find_mechanisms(connection: smtplib.SMTP, server: Server) -> list[str]:
+def _find_mechanisms(connection: smtplib.SMTP, server: SMTPServer) -> list[str]:
     """Return the ways to log in that both sides have; raises `Refusal` where there is none."""
     offered = connection.esmtp_features.get("auth", "").upper().split()
     if not offered:
         words = "the server offers no login"
         if server.scheme == "smtp" and connection.has_extn("starttls"):
             words += " before STARTTLS: write mailtos://"
-        raise Refusal("auth", (UNSUPPORTED, words.encode()))
+        raise SMTPRefused("auth", (CODE_COMMAND_NOT_IMPLEMENTED, words.encode()))
     shared = [name for name in AUTH_MECHANISMS if name in offered]
     if not shared:
         words = f"the server offers {', '.join(offered)} to log in, and the router has none"
-        raise Refusal("auth", (UNKNOWN_MECHANISM, words.encode(errors="replace")))
+        raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, words.encode(errors="replace")))
     return shared
 
 
-def _log_in_as_utf8(connection: smtplib.SMTP, server: Server, mechanisms: list[str]) -> Reply:
+def _log_in_as_utf8(
+    connection: smtplib.SMTP, server: SMTPServer, mechanisms: list[str]
+) -> SMTPReply:
     """Log in with a name or a password beyond ASCII, which `smtplib` cannot write.
 
     Both are UTF-8 (RFC 4616, section 2).
@@ -191,49 +195,57 @@ def _log_in_as_utf8(connection: smtplib.SMTP, server: Server, mechanisms: list[s
         return connection.docmd("AUTH", f"PLAIN {identity}")
     if "LOGIN" in mechanisms:
         code, text = connection.docmd("AUTH", f"LOGIN {b64encode(user).decode()}")
-        return connection.docmd(b64encode(password).decode()) if code == GO_ON else (code, text)
+        return (
+            connection.docmd(b64encode(password).decode())
+            if code == CODE_AUTH_CONTINUE
+            else (code, text)
+        )
     words = b"only PLAIN and LOGIN take a name or a password beyond ASCII"
-    raise Refusal("auth", (UNKNOWN_MECHANISM, words))
+    raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, words))
 
 
-def converse(connection: smtplib.SMTP, request: Request, progress: Progress) -> Reply:
+def send_message(connection: smtplib.SMTP, request: Request, progress: SMTPProgress) -> SMTPReply:
     """Hand a message over and return the server's last reply; raises `Refusal`.
 
     The first of the recipients decides: when the server takes it, others may be refused.
     """
     if connection.sock is not None:
-        connection.sock.settimeout(progress.left)
+        connection.sock.settimeout(progress.seconds_left)
     sender, recipients = request.headers["from"], request.headers["to"].split(", ")
     _greet(connection)
-    _insist("mail", connection.mail(sender, _dialect(connection, sender, *recipients)))
-    _insist("rcpt", connection.rcpt(recipients[0]))
+    _require_success(
+        "mail", connection.mail(sender, _choose_mail_options(connection, sender, *recipients))
+    )
+    _require_success("rcpt", connection.rcpt(recipients[0]))
     for recipient in recipients[1:]:
         connection.rcpt(recipient)
-    progress.begin()
+    progress.mark_sent()
     try:
         reply = connection.data(request.body)
     except smtplib.SMTPDataError as error:
-        raise Refusal("data", reply_of(error)) from None
-    _insist("data", reply)
+        raise SMTPRefused("data", read_reply(error)) from None
+    _require_success("data", reply)
     return reply
 
 
-def _dialect(connection: smtplib.SMTP, *addresses: str) -> list[str]:
+def _choose_mail_options(connection: smtplib.SMTP, *addresses: str) -> list[str]:
     """Return what MAIL must ask for, so that the addresses can be written."""
     if all(address.isascii() for address in addresses):
         return []
     if not connection.has_extn("smtputf8"):
         words = b"5.6.7 the server takes no address beyond ASCII"
-        raise Refusal("mail" if not addresses[0].isascii() else "rcpt", (UNREADABLE, words))
+        raise SMTPRefused(
+            "mail" if not addresses[0].isascii() else "rcpt", (CODE_ADDRESS_NOT_ALLOWED, words)
+        )
     return ["SMTPUTF8", "BODY=8BITMIME"]
 
 
-def _insist(command: str, reply: Reply) -> None:
+def _require_success(command: str, reply: SMTPReply) -> None:
     if not 200 <= reply[0] < 300:  # noqa: PLR2004 - the protocol's own numbers
-        raise Refusal(command, reply)
+        raise SMTPRefused(command, reply)
 
 
-def reply_of(error: smtplib.SMTPResponseException) -> Reply:
+def read_reply(error: smtplib.SMTPResponseException) -> SMTPReply:
     """Return the reply that an exception of smtplib carries."""
     text = error.smtp_error
     return error.smtp_code, text.encode() if isinstance(text, str) else text

@@ -14,28 +14,28 @@ from functools import cached_property
 from router.channel import Request, Response, TransportError
 from router.transport.error_text import TIMED_OUT, fail
 from router.transport.smtp_client import (
-    DONE,
-    CalledOff,
-    Progress,
-    Refusal,
-    Reply,
-    Server,
+    CODE_OK,
+    SMTPCancelled,
+    SMTPProgress,
+    SMTPRefused,
+    SMTPReply,
+    SMTPServer,
     connect,
-    converse,
-    locate,
+    read_server,
+    send_message,
 )
 
-THREADS = 16
+MAX_THREADS = 16
 """Messages handed over at the same time; the rest wait their turn."""
 
-IDLE = 20.0
+IDLE_TIMEOUT_S = 20.0
 """Seconds a connection is kept unused: servers close theirs after a minute or more."""
 
 
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 
 
-class Postman:
+class SMTPPool:
     """A pool of SMTP connections with threads to speak over them.
 
     An answer's status is the reply code that settled the message, its body the reply's text,
@@ -43,15 +43,15 @@ class Postman:
     `data`.
     """
 
-    def __init__(self, *, trusting: ssl.SSLContext) -> None:
-        """Connect to nothing yet; `trusting` says whose certificates are good."""
-        self._trusting = trusting
-        self._idle: dict[Server, list[tuple[float, smtplib.SMTP]]] = defaultdict(list)
+    def __init__(self, *, ssl_context: ssl.SSLContext) -> None:
+        """Connect to nothing yet; `ssl_context` says whose certificates are good."""
+        self._ssl_context = ssl_context
+        self._idle: dict[SMTPServer, list[tuple[float, smtplib.SMTP]]] = defaultdict(list)
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="postman")
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="postman")
 
     @cached_property
-    def _careless(self) -> ssl.SSLContext:
+    def _unverified_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -59,15 +59,15 @@ class Postman:
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
         """Hand one message over; raises `TransportError` when no reply settled it."""
-        progress = Progress(seconds=timeout)
-        work = self._threads.submit(self._hand_over, request, progress)
+        progress = SMTPProgress(seconds=timeout)
+        work = self._threads.submit(self._send_blocking, request, progress)
         try:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(asyncio.wrap_future(work))
         except TimeoutError:
-            raise TransportError(TIMED_OUT, sent=_abandon(work, progress)) from None
+            raise TransportError(TIMED_OUT, sent=_cancel_send(work, progress)) from None
         except asyncio.CancelledError:
-            _abandon(work, progress)
+            _cancel_send(work, progress)
             raise
 
     async def aclose(self) -> None:
@@ -78,71 +78,75 @@ class Postman:
         self._threads.shutdown(cancel_futures=True)
         for connections in self._idle.values():
             for _, connection in connections:
-                _leave(connection)
+                _quit(connection)
         self._idle.clear()
 
-    def _hand_over(self, request: Request, progress: Progress) -> Response:
+    def _send_blocking(self, request: Request, progress: SMTPProgress) -> Response:
         try:
-            return _answer("data", self._deliver(locate(request), request, progress))
-        except Refusal as refusal:
-            return _answer(refusal.command, refusal.reply)
-        except CalledOff:
+            return _to_response(
+                "data", self._send_over_pool(read_server(request), request, progress)
+            )
+        except SMTPRefused as refusal:
+            return _to_response(refusal.command, refusal.reply)
+        except SMTPCancelled:
             raise TransportError(TIMED_OUT, sent=False) from None
         except (OSError, smtplib.SMTPException) as error:
-            if progress.late:
+            if progress.is_late:
                 raise TransportError(TIMED_OUT, sent=progress.sent) from None
             raise fail(error, sent=progress.sent) from None
 
-    def _deliver(self, server: Server, request: Request, progress: Progress) -> Reply:
+    def _send_over_pool(
+        self, server: SMTPServer, request: Request, progress: SMTPProgress
+    ) -> SMTPReply:
         """Speak over a kept connection, or a new one where that had been closed meanwhile."""
-        kept = self._take(server)
+        kept = self._acquire(server)
         if kept is not None:
             try:
-                return self._speak(server, kept, request, progress)
+                return self._send_over(server, kept, request, progress)
             except (OSError, smtplib.SMTPServerDisconnected):
                 if progress.sent:
                     raise
-        context = self._trusting if server.verify else self._careless
-        fresh = connect(server, context, seconds=progress.left)
-        return self._speak(server, fresh, request, progress)
+        context = self._ssl_context if server.verify else self._unverified_context
+        fresh = connect(server, context, seconds=progress.seconds_left)
+        return self._send_over(server, fresh, request, progress)
 
-    def _speak(
-        self, server: Server, connection: smtplib.SMTP, request: Request, progress: Progress
-    ) -> Reply:
+    def _send_over(
+        self, server: SMTPServer, connection: smtplib.SMTP, request: Request, progress: SMTPProgress
+    ) -> SMTPReply:
         try:
-            reply = converse(connection, request, progress)
-        except Refusal:
-            self._keep(server, connection)
+            reply = send_message(connection, request, progress)
+        except SMTPRefused:
+            self._release(server, connection)
             raise
         except BaseException:
             connection.close()
             raise
-        self._keep(server, connection)
+        self._release(server, connection)
         return reply
 
-    def _take(self, server: Server) -> smtplib.SMTP | None:
+    def _acquire(self, server: SMTPServer) -> smtplib.SMTP | None:
         now = time.monotonic()
         stale: list[smtplib.SMTP] = []
         with self._lock:
             connections = self._idle[server]
-            while connections and now - connections[0][0] >= IDLE:
+            while connections and now - connections[0][0] >= IDLE_TIMEOUT_S:
                 stale.append(connections.pop(0)[1])
             kept = connections.pop()[1] if connections else None
         for connection in stale:
-            _leave(connection)
+            _quit(connection)
         return kept
 
-    def _keep(self, server: Server, connection: smtplib.SMTP) -> None:
+    def _release(self, server: SMTPServer, connection: smtplib.SMTP) -> None:
         """Keep a connection that answers as it should after a message."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
-            if connection.rset()[0] == DONE:
+            if connection.rset()[0] == CODE_OK:
                 with self._lock:
                     self._idle[server].append((time.monotonic(), connection))
                 return
         connection.close()
 
 
-def _answer(command: str, reply: Reply) -> Response:
+def _to_response(command: str, reply: SMTPReply) -> Response:
     code, text = reply
     return Response(status=code, headers={"smtp-command": command}, body=_join_lines(text))
 
@@ -159,12 +163,12 @@ def _join_lines(text: bytes) -> bytes:
     return b" ".join(filter(None, (code, *words)))
 
 
-def _abandon(work: Future[Response], progress: Progress) -> bool:
+def _cancel_send(work: Future[Response], progress: SMTPProgress) -> bool:
     """Stop waiting for a message; return whether it may have been sent."""
     work.cancel()
-    return progress.call_off()
+    return progress.cancel()
 
 
-def _leave(connection: smtplib.SMTP) -> None:
+def _quit(connection: smtplib.SMTP) -> None:
     with contextlib.suppress(OSError, smtplib.SMTPException):
         connection.quit()

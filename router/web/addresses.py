@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from router.core.model.address import Address, read_address
 from router.core.rules.ruleset import ChannelSchema, Ruleset
-from router.store.errors import Fault
+from router.store.errors import RequestFault
 from router.store.recipients.validation import (
     AS_KEPT,
     DEVICE_KIND,
-    Change,
-    Registered,
+    ProfilePatch,
+    RegisteredAddress,
     is_sound_text,
 )
 
@@ -21,7 +21,7 @@ Read = Callable[[str, str], Address]
 """Returns an address as a channel writes it, by the country it is read in."""
 
 
-class Addresses(Struct, frozen=True, kw_only=True):
+class AddressNormalizer(Struct, frozen=True, kw_only=True):
     """Reads the addresses of a kind as the channels of that kind do.
 
     Of a kind that no channel of the rules sends to, the plugins are asked; while there are none,
@@ -31,12 +31,14 @@ class Addresses(Struct, frozen=True, kw_only=True):
     schemas: Collection[ChannelSchema] = ()
     ruleset: Ruleset | None = None
 
-    def needs_country(self, change: Change) -> bool:
+    def needs_country(self, change: ProfilePatch) -> bool:
         """Return whether some address of a change cannot be read without a country."""
         found = (self._read(kind, address, "") for kind, address in _to_read(change))
         return any(address.fault for address in found)
 
-    def normalize(self, change: Change, app_id: str, country: str) -> tuple[Change, list[Fault]]:
+    def normalize(
+        self, change: ProfilePatch, app_id: str, country: str
+    ) -> tuple[ProfilePatch, list[RequestFault]]:
         """Return a change with its addresses in the form that is sent to, and what is wrong.
 
         `country` is the recipient's own; without one the app's counts.
@@ -44,16 +46,16 @@ class Addresses(Struct, frozen=True, kw_only=True):
         if self.ruleset is not None:
             country = self.ruleset.country_of(app_id, country)
         contacts, registered = dict(change.contacts or {}), dict(change.registered)
-        faults: list[Fault] = []
+        faults: list[RequestFault] = []
         for kind, address in _to_read(change):
             found = self._read(kind, address, country)
             if found.fault:
-                faults.append(Fault(f"$.contacts.{kind}", found.fault))
+                faults.append(RequestFault(f"$.contacts.{kind}", found.fault))
                 continue
             contacts[kind] = found.address
             is_kept = found.address == address and not found.country
             if not is_kept:
-                registered[kind] = Registered(raw=address, country=found.country)
+                registered[kind] = RegisteredAddress(raw=address, country=found.country)
             elif registered.get(kind) == AS_KEPT:
                 del registered[kind]
         if not contacts:
@@ -77,7 +79,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
         ]
 
 
-def _to_read(change: Change) -> Iterator[tuple[str, str]]:
+def _to_read(change: ProfilePatch) -> Iterator[tuple[str, str]]:
     for kind, address, _ in change.addresses():
         if address is not None and kind != DEVICE_KIND and is_sound_text(address):
             yield kind, address

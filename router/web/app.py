@@ -16,8 +16,8 @@ from router.queue.ports import Queue
 from router.settings import Environment
 from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetters
-from router.store.log.log import Log
-from router.store.log.rule_stats import RuleDays
+from router.store.log.log import DeliveryLog
+from router.store.log.rule_stats import DailyRuleStats
 from router.store.recipients.repository import Recipients
 from router.store.state.bulk_cancel import BulkCancel
 from router.web.auth import guard_api, guard_webhook
@@ -30,15 +30,22 @@ from router.web.openapi import build_document, show_document
 from router.web.problems import HEADERS, answer_error
 from router.web.recipients import recipients_router
 from router.web.refusal_log import RefusalLog
-from router.web.rules import Rulebook, rules_router
+from router.web.rules import ReloadableRules, rules_router
 from router.web.single_flight import SingleFlight
-from router.web.webhook import EVENTS, MOST, PATH, Intake, Reason, Webhook
+from router.web.webhook import (
+    EVENTS_PATH,
+    MAX_BODY_BYTES,
+    WEBHOOK_PATH,
+    PayloadIntake,
+    Reason,
+    WebhookApp,
+)
 
-METRICS_REST = 9.0
+METRICS_REST_FACTOR = 9.0
 """Writing the metrics down, which needs no key, takes a tenth of the event loop's time at most."""
 
 
-class Site(Struct, frozen=True, kw_only=True):
+class AppDependencies(Struct, frozen=True, kw_only=True):
     """What the site needs of the rest of the router.
 
     `exposition` gives the metrics as Prometheus reads them, `refused` hears why a payload was not
@@ -47,15 +54,15 @@ class Site(Struct, frozen=True, kw_only=True):
     """
 
     environment: Environment
-    intake: Intake
+    intake: PayloadIntake
     database: Database
     recipients: Recipients
-    log: Log
+    log: DeliveryLog
     bulk_cancel: BulkCancel
     queue: Queue
     dead_letters: DeadLetters
-    rulebook: Rulebook
-    rule_days: RuleDays
+    rulebook: ReloadableRules
+    rule_days: DailyRuleStats
     exposition: Callable[[], bytes]
     refused: Callable[[Reason], None]
     skew: Callable[[], float]
@@ -63,13 +70,16 @@ class Site(Struct, frozen=True, kw_only=True):
     guard: RecipientGuard
 
 
-def build_site(site: Site) -> ASGIApp:
+def build_site(site: AppDependencies) -> ASGIApp:
     """Return the ASGI application."""
     pages = _build_pages(site)
-    webhook = Webhook(site.intake, guard_webhook(site.environment), site.refused)
+    webhook = WebhookApp(site.intake, guard_webhook(site.environment), site.refused)
 
     async def serve(scope: ASGIScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") in {PATH, EVENTS}:
+        if scope["type"] == ScopeType.HTTP and scope["path"].rstrip("/") in {
+            WEBHOOK_PATH,
+            EVENTS_PATH,
+        }:
             await webhook(scope, receive, send)
         else:
             await pages(scope, receive, send)
@@ -77,7 +87,7 @@ def build_site(site: Site) -> ASGIApp:
     return serve
 
 
-def _build_pages(site: Site) -> Litestar:
+def _build_pages(site: AppDependencies) -> Litestar:
     api = Router(
         "/v1",
         route_handlers=[
@@ -103,7 +113,7 @@ def _build_pages(site: Site) -> Litestar:
         "rulebook": site.rulebook,
         "rule_days": site.rule_days,
         "database_faults": SingleFlight(partial(check_database, site.database)),
-        "exposition": SingleFlight(render, rest=METRICS_REST),
+        "exposition": SingleFlight(render, rest=METRICS_REST_FACTOR),
         "skew": site.skew,
         "is_stopped": site.is_stopped,
         "guard": site.guard,
@@ -111,10 +121,10 @@ def _build_pages(site: Site) -> Litestar:
     answer = partial(answer_error, RefusalLog())
     pages = Litestar(
         route_handlers=[api, health_router(), show_metrics, show_document],
-        dependencies={name: _provide(value) for name, value in given.items()},
+        dependencies={name: _dependency(value) for name, value in given.items()},
         exception_handlers={HTTPException: answer, Exception: answer},
         response_headers=HEADERS,
-        request_max_body_size=MOST,
+        request_max_body_size=MAX_BODY_BYTES,
         openapi_config=None,
         logging_config=None,
     )
@@ -122,5 +132,5 @@ def _build_pages(site: Site) -> Litestar:
     return pages
 
 
-def _provide(value: object) -> Provide:
+def _dependency(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)

@@ -18,7 +18,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from router.settings import WEBHOOK_CREDENTIALS, Environment, Scope, is_loopback
-from router.web.problems import Refused
+from router.web.problems import HTTPError
 from router.web.signature import Signer, read_signature
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -54,7 +54,7 @@ def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]
 
     def check(headers: Headers) -> Proof | None:
         presented = _credentials(headers, b"basic") if passwords else None
-        if presented is not None and _is_among(sha256(presented).digest(), passwords):
+        if presented is not None and _matches_any(sha256(presented).digest(), passwords):
             return None
         signatures = [text for key, text in headers if key == name] if signer is not None else []
         if signer is None or not signatures:
@@ -69,8 +69,8 @@ def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]
 
         return prove
 
-    def refused(detail: str) -> Refused:
-        return Refused(HTTPStatus.UNAUTHORIZED, detail, headers=challenge)
+    def refused(detail: str) -> HTTPError:
+        return HTTPError(HTTPStatus.UNAUTHORIZED, detail, headers=challenge)
 
     return check
 
@@ -88,22 +88,22 @@ def guard_api(environment: Environment) -> Guard:
             return local(headers)
         presented = _credentials(headers, b"bearer")
         if not keys:
-            raise Refused(
+            raise HTTPError(
                 HTTPStatus.UNAUTHORIZED,
                 "the API is closed until ROUTER_API_KEYS holds a key",
                 headers=BEARER,
             )
         if presented is None:
-            raise Refused(
+            raise HTTPError(
                 HTTPStatus.UNAUTHORIZED, "send `Authorization: Bearer KEY`", headers=BEARER
             )
         digest = sha256(presented).digest()
         scopes = [scope for known, scope in keys if compare_digest(digest, known)]
         if not scopes:
-            raise Refused(HTTPStatus.UNAUTHORIZED, "the key is wrong", headers=BEARER)
+            raise HTTPError(HTTPStatus.UNAUTHORIZED, "the key is wrong", headers=BEARER)
         needed: Scope = handler.opt.get("scope", "operator")
         if needed not in scopes and "operator" not in scopes:
-            raise Refused(HTTPStatus.FORBIDDEN, f"this takes a key with the scope {needed}")
+            raise HTTPError(HTTPStatus.FORBIDDEN, f"this takes a key with the scope {needed}")
         return None
 
     return check
@@ -124,7 +124,7 @@ def _ask_for(wanted: str, headers: Headers) -> str:
     return "send `Authorization` once" if is_doubled else wanted
 
 
-def _is_among(digest: bytes, known: list[bytes]) -> bool:
+def _matches_any(digest: bytes, known: list[bytes]) -> bool:
     return sum(compare_digest(digest, each) for each in known) > 0
 
 
@@ -153,7 +153,7 @@ def _guard_loopback(missing: str) -> Callable[[Headers], None]:
         local = all(is_loopback(_host_of(host)) for host in [*map(_text, hosts), *origins])
         forwarded = any(_FORWARDED.match(name) for name, _ in lines)
         if not hosts or not local or forwarded:
-            raise Refused(
+            raise HTTPError(
                 HTTPStatus.FORBIDDEN,
                 f"sandbox mode without {missing} answers this machine's own requests only",
             )

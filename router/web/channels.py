@@ -19,21 +19,21 @@ from router.queue.channels import (
     stop_sending,
 )
 from router.queue.ports import Queue
-from router.store.errors import Fault
+from router.store.errors import RequestFault
 from router.store.log.pagination import Page
 from router.web.openapi import described
-from router.web.problems import Refused
-from router.web.rules import Rulebook
+from router.web.problems import HTTPError
+from router.web.rules import ReloadableRules
 from router.web.validation import read_body
 
 
-class Sending(Struct, frozen=True, kw_only=True):
+class SendingStatus(Struct, frozen=True, kw_only=True):
     """Whether an operator holds all channels."""
 
     stopped: bool
 
 
-class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PauseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For how long: `seconds`, or `until` a time; with neither, until the channel is resumed."""
 
     seconds: Annotated[float, Meta(gt=0, description="Seconds from now.")] | UnsetType = UNSET
@@ -42,7 +42,7 @@ class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @get("/")
 async def show_channels(
-    queue: NamedDependency[Queue], rulebook: NamedDependency[Rulebook]
+    queue: NamedDependency[Queue], rulebook: NamedDependency[ReloadableRules]
 ) -> Page[ChannelItem]:
     """List the channels with what holds them and how many deliveries are open."""
     return Page(items=await list_channels(queue, rulebook.channels, time.time()))
@@ -51,19 +51,19 @@ async def show_channels(
 @post(
     "/{name:str}/pause",
     status_code=HTTPStatus.OK,
-    opt=described(body=Pause, errors=(HTTPStatus.NOT_FOUND,)),
+    opt=described(body=PauseRequest, errors=(HTTPStatus.NOT_FOUND,)),
 )
 async def pause_channel(
     name: FromPath[str],
     body: RawBody,
     queue: NamedDependency[Queue],
-    rulebook: NamedDependency[Rulebook],
+    rulebook: NamedDependency[ReloadableRules],
 ) -> ChannelItem:
     """Send nothing over a channel for a while; what is accepted for it waits.
 
     Sends in flight end. Of two pauses the one that ends later counts.
     """
-    until = _end(read_body(body, Pause), time.time())
+    until = _pause_end(read_body(body, PauseRequest), time.time())
     await _find(name, queue, rulebook)
     await queue.pause(name, cause="paused", until=until)
     return await _find(name, queue, rulebook)
@@ -75,7 +75,7 @@ async def pause_channel(
     opt=described(errors=(HTTPStatus.NOT_FOUND,)),
 )
 async def resume_channel(
-    name: FromPath[str], queue: NamedDependency[Queue], rulebook: NamedDependency[Rulebook]
+    name: FromPath[str], queue: NamedDependency[Queue], rulebook: NamedDependency[ReloadableRules]
 ) -> ChannelItem:
     """Let a channel go on at once, whatever holds it: a pause, its provider, or failures.
 
@@ -89,26 +89,26 @@ async def resume_channel(
 
 
 @get("/")
-async def show_sending(queue: NamedDependency[Queue]) -> Sending:
+async def show_sending(queue: NamedDependency[Queue]) -> SendingStatus:
     """Show whether an operator holds all channels."""
-    return Sending(stopped=await is_stopped(queue, time.time()))
+    return SendingStatus(stopped=await is_stopped(queue, time.time()))
 
 
 @post("/stop", status_code=HTTPStatus.OK)
-async def stop(queue: NamedDependency[Queue]) -> Sending:
+async def stop(queue: NamedDependency[Queue]) -> SendingStatus:
     """Send nothing over any channel, those configured later too; what is accepted waits.
 
     Sends in flight end. It lasts until sending is started again, over restarts too.
     """
     await stop_sending(queue)
-    return Sending(stopped=True)
+    return SendingStatus(stopped=True)
 
 
 @post("/start", status_code=HTTPStatus.OK)
-async def start(queue: NamedDependency[Queue]) -> Sending:
+async def start(queue: NamedDependency[Queue]) -> SendingStatus:
     """Send again over all channels, but those that something else holds."""
     await start_sending(queue)
-    return Sending(stopped=False)
+    return SendingStatus(stopped=False)
 
 
 def sending_router() -> Router:
@@ -131,25 +131,25 @@ def channels_router() -> Router:
     )
 
 
-def _end(pause: Pause, now: float) -> float:
+def _pause_end(pause: PauseRequest, now: float) -> float:
     if pause.seconds is not UNSET and pause.until is not UNSET:
-        raise _refused(Fault("$", "give either `seconds` or `until`"))
+        raise _refused(RequestFault("$", "give either `seconds` or `until`"))
     if pause.until is not UNSET and pause.until <= now:
-        raise _refused(Fault("$.until", f"must be after now, which is {now:.0f}"))
+        raise _refused(RequestFault("$.until", f"must be after now, which is {now:.0f}"))
     if pause.until is not UNSET:
         return pause.until
     return math.inf if pause.seconds is UNSET else now + pause.seconds
 
 
-def _refused(fault: Fault) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=[fault])
+def _refused(fault: RequestFault) -> HTTPError:
+    return HTTPError(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=[fault])
 
 
-async def _find(name: str, queue: Queue, rulebook: Rulebook) -> ChannelItem:
+async def _find(name: str, queue: Queue, rulebook: ReloadableRules) -> ChannelItem:
     items = await list_channels(queue, rulebook.channels, time.time())
     for item in items:
         if item.name == name:
             return item
     known = [item.name for item in items]
     hint = suggest(name, known) or f"known are {', '.join(known) or 'none'}"
-    raise Refused(HTTPStatus.NOT_FOUND, f"there is no channel by this name; {hint}")
+    raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no channel by this name; {hint}")

@@ -12,26 +12,27 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from router.web.problems import RETRY_AFTER, ErrorBody
+from router.web.problems import RETRY_AFTER_S, ErrorBody
 from router.web.refusal_log import RefusalLog, name_peer
 
-WHOLE = 10.0
+REQUEST_TIMEOUT_S = 10.0
 """Seconds in which a request must be there, and in which an answer must be taken.
 
-A longer body has as long for each `STRETCH` of it; the time the site takes to read is not counted.
+A longer body has as long for each `BYTES_PER_TIMEOUT` of it; the time the site takes to read is not
+counted.
 """
 
-STRETCH = 1024 * 1024
+BYTES_PER_TIMEOUT = 1024 * 1024
 """Bytes of a body that may take as long as a whole request."""
 
-HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """The most bytes the head of a request may have, to the next read; its trailers too."""
 
-REQUEST = 16 * 1024 * 1024
+MAX_UNWANTED_REQUEST_BYTES = 16 * 1024 * 1024
 """The most bytes of one request that are read though nobody wants them any more."""
 
 
-class Connection(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol):
     """uvicorn's connection within bounds; `look` at it every second or so.
 
     What is refused here, what is no HTTP too, gets the body that every error has.
@@ -62,7 +63,7 @@ class Connection(HttpToolsProtocol):
             self.refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "there are too many connections; come again later",
-                **{"retry-after": RETRY_AFTER},
+                **{"retry-after": RETRY_AFTER_S},
             )
 
     def data_received(self, data: bytes) -> None:
@@ -74,18 +75,18 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")
             return
-        stretches = self._size // STRETCH
+        stretches = self._size // BYTES_PER_TIMEOUT
         self._size += len(data)
-        if self._waits_since is not None and self._size // STRETCH > stretches:
+        if self._waits_since is not None and self._size // BYTES_PER_TIMEOUT > stretches:
             self._waits_since = self.loop.time()
-        if self._is_head and self._size > HEAD:
+        if self._is_head and self._size > MAX_HEAD_BYTES:
             self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head may hold 64 KiB")
-        elif not self._is_head and self._bytes_without_body > HEAD:
+        elif not self._is_head and self._bytes_without_body > MAX_HEAD_BYTES:
             self.refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "the trailers and what stands beside a chunk's size may hold 64 KiB",
             )
-        elif self._size > REQUEST and self.cycle.response_complete:
+        elif self._size > MAX_UNWANTED_REQUEST_BYTES and self.cycle.response_complete:
             self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
 
     def _parse(self, data: bytes) -> None:
@@ -175,15 +176,21 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing() or self.flow.write_paused:
             if self._stuck_since is None:
                 self._stuck_since = now
-            elif now - self._stuck_since > WHOLE:
+            elif now - self._stuck_since > REQUEST_TIMEOUT_S:
                 self.transport.abort()
             return
         self._stuck_since = None
         if self.flow.read_paused and self._waits_since is not None:
             self._waits_since = now
-        if self._waits_since is None or self.pipeline or now - self._waits_since <= WHOLE:
+        if (
+            self._waits_since is None
+            or self.pipeline
+            or now - self._waits_since <= REQUEST_TIMEOUT_S
+        ):
             return
         if self._is_head and self._size == 0:
             self.transport.close()
         else:
-            self.refuse(HTTPStatus.REQUEST_TIMEOUT, f"send the whole request within {WHOLE:g} s")
+            self.refuse(
+                HTTPStatus.REQUEST_TIMEOUT, f"send the whole request within {REQUEST_TIMEOUT_S:g} s"
+            )

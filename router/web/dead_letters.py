@@ -9,34 +9,34 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from router.store.errors import Fault
+from router.store.errors import RequestFault
 from router.store.log.dead_letters import DeadLetter, DeadLetterFilter, DeadLetters
 from router.store.log.pagination import Page
 from router.web.openapi import described
-from router.web.problems import Refused
-from router.web.validation import Cut, read_body, read_list
+from router.web.problems import HTTPError
+from router.web.validation import PageParams, read_body, read_list
 
 
-class Selection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DeadLetterSelection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which dead letters: exactly one of `ids` and `filter`; an empty filter means all."""
 
     ids: Annotated[list[str], Meta(description="Their ids.")] | UnsetType = UNSET
     filter: DeadLetterFilter | UnsetType = UNSET
 
 
-class Retried(Struct, frozen=True, kw_only=True):
+class RetryResponse(Struct, frozen=True, kw_only=True):
     """How many dead letters are due again."""
 
     retried: int
 
 
-class Dropped(Struct, frozen=True, kw_only=True):
+class DropResponse(Struct, frozen=True, kw_only=True):
     """How many dead letters were closed for good."""
 
     dropped: int
 
 
-@get("/", opt=described(query=(DeadLetterFilter, Cut)))
+@get("/", opt=described(query=(DeadLetterFilter, PageParams)))
 async def list_dead_letters(
     request: Request[None, None, State], dead_letters: NamedDependency[DeadLetters]
 ) -> Page[DeadLetter]:
@@ -57,10 +57,12 @@ async def show_dead_letter(
     return letter
 
 
-@post("/retry", status_code=HTTPStatus.OK, opt=described(body=Selection))
-async def retry_dead_letters(body: RawBody, dead_letters: NamedDependency[DeadLetters]) -> Retried:
+@post("/retry", status_code=HTTPStatus.OK, opt=described(body=DeadLetterSelection))
+async def retry_dead_letters(
+    body: RawBody, dead_letters: NamedDependency[DeadLetters]
+) -> RetryResponse:
     """Make dead letters due again at once."""
-    return Retried(retried=await dead_letters.retry(_selected(body)))
+    return RetryResponse(retried=await dead_letters.retry(_read_selection(body)))
 
 
 @post(
@@ -71,18 +73,20 @@ async def retry_dead_letters(body: RawBody, dead_letters: NamedDependency[DeadLe
 async def retry_dead_letter(
     id: FromPath[str],
     dead_letters: NamedDependency[DeadLetters],
-) -> Retried:
+) -> RetryResponse:
     """Make one dead letter due again at once."""
     retried = await dead_letters.retry([id])
     if not retried:
         raise _unknown()
-    return Retried(retried=retried)
+    return RetryResponse(retried=retried)
 
 
-@post("/drop", status_code=HTTPStatus.OK, opt=described(body=Selection))
-async def drop_dead_letters(body: RawBody, dead_letters: NamedDependency[DeadLetters]) -> Dropped:
+@post("/drop", status_code=HTTPStatus.OK, opt=described(body=DeadLetterSelection))
+async def drop_dead_letters(
+    body: RawBody, dead_letters: NamedDependency[DeadLetters]
+) -> DropResponse:
     """Close dead letters for good."""
-    return Dropped(dropped=await dead_letters.drop(_selected(body)))
+    return DropResponse(dropped=await dead_letters.drop(_read_selection(body)))
 
 
 def dead_letters_router() -> Router:
@@ -101,18 +105,18 @@ def dead_letters_router() -> Router:
     )
 
 
-def _selected(body: bytes) -> list[str] | DeadLetterFilter:
-    selection = read_body(body, Selection)
+def _read_selection(body: bytes) -> list[str] | DeadLetterFilter:
+    selection = read_body(body, DeadLetterSelection)
     if selection.ids is not UNSET and selection.filter is UNSET:
         return selection.ids
     if selection.filter is not UNSET and selection.ids is UNSET:
         return selection.filter
-    raise Refused(
+    raise HTTPError(
         HTTPStatus.BAD_REQUEST,
         "say which dead letters; see `problems`",
-        faults=[Fault("$", "give either `ids` or `filter`; an empty filter means all")],
+        faults=[RequestFault("$", "give either `ids` or `filter`; an empty filter means all")],
     )
 
 
-def _unknown() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "there is no dead letter by this id")
+def _unknown() -> HTTPError:
+    return HTTPError(HTTPStatus.NOT_FOUND, "there is no dead letter by this id")

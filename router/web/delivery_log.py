@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from router.store.log.log import (
     DeliveryFilter,
     DeliveryItem,
+    DeliveryLog,
     DeliveryTrail,
-    Log,
     NotificationFilter,
     NotificationItem,
     Timeline,
@@ -21,19 +21,21 @@ from router.store.log.log import (
 from router.store.log.pagination import Page
 from router.store.state.bulk_cancel import BulkCancel, CancelFilter, OpenCount
 from router.web.openapi import described
-from router.web.problems import Refused
-from router.web.validation import Cut, read_body, read_list
+from router.web.problems import HTTPError
+from router.web.validation import PageParams, read_body, read_list
 
-MOST_CANCELLED = 10_000
+MAX_CANCELLED_PER_REQUEST = 10_000
 """How many deliveries one request cancels when nobody says."""
 
 
-class Cancellation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CancelRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which open deliveries to cancel, by `filter`; an empty one means all."""
 
     filter: CancelFilter
     dry_run: Annotated[bool, Meta(description="Only count them.")] = False
-    limit: Annotated[int, Meta(ge=1, le=100_000, description="How many at most.")] = MOST_CANCELLED
+    limit: Annotated[int, Meta(ge=1, le=100_000, description="How many at most.")] = (
+        MAX_CANCELLED_PER_REQUEST
+    )
 
 
 class CancelReport(Struct, frozen=True, kw_only=True):
@@ -49,9 +51,9 @@ class CancelReport(Struct, frozen=True, kw_only=True):
     matching: tuple[OpenCount, ...]
 
 
-@get("/notifications", opt=described(query=(NotificationFilter, Cut)))
+@get("/notifications", opt=described(query=(NotificationFilter, PageParams)))
 async def list_notifications(
-    request: Request[None, None, State], log: NamedDependency[Log]
+    request: Request[None, None, State], log: NamedDependency[DeliveryLog]
 ) -> Page[NotificationItem]:
     """List notifications, newest first."""
     which, cut = read_list(request.query_params, NotificationFilter)
@@ -59,17 +61,17 @@ async def list_notifications(
 
 
 @get("/notifications/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
-async def show_notification(id: FromPath[str], log: NamedDependency[Log]) -> Timeline:
+async def show_notification(id: FromPath[str], log: NamedDependency[DeliveryLog]) -> Timeline:
     """Show everything that happened to a notification: decision, deliveries, attempts."""
     timeline = await log.notification(id)
     if timeline is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "there is no notification by this id")
+        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no notification by this id")
     return timeline
 
 
-@get("/deliveries", opt=described(query=(DeliveryFilter, Cut)))
+@get("/deliveries", opt=described(query=(DeliveryFilter, PageParams)))
 async def list_deliveries(
-    request: Request[None, None, State], log: NamedDependency[Log]
+    request: Request[None, None, State], log: NamedDependency[DeliveryLog]
 ) -> Page[DeliveryItem]:
     """List deliveries, newest first."""
     which, cut = read_list(request.query_params, DeliveryFilter)
@@ -77,20 +79,20 @@ async def list_deliveries(
 
 
 @get("/deliveries/{id:str}", opt=described(errors=(HTTPStatus.NOT_FOUND,)))
-async def show_delivery(id: FromPath[str], log: NamedDependency[Log]) -> DeliveryTrail:
+async def show_delivery(id: FromPath[str], log: NamedDependency[DeliveryLog]) -> DeliveryTrail:
     """Show a delivery with every attempt to send it."""
     trail = await log.delivery(id)
     if trail is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "there is no delivery by this id")
+        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no delivery by this id")
     return trail
 
 
-@post("/deliveries/cancel", status_code=HTTPStatus.OK, opt=described(body=Cancellation))
+@post("/deliveries/cancel", status_code=HTTPStatus.OK, opt=described(body=CancelRequest))
 async def cancel_deliveries(
     body: RawBody, bulk_cancel: NamedDependency[BulkCancel]
 ) -> CancelReport:
     """Cancel open deliveries for good, those accepted first before the others."""
-    asked = read_body(body, Cancellation)
+    asked = read_body(body, CancelRequest)
     cancelled = in_flight = 0
     if not asked.dry_run:
         done = await bulk_cancel.cancel(asked.filter, most=asked.limit)

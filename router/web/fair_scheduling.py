@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-LENGTH = 0.05
+MAX_WORK_S = 0.05
 """Seconds that requests may work before everybody else has had a turn."""
 
 
-class Turn:
+class FairnessBudget:
     """The time requests have worked since everybody else had a turn.
 
     When thousands arrive at once, the loop has a task for each, and would decode them all before
@@ -24,7 +24,7 @@ class Turn:
         if self._began is None:
             self._began = now
             asyncio.get_running_loop().call_soon(self._end)  # behind all that is ready by now
-        return now - self._began > LENGTH
+        return now - self._began > MAX_WORK_S
 
     def _end(self) -> None:
         self._began = None

@@ -10,13 +10,13 @@ from litestar.di import NamedDependency
 from msgspec import UNSET, Struct, UnsetType
 
 from router.store.db.database import Database
-from router.store.errors import Fault, StoreUnavailable
+from router.store.errors import RequestFault, StoreUnavailable
 from router.web.openapi import described
-from router.web.problems import Refused
-from router.web.rules import Rulebook
+from router.web.problems import HTTPError
+from router.web.rules import ReloadableRules
 from router.web.single_flight import SingleFlight
 
-PATIENCE = 2.0
+DATABASE_TIMEOUT_S = 2.0
 """Seconds the database may take to answer."""
 
 
@@ -28,40 +28,40 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 @get("/live")
-async def tell_live() -> Health:
+async def report_live() -> Health:
     """Tell that the process answers."""
     return Health(message="live")
 
 
 @get("/ready", opt=described(errors=(HTTPStatus.SERVICE_UNAVAILABLE,)))
-async def tell_ready(
-    database_faults: NamedDependency[SingleFlight[list[Fault]]],
-    rulebook: NamedDependency[Rulebook],
+async def report_ready(
+    database_faults: NamedDependency[SingleFlight[list[RequestFault]]],
+    rulebook: NamedDependency[ReloadableRules],
     is_stopped: NamedDependency[Callable[[], bool]],
 ) -> Health:
     """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
     faults = [*await database_faults.result(), *_rules_faults(rulebook)]
     if faults:
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)
+        raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)
     return Health(message="ready", sending="stopped" if is_stopped() else UNSET)
 
 
 def health_router() -> Router:
     """Return the routes under `/health`."""
-    return Router("/health", route_handlers=[tell_live, tell_ready], tags=["health"])
+    return Router("/health", route_handlers=[report_live, report_ready], tags=["health"])
 
 
-async def check_database(database: Database) -> list[Fault]:
+async def check_database(database: Database) -> list[RequestFault]:
     """Return what is wrong with the database: it is read and written for the answer."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
             await database.check()
     except (StoreUnavailable, TimeoutError):
-        return [Fault("database", "does not answer; payloads are refused until it does")]
+        return [RequestFault("database", "does not answer; payloads are refused until it does")]
     return []
 
 
-def _rules_faults(rulebook: Rulebook) -> list[Fault]:
+def _rules_faults(rulebook: ReloadableRules) -> list[RequestFault]:
     if rulebook.ruleset is None:
-        return [Fault("rules", "none are in force; payloads are accepted and held")]
+        return [RequestFault("rules", "none are in force; payloads are accepted and held")]
     return []

@@ -10,11 +10,11 @@ from msgspec import Meta, Struct
 
 from router.core.model.payload import Json
 from router.core.rules.ruleset import ChannelSchema
-from router.store.errors import Fault, RecipientInvalid
-from router.store.recipients.repository import Entry
+from router.store.errors import RecipientInvalid, RequestFault
+from router.store.recipients.repository import RecipientRecord
 from router.store.recipients.validation import Registration
-from router.web.addresses import Addresses
-from router.web.problems import Refused
+from router.web.addresses import AddressNormalizer
+from router.web.problems import HTTPError
 from router.web.recipient_schemas import (
     RecipientEntry,
     change_in,
@@ -29,14 +29,14 @@ _NAMES = {"uid": "$.uid"}
 """The uid stands in the path of other requests, and in the body here."""
 
 
-class Reading(NamedTuple):
+class ParsedLine(NamedTuple):
     """What a line says, and what is wrong with it."""
 
-    entries: Sequence[Entry] = ()
-    faults: Sequence[Fault] = ()
+    entries: Sequence[RecipientRecord] = ()
+    faults: Sequence[RequestFault] = ()
 
 
-class Defaults(Struct, frozen=True, kw_only=True):
+class ImportDefaults(Struct, frozen=True, kw_only=True):
     """What a line leaves to the import.
 
     `app_id` is the app of a line that names none, and `unclear` says why there is none.
@@ -46,7 +46,7 @@ class Defaults(Struct, frozen=True, kw_only=True):
 
     app_id: str | None = None
     unclear: str = ""
-    addresses: Addresses = Addresses()
+    addresses: AddressNormalizer = AddressNormalizer()
 
     @property
     def schemas(self) -> Collection[ChannelSchema]:
@@ -73,47 +73,49 @@ class PushToken(Struct, frozen=True, kw_only=True, rename="camel"):
     updated_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
-def read_line(line: bytes, defaults: Defaults) -> Reading:
+def read_line(line: bytes, defaults: ImportDefaults) -> ParsedLine:
     """Return the recipient that a line of JSON holds."""
     try:
         asked = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _caught(lambda: _entry(read_value(read_json(line), RecipientEntry), defaults))
-    return _caught(lambda: _entry(asked, defaults))
+        return _collect_faults(
+            lambda: _to_record(read_value(read_json(line), RecipientEntry), defaults)
+        )
+    return _collect_faults(lambda: _to_record(asked, defaults))
 
 
-def read_object(value: Json, defaults: Defaults) -> Reading:
+def read_object(value: Json, defaults: ImportDefaults) -> ParsedLine:
     """Return the recipient that a JSON object holds."""
-    return _caught(lambda: _entry(read_value(value, RecipientEntry), defaults))
+    return _collect_faults(lambda: _to_record(read_value(value, RecipientEntry), defaults))
 
 
-def read_tokens(line: bytes, defaults: Defaults) -> Reading:
+def read_tokens(line: bytes, defaults: ImportDefaults) -> ParsedLine:
     """Return the push tokens that a line holds: an answer of CometChat, its list, or one of them.
 
     A token that cannot be does not take the others of its line along.
     """
     try:
         value = read_json(line)
-    except Refused as refused:
-        return Reading(faults=refused.body.problems)
+    except HTTPError as refused:
+        return ParsedLine(faults=refused.body.problems)
     path = "$"
     for name in ("data", "pushTokens"):
         if isinstance(value, dict) and name in value:
             value, path = value[name], f"{path}.{name}"
     rows = value if isinstance(value, list) else [value]
-    entries: list[Entry] = []
-    faults: list[Fault] = []
+    entries: list[RecipientRecord] = []
+    faults: list[RequestFault] = []
     for index, row in enumerate(rows):
         read = _read_token(row, defaults)
         place = f"{path}[{index}]" if isinstance(value, list) else path
         entries += read.entries
-        faults += [_moved(fault, place) for fault in read.faults]
-    return Reading(entries, faults)
+        faults += [_prefix_path(fault, place) for fault in read.faults]
+    return ParsedLine(entries, faults)
 
 
-def _read_token(row: Json, defaults: Defaults) -> Reading:
-    def read() -> Entry:
-        token = read_value(_told(row), PushToken)
+def _read_token(row: Json, defaults: ImportDefaults) -> ParsedLine:
+    def read() -> RecipientRecord:
+        token = read_value(_known_values(row), PushToken)
         seen = token.updated_at or token.created_at
         device = Registration(
             platform=token.platform,
@@ -124,25 +126,27 @@ def _read_token(row: Json, defaults: Defaults) -> Reading:
             seen_at=seen.timestamp() if seen else None,
         )
         with every_fault(_device_faults((device,), defaults)):
-            return Entry(app_id=_app(defaults), uid=token.uid, devices=(device,))
+            return RecipientRecord(app_id=_app(defaults), uid=token.uid, devices=(device,))
 
-    return _caught(read, {"$.devices[0].token": "$.pushToken", "$.devices[0]": "$", **_NAMES})
+    return _collect_faults(
+        read, {"$.devices[0].token": "$.pushToken", "$.devices[0]": "$", **_NAMES}
+    )
 
 
-def _told(row: Json) -> Json:
+def _known_values(row: Json) -> Json:
     """Return what a row tells that is of use; what is null is not told."""
     if not isinstance(row, dict):
         return row
     return {name: row[name] for name in _TOLD if row.get(name) is not None}
 
 
-def _entry(asked: RecipientEntry, defaults: Defaults) -> Entry:
+def _to_record(asked: RecipientEntry, defaults: ImportDefaults) -> RecipientRecord:
     change = change_in(asked)
     devices = tuple(map(registration_in, asked.devices))
     faults = chain(kind_faults(change, defaults.schemas), _device_faults(devices, defaults))
     try:
         with every_fault(faults):
-            return Entry(
+            return RecipientRecord(
                 app_id=asked.app_id or _app(defaults), uid=asked.uid, change=change, devices=devices
             )
     except RecipientInvalid as invalid:  # whoever it is: what is wrong is told at once
@@ -151,27 +155,33 @@ def _entry(asked: RecipientEntry, defaults: Defaults) -> Entry:
         raise RecipientInvalid([*invalid.faults, *further]) from None
 
 
-def _device_faults(devices: Sequence[Registration], defaults: Defaults) -> Iterator[Fault]:
+def _device_faults(
+    devices: Sequence[Registration], defaults: ImportDefaults
+) -> Iterator[RequestFault]:
     for index, device in enumerate(devices):
         for fault in device_faults(device, defaults.schemas):
-            yield _moved(fault, f"$.devices[{index}]")
+            yield _prefix_path(fault, f"$.devices[{index}]")
 
 
-def _app(defaults: Defaults) -> str:
+def _app(defaults: ImportDefaults) -> str:
     if defaults.app_id is None:
-        raise RecipientInvalid([Fault("$.appId", defaults.unclear)])
+        raise RecipientInvalid([RequestFault("$.appId", defaults.unclear)])
     return defaults.app_id
 
 
-def _caught(read: Callable[[], Entry], names: Mapping[str, str] = _NAMES) -> Reading:
+def _collect_faults(
+    read: Callable[[], RecipientRecord], names: Mapping[str, str] = _NAMES
+) -> ParsedLine:
     """Return what can be read, or its faults; `names` has what parts of paths are called."""
     try:
-        return Reading(entries=[read()])
-    except Refused as refused:
+        return ParsedLine(entries=[read()])
+    except HTTPError as refused:
         faults = refused.body.problems
     except RecipientInvalid as invalid:
         faults = invalid.faults
-    return Reading(faults=[Fault(_renamed(fault.path, names), fault.reason) for fault in faults])
+    return ParsedLine(
+        faults=[RequestFault(_renamed(fault.path, names), fault.reason) for fault in faults]
+    )
 
 
 def _renamed(path: str, names: Mapping[str, str]) -> str:
@@ -181,8 +191,8 @@ def _renamed(path: str, names: Mapping[str, str]) -> str:
     return path
 
 
-def _moved(fault: Fault, place: str) -> Fault:
-    return Fault(place + fault.path.removeprefix("$"), fault.reason)
+def _prefix_path(fault: RequestFault, place: str) -> RequestFault:
+    return RequestFault(place + fault.path.removeprefix("$"), fault.reason)
 
 
 _decoder = msgspec.json.Decoder(RecipientEntry)

@@ -7,31 +7,31 @@ from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
 from router.core.model.byte_order_mark import skip_byte_order_mark
-from router.store.errors import AppUnclear, Fault
-from router.store.recipients.repository import Entry, Recipients
-from router.web.addresses import Addresses
-from router.web.import_formats import Defaults, Reading, read_line, read_tokens
+from router.store.errors import AppAmbiguous, RequestFault
+from router.store.recipients.repository import RecipientRecord, Recipients
+from router.web.addresses import AddressNormalizer
+from router.web.import_formats import ImportDefaults, ParsedLine, read_line, read_tokens
 
-BATCH = 200
+RECIPIENTS_PER_TRANSACTION = 200
 """How many recipients one transaction takes."""
 
-LINE = 1024 * 1024
+MAX_LINE_BYTES = 1024 * 1024
 """How many bytes a line may have."""
 
-TOO_LONG = Reading(faults=[Fault("$", f"is longer than {LINE} bytes")])
+TOO_LONG = ParsedLine(faults=[RequestFault("$", f"is longer than {MAX_LINE_BYTES} bytes")])
 """What is read of a line that is too long."""
 
 Shape = Literal["router", "cometchat"]
 """Whose JSON the lines are: the router's own, or what CometChat's REST API answers."""
 
-READERS: Mapping[Shape, Callable[[bytes, Defaults], Reading]] = {
+LINE_PARSERS: Mapping[Shape, Callable[[bytes, ImportDefaults], ParsedLine]] = {
     "router": read_line,
     "cometchat": read_tokens,
 }
 """What reads a line of each shape."""
 
 
-class Summary(Struct, kw_only=True):
+class ImportSummary(Struct, kw_only=True):
     """What became of the lines of an import."""
 
     lines: Annotated[int, Meta(description="Lines that held something.")] = 0
@@ -40,7 +40,7 @@ class Summary(Struct, kw_only=True):
     bad: Annotated[int, Meta(description="Lines with something wrong.")] = 0
 
 
-class Lines:
+class LineSplitter:
     """Cuts bytes that come in pieces into lines, holding no more than one of them."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Lines:
             yield self._take()
 
     def _add(self, part: bytes) -> None:
-        if self._is_long or len(self._rest) + len(part) > LINE:
+        if self._is_long or len(self._rest) + len(part) > MAX_LINE_BYTES:
             self._is_long = True
             self._rest.clear()
         else:
@@ -80,15 +80,15 @@ class Lines:
         return line
 
 
-class Import:
+class RecipientImport:
     """Takes what was read of lines, applies it batch by batch, and counts."""
 
     def __init__(
         self,
         recipients: Recipients,
-        addresses: Addresses,
-        reject: Callable[[int, Fault], None],
-        summary: Summary,
+        addresses: AddressNormalizer,
+        reject: Callable[[int, RequestFault], None],
+        summary: ImportSummary,
         *,
         dry_run: bool = False,
     ) -> None:
@@ -102,10 +102,10 @@ class Import:
         self._countries = recipients.countries
         self._addresses = addresses
         self._reject = reject
-        self._waiting: list[tuple[int, Entry]] = []
+        self._waiting: list[tuple[int, RecipientRecord]] = []
         self.summary = summary
 
-    async def take(self, line: int, reading: Reading) -> None:
+    async def take(self, line: int, reading: ParsedLine) -> None:
         """Take what was read of a line."""
         self.summary.lines += 1
         self.summary.bad += bool(reading.faults)
@@ -113,7 +113,7 @@ class Import:
             self._reject(line, fault)
         for entry in reading.entries:
             self._waiting.append((line, entry))
-            if len(self._waiting) == BATCH:
+            if len(self._waiting) == RECIPIENTS_PER_TRANSACTION:
                 await self.flush()
 
     async def flush(self) -> None:
@@ -125,10 +125,12 @@ class Import:
             self.summary.changed += changed
             self.summary.unchanged += len(entries) - changed
 
-    async def _normalize(self, waiting: Sequence[tuple[int, Entry]]) -> list[Entry]:
+    async def _normalize(
+        self, waiting: Sequence[tuple[int, RecipientRecord]]
+    ) -> list[RecipientRecord]:
         """Return the entries with their addresses in the form that is sent to; reject others."""
         countries = await self._find_countries(waiting)
-        entries: list[Entry] = []
+        entries: list[RecipientRecord] = []
         for line, entry in waiting:
             owner, change = (entry.app_id, entry.uid), entry.change
             if change.country is not UNSET:
@@ -143,7 +145,7 @@ class Import:
         return entries
 
     async def _find_countries(
-        self, waiting: Sequence[tuple[int, Entry]]
+        self, waiting: Sequence[tuple[int, RecipientRecord]]
     ) -> dict[tuple[str, str], str]:
         """Return the countries of those, by app and uid, whose addresses cannot do without."""
         owners = [
@@ -155,10 +157,10 @@ class Import:
 
 
 async def read_defaults(
-    recipients: Recipients, app_id: str | None, addresses: Addresses
-) -> Defaults:
+    recipients: Recipients, app_id: str | None, addresses: AddressNormalizer
+) -> ImportDefaults:
     """Return what lines leave to the import: with no `app_id`, the one app that is known."""
     try:
-        return Defaults(app_id=app_id or await recipients.only_app(), addresses=addresses)
-    except AppUnclear as unclear:
-        return Defaults(unclear=str(unclear), addresses=addresses)
+        return ImportDefaults(app_id=app_id or await recipients.only_app(), addresses=addresses)
+    except AppAmbiguous as unclear:
+        return ImportDefaults(unclear=str(unclear), addresses=addresses)

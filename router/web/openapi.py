@@ -16,7 +16,15 @@ from litestar.routes.base import BaseRoute
 from msgspec import Raw, Struct
 
 from router.web.problems import ErrorBody
-from router.web.webhook import EVENTS, PATH, Accepted, EventBody, Heard, PayloadBody, Webhook
+from router.web.webhook import (
+    EVENTS_PATH,
+    WEBHOOK_PATH,
+    AcceptResponse,
+    EventBody,
+    EventResponse,
+    PayloadBody,
+    WebhookApp,
+)
 
 Node = dict[str, Any]
 """A JSON object of the document."""
@@ -26,7 +34,7 @@ METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 """Source: the Path Item Object of OpenAPI 3.1, which lists them in this order."""
 
 
-class Operation(Struct, frozen=True, kw_only=True):
+class ApiOperation(Struct, frozen=True, kw_only=True):
     """One method of one path, as it is to be described; `answer` is None for an empty one."""
 
     path: str
@@ -80,23 +88,25 @@ def build_document(routes: Iterable[BaseRoute]) -> Raw:
     return Raw(msgspec.json.encode(write_document([*WEBHOOKS, *read_operations(routes)])))
 
 
-def write_document(operations: Sequence[Operation]) -> Node:
+def write_document(operations: Sequence[ApiOperation]) -> Node:
     """Return the OpenAPI 3.1 document of some operations."""
     kinds = [ErrorBody, *(kind for operation in operations for kind in _kinds(operation))]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     known = dict(zip(map(id, kinds), schemas, strict=True))
     paths: Node = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _entry(operation, known)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe_operation(
+            operation, known
+        )
     return {
         "openapi": "3.1.0",
         "info": {"title": "Notification router", "version": version("notification-router")},
         "paths": paths,
-        "components": {"schemas": _tidied(components), "securitySchemes": _SCHEMES},
+        "components": {"schemas": _with_descriptions(components), "securitySchemes": _SCHEMES},
     }
 
 
-def read_operations(routes: Iterable[BaseRoute]) -> Iterator[Operation]:
+def read_operations(routes: Iterable[BaseRoute]) -> Iterator[ApiOperation]:
     """Yield what the routes serve."""
     for route in routes:
         if isinstance(route, HTTPRoute):
@@ -106,10 +116,10 @@ def read_operations(routes: Iterable[BaseRoute]) -> Iterator[Operation]:
             yield from sorted(operations, key=lambda operation: METHODS.index(operation.method))
 
 
-def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> Operation:
+def _operation(route: HTTPRoute, handler: HTTPRouteHandler) -> ApiOperation:
     opt = {**described(), **handler.opt}
     answer = handler.parsed_fn_signature.return_type.annotation
-    return Operation(
+    return ApiOperation(
         path=opt["path"] or route.path_format,
         method=next(iter(handler.http_methods)),
         name=handler.handler_name,
@@ -136,14 +146,14 @@ def _usual_errors(opt: Mapping[str, object]) -> Iterator[HTTPStatus]:
         yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _kinds(operation: Operation) -> Iterator[object]:
+def _kinds(operation: ApiOperation) -> Iterator[object]:
     if operation.body is not None:
         yield operation.body
     if operation.answer is not None and operation.media_type == JSON:
         yield operation.answer
 
 
-def _entry(operation: Operation, known: dict[int, Node]) -> Node:
+def _describe_operation(operation: ApiOperation, known: dict[int, Node]) -> Node:
     summary, _, description = operation.text.partition("\n")
     entry: Node = {
         "operationId": operation.name,
@@ -166,7 +176,7 @@ def _entry(operation: Operation, known: dict[int, Node]) -> Node:
     return entry
 
 
-def _answer(operation: Operation, known: dict[int, Node]) -> Node:
+def _answer(operation: ApiOperation, known: dict[int, Node]) -> Node:
     answer: Node = {"description": HTTPStatus(operation.status).phrase}
     if operation.answer is not None:
         schema = known.get(id(operation.answer), {"type": "string"})
@@ -174,25 +184,25 @@ def _answer(operation: Operation, known: dict[int, Node]) -> Node:
     return answer
 
 
-def _path_parameters(operation: Operation) -> Iterator[Node]:
+def _path_parameters(operation: ApiOperation) -> Iterator[Node]:
     for name in operation.path_parameters:
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query_parameters(operation: Operation) -> Iterator[Node]:
+def _query_parameters(operation: ApiOperation) -> Iterator[Node]:
     for kind in operation.query:
         _, components = msgspec.json.schema_components([kind])
         for name, schema in components[kind.__name__]["properties"].items():
-            yield {"name": name, "in": "query", "required": False, "schema": _present(schema)}
+            yield {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
 
 
-def _present(schema: Node) -> Node:
+def _without_null(schema: Node) -> Node:
     """Return the schema without null: a query leaves a parameter out instead."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
     return kinds[0] if len(kinds) == 1 else schema
 
 
-def _tidied(components: Node) -> Node:
+def _with_descriptions(components: Node) -> Node:
     """Return the components with their docstrings as descriptions of JSON: None is null there."""
     for component in components.values():
         if "description" in component:
@@ -222,26 +232,26 @@ _REFUSALS = [
     HTTPStatus.SERVICE_UNAVAILABLE,
 ]
 WEBHOOKS = (
-    Operation(
-        path=PATH,
+    ApiOperation(
+        path=WEBHOOK_PATH,
         method="post",
         name="accept_payload",
-        text=getdoc(Webhook.accept) or "",
+        text=getdoc(WebhookApp.accept) or "",
         tags=["webhook"],
         security=["basic", "signature"],
         body=PayloadBody,
-        answer=Accepted,
+        answer=AcceptResponse,
         errors=_REFUSALS,
     ),
-    Operation(
-        path=EVENTS,
+    ApiOperation(
+        path=EVENTS_PATH,
         method="post",
         name="take_event",
-        text=getdoc(Webhook.hear) or "",
+        text=getdoc(WebhookApp.hear) or "",
         tags=["webhook"],
         security=["basic", "signature"],
         body=EventBody,
-        answer=Heard,
+        answer=EventResponse,
         errors=_REFUSALS,
     ),
 )

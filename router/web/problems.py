@@ -12,17 +12,17 @@ from msgspec import Struct
 from router.core.errors import PayloadError
 from router.queue.ports import JournalUnavailable
 from router.store.errors import (
-    AppUnclear,
+    AppAmbiguous,
     CursorInvalid,
-    Fault,
     RecipientInvalid,
+    RequestFault,
     StoreUnavailable,
 )
 from router.web.refusal_log import RefusalLog, name_peer
 
 _log = structlog.get_logger(__name__)
 
-RETRY_AFTER = "5"
+RETRY_AFTER_S = "5"
 """Seconds after which a caller may come again when nothing could be written."""
 
 
@@ -35,10 +35,10 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
 
     message: str
     detail: str
-    problems: tuple[Fault, ...] = ()
+    problems: tuple[RequestFault, ...] = ()
 
 
-class Refused(HTTPException):
+class HTTPError(HTTPException):
     """A request that is answered with an error; raise it from any handler."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Refused(HTTPException):
         status: HTTPStatus,
         detail: str,
         *,
-        faults: Sequence[Fault] = (),
+        faults: Sequence[RequestFault] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
         """Say with which status, what to do about it, and everything at fault."""
@@ -54,25 +54,25 @@ class Refused(HTTPException):
         self.body = ErrorBody(message=status.phrase.lower(), detail=detail, problems=tuple(faults))
 
 
-def refusal(error: Exception) -> Refused:
+def refusal(error: Exception) -> HTTPError:
     """Return the answer to an error; one that nobody foresaw is logged and tells nothing."""
-    if isinstance(error, Refused):
+    if isinstance(error, HTTPError):
         return error
     if isinstance(error, JournalUnavailable | StoreUnavailable):
         if isinstance(error, StoreUnavailable):
             _log.warning("a request is told to come again", reason=str(error))
-        return Refused(
+        return HTTPError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "the database does not answer at the moment; come again later",
-            headers={"Retry-After": RETRY_AFTER},
+            headers={"Retry-After": RETRY_AFTER_S},
         )
     if isinstance(error, HTTPException):
-        return _translated(error)
+        return _to_http_error(error)
     if found := _faults(error):
         detail, faults = found
-        return Refused(HTTPStatus.BAD_REQUEST, detail, faults=faults)
+        return HTTPError(HTTPStatus.BAD_REQUEST, detail, faults=faults)
     _log.error("a request failed", exc_info=error)
-    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, _DETAILS[HTTPStatus.INTERNAL_SERVER_ERROR])
+    return HTTPError(HTTPStatus.INTERNAL_SERVER_ERROR, _DETAILS[HTTPStatus.INTERNAL_SERVER_ERROR])
 
 
 def answer_error(
@@ -90,20 +90,20 @@ def answer_error(
     return Response(refused.body, status_code=refused.status_code, headers=headers)
 
 
-def _faults(error: Exception) -> tuple[str, tuple[Fault, ...]] | None:
+def _faults(error: Exception) -> tuple[str, tuple[RequestFault, ...]] | None:
     if isinstance(error, PayloadError):
-        faults = (Fault(error.path, error.reason),)
+        faults = (RequestFault(error.path, error.reason),)
         return "this is not what CometChat sends here; see `problems`", faults
     if isinstance(error, RecipientInvalid):
         return "the recipient cannot be as asked; see `problems`", error.faults
-    if isinstance(error, AppUnclear):
-        return "name the app; see `problems`", (Fault("appId", str(error)),)
+    if isinstance(error, AppAmbiguous):
+        return "name the app; see `problems`", (RequestFault("appId", str(error)),)
     if isinstance(error, CursorInvalid):
-        return "start the list again without `cursor`", (Fault("?cursor", str(error)),)
+        return "start the list again without `cursor`", (RequestFault("?cursor", str(error)),)
     return None
 
 
-def _translated(error: HTTPException) -> Refused:
+def _to_http_error(error: HTTPException) -> HTTPError:
     status = HTTPStatus(error.status_code)
     headers = {name.title(): text for name, text in (error.headers or {}).items()}
     detail = _DETAILS.get(status, "the request cannot be answered as it is")
@@ -111,7 +111,7 @@ def _translated(error: HTTPException) -> Refused:
         # The framework keeps them in a set: their order would change from start to start.
         headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
         detail = f"use {headers['Allow']}"
-    return Refused(status, detail, headers=headers)
+    return HTTPError(status, detail, headers=headers)
 
 
 _DETAILS = {

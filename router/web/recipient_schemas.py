@@ -9,14 +9,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from router.core.errors import suggest
 from router.core.model.facts import Scalar
 from router.core.rules.ruleset import ChannelSchema
-from router.store.errors import Fault, RecipientInvalid
+from router.store.errors import RecipientInvalid, RequestFault
 from router.store.recipients.push_subscription import (
-    PushSubscription,
-    SubscriptionKeys,
-    write_address,
+    StoredSubscription,
+    StoredSubscriptionKeys,
+    subscription_address,
 )
-from router.store.recipients.repository import Listing
-from router.store.recipients.validation import DEVICE_KIND, Change, Registered, Registration
+from router.store.recipients.repository import ExportRecord
+from router.store.recipients.validation import (
+    DEVICE_KIND,
+    ProfilePatch,
+    RegisteredAddress,
+    Registration,
+)
 
 
 class AppChoice(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -72,11 +77,13 @@ class RecipientChange(
     ) = UNSET
 
 
-class Subscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+class SubscriptionBody(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
     """A browser's push subscription, as `PushSubscription.toJSON()` gives it."""
 
     endpoint: Annotated[str, Meta(description="The https:// address of its push service.")]
-    keys: SubscriptionKeys
+    keys: StoredSubscriptionKeys
     expiration_time: float | None = None
 
 
@@ -92,7 +99,7 @@ class DeviceFields(
 
     platform: Annotated[str, Meta(description="The platform, in CometChat's spelling.")]
     token: Annotated[str, Meta(description="The device's push token.")] | UnsetType = UNSET
-    subscription: Subscription | UnsetType = UNSET
+    subscription: SubscriptionBody | UnsetType = UNSET
     auth_token: Annotated[
         str, Meta(description="The session's CometChat auth token, to log it out by.")
     ] = ""
@@ -141,7 +148,7 @@ class RecipientEntry(
         list[DeviceEntry], Meta(description="Registered beside those that are there.")
     ] = []
     registered: Annotated[
-        dict[str, Registered],
+        dict[str, RegisteredAddress],
         Meta(description="How contacts were registered that are kept otherwise, as exported."),
     ] = {}
 
@@ -153,9 +160,9 @@ class Logout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     app_id: Annotated[str, Meta(description="The CometChat app.")] | UnsetType = UNSET
 
 
-def change_in(asked: RecipientChange) -> Change:
+def change_in(asked: RecipientChange) -> ProfilePatch:
     """Return the change that is asked for."""
-    return Change(
+    return ProfilePatch(
         contacts=asked.contacts,
         attributes=asked.attributes,
         timezone=asked.timezone,
@@ -182,7 +189,7 @@ def registration_in(asked: DeviceFields) -> Registration:
     )
 
 
-def entry_of(listing: Listing, *, with_devices: bool) -> RecipientEntry:
+def entry_of(listing: ExportRecord, *, with_devices: bool) -> RecipientEntry:
     """Return the line of an import that says what is known of a recipient."""
     change = listing.change
     devices = listing.devices if with_devices else ()
@@ -214,7 +221,7 @@ def _device_entry(device: Registration) -> DeviceEntry:
 
 
 @contextmanager
-def every_fault(known: Iterable[Fault]) -> Iterator[None]:
+def every_fault(known: Iterable[RequestFault]) -> Iterator[None]:
     """Raise `RecipientInvalid` with faults that are known and those that are found within."""
     faults = list(known)
     try:
@@ -225,16 +232,18 @@ def every_fault(known: Iterable[Fault]) -> Iterator[None]:
         raise RecipientInvalid(faults)
 
 
-def kind_faults(change: Change, schemas: Collection[ChannelSchema]) -> Iterator[Fault]:
+def kind_faults(change: ProfilePatch, schemas: Collection[ChannelSchema]) -> Iterator[RequestFault]:
     """Yield the kinds that no plugin sends to; before plugins are loaded nobody can tell."""
     known = {schema.address_kind for schema in schemas} - {DEVICE_KIND}
     for kind in (change.contacts or {}) if known else ():
         if kind not in known and kind != DEVICE_KIND:
             remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
-            yield Fault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
+            yield RequestFault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
 
 
-def device_faults(device: Registration, schemas: Collection[ChannelSchema]) -> Iterator[Fault]:
+def device_faults(
+    device: Registration, schemas: Collection[ChannelSchema]
+) -> Iterator[RequestFault]:
     """Yield why no plugin can ever reach a device; before plugins are loaded nobody can tell."""
     platform, address = device.platform, device.address
     senders = [schema for schema in schemas if schema.address_kind == DEVICE_KIND]
@@ -244,11 +253,13 @@ def device_faults(device: Registration, schemas: Collection[ChannelSchema]) -> I
     reaching = [each for each in senders if not each.platforms or family in each.platforms]
     if not reaching:
         known = sorted({name for each in senders for name in each.platforms})
-        yield Fault("$.platform", f"no plugin reaches such a device; begin with {_either(known)}")
+        yield RequestFault(
+            "$.platform", f"no plugin reaches such a device; begin with {_either(known)}"
+        )
         return
     reasons = [each.find_device_fault(platform, address) for each in reaching]
     if all(reasons):
-        yield Fault("$.token", reasons[0])
+        yield RequestFault("$.token", reasons[0])
 
 
 def _either(words: Sequence[str]) -> str:
@@ -262,5 +273,5 @@ def _address(asked: DeviceFields) -> str:
     if told is UNSET and token is not UNSET:
         return token
     if told is UNSET or token is not UNSET:
-        raise RecipientInvalid([Fault("$.token", "give either `token` or `subscription`")])
-    return write_address(PushSubscription(endpoint=told.endpoint, keys=told.keys))
+        raise RecipientInvalid([RequestFault("$.token", "give either `token` or `subscription`")])
+    return subscription_address(StoredSubscription(endpoint=told.endpoint, keys=told.keys))

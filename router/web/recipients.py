@@ -15,21 +15,29 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.model.delivery import mask
 from router.core.model.facts import Contact, Recipient, Scalar
-from router.store.errors import AppUnclear, Fault, RecipientInvalid
+from router.store.errors import AppAmbiguous, RecipientInvalid, RequestFault
 from router.store.recipients.repository import Recipients
 from router.store.recipients.validation import (
     DEVICE_KIND,
-    Change,
-    Registered,
+    ProfilePatch,
+    RegisteredAddress,
     check_change,
     check_registration,
     is_sound_text,
 )
-from router.web.addresses import Addresses
-from router.web.import_formats import Defaults, Reading
-from router.web.imports import READERS, TOO_LONG, Import, Lines, Shape, Summary, read_defaults
+from router.web.addresses import AddressNormalizer
+from router.web.import_formats import ImportDefaults, ParsedLine
+from router.web.imports import (
+    LINE_PARSERS,
+    TOO_LONG,
+    ImportSummary,
+    LineSplitter,
+    RecipientImport,
+    Shape,
+    read_defaults,
+)
 from router.web.openapi import described
-from router.web.problems import Refused
+from router.web.problems import HTTPError
 from router.web.recipient_schemas import (
     AppChoice,
     DeviceRegistration,
@@ -42,10 +50,10 @@ from router.web.recipient_schemas import (
     kind_faults,
     registration_in,
 )
-from router.web.rules import Rulebook
+from router.web.rules import ReloadableRules
 from router.web.validation import read_body, read_query
 
-PROBLEMS = 1000
+MAX_REPORTED_FAULTS = 1000
 """How many faults of an import are told; then it stops."""
 
 
@@ -73,7 +81,7 @@ class RecipientView(Struct, frozen=True, kw_only=True, rename="camel"):
     muted: dict[str, float]
     opt_outs: list[str]
     country: str
-    registered: dict[str, Registered]
+    registered: dict[str, RegisteredAddress]
 
 
 class LoggedOut(Struct, frozen=True, kw_only=True):
@@ -113,19 +121,19 @@ async def change_recipient(
     uid: FromPath[str],
     body: RawBody,
     recipients: NamedDependency[Recipients],
-    rulebook: NamedDependency[Rulebook],
+    rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> RecipientView:
     """Set contacts, attributes and wishes of a recipient, making it if need be."""
     asked = read_body(body, RecipientChange)
     asked_change = change_in(asked)
     app_id = _app(request, asked.app_id)
-    addresses = Addresses(schemas=rulebook.schemas, ruleset=rulebook.ruleset)
+    addresses = AddressNormalizer(schemas=rulebook.schemas, ruleset=rulebook.ruleset)
     known_app, country = await _find_country(recipients, uid, app_id, asked_change)
     change, faults = addresses.normalize(asked_change, known_app, country)
     with every_fault(chain(kind_faults(change, rulebook.schemas), faults)):
         check_change(uid, app_id, change)
-    return view(await recipients.put(uid, change, app_id))
+    return recipient_view(await recipients.put(uid, change, app_id))
 
 
 @get("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
@@ -136,7 +144,7 @@ async def show_recipient(
     recipient = await recipients.get(uid, _app(request))
     if recipient is None:
         raise _unknown()
-    return view(recipient)
+    return recipient_view(recipient)
 
 
 @delete("/{uid:str}", opt=described(query=(AppChoice,), errors=(HTTPStatus.NOT_FOUND,)))
@@ -153,7 +161,7 @@ async def register_device(
     uid: FromPath[str],
     body: RawBody,
     recipients: NamedDependency[Recipients],
-    rulebook: NamedDependency[Rulebook],
+    rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> DeviceView:
     """Register a device on login; one known under another user moves."""
@@ -194,7 +202,7 @@ async def log_out(
 async def import_recipients(
     uid: FromPath[str],
     recipients: NamedDependency[Recipients],
-    rulebook: NamedDependency[Rulebook],
+    rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> ImportView:
     """Import recipients and their devices, one a line; each batch of lines is durable.
@@ -204,21 +212,21 @@ async def import_recipients(
     """
     if uid != "import":  # the path as a word of its own would shadow a recipient of that name
         allowed = "DELETE, GET, OPTIONS, PUT"
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed}", headers={"Allow": allowed})
+        raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed}", headers={"Allow": allowed})
     asked = read_query(request.query_params, ImportChoice)
     problems: list[LineFault] = []
 
-    def reject(line: int, fault: Fault) -> None:
+    def reject(line: int, fault: RequestFault) -> None:
         problems.append(LineFault(line=line, path=fault.path, reason=fault.reason))
 
     defaults = await read_defaults(
         recipients,
         asked.app_id,
-        Addresses(schemas=rulebook.schemas, ruleset=rulebook.ruleset),
+        AddressNormalizer(schemas=rulebook.schemas, ruleset=rulebook.ruleset),
     )
-    summary = Summary()
-    taking = Import(recipients, defaults.addresses, reject, summary, dry_run=asked.dry_run)
-    stopped_at = await _take_body(request, taking, READERS[asked.shape], defaults, problems)
+    summary = ImportSummary()
+    taking = RecipientImport(recipients, defaults.addresses, reject, summary, dry_run=asked.dry_run)
+    stopped_at = await _import_body(request, taking, LINE_PARSERS[asked.shape], defaults, problems)
     await taking.flush()
     return ImportView(
         **msgspec.structs.asdict(summary),
@@ -248,21 +256,21 @@ def recipients_router() -> Router:
     )
 
 
-async def _take_body(
+async def _import_body(
     request: Request[None, None, State],
-    taking: Import,
-    read: Callable[[bytes, Defaults], Reading],
-    defaults: Defaults,
+    taking: RecipientImport,
+    read: Callable[[bytes, ImportDefaults], ParsedLine],
+    defaults: ImportDefaults,
     problems: Sequence[LineFault],
 ) -> int | None:
     """Take the lines of a body; return the line at which there were too many problems."""
-    lines = Lines()
+    lines = LineSplitter()
 
     async def take(cut: Iterable[bytes | None]) -> bool:
         for line in cut:
             if line is None or line.strip():
                 await taking.take(lines.number, TOO_LONG if line is None else read(line, defaults))
-            if len(problems) >= PROBLEMS:
+            if len(problems) >= MAX_REPORTED_FAULTS:
                 return False
         return True
 
@@ -278,28 +286,30 @@ def _app(request: Request[None, None, State], in_body: str | UnsetType = UNSET) 
     if in_body is UNSET:
         return in_query
     if in_query not in {None, in_body}:
-        raise RecipientInvalid([Fault("$.appId", "differs from `?appId=`; give one of them")])
+        raise RecipientInvalid(
+            [RequestFault("$.appId", "differs from `?appId=`; give one of them")]
+        )
     return in_body
 
 
 async def _find_country(
-    recipients: Recipients, uid: str, app_id: str | None, change: Change
+    recipients: Recipients, uid: str, app_id: str | None, change: ProfilePatch
 ) -> tuple[str, str]:
     """Return the app that is meant, and the country of its recipient, as far as both are known."""
     if not change.contacts:
         return app_id or "", ""
-    with suppress(AppUnclear):
+    with suppress(AppAmbiguous):
         app_id = await recipients.only_app() if app_id is None else app_id
         if change.country is UNSET and is_sound_text(uid + app_id):
             return app_id, (await recipients.countries([(app_id, uid)])).get((app_id, uid), "")
     return app_id or "", change.country or ""
 
 
-def _unknown() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "nothing is known of this recipient")
+def _unknown() -> HTTPError:
+    return HTTPError(HTTPStatus.NOT_FOUND, "nothing is known of this recipient")
 
 
-def view(recipient: Recipient) -> RecipientView:
+def recipient_view(recipient: Recipient) -> RecipientView:
     """Return a recipient as it may be shown."""
     devices = [c for c in recipient.contacts if c.kind == DEVICE_KIND]
     return RecipientView(
@@ -314,7 +324,7 @@ def view(recipient: Recipient) -> RecipientView:
         opt_outs=sorted(recipient.opt_outs),
         country=recipient.country,
         registered={
-            contact.kind: Registered(raw=mask(contact.raw), country=contact.country)
+            contact.kind: RegisteredAddress(raw=mask(contact.raw), country=contact.country)
             for contact in recipient.contacts
             if contact.raw
         },

@@ -20,7 +20,7 @@ _ROUTES = frozenset({"webhook", "v1", "health", "metrics", "docs"})
 _log = structlog.get_logger(__name__)
 
 
-class _Window(Struct):
+class _RefusalWindow(Struct):
     """The time after a line in which the same refusals are counted."""
 
     ends_at: float
@@ -36,7 +36,7 @@ class RefusalLog:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Log by a clock of seconds that never goes back."""
         self._clock = clock
-        self._windows: dict[_Key, _Window] = {}  # in the order in which they end
+        self._windows: dict[_Key, _RefusalWindow] = {}  # in the order in which they end
 
     def note(self, path: str, peer: str, status: int, reason: str, detail: str) -> None:
         """Log a refusal, or count it to the next line about the same one.
@@ -58,7 +58,7 @@ class RefusalLog:
         if key in self._windows:
             self._windows[key].left_out += 1
             return
-        self._windows[key] = _Window(now + INTERVAL_S)
+        self._windows[key] = _RefusalWindow(now + INTERVAL_S)
         self._write(key, detail=detail, left_out=left_out)
 
     def _forget(self, now: float) -> None:

@@ -16,25 +16,25 @@ from msgspec import Meta, Struct
 from router.core.errors import Problem
 from router.core.loading import Included, Standing
 from router.core.model.delivery import mask
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.notification import derive
 from router.core.model.payload import decode
 from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.classify import classify
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Ruleset
-from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.assume_shown import assume_original_delivered
 from router.core.simulate.explain import Trace, explain
-from router.store.errors import AppUnclear, Fault
-from router.store.log.rule_stats import KEPT, RuleCount, RuleDays, complete
+from router.store.errors import AppAmbiguous, RequestFault
+from router.store.log.rule_stats import KEPT_DAYS, DailyRuleStats, RuleCount, complete
 from router.store.recipients.repository import Recipients
 from router.web.openapi import described
-from router.web.problems import Refused
+from router.web.problems import HTTPError
 from router.web.validation import read_query
 from router.web.webhook import PayloadBody
 
 
 @runtime_checkable
-class Rulebook(Protocol):
+class ReloadableRules(Protocol):
     """The rules in force, and how to replace them by those on disk."""
 
     ruleset: Ruleset | None
@@ -85,7 +85,7 @@ class RulesView(Struct, frozen=True, kw_only=True):
     problems: list[Problem]
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class ExplainParams(Struct, frozen=True, kw_only=True):
     """As of when to explain."""
 
     at: Annotated[float, Meta(description="Epoch seconds; now when left out.")] | None = None
@@ -98,15 +98,15 @@ class Explanation(Trace, frozen=True, kw_only=True):
 
 
 @get("/")
-async def show_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
+async def show_rules(rulebook: NamedDependency[ReloadableRules]) -> RulesView:
     """Show the rules in force and what is wrong with the file."""
-    return _view(rulebook)
+    return _rules_view(rulebook)
 
 
-class Span(Struct, frozen=True, kw_only=True):
+class StatsParams(Struct, frozen=True, kw_only=True):
     """How far back to count."""
 
-    days: Annotated[int, Meta(ge=1, le=KEPT, description="Today and the days before it.")] = 30
+    days: Annotated[int, Meta(ge=1, le=KEPT_DAYS, description="Today and the days before it.")] = 30
 
 
 class RuleStats(Struct, frozen=True, kw_only=True):
@@ -119,14 +119,14 @@ class RuleStats(Struct, frozen=True, kw_only=True):
     rules: list[RuleCount]
 
 
-@get("/stats", opt=described(query=(Span,)))
+@get("/stats", opt=described(query=(StatsParams,)))
 async def show_stats(
     request: Request[None, None, State],
-    rulebook: NamedDependency[Rulebook],
-    rule_days: NamedDependency[RuleDays],
+    rulebook: NamedDependency[ReloadableRules],
+    rule_days: NamedDependency[DailyRuleStats],
 ) -> RuleStats:
     """Show how often each rule matched, or nearly, and when last."""
-    days = read_query(request.query_params, Span).days
+    days = read_query(request.query_params, StatsParams).days
     counts = await rule_days.since(time.time() - (days - 1) * 86400.0)
     ruleset = rulebook.ruleset
     names = [rule.name for rule in ruleset.rules] if ruleset else []
@@ -138,44 +138,44 @@ async def show_stats(
     status_code=HTTPStatus.OK,
     opt=described(errors=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
 )
-async def reload_rules(rulebook: NamedDependency[Rulebook]) -> RulesView:
+async def reload_rules(rulebook: NamedDependency[ReloadableRules]) -> RulesView:
     """Put the files' rules in force; of one with an error what is in force stays.
 
     With an error in the main file all stays; with one in an included file that alone.
     """
     await rulebook.reload()
     if not rulebook.current:
-        raise Refused(
+        raise HTTPError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            _tell_refusal(rulebook),
+            _log_refusal(rulebook),
             faults=[_fault(problem) for problem in rulebook.problems],
         )
-    return _view(rulebook)
+    return _rules_view(rulebook)
 
 
 @post(
     "/explain",
     status_code=HTTPStatus.OK,
-    opt=described(body=PayloadBody, query=(Moment,), errors=(HTTPStatus.CONFLICT,)),
+    opt=described(body=PayloadBody, query=(ExplainParams,), errors=(HTTPStatus.CONFLICT,)),
 )
 async def explain_payload(  # noqa: PLR0913, PLR0917 - the framework gives each by its name
     body: RawBody,
-    rulebook: NamedDependency[Rulebook],
+    rulebook: NamedDependency[ReloadableRules],
     recipients: NamedDependency[Recipients],
     skew: NamedDependency[Callable[[], float]],
     guard: NamedDependency[RecipientGuard],
     request: Request[None, None, State],
 ) -> Explanation:
     """Tell what the rules in force make of a payload, without accepting it."""
-    at = read_query(request.query_params, Moment).at
+    at = read_query(request.query_params, ExplainParams).at
     if rulebook.ruleset is None:
-        raise Refused(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
+        raise HTTPError(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
     now = time.time() if at is None else at
     told = derive(decode(body), id="explained", accepted_at=now, skew=skew())
     notification = classify(told, rulebook.ruleset)
-    facts = await _facts(recipients, notification.app_id, notification.uid)
+    facts = await _explain_state(recipients, notification.app_id, notification.uid)
     facts.guard = guard
-    facts = suppose_shown(notification, rulebook.ruleset, facts, now)
+    facts = assume_original_delivered(notification, rulebook.ruleset, facts, now)
     return _masked(explain(notification, rulebook.ruleset, facts, now))
 
 
@@ -189,12 +189,12 @@ def rules_router() -> Router:
     )
 
 
-async def _facts(recipients: Recipients, app_id: str, uid: str) -> Facts:
+async def _explain_state(recipients: Recipients, app_id: str, uid: str) -> DecisionState:
     try:
         recipient = await recipients.get(uid, app_id or None)
-    except AppUnclear:
+    except AppAmbiguous:
         recipient = None
-    return Facts(recipients={(app_id, uid): recipient} if recipient else {})
+    return DecisionState(recipients={(app_id, uid): recipient} if recipient else {})
 
 
 def _masked(trace: Trace) -> Explanation:
@@ -205,7 +205,7 @@ def _masked(trace: Trace) -> Explanation:
     return Explanation(**told)
 
 
-def _tell_refusal(rulebook: Rulebook) -> str:
+def _log_refusal(rulebook: ReloadableRules) -> str:
     refused = [file.file for file in rulebook.included if file.standing != "current"]
     main = [each for each in rulebook.problems if each.file not in refused]
     if not refused or any(each.severity == "error" for each in main):
@@ -216,7 +216,7 @@ def _tell_refusal(rulebook: Rulebook) -> str:
     )
 
 
-def _view(rulebook: Rulebook) -> RulesView:
+def _rules_view(rulebook: ReloadableRules) -> RulesView:
     ruleset = rulebook.ruleset
     rules = Counter(rule.owner for rule in ruleset.rules) if ruleset else Counter[str]()
     return RulesView(
@@ -240,6 +240,8 @@ def _view(rulebook: Rulebook) -> RulesView:
     )
 
 
-def _fault(problem: Problem) -> Fault:
+def _fault(problem: Problem) -> RequestFault:
     place = f"{problem.file}:{problem.line}:{problem.column}"
-    return Fault(place, f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
+    return RequestFault(
+        place, f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    )

@@ -10,18 +10,18 @@ from functools import partial
 import uvicorn
 from litestar.types import ASGIApp
 
-from router.web.connection import Connection
+from router.web.connection import BoundedConnection
 from router.web.refusal_log import RefusalLog
 
 BACKLOG = 2048
 
-MOST = 10_000
+MAX_CONNECTIONS = 10_000
 """The most connections at the same time."""
 
-SPARE = 128
+RESERVED_FILES = 128
 """Files that are left for the database, the providers and the log."""
 
-_LOOK = 10
+_CHECK_INTERVAL_TICKS = 10
 """Look at the connections at every tenth tick, which is once a second."""
 
 
@@ -43,17 +43,21 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _make_room() -> int:
+def _raise_file_limit() -> int:
     """Return how many connections may be open, after asking for as many files as are allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST + SPARE
+    wanted = MAX_CONNECTIONS + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MOST if soft == resource.RLIM_INFINITY else max(1, min(MOST, soft - SPARE))
+    return (
+        MAX_CONNECTIONS
+        if soft == resource.RLIM_INFINITY
+        else max(1, min(MAX_CONNECTIONS, soft - RESERVED_FILES))
+    )
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """A server of one site on one socket; `listening` is set once it answers.
 
     It leaves signals alone: the router has more to end than a server.
@@ -65,7 +69,7 @@ class Server(uvicorn.Server):
             site,
             loop="none",
             http=partial(  # type: ignore[arg-type]  # it makes one
-                Connection, most=_make_room(), refusal_log=RefusalLog()
+                BoundedConnection, most=_raise_file_limit(), refusal_log=RefusalLog()
             ),
             ws="none",
             lifespan="off",
@@ -80,9 +84,9 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Give up on connections that keep the router waiting."""
-        if counter % _LOOK == 0:
+        if counter % _CHECK_INTERVAL_TICKS == 0:
             for connection in list(self.server_state.connections):
-                if isinstance(connection, Connection):
+                if isinstance(connection, BoundedConnection):
                     connection.look()
         return await super().on_tick(counter)
 

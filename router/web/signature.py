@@ -10,7 +10,7 @@ from binascii import unhexlify
 
 from router.channel import Secret
 
-SIZE = 32
+DIGEST_BYTES = 32
 """Bytes of a digest."""
 
 
@@ -37,8 +37,10 @@ def read_signature(text: bytes) -> bytes | None:
     written = text.strip().removeprefix(b"sha256=")
     try:
         digest = (
-            unhexlify(written) if len(written) == 2 * SIZE else b64decode(written, validate=True)
+            unhexlify(written)
+            if len(written) == 2 * DIGEST_BYTES
+            else b64decode(written, validate=True)
         )
     except ValueError:
         return None
-    return digest if len(digest) == SIZE else None
+    return digest if len(digest) == DIGEST_BYTES else None

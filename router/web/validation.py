@@ -11,17 +11,19 @@ from msgspec import NODEFAULT, Meta, Struct, UnsetType
 from router.core.errors import suggest
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.payload import Json
-from router.store.errors import Fault
-from router.store.log.pagination import LIMIT, MOST
-from router.web.problems import Refused
+from router.store.errors import RequestFault
+from router.store.log.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from router.web.problems import HTTPError
 
 T = TypeVar("T", bound=Struct)
 
 
-class Cut(Struct, frozen=True, kw_only=True):
+class PageParams(Struct, frozen=True, kw_only=True):
     """Which part of a list to give."""
 
-    limit: Annotated[int, Meta(ge=1, le=MOST, description="How many items at most.")] = LIMIT
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")] = (
+        DEFAULT_PAGE_SIZE
+    )
     cursor: Annotated[str, Meta(description="`next` of the part before.")] | None = None
 
 
@@ -35,9 +37,9 @@ def read_json(body: bytes) -> Json:
     try:
         value: Json = msgspec.json.decode(skip_byte_order_mark(body))
     except RecursionError:
-        raise _refused(Fault("$", "is nested too deeply")) from None
+        raise _refused(RequestFault("$", "is nested too deeply")) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _refused(Fault("$", f"is not JSON: {error}")) from None
+        raise _refused(RequestFault("$", f"is not JSON: {error}")) from None
     return value
 
 
@@ -54,15 +56,19 @@ def read_query(query: Mapping[str, str], kind: type[T]) -> T:
     return msgspec.convert(query, kind, strict=False)
 
 
-def read_list(query: Mapping[str, str], kind: type[T]) -> tuple[T, Cut]:
+def read_list(query: Mapping[str, str], kind: type[T]) -> tuple[T, PageParams]:
     """Return the filter of a list and the part of it a query asks for; raises `Refused`."""
-    _check_query(query, kind, Cut)
-    return msgspec.convert(query, kind, strict=False), msgspec.convert(query, Cut, strict=False)
+    _check_query(query, kind, PageParams)
+    return msgspec.convert(query, kind, strict=False), msgspec.convert(
+        query, PageParams, strict=False
+    )
 
 
 def _check_query(query: Mapping[str, str], *kinds: type[Struct]) -> None:
-    known = [name for kind in kinds for name in _names(kind)]
-    faults = [Fault(f"?{name}", _unknown(name, known)) for name in query if name not in known]
+    known = [name for kind in kinds for name in _field_names(kind)]
+    faults = [
+        RequestFault(f"?{name}", _unknown(name, known)) for name in query if name not in known
+    ]
     for kind in kinds:
         for field in msgspec.structs.fields(kind):
             if (text := query.get(field.encode_name)) is not None:
@@ -72,11 +78,11 @@ def _check_query(query: Mapping[str, str], *kinds: type[Struct]) -> None:
         raise _refused(*faults)
 
 
-def _refused(*faults: Fault) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=faults)
+def _refused(*faults: RequestFault) -> HTTPError:
+    return HTTPError(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=faults)
 
 
-def _names(kind: type[Struct]) -> list[str]:
+def _field_names(kind: type[Struct]) -> list[str]:
     return [field.encode_name for field in msgspec.structs.fields(kind)]
 
 
@@ -84,23 +90,25 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"unknown; {suggest(name, known) or 'known are ' + ', '.join(known)}"
 
 
-def _struct_faults(value: Json, kind: type[Struct], path: str) -> Iterator[Fault]:
+def _struct_faults(value: Json, kind: type[Struct], path: str) -> Iterator[RequestFault]:
     if not isinstance(value, dict):
-        yield Fault(path, "must be an object")
+        yield RequestFault(path, "must be an object")
         return
-    known = _names(kind)
+    known = _field_names(kind)
     for name in value:
         if name not in known:
-            yield Fault(f"{path}.{name}", _unknown(name, known))
+            yield RequestFault(f"{path}.{name}", _unknown(name, known))
     for field in msgspec.structs.fields(kind):
         place = f"{path}.{field.encode_name}"
         if field.encode_name in value:
             yield from _value_faults(value[field.encode_name], field.type, place)
         elif field.default is NODEFAULT and field.default_factory is NODEFAULT:
-            yield Fault(place, "must be given")
+            yield RequestFault(place, "must be given")
 
 
-def _value_faults(value: Json, kind: object, path: str, *, strict: bool = True) -> Iterator[Fault]:
+def _value_faults(
+    value: Json, kind: object, path: str, *, strict: bool = True
+) -> Iterator[RequestFault]:
     bare = _bare(kind, value)
     if isinstance(bare, type) and issubclass(bare, Struct):
         yield from _struct_faults(value, bare, path)
@@ -111,13 +119,13 @@ def _value_faults(value: Json, kind: object, path: str, *, strict: bool = True) 
         for index, item in enumerate(value):
             yield from _value_faults(item, get_args(bare)[0], f"{path}[{index}]")
     elif get_origin(bare) is Literal and value not in get_args(bare):
-        yield Fault(path, f"must be one of {', '.join(map(str, get_args(bare)))}")
+        yield RequestFault(path, f"must be one of {', '.join(map(str, get_args(bare)))}")
     else:
         try:
             msgspec.convert(value, kind, strict=strict)
         except msgspec.ValidationError as error:
             reason, _, place = str(error).partition(" - at `$")
-            yield Fault(path + place.rstrip("`"), reason[:1].lower() + reason[1:])
+            yield RequestFault(path + place.rstrip("`"), reason[:1].lower() + reason[1:])
 
 
 def _bare(kind: object, value: Json) -> object:

@@ -18,21 +18,21 @@ from router.core.model.payload import FEEDS
 from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
 from router.web.body_budget import BodyBudget, BudgetExhausted
-from router.web.fair_scheduling import Turn
-from router.web.problems import Refused, refusal
+from router.web.fair_scheduling import FairnessBudget
+from router.web.problems import HTTPError, refusal
 from router.web.refusal_log import RefusalLog, name_peer
 
-PATH = "/webhook"
+WEBHOOK_PATH = "/webhook"
 """Where custom providers post to."""
-EVENTS = "/webhook/events"
+EVENTS_PATH = "/webhook/events"
 """Where general webhooks post to."""
-MOST = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """The most bytes a body may have."""
 
-MOST_UNWANTED = 16 * MOST
+MAX_UNWANTED_BYTES = 16 * MAX_BODY_BYTES
 """The most bytes of a body that are read after it was refused."""
 
-ROOM = 64 * MOST
+MAX_TOTAL_BODY_BYTES = 64 * MAX_BODY_BYTES
 """The most bytes that bodies may have together, from the first byte read to the answer."""
 
 Reason = Literal[
@@ -62,7 +62,7 @@ class PayloadBody(Struct, frozen=True, kw_only=True, rename="camel"):
     region: str = ""
 
 
-class Accepted(Struct, frozen=True, kw_only=True):
+class AcceptResponse(Struct, frozen=True, kw_only=True):
     """What a payload is answered once it is on disk; of a duplicate, `id` is the first one's."""
 
     message: Literal["accepted", "duplicate"]
@@ -81,13 +81,13 @@ class EventBody(Struct, frozen=True, kw_only=True, rename="camel"):
     region: str = ""
 
 
-class Heard(Struct, frozen=True, kw_only=True):
+class EventResponse(Struct, frozen=True, kw_only=True):
     """What an event is answered: `ignored` is one that the router has no use for."""
 
     message: Literal["accepted", "ignored"]
 
 
-class Intake(Protocol):
+class PayloadIntake(Protocol):
     """What makes a payload durable."""
 
     async def accept(self, body: bytes) -> Receipt:
@@ -104,12 +104,12 @@ Take = Callable[[bytes], Awaitable[Struct]]
 """Makes a body durable, and gives the answer to it."""
 
 
-class Webhook:
+class WebhookApp:
     """The application behind `/webhook` and what is below it."""
 
     def __init__(
         self,
-        intake: Intake,
+        intake: PayloadIntake,
         check: Callable[[Headers], Proof | None],
         refused: Callable[[Reason], None],
     ) -> None:
@@ -120,14 +120,14 @@ class Webhook:
         self._intake = intake
         self._check = check
         self._refused = refused
-        self._budget = BodyBudget(ROOM)
-        self._turn = Turn()
+        self._budget = BodyBudget(MAX_TOTAL_BODY_BYTES)
+        self._turn = FairnessBudget()
         self._refusal_log = RefusalLog()
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Take a payload or an event, by the path: the answer comes when it is on disk."""
-        take = self.hear if scope["path"].rstrip("/") == EVENTS else self.accept
-        stream = _Stream(receive)
+        take = self.hear if scope["path"].rstrip("/") == EVENTS_PATH else self.accept
+        stream = BodyStream(receive)
         try:
             answer = await self._receive(scope, stream, take)
         except Exception as error:  # noqa: BLE001 - every error has its answer
@@ -137,7 +137,7 @@ class Webhook:
             detail = _detail(error, refused)
             peer = name_peer(scope.get("client"))
             self._refusal_log.note(scope["path"], peer, refused.status_code, reason, detail)
-            if _hangs_up(scope):
+            if _closes_connection(scope):
                 await stream.drain()
             await _answer(send, refused.status_code, refused.body, refused.headers or {})
         else:
@@ -146,28 +146,30 @@ class Webhook:
             else:
                 await _answer(send, HTTPStatus.OK.value, answer, {})
 
-    async def accept(self, body: bytes) -> Accepted:
+    async def accept(self, body: bytes) -> AcceptResponse:
         """Accept a payload of a custom provider: the answer comes when it is on disk.
 
         Every trigger comes here: push, e-mail and SMS. A repeat is answered with the id of the
         first; after a 503 the payload is to be sent again.
         """
         receipt = await self._intake.accept(body)
-        return Accepted(message="duplicate" if receipt.duplicate else "accepted", id=receipt.id)
+        return AcceptResponse(
+            message="duplicate" if receipt.duplicate else "accepted", id=receipt.id
+        )
 
-    async def hear(self, body: bytes) -> Heard:
+    async def hear(self, body: bytes) -> EventResponse:
         """Take an event of CometChat's general webhooks: who read what is on disk when it answers.
 
         A read receipt cancels what waits for nobody to read the message. Other triggers are
         answered `ignored`; after a 503 the event is to be sent again.
         """
         is_heard = await self._intake.hear(body)
-        return Heard(message="accepted" if is_heard else "ignored")
+        return EventResponse(message="accepted" if is_heard else "ignored")
 
-    async def _receive(self, scope: HTTPScope, stream: "_Stream", take: Take) -> Struct | None:
+    async def _receive(self, scope: HTTPScope, stream: "BodyStream", take: Take) -> Struct | None:
         """Ask who, how much and what, and only then go to the disk; None when nobody waits."""
         if scope["method"] != "POST":
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
+            raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", headers={"Allow": "POST"})
         prove = self._check(scope["headers"])
         _check_size(scope["headers"])
         with self._budget.share(is_proven=prove is None) as share:
@@ -177,10 +179,10 @@ class Webhook:
                     if chunk is None:
                         return None
                     share.add(chunk)
-                    if share.size > MOST:
+                    if share.size > MAX_BODY_BYTES:
                         raise _too_large()
             except BudgetExhausted:
-                raise JournalUnavailable(_CROWDED) from None
+                raise JournalUnavailable(_BODY_BUDGET_FULL) from None
             body = share.join()
             if prove is not None:
                 prove(body)
@@ -189,7 +191,7 @@ class Webhook:
             return await take(body)
 
 
-class _Stream:
+class BodyStream:
     """A body as it comes in."""
 
     def __init__(self, receive: Receive) -> None:
@@ -207,12 +209,12 @@ class _Stream:
 
     async def drain(self) -> None:
         """Read what still comes, up to a bound, and forget it."""
-        left = MOST_UNWANTED
+        left = MAX_UNWANTED_BYTES
         while left > 0 and not self.is_over:
             left -= len(await self.read() or b"")
 
 
-def _hangs_up(scope: HTTPScope) -> bool:
+def _closes_connection(scope: HTTPScope) -> bool:
     """Return whether the connection closes after the answer.
 
     Closed while the client still sends, it would be reset, and the answer lost on its way; one
@@ -237,28 +239,28 @@ _REASONS: dict[int, Reason] = {
 def _check_size(headers: Headers) -> None:
     """Raise `Refused` for a body that is too large or packed, as its headers tell."""
     for name, text in headers:
-        if name == b"content-length" and int(text) > MOST:
+        if name == b"content-length" and int(text) > MAX_BODY_BYTES:
             raise _too_large()
         if name == b"content-encoding" and text.lower() != b"identity":
-            raise Refused(
+            raise HTTPError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "send the body as it is, without Content-Encoding",
                 headers={"Accept-Encoding": "identity"},
             )
 
 
-def _detail(error: Exception, refused: Refused) -> str:
+def _detail(error: Exception, refused: HTTPError) -> str:
     """Return what the log says of a refusal: nothing of the body, which may hold anything."""
     if isinstance(error, PayloadError):
         return f"{error.path} is not as CometChat sends it"
     return str(error) if isinstance(error, JournalUnavailable) else refused.body.detail
 
 
-def _too_large() -> Refused:
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+def _too_large() -> HTTPError:
+    return HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
 
 
-_CROWDED = "bodies of 64 MiB are being read or written, which is the most"
+_BODY_BUDGET_FULL = "bodies of 64 MiB are being read or written, which is the most"
 
 
 async def _answer(send: Send, status: int, body: Struct, headers: dict[str, str]) -> None:

@@ -13,18 +13,18 @@ from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.model.retry import asked_wait
 from router.redaction import Redactor
-from router.telemetry import name_fault
+from router.telemetry import describe_exception
 
-MARGIN = 1.0
+TIMEOUT_MARGIN_S = 1.0
 """Seconds beyond its own timeout that a channel gets to say what became of the send."""
-LONGEST_TEXT = 500
+MAX_TEXT_LENGTH = 500
 LAST_EPOCH_S = 1e11
 """An epoch second that no clock will see."""
 
 _log = structlog.get_logger("router.worker")
 
 
-async def attempt(
+async def attempt_send(
     transmit: Callable[[Message], Awaitable[Outcome]],
     message: Callable[[], Message],
     redactor: Redactor,
@@ -38,30 +38,34 @@ async def attempt(
     cancellation of this task gets through.
     """
     address = ""
-    limit = seconds + MARGIN
+    limit = seconds + TIMEOUT_MARGIN_S
     deadline = asyncio.timeout(limit)
     try:
         async with deadline:
             try:
-                made = message()
+                rendered = message()
             except AddressError as fault:
                 return Rejected(reason=name_address_fault(str(fault)))
-            address = made.address
-            outcome = await transmit(made)
+            address = rendered.address
+            outcome = await transmit(rendered)
     except asyncio.CancelledError as fault:
         if _is_cancelled():
             raise
-        return _raised(fault)
+        return _retry_after_exception(fault)
     except TimeoutError as fault:
-        return Unknown(reason=f"no answer in {limit:g} s") if deadline.expired() else _raised(fault)
+        return (
+            Unknown(reason=f"no answer in {limit:g} s")
+            if deadline.expired()
+            else _retry_after_exception(fault)
+        )
     except BaseException as fault:  # noqa: BLE001 - SystemExit and KeyboardInterrupt would end the loop
-        return _raised(fault)
+        return _retry_after_exception(fault)
     if not isinstance(outcome, Delivered | Retry | Rejected | Unknown | Suspend):
         return Retry(reason=f"answered {type(outcome).__name__}, which is no outcome")  # type: ignore[unreachable]  # a plugin may not be typed
-    return _storable(redactor.outcome(_worded(outcome), address))
+    return _to_storable(redactor.mask_outcome(_with_text_reason(outcome), address))
 
 
-def _worded(outcome: Outcome) -> Outcome:
+def _with_text_reason(outcome: Outcome) -> Outcome:
     """Return the outcome with words that are texts; a plugin may not be typed."""
     name = "handle" if isinstance(outcome, Delivered) else "reason"
     return msgspec.structs.replace(outcome, **{name: str(getattr(outcome, name))})
@@ -72,21 +76,21 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _raised(fault: BaseException) -> Retry:
-    _log.error("channel raised", **name_fault(fault))
+def _retry_after_exception(fault: BaseException) -> Retry:
+    _log.error("channel raised", **describe_exception(fault))
     return Retry(reason=f"raised {type(fault).__name__}")
 
 
-def _storable(outcome: Outcome) -> Outcome:
+def _to_storable(outcome: Outcome) -> Outcome:
     """Return the outcome with texts and numbers that any database takes."""
     status = outcome.status if isinstance(outcome.status, int) else None
     changes: dict[str, object] = {
         "status": status if status is not None and 0 <= status < 1000 else None  # noqa: PLR2004 - three digits
     }
     if isinstance(outcome, Delivered):
-        changes["handle"] = _text(outcome.handle)
+        changes["handle"] = _bounded_text(outcome.handle)
     else:
-        changes["reason"] = _text(outcome.reason)
+        changes["reason"] = _bounded_text(outcome.reason)
     if isinstance(outcome, Retry | Suspend):
         changes["after"] = asked_wait(outcome)
     if isinstance(outcome, Retry):
@@ -94,16 +98,16 @@ def _storable(outcome: Outcome) -> Outcome:
     if isinstance(outcome, Suspend):
         changes["scope"] = "recipient" if outcome.scope == "recipient" else "channel"
     if isinstance(outcome, Rejected):
-        changes["dead_since"] = _epoch(outcome.dead_since)
+        changes["dead_since"] = _bounded_epoch(outcome.dead_since)
     return msgspec.structs.replace(outcome, **changes)
 
 
-def _epoch(value: object) -> float | None:
+def _bounded_epoch(value: object) -> float | None:
     """Return a plugin's epoch second as a number that any database takes, None for no time."""
     if not isinstance(value, int | float) or not -math.inf < value < math.inf:
         return None
     return float(min(max(value, 0), LAST_EPOCH_S))
 
 
-def _text(words: str) -> str:
-    return words[:LONGEST_TEXT].replace("\0", "\ufffd")
+def _bounded_text(words: str) -> str:
+    return words[:MAX_TEXT_LENGTH].replace("\0", "\ufffd")

@@ -14,34 +14,40 @@ from router.core.model.refusals import (
     hold_time,
 )
 from router.core.model.retry import asked_wait
-from router.queue.ports import Cause, Room
-from router.worker.circuit_breaker import CLOSED, Breaker, diagnose, observe, trip
+from router.queue.ports import Capacity, Cause
+from router.worker.circuit_breaker import (
+    CLOSED,
+    CircuitBreaker,
+    assess_health,
+    open_breaker,
+    update_breaker,
+)
 
-_PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_DUST = 1e-6
+_PERIODS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_TOKEN_EPSILON = 1e-6
 """What floating point may lose of a token."""
-_SOON = 1.0
+_LOOKAHEAD_S = 1.0
 """Seconds ahead that deliveries are taken for, where a rate makes them wait."""
-_ANOTHER_LOOK = 2.0
+_PROBE_RECHECK_S = 2.0
 """Seconds until a delivery is looked at again that met a host while it was being probed."""
-_WHOLE = ""
+_WHOLE_CHANNEL = ""
 """The host that stands for the channel as a whole."""
-_TRIPPING: tuple[Cause, ...] = ("suspended", "open")
+_TRIPPING_CAUSES: tuple[Cause, ...] = ("suspended", "open")
 """The causes that end with a probe."""
 
 
 def parse_rate(rate: str) -> tuple[int, float] | None:
     """Return how many sends in how many seconds `10/s`, `100/m` or `1000/h` allows."""
     count, _, unit = rate.partition("/")
-    return (int(count), _PERIODS[unit]) if rate else None
+    return (int(count), _PERIODS_S[unit]) if rate else None
 
 
-def kept_for_urgent(slots: int) -> int:
+def reserved_for_urgent(slots: int) -> int:
     """Return how many of the slots only urgent deliveries may take: a quarter, of two one."""
     return max(1, slots // 4) if slots > 1 else 0
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket that never gives more than `count` tokens in any `seconds`.
 
     A tenth of them may go at once after a rest; the filling is slowed by as much, so that such
@@ -49,34 +55,34 @@ class Bucket:
     """
 
     def __init__(self, count: int, seconds: float, *, now: float) -> None:
-        self._burst = max(1, count // 10)
-        self._per_second = (count - self._burst + 1) / seconds
-        self._tokens = float(self._burst)
-        self._filled_at = now
+        self._burst_size = max(1, count // 10)
+        self._per_second = (count - self._burst_size + 1) / seconds
+        self._tokens = float(self._burst_size)
+        self._refilled_at = now
 
     def wait(self, now: float) -> float:
         """Return the seconds until there is a token; 0 when there is one."""
-        self._fill(now)
+        self._refill(now)
         missing = 1.0 - self._tokens
-        return missing / self._per_second if missing > _DUST else 0.0
+        return missing / self._per_second if missing > _TOKEN_EPSILON else 0.0
 
-    def soon(self, now: float) -> int:
+    def tokens_soon(self, now: float) -> int:
         """Return how many tokens there are within a second."""
-        self._fill(now)
-        return int(self._tokens + _SOON * self._per_second + _DUST)
+        self._refill(now)
+        return int(self._tokens + _LOOKAHEAD_S * self._per_second + _TOKEN_EPSILON)
 
     def take(self, now: float) -> None:
         """Take one token, which must be there."""
-        self._fill(now)
+        self._refill(now)
         self._tokens -= 1.0
 
-    def _fill(self, now: float) -> None:
-        passed = max(0.0, now - self._filled_at)  # a clock set back fills nothing
-        self._filled_at = now
-        self._tokens = min(self._burst, self._tokens + passed * self._per_second)
+    def _refill(self, now: float) -> None:
+        passed = max(0.0, now - self._refilled_at)  # a clock set back fills nothing
+        self._refilled_at = now
+        self._tokens = min(self._burst_size, self._tokens + passed * self._per_second)
 
 
-class Gate:
+class ChannelGate:
     """Whether a channel may send now; times are epoch seconds.
 
     A quarter of its slots is kept for urgent deliveries. Every cause to hold it has an end and
@@ -88,97 +94,99 @@ class Gate:
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self.in_flight = 0
-        self._ordinary = 0
+        self._non_urgent_in_flight = 0
         self._clock = clock
         self._settings: Settings | None = None
         self._slots = 1
-        self._bucket: Bucket | None = None
+        self._bucket: TokenBucket | None = None
         self._causes: dict[Cause, float] = {}
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._probes: set[str] = set()
         self._refused: RefusalStreak = UNTRIED
         self._is_suspended = False
 
-    def adapt(self, settings: Settings) -> None:
+    def apply_settings(self, settings: Settings) -> None:
         """Take the channel's settings over; sends in flight keep their slots."""
         if settings is self._settings:
             return
         rate = parse_rate(settings.rate)
         if self._settings is None or settings.rate != self._settings.rate:
-            self._bucket = Bucket(*rate, now=self._clock()) if rate else None
+            self._bucket = TokenBucket(*rate, now=self._clock()) if rate else None
         self._slots = settings.concurrency
         self._settings = settings
 
     @property
-    def probing(self) -> bool:
+    def is_probing(self) -> bool:
         """Whether its next send shows if the provider is well again."""
-        return self._breakers.get(_WHOLE, CLOSED).trips > 0
+        return self._breakers.get(_WHOLE_CHANNEL, CLOSED).trips > 0
 
     @property
     def is_suspended(self) -> bool:
         """Whether it was suspended, and its provider has served nobody since."""
-        return self._is_suspended and self.probing
+        return self._is_suspended and self.is_probing
 
     @property
     def slots(self) -> int:
         """How many sends it lets through at once."""
-        whole = self._breakers.get(_WHOLE)
+        whole = self._breakers.get(_WHOLE_CHANNEL)
         return self._slots if whole is None else whole.slots(self._slots, self._clock())
 
-    def admits(self, *, urgent: bool) -> bool:
+    def can_send(self, *, urgent: bool) -> bool:
         """Return whether one more delivery may be sent now."""
-        if self.in_flight >= self.slots or self.held() or self.wait() > 0:
+        if self.in_flight >= self.slots or self.is_held() or self.wait() > 0:
             return False
-        if urgent or self.probing:
+        if urgent or self.is_probing:
             return True
-        return self._ordinary < self._slots - kept_for_urgent(self._slots)
+        return self._non_urgent_in_flight < self._slots - reserved_for_urgent(self._slots)
 
-    def room(self, *, waiting: int, ordinary: int, share: int) -> Room:
+    def free_capacity(self, *, waiting: int, non_urgent: int, share: int) -> Capacity:
         """Return how many more deliveries can be sent now, when so many wait for it already.
 
         What is leased and not sent would count as handed out if the process died, so no more
         is taken than can go at once, or within a second where a rate spreads it. `share` is the
         most that may be in memory.
         """
-        if self.held():
-            return Room(slots=0, ordinary=0)
+        if self.is_held():
+            return Capacity(slots=0, non_urgent=0)
         most = min(self.slots, share)
         slots = most - self.in_flight - waiting
         if self._bucket:
-            slots = min(slots, self._bucket.soon(self._clock()) - waiting)
-        left = most - kept_for_urgent(most) - self._ordinary - ordinary
-        return Room(slots=max(0, slots), ordinary=max(0, min(slots, left)), probes=self.probing)
+            slots = min(slots, self._bucket.tokens_soon(self._clock()) - waiting)
+        left = most - reserved_for_urgent(most) - self._non_urgent_in_flight - non_urgent
+        return Capacity(
+            slots=max(0, slots), non_urgent=max(0, min(slots, left)), probes=self.is_probing
+        )
 
     def wait(self) -> float:
         """Return the seconds until the rate allows another send."""
         return self._bucket.wait(self._clock()) if self._bucket else 0.0
 
-    def rest(self, host: str) -> float:
+    def host_wait_s(self, host: str) -> float:
         """Return for how many seconds nothing may go to a host; 0 when it may."""
         breaker = self._breakers.get(host)
-        if breaker is None or host == _WHOLE or not breaker.trips:
+        if breaker is None or host == _WHOLE_CHANNEL or not breaker.trips:
             return 0.0
         seconds = breaker.until - self._clock()
-        return seconds if seconds > 0 else _ANOTHER_LOOK * (host in self._probes)
+        return seconds if seconds > 0 else _PROBE_RECHECK_S * (host in self._probes)
 
-    def enter(self, *, urgent: bool, host: str = "") -> str:
+    def acquire(self, *, urgent: bool, host: str = "") -> str:
         """Take a slot for a send that was admitted; return the host that it probes, if it does."""
         if self._bucket:
             self._bucket.take(self._clock())
         self.in_flight += 1
-        self._ordinary += not urgent
-        if host == _WHOLE or not self._breakers.get(host, CLOSED).trips:
+        self._non_urgent_in_flight += not urgent
+        if host == _WHOLE_CHANNEL or not self._breakers.get(host, CLOSED).trips:
             return ""
         self._probes.add(host)
         return host
 
-    def leave(self, *, urgent: bool, probed: str = "") -> None:
+    def release(self, *, urgent: bool, probed: str = "") -> None:
         """Give the slot of a finished send back."""
         self.in_flight -= 1
-        self._ordinary -= not urgent
+        self._non_urgent_in_flight -= not urgent
         self._probes.discard(probed)
 
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Return whether a cause holds it now."""
         if not self._causes:
             return False
@@ -188,38 +196,38 @@ class Gate:
     def hold(self, cause: Cause, until: float) -> None:
         """Hold it for a cause, at least until a time."""
         self._causes[cause] = max(until, self._causes.get(cause, until))
-        if cause in _TRIPPING:
-            self._trip(_WHOLE, until)
+        if cause in _TRIPPING_CAUSES:
+            self._trip(_WHOLE_CHANNEL, until)
         self._is_suspended |= cause == "suspended"
 
-    def hold_only(self, causes: Mapping[Cause, float], hosts: Mapping[str, float]) -> None:
+    def replace_holds(self, causes: Mapping[Cause, float], hosts: Mapping[str, float]) -> None:
         """Hold it for these causes and no others, and these hosts; what ended early is forgotten.
 
         A suspension or an opening that somebody ended early needs no probe.
         """
         now = self._clock()
-        ended = (c for c in _TRIPPING if self._causes.get(c, 0.0) > now and c not in causes)
+        ended = (c for c in _TRIPPING_CAUSES if self._causes.get(c, 0.0) > now and c not in causes)
         if any(ended):
-            self._close()
+            self._close_breaker()
             self._refused = UNTRIED
         self._causes = dict(causes)
-        for cause in _TRIPPING:
+        for cause in _TRIPPING_CAUSES:
             if cause in causes:
                 self.hold(cause, causes[cause])
         for host, breaker in list(self._breakers.items()):
-            if host != _WHOLE and breaker.until > now and host not in hosts:
+            if host != _WHOLE_CHANNEL and breaker.until > now and host not in hosts:
                 del self._breakers[host]
         for host, until in hosts.items():
             self._trip(host, until)
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         """Forget what its own trouble was; an operator's pause stays."""
         self._breakers.clear()
-        self._close()
+        self._close_breaker()
         self._refused = UNTRIED
-        self._causes = {c: until for c, until in self._causes.items() if c not in _TRIPPING}
+        self._causes = {c: until for c, until in self._causes.items() if c not in _TRIPPING_CAUSES}
 
-    def blame(self, recipient: str, host: str, *, refusals: int) -> tuple[Scope, float]:
+    def attribute_refusal(self, recipient: str, host: str, *, refusals: int) -> tuple[Scope, float]:
         """Return whom a refusal is about, and for how many seconds the recipient is held.
 
         No `recipient` stands for a destination of the operator's own: then it is the channel. A
@@ -246,7 +254,7 @@ class Gate:
         self._refused = streak or self._refused
         return streak is not None
 
-    def absolve(self, host: str) -> bool:
+    def record_success(self, host: str) -> bool:
         """Take note that a provider serves somebody; return whether a suspension is to be lifted.
 
         It is where the channel was blamed for the refusals of several recipients.
@@ -256,22 +264,24 @@ class Gate:
         was_blamed, self._refused = self._refused.is_channel, SERVING
         return was_blamed and self._causes.get("suspended", 0.0) > self._clock()
 
-    def lift(self) -> None:
+    def end_suspension(self) -> None:
         """End its suspension, which it did not deserve."""
         self._causes.pop("suspended", None)
-        if not self.held():
-            self._close()
+        if not self.is_held():
+            self._close_breaker()
 
-    def _close(self) -> None:
-        self._breakers.pop(_WHOLE, None)
+    def _close_breaker(self) -> None:
+        self._breakers.pop(_WHOLE_CHANNEL, None)
         self._is_suspended = False
 
-    def learn(self, outcome: Outcome, host: str, *, began: float, dice: float) -> float | None:
+    def record_outcome(
+        self, outcome: Outcome, host: str, *, began: float, dice: float
+    ) -> float | None:
         """Take what a send came to; return until when its host is held, if that is new."""
         before = self._breakers.get(host, CLOSED)
-        breaker = observe(
+        breaker = update_breaker(
             before,
-            diagnose(outcome),
+            assess_health(outcome),
             began=began,
             now=self._clock(),
             after=asked_wait(outcome),
@@ -281,14 +291,14 @@ class Gate:
             return None
         if breaker == CLOSED:
             self._breakers.pop(host, None)
-            self._is_suspended &= host != _WHOLE
+            self._is_suspended &= host != _WHOLE_CHANNEL
             return None
         self._breakers[host] = breaker
         if breaker.trips == before.trips:
             return None
-        if host == _WHOLE:
+        if host == _WHOLE_CHANNEL:
             self._causes["open"] = breaker.until
         return breaker.until
 
     def _trip(self, host: str, until: float) -> None:
-        self._breakers[host] = trip(self._breakers.get(host, CLOSED), until)
+        self._breakers[host] = open_breaker(self._breakers.get(host, CLOSED), until)

@@ -8,26 +8,26 @@ from msgspec.structs import replace
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Unknown
 from router.core.model.retry import is_throttled
 
-FAILURES = 5
+MAX_FAILURES = 5
 """So many failures in a row open it."""
 
-THROTTLES = 2
+MAX_THROTTLES = 2
 """So many in a row do when the provider asks for fewer; one may be about its address alone."""
 
-SHORTEST = 5.0
+FIRST_OPEN_S = 5.0
 """Seconds of the first rest at most; each that follows a failed probe is twice as long."""
 
-LONGEST = 300.0
+MAX_OPEN_S = 300.0
 """Seconds of any rest at most, unless the provider asks for more."""
 
-LONGEST_ASKED = 3600.0
+MAX_RETRY_AFTER_S = 3600.0
 """Seconds of rest at most, whatever the provider asks for."""
 
-Health = Literal["well", "ill", "throttled", "unclear"]
+ProviderHealth = Literal["well", "ill", "throttled", "unclear"]
 """What an outcome says of the provider, whatever it says of the message."""
 
 
-class Breaker(Struct, frozen=True, kw_only=True):
+class CircuitBreaker(Struct, frozen=True, kw_only=True):
     """How a provider has done lately; times are epoch seconds.
 
     Closed while there are no `trips`; open until `until`; then half-open, until a send that
@@ -45,15 +45,15 @@ class Breaker(Struct, frozen=True, kw_only=True):
         return 0 if now < self.until else min(1, most)
 
 
-CLOSED = Breaker()
+CLOSED = CircuitBreaker()
 
 
-def trip(breaker: Breaker, until: float) -> Breaker:
+def open_breaker(breaker: CircuitBreaker, until: float) -> CircuitBreaker:
     """Return the breaker opened until a time, or longer if it already is."""
     return replace(breaker, trips=max(1, breaker.trips), until=max(until, breaker.until))
 
 
-def diagnose(outcome: Outcome) -> Health:
+def assess_health(outcome: Outcome) -> ProviderHealth:
     """Return what an outcome says of the provider.
 
     A message that it refused for the message's own sake, with a status, shows that it is well.
@@ -71,15 +71,15 @@ def diagnose(outcome: Outcome) -> Health:
             return "unclear"
 
 
-def observe(  # noqa: PLR0913 - one send is what it is: each argument is a fact of it
-    breaker: Breaker,
-    health: Health,
+def update_breaker(  # noqa: PLR0913 - one send is what it is: each argument is a fact of it
+    breaker: CircuitBreaker,
+    health: ProviderHealth,
     *,
     began: float,
     now: float,
     after: float | None,
     dice: float,
-) -> Breaker:
+) -> CircuitBreaker:
     """Return the breaker after a send that began at `began` and ended `now`.
 
     `after` is how many seconds the provider asks to be left alone, `dice` a number in [0, 1)
@@ -91,16 +91,16 @@ def observe(  # noqa: PLR0913 - one send is what it is: each argument is a fact 
     if health == "well":
         return breaker if breaker == CLOSED else CLOSED
     failures = breaker.failures + 1
-    if not breaker.trips and failures < (THROTTLES if health == "throttled" else FAILURES):
+    if not breaker.trips and failures < (MAX_THROTTLES if health == "throttled" else MAX_FAILURES):
         return replace(breaker, failures=failures)
-    rest = _rest(breaker.trips, after, dice)
-    return Breaker(failures=failures, trips=breaker.trips + 1, until=now + rest)
+    rest = _open_duration(breaker.trips, after, dice)
+    return CircuitBreaker(failures=failures, trips=breaker.trips + 1, until=now + rest)
 
 
-def _rest(trips: int, after: float | None, dice: float) -> float:
+def _open_duration(trips: int, after: float | None, dice: float) -> float:
     """Return for how many seconds it opens: as asked at first, then for longer and longer."""
-    grown = min(LONGEST, SHORTEST * 2.0 ** min(trips, 16)) * (1 + dice) / 2
+    backoff = min(MAX_OPEN_S, FIRST_OPEN_S * 2.0 ** min(trips, 16)) * (1 + dice) / 2
     if after is None:
-        return grown
-    asked = min(after, LONGEST_ASKED)
-    return max(grown, asked) if trips else asked
+        return backoff
+    requested = min(after, MAX_RETRY_AFTER_S)
+    return max(backoff, requested) if trips else requested

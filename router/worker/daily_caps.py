@@ -29,7 +29,7 @@ class DailyCaps:
 
     The counts are in the database, written with the outcomes. Other processes write theirs too:
     all of them together can exceed a cap by what the others have in flight and what they settled
-    since the last `learn`.
+    since the last `pull_counts`.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class DailyCaps:
         """Note that outcomes are in the database, with what counts of them."""
         self._written.update(_key(cap) for settlement in settlements for cap in settlement.caps)
 
-    async def learn(self) -> Sequence[str]:
+    async def pull_counts(self) -> Sequence[str]:
         """Read today's counts; return the channels that have a cap.
 
         A cap that the rules have changed is replaced.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from router.core.model.end_reason import EndReason, classify_end
-from router.store.state.endings import Ended
+from router.store.state.endings import EndedDelivery
 from router.telemetry import Metrics
 
-LINES = 5
+MAX_LOG_LINES = 5
 """So many of a kind that end together have a line each; more have one for all."""
 
 _log = structlog.get_logger("router.worker")
@@ -19,33 +19,37 @@ _LEVELS = {"dead": logging.WARNING, "expired": logging.WARNING, "cancelled": log
 and its lines would neither be masked nor have the format and the level that are configured."""
 
 
-def report_endings(metrics: Metrics) -> Callable[[Sequence[Ended]], None]:
+def make_endings_reporter(metrics: Metrics) -> Callable[[Sequence[EndedDelivery]], None]:
     """Return what takes the deliveries that a commit ended, and counts and logs them."""
 
-    def report(ended: Sequence[Ended]) -> None:
-        groups: defaultdict[tuple[str, EndReason, str], list[Ended]] = defaultdict(list)
-        for each in ended:
-            groups[each.state, classify_end(each.state, each.reason), each.channel].append(each)
-        for (state, kind, channel), alike in groups.items():
-            metrics.ended(state, kind, channel, len(alike))
-            _log_ends(alike, state, kind, channel)
+    def report(ended: Sequence[EndedDelivery]) -> None:
+        groups: defaultdict[tuple[str, EndReason, str], list[EndedDelivery]] = defaultdict(list)
+        for delivery in ended:
+            groups[
+                delivery.state, classify_end(delivery.state, delivery.reason), delivery.channel
+            ].append(delivery)
+        for (state, kind, channel), deliveries in groups.items():
+            metrics.record_ended(state, kind, channel, len(deliveries))
+            _log_endings(deliveries, state, kind, channel)
 
     return report
 
 
-def _log_ends(alike: Sequence[Ended], state: str, kind: EndReason, channel: str) -> None:
+def _log_endings(
+    endings: Sequence[EndedDelivery], state: str, kind: EndReason, channel: str
+) -> None:
     level = _LEVELS[state]
-    if len(alike) > LINES:
-        told = {"channel": channel, "state": state, "reason": kind, "count": len(alike)}
-        _log.log(level, "deliveries ended", **told)
+    if len(endings) > MAX_LOG_LINES:
+        fields = {"channel": channel, "state": state, "reason": kind, "count": len(endings)}
+        _log.log(level, "deliveries ended", **fields)
         return
-    for each in alike:
+    for ending in endings:
         _log.log(
             level,
             "delivery ended",
-            notification=each.delivery.rpartition("-")[0],
-            delivery=each.delivery,
+            notification=ending.delivery.rpartition("-")[0],
+            delivery=ending.delivery,
             channel=channel,
             state=state,
-            reason=each.reason,
+            reason=ending.reason,
         )

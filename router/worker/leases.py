@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from router.queue.ports import LEASE
+from router.queue.ports import LEASE_S
 
 
 class Leases:
@@ -36,7 +36,7 @@ class Leases:
         """Return how many times the lane of a delivery was refused, and not served since."""
         return self._refusals.get(delivery, 0)
 
-    def hold(self, delivery: str, channel: str) -> None:
+    def mark_loaded(self, delivery: str, channel: str) -> None:
         """Note that a delivery has been read, and is in memory now."""
         self._channels[delivery] = channel
 
@@ -50,9 +50,9 @@ class Leases:
         """Return whether the lease has not run out."""
         return self._until.get(delivery, 0.0) > self._clock()
 
-    def ageing(self) -> list[str]:
+    def list_expiring(self) -> list[str]:
         """Return the ids of leases past half-time."""
-        latest = self._clock() + LEASE / 2
+        latest = self._clock() + LEASE_S / 2
         return [delivery for delivery, until in self._until.items() if until < latest]
 
     def extend(self, deliveries: Collection[str], until: float) -> None:

@@ -14,52 +14,67 @@ from router.core.model.daily_cap import CAPPED, Cap
 from router.core.model.delivery import Attempt, Delivery
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.model.recipient_guard import GUARDED, RecipientGuard
-from router.core.model.retry import Again, Cancelled, Done, Expired, Hold, Next, Suppressed, follow
-from router.queue.ports import Room, Settlement
-from router.redaction import Redactor, reveal
-from router.telemetry import Metrics, name_fault
-from router.worker.channel_gate import Gate
+from router.core.model.retry import (
+    Again,
+    Cancelled,
+    Done,
+    Expired,
+    Hold,
+    NextStep,
+    Suppressed,
+    next_step,
+)
+from router.queue.ports import Capacity, Settlement
+from router.redaction import Redactor, collect_secrets
+from router.telemetry import Metrics, describe_exception
+from router.worker.channel_gate import ChannelGate
 from router.worker.daily_caps import DailyCaps, is_counted
-from router.worker.lanes import Handout, Lanes, recipient_of
-from router.worker.send import Sending, find_hindrance, find_host, find_recipient, names_of
+from router.worker.lanes import Lanes, SendJob, recipient_of
+from router.worker.send import (
+    ActiveSend,
+    find_host,
+    find_recipient,
+    find_unsupported_reason,
+    log_fields,
+)
 
-MEMORY = 2000
+MAX_IN_MEMORY = 2000
 """Deliveries in memory at most; each channel has a share, so that a slow one leaves room."""
 
-GONE = 60.0
+CHANNEL_GONE_HOLD_S = 60.0
 """Seconds until a delivery whose channel is not configured any more is looked at again."""
 
-Country = Callable[[str], str]
+CountryOf = Callable[[str], str]
 """Returns where addresses of an app's recipients are read, empty where that is not known."""
 
-Channels = Callable[[str], Channel[Any] | None]
+ChannelLookup = Callable[[str], Channel[Any] | None]
 """Returns the channel of that name as it is configured now, None when there is none."""
 
 _log = structlog.get_logger("router.worker")
 
 
-class Owner(NamedTuple):
+class LeaseHolder(NamedTuple):
     """Whoever holds the leases, as the outbox sees it."""
 
     is_leased: Callable[[str], bool]
     """Whether a delivery is still leased to this process."""
     settle: Callable[[Settlement], None]
     """Takes what became of a delivery."""
-    lose: Callable[[str], object]
+    drop_lease: Callable[[str], object]
     """Hears of a delivery whose lease ran out before its turn."""
     refusals: Callable[[str], int]
     """How many times a delivery's lane was refused, and not served since."""
     suspend: Callable[[str, float, str], None]
     """Hears of a channel that is out of order until a time, and why."""
-    lift: Callable[[str], None]
+    end_suspension: Callable[[str], None]
     """Hears of a channel that was suspended for refusals, and serves."""
-    rest: Callable[[str, str, float], None]
+    hold_host: Callable[[str, str, float], None]
     """Hears of a host of a channel (empty: of the channel) that is left alone until a time."""
-    free: Callable[[str], None]
+    on_slot_free: Callable[[str], None]
     """Hears of a channel that has finished a send."""
 
 
-class Outbox:
+class Dispatcher:
     """Sends each delivery put into it once, as soon as its turn comes.
 
     Urgent ones go first, then the order is that of acceptance. At most one delivery of a lane is
@@ -68,13 +83,13 @@ class Outbox:
 
     def __init__(  # noqa: PLR0913 - its collaborators, brought together once
         self,
-        owner: Owner,
-        channels: Channels,
+        owner: LeaseHolder,
+        channels: ChannelLookup,
         metrics: Metrics,
         *,
         clock: Callable[[], float],
         dice: Callable[[], float],
-        country: Country,
+        country: CountryOf,
         guard: RecipientGuard,
         caps: DailyCaps,
     ) -> None:
@@ -87,12 +102,12 @@ class Outbox:
         self._dice = dice
         self._guard = guard
         self._lanes = Lanes()
-        self._gates: dict[str, Gate] = {}
-        self._sends: dict[asyncio.Task[None], Sending] = {}
-        self._lost: set[asyncio.Task[None]] = set()
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
+        self._gates: dict[str, ChannelGate] = {}
+        self._sends: dict[asyncio.Task[None], ActiveSend] = {}
+        self._stuck: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._redactors: WeakKeyDictionary[Channel[Any], Redactor] = WeakKeyDictionary()
-        self._closed = False
+        self._is_closed = False
         self.is_stopped = False
         """Whether an operator holds all channels, those that are not seen yet too."""
 
@@ -101,99 +116,99 @@ class Outbox:
         """The names of the channels seen so far."""
         return self._gates.keys()
 
-    def gate(self, channel: str) -> Gate:
+    def gate(self, channel: str) -> ChannelGate:
         """Return the gate of a channel, with its settings as they are now."""
         gate = self._gates.get(channel)
         if gate is None:
-            gate = self._gates[channel] = Gate(clock=self._clock)
+            gate = self._gates[channel] = ChannelGate(clock=self._clock)
             if self.is_stopped:
                 gate.hold("stopped", math.inf)
         configured = self._channels(channel)
         if configured is not None:
-            gate.adapt(configured.settings)
+            gate.apply_settings(configured.settings)
         return gate
 
-    def room(self, channel: str, promised: int) -> Room:
+    def free_capacity(self, channel: str, promised: int) -> Capacity:
         """Return how many more of a channel may be taken, when room for some is promised."""
         gate = self.gate(channel)
-        waiting, ordinary = self._lanes.waiting(channel)
-        room = gate.room(
+        waiting, non_urgent = self._lanes.waiting(channel)
+        room = gate.free_capacity(
             waiting=waiting + promised,
-            ordinary=ordinary + promised,
-            share=MEMORY // len(self._gates),
+            non_urgent=non_urgent + promised,
+            share=MAX_IN_MEMORY // len(self._gates),
         )
         left = self._caps.left(channel) - waiting - promised
         if left >= room.slots:
             return room
         slots = max(0, int(left))
-        return replace(room, slots=slots, ordinary=min(slots, room.ordinary))
+        return replace(room, slots=slots, non_urgent=min(slots, room.non_urgent))
 
-    def put(self, handout: Handout) -> None:
+    def put(self, job: SendJob) -> None:
         """Take a leased delivery, and send it at once if its turn has come."""
-        self._lanes.put(handout)
-        self.send(handout.delivery.channel)
+        self._lanes.put(job)
+        self.send(job.delivery.channel)
 
     def send(self, channel: str) -> None:
         """Start every send of a channel whose turn has come."""
         configured = self._channels(channel)
         if configured is None:
-            self._set_aside(channel)
+            self._hold_unconfigured(channel)
             return
         gate = self.gate(channel)
-        while not self._closed:
+        while not self._is_closed:
             # Asked once a turn: asked again, it may allow by then what was just refused.
             if (seconds := gate.wait()) > 0:
-                self._set_alarm(channel, seconds)
+                self._set_timer(channel, seconds)
                 return
-            if not gate.admits(urgent=True) or self._caps.left(channel) <= 0:
+            if not gate.can_send(urgent=True) or self._caps.left(channel) <= 0:
                 return
-            handout = self._lanes.next(channel, urgent_only=not gate.admits(urgent=False))
-            if handout is None:
+            job = self._lanes.next(channel, urgent_only=not gate.can_send(urgent=False))
+            if job is None:
                 return
-            if self._is_over(handout, configured):
+            if self._end_if_undeliverable(job, configured):
                 continue
-            if until := self._caps.find_wait(handout.notification.app_id):
-                self._settle(handout, Again(until, counts=False, reason=CAPPED))
-                self._lanes.free(handout)
+            if until := self._caps.find_wait(job.notification.app_id):
+                self._settle(job, Again(until, counts=False, reason=CAPPED))
+                self._lanes.release_lane(job)
                 continue
-            host = find_host(configured, handout)
-            if seconds := gate.rest(host):
-                self._settle(handout, Hold(self._clock() + seconds, "host_down"))
-                self._lanes.free(handout)
+            host = find_host(configured, job)
+            if seconds := gate.host_wait_s(host):
+                self._settle(job, Hold(self._clock() + seconds, "host_down"))
+                self._lanes.release_lane(job)
                 continue
-            probed = gate.enter(urgent=handout.delivery.urgent, host=host)
-            app_id = handout.notification.app_id
-            sending = Sending(
-                *(handout, configured, gate, host, probed, self._clock()),
+            probed = gate.acquire(urgent=job.delivery.urgent, host=host)
+            app_id = job.notification.app_id
+            sending = ActiveSend(
+                *(job, configured, gate, host, probed, self._clock()),
                 country=self._country(app_id),
                 caps=self._caps.begin(channel, app_id),
             )
-            task = asyncio.create_task(self._send(sending), name=f"sending over {channel}")
+            task = asyncio.create_task(self._run_send(sending), name=f"sending over {channel}")
             self._sends[task] = sending
 
-    def give_up_lost(self) -> None:
+    def abandon_stuck_sends(self) -> None:
         """Let go of sends that neither end nor let themselves be cancelled: others wait."""
         now = self._clock()
         for task, sending in list(self._sends.items()):
-            if sending.is_lost(now):
-                self._lost.add(task)
-                task.add_done_callback(self._lost.discard)
+            if sending.is_stuck(now):
+                self._stuck.add(task)
+                task.add_done_callback(self._stuck.discard)
                 del self._sends[task]
-                _log.error("a send ignores its cancellation", **names_of(sending.handout.delivery))
-                self._end(sending, Unknown(reason="no answer, and it cannot be cancelled"))
+                _log.error("a send ignores its cancellation", **log_fields(sending.job.delivery))
+                self._finish_send(sending, Unknown(reason="no answer, and it cannot be cancelled"))
 
     def clear(self, channel: str) -> list[str]:
         """Return the ids of what waits for a channel, and forget it."""
-        return [handout.delivery.id for handout in self._lanes.clear(channel)]
+        return [job.delivery.id for job in self._lanes.clear(channel)]
 
-    def withdraw(self, which: Callable[[Handout], bool]) -> list[str]:
+    def remove_matching(self, which: Callable[[SendJob], bool]) -> list[str]:
         """Return the ids of what waits for its turn and is such a one, and forget it."""
-        return [handout.delivery.id for handout in self._lanes.withdraw(which)]
+        return [job.delivery.id for job in self._lanes.remove_matching(which)]
 
     async def close(self, grace: float) -> None:
         """Start no more sends; let those in flight finish, or cancel them after `grace` seconds."""
-        self._closed = True
-        for alarm in self._alarms.values():
+        self._is_closed = True
+        for alarm in self._timers.values():
             alarm.cancel()
         for seconds in (grace, 1.0):
             if self._sends:
@@ -201,154 +216,156 @@ class Outbox:
             for task in list(self._sends):
                 task.cancel()
         for sending in self._sends.values():
-            names = names_of(sending.handout.delivery)
+            names = log_fields(sending.job.delivery)
             _log.error("a send ignores its cancellation, and is left behind", **names)
 
-    def _set_aside(self, channel: str) -> None:
+    def _hold_unconfigured(self, channel: str) -> None:
         handouts = self._lanes.clear(channel)
         if handouts:
             _log.warning("channel is not configured", channel=channel, deliveries=len(handouts))
-        for handout in handouts:
-            self._settle(handout, Hold(self._clock() + GONE, "channel_gone"))
+        for job in handouts:
+            self._settle(job, Hold(self._clock() + CHANNEL_GONE_HOLD_S, "channel_gone"))
 
-    def _set_alarm(self, channel: str, seconds: float) -> None:
+    def _set_timer(self, channel: str, seconds: float) -> None:
         """Look again when the rate allows the next send, if there is one to be made."""
         if not self._lanes.waiting(channel)[0]:
             return
-        if old := self._alarms.get(channel):
+        if old := self._timers.get(channel):
             old.cancel()
         loop = asyncio.get_running_loop()
-        self._alarms[channel] = loop.call_later(seconds, self.send, channel)
+        self._timers[channel] = loop.call_later(seconds, self.send, channel)
 
-    def _is_over(self, handout: Handout, channel: Channel[Any]) -> bool:
+    def _end_if_undeliverable(self, job: SendJob, channel: Channel[Any]) -> bool:
         """End a delivery that comes too late, or that nobody can make; return whether it did."""
-        delivery = handout.delivery
+        delivery = job.delivery
         if not self._owner.is_leased(delivery.id):
-            _log.warning("lease ran out before its turn", **names_of(delivery))
-            self._owner.lose(delivery.id)
+            _log.warning("lease ran out before its turn", **log_fields(delivery))
+            self._owner.drop_lease(delivery.id)
         elif delivery.expires_at <= self._clock():
-            self._settle(handout, Expired("expired before it was sent"))
-        elif not self._guard.permits(recipient_of(handout)):
-            self._metrics.guarded(delivery.channel)
-            self._settle(handout, Suppressed(GUARDED))
-        elif delivery.contact and handout.contact is None:
-            self._settle(handout, Cancelled("contact_gone"))
-        elif hindrance := find_hindrance(channel, delivery):
-            self._settle(handout, Cancelled(hindrance))
+            self._settle(job, Expired("expired before it was sent"))
+        elif not self._guard.permits(recipient_of(job)):
+            self._metrics.record_guarded(delivery.channel)
+            self._settle(job, Suppressed(GUARDED))
+        elif delivery.contact and job.contact is None:
+            self._settle(job, Cancelled("contact_gone"))
+        elif hindrance := find_unsupported_reason(channel, delivery):
+            self._settle(job, Cancelled(hindrance))
         else:
             return False
-        self._lanes.free(handout)
+        self._lanes.release_lane(job)
         return True
 
-    async def _send(self, sending: Sending) -> None:
-        delivery, channel = sending.handout.delivery, sending.channel
-        structlog.contextvars.bind_contextvars(**names_of(delivery))
+    async def _run_send(self, sending: ActiveSend) -> None:
+        delivery, channel = sending.job.delivery, sending.channel
+        structlog.contextvars.bind_contextvars(**log_fields(delivery))
         outcome: Outcome | None = None
         try:
             outcome = await sending.attempt(self._redactor(channel))
         except asyncio.CancelledError as fault:
-            if self._closed:
+            if self._is_closed:
                 raise
-            _log.error("a send cancelled itself", **name_fault(fault))
+            _log.error("a send cancelled itself", **describe_exception(fault))
             outcome = Retry(reason="cancelled itself")
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
-            _log.error("could not be tried", **name_fault(fault))
-            self._owner.lose(delivery.id)
+            _log.error("could not be tried", **describe_exception(fault))
+            self._owner.drop_lease(delivery.id)
         finally:
             task = asyncio.current_task()
             if task in self._sends:
                 del self._sends[task]
-                self._end(sending, outcome)
+                self._finish_send(sending, outcome)
 
-    def _end(self, sending: Sending, outcome: Outcome | None) -> None:
+    def _finish_send(self, sending: ActiveSend, outcome: Outcome | None) -> None:
         """Settle a send that came to an outcome, and let the next one go."""
-        delivery, gate = sending.handout.delivery, sending.gate
+        delivery, gate = sending.job.delivery, sending.gate
         try:
             if outcome is not None:
-                self._follow(sending, outcome)
-                self._heed(sending, outcome)
+                self._settle_outcome(sending, outcome)
+                self._observe_outcome(sending, outcome)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
-            _log.error("could not tell what follows", **names_of(delivery), **name_fault(fault))
-            self._owner.lose(delivery.id)
+            _log.error(
+                "could not tell what follows", **log_fields(delivery), **describe_exception(fault)
+            )
+            self._owner.drop_lease(delivery.id)
         self._caps.end(sending.caps, is_counted=is_counted(outcome))
-        gate.leave(urgent=delivery.urgent, probed=sending.probed)
-        self._lanes.free(sending.handout)
+        gate.release(urgent=delivery.urgent, probed=sending.probed)
+        self._lanes.release_lane(sending.job)
         self.send(delivery.channel)
-        self._owner.free(delivery.channel)
+        self._owner.on_slot_free(delivery.channel)
 
     def _redactor(self, channel: Channel[Any]) -> Redactor:
         """Return what masks a channel's secrets; made once for as long as the channel lives."""
         redactor = self._redactors.get(channel)
         if redactor is None:
-            redactor = self._redactors[channel] = Redactor(reveal(channel.settings))
+            redactor = self._redactors[channel] = Redactor(collect_secrets(channel.settings))
         return redactor
 
-    def _follow(self, sending: Sending, outcome: Outcome) -> None:
-        handout, started_at = sending.handout, sending.began
-        delivery, now = handout.delivery, self._clock()
+    def _settle_outcome(self, sending: ActiveSend, outcome: Outcome) -> None:
+        job, started_at = sending.job, sending.began
+        delivery, now = job.delivery, self._clock()
         number = delivery.attempts + 1
         hold = 0.0
         if isinstance(outcome, Suspend) and outcome.scope == "recipient":
-            scope, hold = sending.gate.blame(
-                find_recipient(sending.channel, handout),
+            scope, hold = sending.gate.attribute_refusal(
+                find_recipient(sending.channel, job),
                 sending.host,
                 refusals=self._owner.refusals(delivery.id),
             )
             outcome = replace(outcome, scope=scope)
         elif isinstance(outcome, Rejected) and outcome.forget_contact:
-            recipient = find_recipient(sending.channel, handout)
+            recipient = find_recipient(sending.channel, job)
             is_gone = sending.gate.believes_gone(recipient, sending.host)
             outcome = replace(outcome, forget_contact=is_gone)
-        step = follow(
+        step = next_step(
             outcome,
             attempts=number,
             idempotent=sending.channel.idempotent or delivery.operation != "send",
             now=now,
             expires_at=delivery.expires_at,
-            age=now - handout.notification.accepted_at,
+            age=now - job.notification.accepted_at,
             dice=self._dice(),
             hold=hold,
         )
-        tried = _attempt(delivery, number, outcome, started_at, now)
-        self._metrics.attempted(
+        attempt = _make_attempt(delivery, number, outcome, started_at, now)
+        self._metrics.record_attempt(
             delivery.channel,
-            tried.outcome,
+            attempt.outcome,
             now - started_at,
             max(0.0, started_at - delivery.due_at),
         )
         write = _log.debug if isinstance(step, Done) else _log.info
-        told = {"outcome": tried.outcome, "status": tried.status, "reason": tried.reason}
-        write("tried", **names_of(delivery), **told)
+        fields = {"outcome": attempt.outcome, "status": attempt.status, "reason": attempt.reason}
+        write("tried", **log_fields(delivery), **fields)
         caps = sending.caps if is_counted(outcome) else ()
-        self._settle(handout, step, tried, caps)
+        self._settle(job, step, attempt, caps)
         if isinstance(step, Hold) and step.scope == "channel":
             self.gate(delivery.channel).hold("suspended", step.until)
             self._owner.suspend(delivery.channel, step.until, step.reason)
-        elif isinstance(outcome, Delivered) and sending.gate.absolve(sending.host):
-            self._owner.lift(delivery.channel)
+        elif isinstance(outcome, Delivered) and sending.gate.record_success(sending.host):
+            self._owner.end_suspension(delivery.channel)
 
-    def _heed(self, sending: Sending, outcome: Outcome) -> None:
+    def _observe_outcome(self, sending: ActiveSend, outcome: Outcome) -> None:
         """Leave a provider alone that fails again and again."""
-        channel, host = sending.handout.delivery.channel, sending.host
-        until = sending.gate.learn(outcome, host, began=sending.began, dice=self._dice())
+        channel, host = sending.job.delivery.channel, sending.host
+        until = sending.gate.record_outcome(outcome, host, began=sending.began, dice=self._dice())
         if until is not None:
             seconds = round(until - self._clock(), 1)
             _log.warning("provider is left alone", host=host or "all", seconds=seconds)
-            self._owner.rest(channel, host, until)
+            self._owner.hold_host(channel, host, until)
 
     def _settle(
         self,
-        handout: Handout,
-        step: Next,
+        job: SendJob,
+        step: NextStep,
         tried: Attempt | None = None,
         caps: tuple[Cap, ...] = (),
     ) -> None:
         self._owner.settle(
-            Settlement(delivery=handout.delivery.id, attempt=tried, next=step, caps=caps)
+            Settlement(delivery=job.delivery.id, attempt=tried, next=step, caps=caps)
         )
 
 
-def _attempt(
+def _make_attempt(
     delivery: Delivery, number: int, outcome: Outcome, started_at: float, ended_at: float
 ) -> Attempt:
     return Attempt(

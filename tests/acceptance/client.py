@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from router.samples import read, restamp
+from router.samples import read_sample, restamp
 from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess
 
 
@@ -68,7 +68,7 @@ async def post_sample(url: str, name: str = "push_chat_one_on_one") -> None:
     async with (
         aiohttp.ClientSession(headers=COMETCHAT) as session,
         session.post(
-            f"{url}/webhook", json=restamp(read(name), now=time.time(), story="acceptance")
+            f"{url}/webhook", json=restamp(read_sample(name), now=time.time(), story="acceptance")
         ) as answer,
     ):
         assert answer.status == 200, await answer.text()

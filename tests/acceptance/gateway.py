@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from router.testing import Reply
+from router.testing import ProviderReply
 
-TAKEN = Reply(status=204, body=b"")
+TAKEN = ProviderReply(status=204, body=b"")
 
 
 class Gateway:
@@ -27,7 +27,9 @@ class Gateway:
 
 
 @contextmanager
-def listening(answer: Callable[[dict[str, Any]], Reply] = lambda _: TAKEN) -> Iterator[Gateway]:
+def listening(
+    answer: Callable[[dict[str, Any]], ProviderReply] = lambda _: TAKEN,
+) -> Iterator[Gateway]:
     """Answer each body that is posted; the status, headers and body of a reply count."""
     taken: list[dict[str, Any]] = []
 

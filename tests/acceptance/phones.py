@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from router.samples import read
+from router.samples import read_sample
 from tests.acceptance.diverted import COMMAND, divert
 from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
 from tests.acceptance.wire import NotedApns, NotedFcm, NotedPushService, NotedTwilio, Wire
@@ -53,7 +53,7 @@ def call(uid: str, action: str, session: str, **details: object) -> dict[str, An
 
 
 def _payload(sample: str, uid: str, details: Mapping[str, object]) -> dict[str, Any]:
-    payload: dict[str, Any] = read(sample)
+    payload: dict[str, Any] = read_sample(sample)
     payload["appId"] = APP
     payload["data"]["to"]["uid"] = uid
     payload["data"]["notificationDetails"] |= {

@@ -11,8 +11,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from router.samples import read, restamp
-from router.testing import Reply
+from router.samples import read_sample, restamp
+from router.testing import ProviderReply
 from tests.acceptance.client import call, wait_for
 from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live
 from tests.bridge.certificate import read_authority
@@ -67,7 +67,7 @@ def devices(router: RouterProcess) -> list[object]:
 
 def tell(router: RouterProcess, story: str) -> tuple[Mapping[str, Any], str]:
     """Post a sample, and return its keys and the state that its notification ends in."""
-    sample: Any = restamp(read("push_chat_one_on_one"), now=time.time(), story=story)
+    sample: Any = restamp(read_sample("push_chat_one_on_one"), now=time.time(), story=story)
     status, answer = call(f"{router.url}/webhook", sample, COMETCHAT)
     assert (status, answer["message"]) == (200, "accepted")
 
@@ -95,7 +95,7 @@ async def test_a_browser_reads_exactly_the_message_and_is_never_tried_again_once
         texts = {name: str(value) for name, value in details.items()}
         assert read_by_it == {**texts, "badge": texts["unreadMessageCount"]}
 
-        service.say([Reply(status=410)])
+        service.say([ProviderReply(status=410)])
         assert (await asyncio.to_thread(tell, router, "second"))[1] == "undelivered"
         assert await asyncio.to_thread(devices, router) == []
         assert (await asyncio.to_thread(tell, router, "third"))[1] != "delivered"

@@ -12,15 +12,15 @@ import aiohttp
 import msgspec
 import pytest
 
-from router.app import Outlet, Router
+from router.app import ChannelFactory, Router
 from router.settings import read_environment
 from router.store.db.database import Database
 from router.store.log.items import DeliveryItem
-from router.store.log.log import Log
+from router.store.log.log import DeliveryLog
 from router.store.recipients.repository import Recipients, Registration
-from router.testing import Reply
+from router.testing import ProviderReply
 from router.transport.http import AiohttpTransport
-from router.web.server import Server, listen
+from router.web.server import HttpServer, listen
 from tests.acceptance.client import call, payload, wait_for
 from tests.acceptance.diverted import COMMAND, divert
 from tests.acceptance.process import COMETCHAT, RouterProcess, live
@@ -83,10 +83,10 @@ class Stage:
             stack.push_async_callback(transport.aclose)
             database = await Database.open(self.database)
             stack.push_async_callback(database.close)
-            router = Router(environment, database, Outlet(live=transport))
+            router = Router(environment, database, ChannelFactory(live=transport))
             stack.push_async_callback(router.aclose)
             listener = stack.enter_context(listen("127.0.0.1", 0))
-            server = Server(router.site, grace=1)
+            server = HttpServer(router.site, grace=1)
             serving = asyncio.create_task(server.serve([listener]))
             await server.listening.wait()
             await router.start()
@@ -116,7 +116,7 @@ class Running:
 
     async def settled(self, count: int) -> list[DeliveryItem]:
         """Return the deliveries in their order, once there are so many and all have ended."""
-        log = Log(self.database)
+        log = DeliveryLog(self.database)
         async with asyncio.timeout(20):
             while True:
                 items = (await log.deliveries()).items
@@ -203,7 +203,7 @@ async def test_on_postgresql_a_room_s_message_is_edited_and_removed_in_the_same_
 async def test_what_comes_while_the_message_is_being_sent_waits_for_its_handle(
     stage: Stage,
 ) -> None:
-    stage.slack.say([Reply(status=500)])
+    stage.slack.say([ProviderReply(status=500)])
     async with stage.serving(ROOM) as router:
         await router.say(message("Helo", "ann"), change("edited", "Hello", "ann"))
         first, second = await router.settled(2)
@@ -215,7 +215,7 @@ async def test_an_edit_finds_its_message_though_the_process_is_killed_while_it_i
     stage: Stage,
 ) -> None:
     stage.write(ROOM)
-    stage.slack.say([Reply(fault="hang")])
+    stage.slack.say([ProviderReply(fault="hang")])
     fakes = dict.fromkeys(stage.slack.hosts, stage.slack.url)
     settings = live(stage.folder, stage.database) | divert(stage.folder, fakes)
     process = RouterProcess(stage.folder, settings, command=COMMAND)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.acceptance.phones import Phones, chat, phones
 from tests.acceptance.wire import apple
 from tests.fakes import apns, fcm
@@ -29,7 +29,7 @@ class Death(NamedTuple):
 
     platform: str
     token: str
-    reply: Callable[[], Reply]
+    reply: Callable[[], ProviderReply]
 
     def refuse(self, stage: Phones) -> None:
         """Let the provider call the token dead from now on."""
@@ -46,7 +46,7 @@ class Death(NamedTuple):
         return self.platform.startswith("fcm")
 
 
-def unregistered() -> Reply:
+def unregistered() -> ProviderReply:
     """Return what Apple answers for an app that was removed a minute from now."""
     return apns.refuse(410, "Unregistered", timestamp=round((time.time() + 60) * 1000))
 

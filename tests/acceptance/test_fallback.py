@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.acceptance.phones import APP, Phones, chat, phones
 from tests.acceptance.wire import apple
 from tests.fakes import apns, fcm
@@ -35,7 +35,7 @@ async def test_when_every_device_is_gone_a_text_goes_at_once(tmp_path: Path) -> 
         await log_in(stage)
         stage.apns.refused[PHONE] = apns.refuse(410, "Unregistered")
         stage.fcm.refused[TABLET] = fcm.UNREGISTERED
-        stage.browsers.say([Reply(status=410)])
+        stage.browsers.say([ProviderReply(status=410)])
         await stage.post(chat(UID, "first"))
         items = await stage.settled(4)
         states = {(item["channel"], item["state"]) for item in items}
@@ -54,7 +54,7 @@ async def test_when_one_device_is_reached_no_text_goes(tmp_path: Path) -> None:
     async with phones(tmp_path, RULES) as stage:
         await log_in(stage)
         stage.apns.refused[PHONE] = apns.refuse(410, "Unregistered")
-        stage.browsers.say([Reply(status=410)])
+        stage.browsers.say([ProviderReply(status=410)])
         await stage.post(chat(UID, "first"))
         items = await stage.settled(4)
         ends = sorted((item["channel"], item["state"], item["reason"]) for item in items)
@@ -73,7 +73,7 @@ async def test_while_a_device_may_still_be_reached_the_text_stands_by(tmp_path: 
         await log_in(stage)
         stage.apns.refused[PHONE] = apns.refuse(503, "ServiceUnavailable")
         stage.fcm.refused[TABLET] = fcm.UNREGISTERED
-        stage.browsers.say([Reply(status=410)])
+        stage.browsers.say([ProviderReply(status=410)])
         await stage.post(chat(UID, "first"))
         await stage.wire.until(lambda: bool(stage.wire.to(PHONE)))
         stage.apns.refused[PHONE] = apns.refuse(410, "Unregistered")

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from router.samples import STORY
+from router.samples import SAMPLE_NAMES
 from tests.acceptance.process import ROUTER, free_port, run
 from tests.docs.blocks import blocks
 from tests.postgres import Databases
@@ -24,8 +24,8 @@ def without_what_time_changes(text: str) -> str:
 def test_every_sample_goes_where_the_rules_send_it_and_twice_the_same_way() -> None:
     first, second = feed(), feed()
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + first.stderr
-    assert f"{len(STORY)} of {len(STORY)} payloads" in first.stdout
-    assert [name for name in STORY if f"{name}  (" not in first.stdout] == []
+    assert f"{len(SAMPLE_NAMES)} of {len(SAMPLE_NAMES)} payloads" in first.stdout
+    assert [name for name in SAMPLE_NAMES if f"{name}  (" not in first.stdout] == []
     assert without_what_time_changes(first.stdout) == without_what_time_changes(second.stdout)
 
 
@@ -63,9 +63,9 @@ def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
     assert on_postgres(url, *ROUTER, "migrate").returncode == 0
     fed = on_postgres(url, *serve)
     assert fed.returncode == 0, fed.stdout + fed.stderr
-    assert f"{len(STORY)} of {len(STORY)} payloads" in fed.stdout
+    assert f"{len(SAMPLE_NAMES)} of {len(SAMPLE_NAMES)} payloads" in fed.stdout
     (row,) = postgres.execute("SELECT count(*) FROM notifications", url=url)
-    assert row["count"] >= len(STORY)
+    assert row["count"] >= len(SAMPLE_NAMES)
     postgres.drop_database(url)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from router.samples import read
+from router.samples import read_sample
 from tests.acceptance.client import payload
 from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, ROUTER, RouterProcess, live, run
 
@@ -186,7 +186,7 @@ def test_a_file_is_read_when_it_rests_and_a_signal_reads_it_at_once(site: Site) 
 
 
 def test_what_rules_did_is_counted_and_outlasts_the_process(site: Site) -> None:
-    ring = json.dumps(read("push_call_audio_initiated")).encode()
+    ring = json.dumps(read_sample("push_call_audio_initiated")).encode()
     ask(site.router.url + "/webhook", COMETCHAT, ring)
     wait_for(lambda: site.metric('router_rule_matches_total{rule="calls"} 1.0'))
     assert site.router.end() == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.acceptance.phones import Phones, call, chat, phones
 from tests.acceptance.wire import apple
 from tests.fakes.http2 import Fault
@@ -15,7 +15,7 @@ rules:
   - name: everything
     send: [app]
 """
-BUSY = Reply(status=503)
+BUSY = ProviderReply(status=503)
 ALERT, VOIP = apple("alert"), apple("voip")
 PLATFORMS = {
     "phone": "fcm_android",

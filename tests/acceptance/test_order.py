@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from router.samples import read, restamp
+from router.samples import read_sample, restamp
 from tests.acceptance.gateway import answering
 from tests.acceptance.process import RouterProcess, free_port, live
 from tests.acceptance.test_starvation import Client
@@ -54,7 +54,7 @@ class Moody:
 
 def chat(uid: str, number: int) -> dict[str, Any]:
     payload: dict[str, Any] = restamp(
-        read("push_chat_one_on_one"), now=time.time(), story=f"{uid} {number}"
+        read_sample("push_chat_one_on_one"), now=time.time(), story=f"{uid} {number}"
     )
     payload["data"]["to"]["uid"] = uid
     payload["data"]["notificationDetails"]["tag"] = f"{uid}{number}"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from router.core.model.refusals import FIRST_HOLD_S
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.acceptance.client import call, payload, post, read_metrics, wait_for
 from tests.acceptance.diverted import COMMAND, divert
 from tests.acceptance.gateway import Gateway, listening
@@ -40,16 +40,18 @@ BREAK_S = 4.0
 """Seconds between two requests that only a suspension explains."""
 
 
-def refuse(status: int, description: str, headers: Mapping[str, str] | None = None) -> Reply:
+def refuse(
+    status: int, description: str, headers: Mapping[str, str] | None = None
+) -> ProviderReply:
     """Return an answer in which Telegram refuses a message."""
     told = {"ok": False, "error_code": status, "description": description}
-    return Reply(status=status, headers=dict(headers or {}), body=json.dumps(told).encode())
+    return ProviderReply(status=status, headers=dict(headers or {}), body=json.dumps(told).encode())
 
 
 UNKNOWN = "Forbidden: of a kind that no table knows"
 BLOCKED = "Forbidden: bot was blocked by the user"
 DEACTIVATED = "Forbidden: user is deactivated"
-TAKEN = Reply(body=b'{"ok": true, "result": {"message_id": 3}}')
+TAKEN = ProviderReply(body=b'{"ok": true, "result": {"message_id": 3}}')
 
 
 class Bot:
@@ -121,11 +123,11 @@ class Bot:
 
 
 @contextmanager
-def serving(folder: Path, answer: Callable[[list[int]], Reply]) -> Iterator[Bot]:
+def serving(folder: Path, answer: Callable[[list[int]], ProviderReply]) -> Iterator[Bot]:
     """Run a router whose Telegram answers as told by the chats asked for so far."""
     chats: list[int] = []
 
-    def reply(body: dict[str, Any]) -> Reply:
+    def reply(body: dict[str, Any]) -> ProviderReply:
         chats.append(body["chat_id"])
         return answer(chats)
 
@@ -185,12 +187,12 @@ def test_one_recipient_refused_for_an_unknown_reason_is_held_and_ten_others_are_
     ],
 )
 def test_when_everybody_is_refused_the_channel_is_suspended_once_and_all_is_delivered_after(
-    tmp_path: Path, answer: Reply, refused: int
+    tmp_path: Path, answer: ProviderReply, refused: int
 ) -> None:
     probes = 1
     times: list[float] = []
 
-    def reply(chats: list[int]) -> Reply:
+    def reply(chats: list[int]) -> ProviderReply:
         times.append(time.monotonic())
         return answer if len(chats) <= refused + probes else TAKEN
 

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from router.samples import read, restamp
+from router.samples import read_sample, restamp
 from tests.acceptance.gateway import answering
 from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, free_port, live
 
@@ -66,7 +66,7 @@ class Provider:
 
 def chat(number: int) -> dict[str, Any]:
     payload: dict[str, Any] = restamp(
-        read("push_chat_one_on_one"), now=time.time(), story=f"{number}"
+        read_sample("push_chat_one_on_one"), now=time.time(), story=f"{number}"
     )
     payload["data"]["to"]["uid"] = f"uid-{number % 500}"
     payload["data"]["notificationDetails"]["tag"] = f"{number}"
@@ -75,7 +75,7 @@ def chat(number: int) -> dict[str, Any]:
 
 def call(number: int) -> dict[str, Any]:
     payload: dict[str, Any] = restamp(
-        read("push_call_audio_initiated"), now=time.time(), story=f"call {number}"
+        read_sample("push_call_audio_initiated"), now=time.time(), story=f"call {number}"
     )
     payload["data"]["to"]["uid"] = f"callee-{number}"
     return payload

@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.app import Outlet, Router
+from router.app import ChannelFactory, Router
 from router.settings import read_environment
 from router.store.db.database import Database
-from router.store.log.log import DeliveryTrail, Log
-from router.store.recipients.repository import Change, Recipients, Registration
-from router.testing import Reply
+from router.store.log.log import DeliveryLog, DeliveryTrail
+from router.store.recipients.repository import ProfilePatch, Recipients, Registration
+from router.testing import ProviderReply
 from router.transport.http import AiohttpTransport
-from router.web.server import Server, listen
+from router.web.server import HttpServer, listen
 from tests.acceptance.client import post_sample
 from tests.acceptance.process import live
 from tests.conftest import url_of
@@ -37,13 +37,13 @@ rules:
   - name: only
     send: [{channel}]
 """
-HANG, RESET = Reply(fault="hang"), Reply(fault="reset")
-LATER = Reply(status=429, headers={"Retry-After": "30"})
-DOWN = Reply(status=500)
-NOT_OK = Reply(
+HANG, RESET = ProviderReply(fault="hang"), ProviderReply(fault="reset")
+LATER = ProviderReply(status=429, headers={"Retry-After": "30"})
+DOWN = ProviderReply(status=500)
+NOT_OK = ProviderReply(
     headers={"Content-Type": "application/json"}, body=b'{"ok":false,"error":"is_archived"}'
 )
-GONE = Reply(status=410)
+GONE = ProviderReply(status=410)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Stage:
     slack: Slack
     mail: MailServer
 
-    def script(self, channel: str, reply: Reply | str) -> None:
+    def script(self, channel: str, reply: ProviderReply | str) -> None:
         """Let a channel's provider answer so, whatever it is asked."""
         if isinstance(reply, str):
             self.mail.at_rcpt = reply
@@ -89,16 +89,16 @@ class Stage:
             device = Registration(platform="fcm_android", address="token-1", auth_token="session-1")
             await recipients.register(UID, device, APP)
             contacts: dict[str, str | None] = {"sms": "+12125550123", "email": "ann@example.com"}
-            await recipients.put(UID, Change(contacts=contacts), APP)
-            router = Router(environment, database, Outlet(live=transport))
+            await recipients.put(UID, ProfilePatch(contacts=contacts), APP)
+            router = Router(environment, database, ChannelFactory(live=transport))
             stack.push_async_callback(router.aclose)
             listener = stack.enter_context(listen("127.0.0.1", 0))
-            server = Server(router.site, grace=1)
+            server = HttpServer(router.site, grace=1)
             serving = asyncio.create_task(server.serve([listener]))
             await server.listening.wait()
             await router.start()
             await post_sample(f"http://127.0.0.1:{listener.getsockname()[1]}")
-            trail = await _tried(Log(database))
+            trail = await _tried(DeliveryLog(database))
             server.stop()
             await serving
             known = await recipients.get(UID, APP)
@@ -106,7 +106,7 @@ class Stage:
             return trail, sum(contact.kind == "push" for contact in known.contacts)
 
 
-async def _tried(log: Log) -> DeliveryTrail:
+async def _tried(log: DeliveryLog) -> DeliveryTrail:
     """Return the one delivery once its first attempt is written."""
     async with asyncio.timeout(20):
         while True:
@@ -151,7 +151,7 @@ async def stage(tmp_path: Path, database_file: Path) -> AsyncIterator[Stage]:
     ],
 )
 async def test_each_answer_of_a_provider_ends_in_its_state(
-    stage: Stage, channel: str, reply: Reply | str | None, outcome: str, state: str
+    stage: Stage, channel: str, reply: ProviderReply | str | None, outcome: str, state: str
 ) -> None:
     if reply is not None:
         stage.script(channel, reply)
@@ -184,7 +184,7 @@ async def test_on_postgresql_each_answer_ends_in_the_same_state(
     postgres_url: str,
     *,
     channel: str,
-    reply: Reply | None,
+    reply: ProviderReply | None,
     outcome: str,
     state: str,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from router.channel import Request
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.acceptance.process import PATIENCE
 from tests.fakes.answer import path_of, read_json
 from tests.fakes.apns import Apns
@@ -71,7 +71,7 @@ class NotedFcm(Fcm):
         super().__init__()
         self._wire = wire
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         message: Any = read_json(request)["message"]
         self._wire.add(Push(message["token"], message))
         return super().take(request)
@@ -82,7 +82,7 @@ class NotedApns(Apns):
         super().__init__()
         self._wire = wire
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         token = path_of(request).rpartition("/")[2]
         self._wire.add(Push(token, read_json(request), request.headers))
         return super().take(request)
@@ -94,7 +94,7 @@ class NotedPushService(PushService):
         self._wire = wire
         self.browser = Browser()
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         content: Any = self.browser.read(request.body)
         self._wire.add(Push(self.browser.endpoint, content, request.headers))
         return super().take(request)
@@ -105,7 +105,7 @@ class NotedTwilio(Twilio):
         super().__init__()
         self._wire = wire
 
-    def answer_to(self, request: Request) -> Reply:
+    def answer_to(self, request: Request) -> ProviderReply:
         form = parse_qs(request.body.decode())
         self._wire.add(Push(form["To"][0], {"body": form["Body"][0]}))
         return super().answer_to(request)

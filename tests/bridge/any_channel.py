@@ -15,7 +15,7 @@ from router.bridge import (
     ServiceAnswers,
     Transport,
 )
-from router.testing import Reply
+from router.testing import ProviderReply
 
 
 class AnySettings(Settings, frozen=True):
@@ -34,7 +34,7 @@ class AnyChannel(AppriseChannel[AnySettings]):
             source="https://developer.work.weixin.qq.com/document/path/90236",
             failures=(BodyTest("errcode", other_than=(0,)),),
             codes=(ErrorCode("errcode", "[1-9][0-9]*"),),
-            answers={"42001": "suspend"},
+            response_codes={"42001": "suspend"},
         )
     }
 
@@ -72,7 +72,9 @@ TAKEN: dict[str, object] = {
 """What the services look for in a good answer, all in one."""
 
 
-def answer(request: Request) -> Reply:
+def answer(request: Request) -> ProviderReply:
     """Answer as each service does that took what it was asked."""
     body = SESSIONS if "/Sessions" in request.url else TAKEN
-    return Reply(body=msgspec.json.encode(body), headers={"content-type": "application/json"})
+    return ProviderReply(
+        body=msgspec.json.encode(body), headers={"content-type": "application/json"}
+    )

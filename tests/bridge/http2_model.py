@@ -49,7 +49,7 @@ class ModelServer:
 
     def __init__(self) -> None:
         self.streams: dict[int, Stream] = {}
-        self.written = bytearray()
+        self.last_written_stream = bytearray()
         self.pings = self.pongs = 0
         self.room = WINDOW
         """Bytes of answers that the client has room for."""
@@ -72,7 +72,7 @@ class ModelServer:
         return [number for number, stream in self.streams.items() if not stream.end]
 
     def say(self, frame: Frame) -> None:
-        self.written += frame.serialize()
+        self.last_written_stream += frame.serialize()
 
     # What the server says
 
@@ -149,7 +149,7 @@ class ModelServer:
         self.say(PingFrame(0, opaque_data=b"12345678"))
 
     def say_something_unknown(self, number: int) -> None:
-        self.written += b"\0\0\x08\xbe\xff" + number.to_bytes(4, "big") + b"anything"
+        self.last_written_stream += b"\0\0\x08\xbe\xff" + number.to_bytes(4, "big") + b"anything"
         self.say(PriorityFrame(max(1, number), depends_on=0, stream_weight=7, exclusive=False))
 
     # What the client says

@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from router import Outcome, Secret, Settings
-from router.bridge import Answers, AppriseChannel, Hop, Request, Response
+from router.bridge import AppriseChannel, Exchange, Request, Response, ResponseCodes
 from router.testing import ScriptedTransport, make_message
-from router.testing.script import Line
+from router.testing.script import ScriptedResult
 
 OK = Response(status=200, body=b'{"id": "7"}')
 
@@ -25,20 +25,23 @@ class Json(AppriseChannel[JsonSettings]):
     name = "json"
     Settings = JsonSettings
     url = "jsons://router:{token}@{region}.example/to?:place={to}"
-    answers: ClassVar[Answers] = {"busy": "retry", "left": "gone", 404: "suspend"}
+    response_codes: ClassVar[ResponseCodes] = {"busy": "retry", "left": "gone", 404: "suspend"}
 
-    def error_code(self, hop: Hop) -> str:
-        return str(hop.field("error") or "")
+    def error_code(self, exchange: Exchange) -> str:
+        return str(exchange.json_value("error") or "")
 
-    def handle(self, hop: Hop) -> str:
-        return str(hop.field("id") or "")
+    def read_handle(self, exchange: Exchange) -> str:
+        return str(exchange.json_value("id") or "")
 
 
 SETTINGS = JsonSettings(token=Secret("p@ss/w&rd?x=1"))
 
 
 async def send(
-    line: Line, kind: type[Json] = Json, settings: JsonSettings = SETTINGS, **changes: object
+    line: ScriptedResult,
+    kind: type[Json] = Json,
+    settings: JsonSettings = SETTINGS,
+    **changes: object,
 ) -> tuple[Outcome, list[Request]]:
     """Send one message and return its outcome and its requests."""
     transport = ScriptedTransport(line)

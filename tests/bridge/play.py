@@ -4,29 +4,29 @@ from collections.abc import Sequence
 
 from apprise.plugins.base import NotifyBase
 
-from router.bridge.exchange import Hop
-from router.bridge.patching import install
-from router.bridge.plugin_pool import make, parse
-from router.bridge.runner import Passage
+from router.bridge.exchange import Exchange
+from router.bridge.patching import patch_apprise
+from router.bridge.plugin_pool import make_plugin, parse_url
+from router.bridge.runner import PluginRunner
 from router.channel import Transport
 
 
 def build(url: str) -> NotifyBase:
     """Return the Apprise plugin of a URL."""
-    install()
-    return make(parse(url))
+    patch_apprise()
+    return make_plugin(parse_url(url))
 
 
 async def notify(
     plugin: NotifyBase, transport: Transport, *, seconds: float = 5.0
-) -> tuple[bool, Sequence[Hop]]:
-    """Send one message through a plugin and return what it says, and its hops."""
-    hops: list[Hop] = []
-    passage = Passage(transport, seconds=seconds)
+) -> tuple[bool, Sequence[Exchange]]:
+    """Send one message through a plugin and return what it says, and its exchanges."""
+    exchanges: list[Exchange] = []
+    runner = PluginRunner(transport, seconds=seconds)
     try:
-        done = await passage.take(
-            type(plugin), lambda: bool(plugin.notify(body="Lunch?", title="Ben")), hops
+        done = await runner.run(
+            type(plugin), lambda: bool(plugin.notify(body="Lunch?", title="Ben")), exchanges
         )
     finally:
-        passage.close()
-    return done, hops
+        runner.close()
+    return done, exchanges

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.bridge import TemplateError, check_template, parse
+from router.bridge import URLTemplateError, check_template, parse_url
 from router.bridge.address import (
     check_address,
     check_targets,
-    fill,
+    fill_template,
     is_host,
     replace_address,
 )
-from router.bridge.patching import install
-from router.bridge.plugin_pool import make
+from router.bridge.patching import patch_apprise
+from router.bridge.plugin_pool import make_plugin
 from router.core.errors import AddressError
 
 PLACES = (
@@ -75,7 +75,7 @@ def test_a_url_with_a_place_for_an_address_is_taken(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["{to}", "", "nonsense", "dbus://{to}", "SYSLOG://x/{to}"])
 def test_a_url_that_no_address_may_stand_in_is_refused(url: str) -> None:
-    with pytest.raises(TemplateError):
+    with pytest.raises(URLTemplateError):
         check_template(url)
 
 
@@ -85,7 +85,7 @@ def test_a_value_stays_in_its_place(text: str) -> None:
         text.encode()
     except UnicodeEncodeError:
         return
-    url = fill("x://h/{to}/y?z={to}&{other}", {"to": text})
+    url = fill_template("x://h/{to}/y?z={to}&{other}", {"to": text})
     assert url.count("/") == 4
     assert url.count("?") == url.count("&") == 1
     assert url.endswith("{other}")
@@ -118,9 +118,9 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("template", PLACES)
 def test_a_sound_address_is_the_one_target(template: str) -> None:
-    install()
+    patch_apprise()
     address = ADDRESSES.get(template.partition("://")[0], "+15550100001")
-    assert make(parse(fill(template, {"to": address})), address)
+    assert make_plugin(parse_url(fill_template(template, {"to": address})), address)
 
 
 @pytest.mark.parametrize("template", PLACES)
@@ -128,41 +128,41 @@ def test_a_sound_address_is_the_one_target(template: str) -> None:
 def test_two_addresses_are_refused_or_read_as_one_even_past_the_first_check(
     template: str, joint: str
 ) -> None:
-    install()
+    patch_apprise()
     first = ADDRESSES.get(template.partition("://")[0], "+15550100001")
     second = first.replace("1", "2").replace("anna", "ben").replace("C0", "C9")
     both = f"{first}{joint}{second}"
     try:
-        plugin = make(parse(fill(template, {"to": both})), both)
+        plugin = make_plugin(parse_url(fill_template(template, {"to": both})), both)
     except AddressError:
         return
     assert repr(both) in repr(vars(plugin))
 
 
 def test_an_operators_own_copies_do_not_count() -> None:
-    install()
+    patch_apprise()
     template = "mailtos://user:password@example.com?to={to}&cc=ops@example.org,devops@example.org"
     for address in ("ops@example.org", "op@example.org"):
-        assert make(parse(fill(template, {"to": address})), address)
+        assert make_plugin(parse_url(fill_template(template, {"to": address})), address)
 
 
 def test_an_address_the_plugin_drops_is_refused() -> None:
-    install()
+    patch_apprise()
     template = "mailtos://user:password@example.com/{to}"
     with pytest.raises(AddressError):
-        make(parse(fill(template, {"to": "nobody"})), "nobody")
+        make_plugin(parse_url(fill_template(template, {"to": "nobody"})), "nobody")
 
 
 def test_a_plugin_that_lost_the_address_is_refused() -> None:
-    install()
-    plugin = make(parse("json://example.com/x"))
+    patch_apprise()
+    plugin = make_plugin(parse_url("json://example.com/x"))
     with pytest.raises(AddressError):
         check_targets(plugin, "anna")
 
 
 def test_an_address_that_the_plugin_drops_is_not_found_in_a_setting_that_reads_the_same() -> None:
-    install()
-    plugin = make(parse("pagerduty://abcdefghij@0123456789/source"))
+    patch_apprise()
+    plugin = make_plugin(parse_url("pagerduty://abcdefghij@0123456789/source"))
     check_targets(plugin, "source")
     with pytest.raises(AddressError):
         check_targets(plugin, "source", is_listed=True)
@@ -170,15 +170,15 @@ def test_an_address_that_the_plugin_drops_is_not_found_in_a_setting_that_reads_t
 
 @pytest.mark.parametrize("other", ["+412345678", "+1412345678", "+12015550199"])
 def test_a_plugin_that_goes_on_holding_the_other_address_is_refused(other: str) -> None:
-    install()
-    plugin = make(parse("mobilemessage://user:password@sender/61412345678"))
+    patch_apprise()
+    plugin = make_plugin(parse_url("mobilemessage://user:password@sender/61412345678"))
     with pytest.raises(AddressError):
         replace_address(plugin, other, "+298212345")
 
 
 def test_an_address_takes_the_place_of_the_one_that_apprise_read() -> None:
-    install()
-    plugin: Any = make(parse("mobilemessage://user:password@sender/61412345678"))
+    patch_apprise()
+    plugin: Any = make_plugin(parse_url("mobilemessage://user:password@sender/61412345678"))
     replace_address(plugin, "+61412345678", "+61412345678")
     assert plugin.targets == ["61412345678"]
     replace_address(plugin, "+61412345678", "+298212345")

@@ -19,17 +19,17 @@ from router import (
     Unknown,
 )
 from router.bridge import (
-    Answers,
     AppriseChannel,
-    Reading,
     Request,
     Response,
-    TemplateError,
+    ResponseCodes,
+    ResponseMeaning,
     TransportError,
+    URLTemplateError,
     requests,
 )
 from router.testing import ScriptedTransport, make_message
-from router.testing.script import Line
+from router.testing.script import ScriptedResult
 from tests.bridge.json_channel import OK, SETTINGS, Json, send
 
 
@@ -64,11 +64,11 @@ async def test_settings_and_address_arrive_as_they_are() -> None:
         ),
     ],
 )
-async def test_an_answer_becomes_an_outcome(line: Line, expected: Outcome) -> None:
+async def test_an_answer_becomes_an_outcome(line: ScriptedResult, expected: Outcome) -> None:
     assert (await send(line))[0] == expected
 
 
-READINGS: dict[Reading, Outcome] = {
+READINGS: dict[ResponseMeaning, Outcome] = {
     "delivered": Delivered(handle="7"),
     "retry": Retry(reason=""),
     "throttled": Retry(reason="", throttled=True),
@@ -80,7 +80,7 @@ READINGS: dict[Reading, Outcome] = {
 }
 
 
-@pytest.mark.parametrize("reading", get_args(Reading))
+@pytest.mark.parametrize("reading", get_args(ResponseMeaning))
 @pytest.mark.parametrize(
     ("answer", "key"),
     [
@@ -94,12 +94,12 @@ READINGS: dict[Reading, Outcome] = {
     ids=str,
 )
 async def test_the_table_of_a_channel_decides_whatever_apprise_makes_of_an_answer(
-    reading: Reading, answer: Response, key: int | str
+    reading: ResponseMeaning, answer: Response, key: int | str
 ) -> None:
     class Tabled(Json):
         """With one entry."""
 
-        answers: ClassVar[Answers] = {key: reading}
+        response_codes: ClassVar[ResponseCodes] = {key: reading}
 
     outcome, _ = await send(answer, Tabled)
     bare = msgspec.structs.replace(outcome, status=None)
@@ -113,7 +113,7 @@ async def test_a_refusal_that_cannot_be_the_recipient_s_is_the_channel_s() -> No
     class LogsIn(Json):
         """Whose request is a login."""
 
-        def carries(self, request: Request) -> bool:
+        def carries_message(self, request: Request) -> bool:
             return False
 
     for kind in (LogsIn, Fixed):
@@ -174,7 +174,7 @@ async def test_a_url_that_no_plugin_knows_suspends_the_channel() -> None:
 
 
 def test_a_url_that_reaches_this_machine_takes_no_address() -> None:
-    with pytest.raises(TemplateError):
+    with pytest.raises(URLTemplateError):
         Local(SETTINGS, ScriptedTransport(OK))
 
 
@@ -207,9 +207,9 @@ class Counted(Json):
 
     made: ClassVar[list[str]] = []
 
-    def _build(self, address: str) -> NotifyBase:
+    def _build_plugin(self, address: str) -> NotifyBase:
         self.made.append(address)
-        return super()._build(address)
+        return super()._build_plugin(address)
 
 
 async def test_a_plugin_is_kept_for_its_address() -> None:
@@ -249,4 +249,4 @@ def test_a_url_of_the_settings_has_no_place_but_the_address() -> None:
         Settings = Free
 
     channel = Anything(Free(url=Secret("jsons://h.example/{token}/{to}")), ScriptedTransport(OK))
-    assert channel._fill("a/b") == "jsons://h.example/{token}/a%2Fb"
+    assert channel._fill_url("a/b") == "jsons://h.example/{token}/a%2Fb"

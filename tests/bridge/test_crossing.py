@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from router.bridge.greenlet_await import cross, crossing, wait
+from router.bridge.greenlet_await import await_only, in_greenlet, run_sync
 
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
@@ -21,39 +21,39 @@ async def fail(error: Exception) -> None:
 
 
 async def test_plain_code_gets_what_it_waits_for() -> None:
-    assert await cross(lambda: [wait(echo(1)), wait(echo("two"))]) == [1, "two"]
+    assert await run_sync(lambda: [await_only(echo(1)), await_only(echo("two"))]) == [1, "two"]
 
 
 async def test_code_that_never_waits_returns_at_once() -> None:
-    assert await cross(lambda: 3) == 3
+    assert await run_sync(lambda: 3) == 3
 
 
 async def test_what_the_awaitable_raises_is_raised_where_the_code_waits() -> None:
     def work() -> str:
         try:
-            wait(fail(KeyError("x")))
+            await_only(fail(KeyError("x")))
         except KeyError:
             return "caught"
         return "missed"
 
-    assert await cross(work) == "caught"
+    assert await run_sync(work) == "caught"
 
 
 async def test_what_the_code_raises_leaves_the_crossing() -> None:
     def work() -> None:
-        wait(echo(1))
+        await_only(echo(1))
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await cross(work)
+        await run_sync(work)
 
 
 async def test_outside_of_a_crossing_nothing_can_wait() -> None:
     pending = echo(1)
     with pytest.raises(RuntimeError, match="cross"):
-        wait(pending)
+        await_only(pending)
     pending.close()
-    assert not crossing()
+    assert not in_greenlet()
 
 
 async def test_a_crossing_sees_its_callers_context_and_keeps_its_own_changes() -> None:
@@ -62,10 +62,10 @@ async def test_a_crossing_sees_its_callers_context_and_keeps_its_own_changes() -
     def work() -> tuple[str, str]:
         before = NAME.get()
         NAME.set("ben")
-        wait(echo(1))
+        await_only(echo(1))
         return before, NAME.get()
 
-    assert await cross(work) == ("anna", "ben")
+    assert await run_sync(work) == ("anna", "ben")
     assert NAME.get() == "anna"
 
 
@@ -73,20 +73,20 @@ async def test_what_runs_at_the_same_time_keeps_its_own_context() -> None:
     def work() -> str:
         mine = NAME.get()
         for _ in range(5):
-            wait(echo(1))
+            await_only(echo(1))
             assert NAME.get() == mine
         return mine
 
     async def travel(name: str) -> str:
         NAME.set(name)
-        return await cross(work)
+        return await run_sync(work)
 
     names = [str(n) for n in range(50)]
     assert await asyncio.gather(*(travel(n) for n in names)) == names
 
 
 async def test_a_crossing_in_a_crossing_waits_too() -> None:
-    assert await cross(lambda: wait(cross(lambda: wait(echo(7))))) == 7
+    assert await run_sync(lambda: await_only(run_sync(lambda: await_only(echo(7))))) == 7
 
 
 async def test_calling_off_reaches_the_code_where_it_waits() -> None:
@@ -94,12 +94,12 @@ async def test_calling_off_reaches_the_code_where_it_waits() -> None:
 
     def work() -> None:
         try:
-            wait(asyncio.Event().wait())
+            await_only(asyncio.Event().wait())
         except asyncio.CancelledError:
             seen.append("stopped")
             raise
 
-    task = asyncio.create_task(cross(work))
+    task = asyncio.create_task(run_sync(work))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -114,12 +114,12 @@ async def test_code_that_swallows_the_stop_is_stopped_all_the_same() -> None:
         nonlocal waits
         for _ in range(3):
             try:
-                wait(asyncio.Event().wait())
+                await_only(asyncio.Event().wait())
             except BaseException:  # noqa: BLE001 - a plugin with a bare except
                 waits += 1
         return "done"
 
-    task = asyncio.create_task(cross(work))
+    task = asyncio.create_task(run_sync(work))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -130,4 +130,4 @@ async def test_code_that_swallows_the_stop_is_stopped_all_the_same() -> None:
 async def test_a_time_limit_around_a_crossing_holds() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await cross(lambda: wait(asyncio.Event().wait()))
+            await run_sync(lambda: await_only(asyncio.Event().wait()))

@@ -19,11 +19,11 @@ from apprise.plugins.matrix import NotifyMatrix
 
 from router import Delivered
 from router.bridge import Request, Response, requests
-from router.bridge.patching import install
-from router.bridge.plugin_classes import find_parting, take_destructor
-from router.bridge.runner import Passage
+from router.bridge.patching import patch_apprise
+from router.bridge.plugin_classes import detach_destructor, find_closer
+from router.bridge.runner import PluginRunner
 from router.channel import Transport
-from router.testing import Provider, Reply, ScriptedTransport, make_message
+from router.testing import FakeProvider, ProviderReply, ScriptedTransport, make_message
 from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import AnyChannel, answer, open_any
 from tests.bridge.heartbeat import heartbeat
@@ -37,7 +37,7 @@ STILL_S = 1.0
 PARTING = [name for name in CASES if "logout" in CASES[name]]
 
 
-class Slow(Provider):
+class Slow(FakeProvider):
     """A real server that takes its time for a logout."""
 
     async def _handle(self, message: Any) -> Any:  # noqa: ANN401 - aiohttp's types
@@ -53,7 +53,7 @@ async def provider() -> AsyncIterator[Slow]:
         yield slow
 
 
-def logouts(provider: Provider) -> int:
+def logouts(provider: FakeProvider) -> int:
     return sum(request.method == "LOGOUT" for request in provider.requests)
 
 
@@ -63,12 +63,12 @@ async def log_in(name: str, transport: Transport) -> tuple[AnyChannel, NotifyBas
     channel = open_any(case["url"], transport)
     outcome = await channel.send(make_message(address=case.get("to", "").format(1)))
     assert isinstance(outcome, Delivered)
-    [[plugin]] = channel._instances._idle.values()
+    [[plugin]] = channel._plugin_pool._idle.values()
     return channel, plugin
 
 
 def test_the_plugins_with_destructors_are_known_and_have_none_left() -> None:
-    install()
+    patch_apprise()
     parting = {
         k.__name__ for k in NotificationManager().plugins() if hasattr(k, "taken_destructor")
     }
@@ -100,14 +100,14 @@ def test_a_class_made_elsewhere_loses_its_destructor_when_it_is_used() -> None:
             ended.append(requests.post("https://api.example.com/logout"))
 
     ended: list[object] = []
-    from router.bridge.plugin_pool import make  # noqa: PLC0415
+    from router.bridge.plugin_pool import make_plugin  # noqa: PLC0415
 
-    plugin = make((Homemade, {"host": "x.example"}))
-    assert find_parting(plugin) is not None
+    plugin = make_plugin((Homemade, {"host": "x.example"}))
+    assert find_closer(plugin) is not None
     del plugin
     gc.collect()
     assert ended == []
-    assert not take_destructor(Homemade)
+    assert not detach_destructor(Homemade)
 
 
 def test_a_destructor_that_is_no_function_is_taken_too() -> None:
@@ -121,7 +121,7 @@ def test_a_destructor_that_is_no_function_is_taken_too() -> None:
 
         __del__ = partialmethod(note)
 
-    assert take_destructor(Homemade)
+    assert detach_destructor(Homemade)
     Homemade(host="x.example")
     gc.collect()
     assert ended == []
@@ -167,12 +167,12 @@ async def test_what_garbage_collection_calls_in_a_send_is_no_part_of_it(
         gc.collect()
         return requests.get("https://api.example.com/message").ok and reference() is None
 
-    passage = Passage(ScriptedTransport(Response(status=200)), seconds=10)
-    hops: list[Any] = []
-    assert await passage.take(kind, work, hops)
-    assert [hop.request.method for hop in hops] == ["GET"]
+    runner = PluginRunner(ScriptedTransport(Response(status=200)), seconds=10)
+    exchanges: list[Any] = []
+    assert await runner.run(kind, work, exchanges)
+    assert [exchange.request.method for exchange in exchanges] == ["GET"]
     assert tried == ["no request from a destructor"] * 4
-    passage.close()
+    runner.close()
 
 
 async def collect_on_the_loop(_: Transport) -> None:
@@ -193,11 +193,14 @@ async def _collect_while(kind: type[NotifyBase], transport: Transport) -> None:
         gc.collect()
         return first and requests.get("https://api.example.com/after").ok
 
-    passage = Passage(transport, seconds=10)
-    hops: list[Any] = []
-    assert await passage.take(kind, work, hops)
-    assert [hop.request.url.rpartition("/")[2] for hop in hops] == ["before", "after"]
-    passage.close()
+    runner = PluginRunner(transport, seconds=10)
+    exchanges: list[Any] = []
+    assert await runner.run(kind, work, exchanges)
+    assert [exchange.request.url.rpartition("/")[2] for exchange in exchanges] == [
+        "before",
+        "after",
+    ]
+    runner.close()
 
 
 MOMENTS: dict[str, Callable[[Transport], Awaitable[None]]] = {
@@ -215,7 +218,7 @@ async def test_a_collected_plugin_asks_nothing_and_holds_nothing_up(
     transport = AiohttpTransport(rewrite={"*": provider.url})
     channel, plugin = await log_in(name, transport)
     vars(plugin)["cycle"] = plugin
-    channel._passage.close()
+    channel._runner.close()
     del channel, plugin
     async with heartbeat() as heart:
         await MOMENTS[moment](transport)
@@ -264,12 +267,12 @@ async def test_in_a_sandbox_the_logout_is_recorded(name: str) -> None:
 async def test_a_provider_that_never_answers_a_logout_holds_the_channel_for_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("router.bridge.channel.CLOSING_S", 0.3)
+    monkeypatch.setattr("router.bridge.channel.CLOSE_TIMEOUT_S", 0.3)
 
-    def says(request: Request) -> Reply:
-        return Reply(fault="hang") if "logout" in request.url.lower() else answer(request)
+    def says(request: Request) -> ProviderReply:
+        return ProviderReply(fault="hang") if "logout" in request.url.lower() else answer(request)
 
-    async with Provider(answer=says) as hanging:
+    async with FakeProvider(answer=says) as hanging:
         transport = AiohttpTransport(rewrite={"*": hanging.url})
         channels = [(await log_in(name, transport))[0] for name in ("emby", "matrix", "twist")]
         async with heartbeat() as heart:
@@ -283,18 +286,18 @@ async def test_a_provider_that_never_answers_a_logout_holds_the_channel_for_seco
 
 async def test_a_plugin_with_a_connection_of_its_own_closes_it_in_its_thread() -> None:
     class Live(ScriptedTransport):
-        live = True
+        is_live = True
 
     plugin: Any = build("aprs://DF1JSL:12345@DF1ABC")
-    passage = Passage(Live(Response(status=200)), seconds=5)
-    assert await passage.take(NotifyAprs, lambda: True, [])
+    runner = PluginRunner(Live(Response(status=200)), seconds=5)
+    assert await runner.run(NotifyAprs, lambda: True, [])
     ours, theirs = socket.socketpair()
     plugin.sock = ours
-    passage.release(plugin)
-    await passage.settle(seconds=5)
+    runner.release(plugin)
+    await runner.wait_closed(seconds=5)
     assert theirs.recv(1) == b""
     theirs.close()
-    passage.close()
+    runner.close()
 
 
 def test_the_plugin_of_a_probe_says_nothing_when_it_goes() -> None:

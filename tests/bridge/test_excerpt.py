@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.bridge import shorten, split
+from router.bridge import split_graphemes, truncate
 
 FAMILY = "👩\u200d👩\u200d👧\u200d👦"
 
@@ -28,34 +28,34 @@ FAMILY = "👩\u200d👩\u200d👧\u200d👦"
     ],
 )
 def test_a_text_keeps_whole_characters(text: str, most: int, expected: str) -> None:
-    assert shorten(text, most) == expected
+    assert truncate(text, most) == expected
 
 
 def test_bytes_are_counted_where_asked_for() -> None:
     def size(text: str) -> int:
         return len(text.encode())
 
-    assert shorten("ééé", 6, measure=size) == "ééé"
-    assert shorten("éééé", 7, measure=size) == "éé…"
-    assert shorten("éééé", 7, measure=size, mark="...") == "éé..."
-    assert shorten("éééé", 2, measure=size) == "é"
+    assert truncate("ééé", 6, measure=size) == "ééé"
+    assert truncate("éééé", 7, measure=size) == "éé…"
+    assert truncate("éééé", 7, measure=size, mark="...") == "éé..."
+    assert truncate("éééé", 2, measure=size) == "é"
 
 
 @given(st.text(max_size=60), st.integers(0, 80))
 def test_a_cut_text_fits_and_begins_as_it_did(text: str, most: int) -> None:
-    cut = shorten(text, most)
+    cut = truncate(text, most)
     assert len(cut) <= most
     assert text == cut or text.startswith(cut.removesuffix("…"))
 
 
 @given(st.text(st.sampled_from("a\u0301\u200d👩👦🏽🇳🇿\r\n "), max_size=30))
 def test_the_characters_of_a_text_make_it_up(text: str) -> None:
-    assert "".join(split(text)) == text
-    assert all(split(text))
+    assert "".join(split_graphemes(text)) == text
+    assert all(split_graphemes(text))
 
 
 def test_characters_are_what_a_reader_sees() -> None:
-    assert list(split(f"ae\u0301{FAMILY}🇳🇿🇩🇪👍🏽\r\n")) == [
+    assert list(split_graphemes(f"ae\u0301{FAMILY}🇳🇿🇩🇪👍🏽\r\n")) == [
         "a",
         "e\u0301",
         FAMILY,

@@ -16,39 +16,41 @@ from requests.exceptions import ConnectionError as Disconnected
 from requests.exceptions import ConnectTimeout, ReadTimeout
 
 from router.bridge import (
-    Hop,
+    Exchange,
     Request,
     Response,
     Transport,
     TransportError,
     requests,
 )
-from router.bridge.greenlet_await import cross
-from router.bridge.runner import Passage
-from router.bridge.send_context import TRIP, Trip, current_trip
-from router.testing import Provider, Reply, ScriptedTransport
+from router.bridge.greenlet_await import run_sync
+from router.bridge.runner import PluginRunner
+from router.bridge.send_context import SEND_CONTEXT, SendContext, current_send_context
+from router.testing import FakeProvider, ProviderReply, ScriptedTransport
 from router.transport.http import AiohttpTransport
 
 
-async def use(transport: Transport, work: Callable[[], Any]) -> tuple[Any, Trip]:
+async def use(transport: Transport, work: Callable[[], Any]) -> tuple[Any, SendContext]:
     """Run plain code inside a send."""
-    trip = Trip(transport, seconds=5)
-    token = TRIP.set(trip)
+    send_context = SendContext(transport, seconds=5)
+    token = SEND_CONTEXT.set(send_context)
     try:
-        return await cross(work), trip
+        return await run_sync(work), send_context
     finally:
-        TRIP.reset(token)
+        SEND_CONTEXT.reset(token)
 
 
 async def test_a_plugin_sees_the_answer_as_requests_shows_it() -> None:
-    reply = Reply(
+    reply = ProviderReply(
         status=201,
         headers={"Content-Type": "application/json; charset=utf-8", "X-Id": "7"},
         body='{"a": "é"}'.encode(),
     )
     transport = AiohttpTransport()
-    async with Provider(reply) as provider:
-        answer, trip = await use(transport, lambda: requests.post(f"{provider.url}/x", data="a"))
+    async with FakeProvider(reply) as provider:
+        answer, send_context = await use(
+            transport, lambda: requests.post(f"{provider.url}/x", data="a")
+        )
     await transport.aclose()
     assert (answer.status_code, answer.ok, answer.reason) == (201, True, "Created")
     assert answer.headers["x-ID"] == "7"
@@ -57,8 +59,8 @@ async def test_a_plugin_sees_the_answer_as_requests_shows_it() -> None:
     assert b"".join(answer.iter_content(4)) == answer.content
     assert answer.encoding == "utf-8"
     answer.close()
-    assert [hop.status for hop in trip.hops] == [201]
-    assert trip.hops[0].field("a") == "é"
+    assert [exchange.status for exchange in send_context.exchanges] == [201]
+    assert send_context.exchanges[0].json_value("a") == "é"
 
 
 @pytest.mark.parametrize("verb", ["get", "head", "options", "post", "put", "patch", "delete"])
@@ -110,10 +112,10 @@ async def test_a_request_that_just_failed_is_not_repeated() -> None:
             requests.post("https://api.example.com/x")
         return requests.post("https://api.example.com/y").status_code
 
-    status, trip = await use(transport, work)
+    status, send_context = await use(transport, work)
     assert status == 429
     assert [r.url[-1] for r in transport.carried] == ["x", "y"]
-    assert len(trip.hops) == 2
+    assert len(send_context.exchanges) == 2
 
 
 async def test_a_refused_request_may_be_made_again_with_other_credentials() -> None:
@@ -128,7 +130,7 @@ async def test_a_refused_request_may_be_made_again_with_other_credentials() -> N
 
 async def test_all_requests_of_a_send_share_its_time() -> None:
     class Slow:
-        live = True
+        is_live = True
 
         async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
             times.append(timeout)
@@ -148,7 +150,7 @@ async def test_all_requests_of_a_send_share_its_time() -> None:
 
 async def test_a_thread_of_a_send_uses_its_transport_too() -> None:
     transport = ScriptedTransport(Response(status=200))
-    TRIP.set(Trip(transport, seconds=5))
+    SEND_CONTEXT.set(SendContext(transport, seconds=5))
     answer = await asyncio.to_thread(requests.get, "https://api.example.com/x")
     assert answer.status_code == 200
     assert len(transport.carried) == 1
@@ -174,7 +176,7 @@ WAYS = tuple(ways_out("http://127.0.0.1/"))
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_outside_of_a_send_a_request_fails_at_once_and_says_so(way: str) -> None:
-    async with Provider() as provider:
+    async with FakeProvider() as provider:
         ask = ways_out(provider.url)[way]
         with pytest.raises(real.RequestException, match="outside of a send"):
             ask()
@@ -186,10 +188,10 @@ async def test_outside_of_a_send_a_request_fails_at_once_and_says_so(way: str) -
 @pytest.mark.parametrize("way", WAYS)
 async def test_whatever_makes_a_request_goes_over_the_transport_of_the_send(way: str) -> None:
     transport = ScriptedTransport(Response(status=302, headers={"location": "https://b.example"}))
-    answer, trip = await use(transport, ways_out("https://api.example.com/x")[way])
+    answer, send_context = await use(transport, ways_out("https://api.example.com/x")[way])
     assert answer.status_code == 302
     assert [request.url for request in transport.carried] == ["https://api.example.com/x"]
-    assert [hop.status for hop in trip.hops] == [302]
+    assert [exchange.status for exchange in send_context.exchanges] == [302]
 
 
 def test_nothing_that_connects_by_itself_is_carried_through() -> None:
@@ -219,7 +221,7 @@ async def test_a_session_keeps_its_headers_and_credentials_whatever_is_mounted()
 
 
 async def test_on_the_loops_own_thread_a_request_is_refused_and_not_waited_for() -> None:
-    TRIP.set(Trip(ScriptedTransport(Response(status=200)), seconds=5))
+    SEND_CONTEXT.set(SendContext(ScriptedTransport(Response(status=200)), seconds=5))
     with pytest.raises(real.RequestException, match="event loop's own thread"):
         requests.get("https://api.example.com/x")
 
@@ -249,7 +251,7 @@ async def test_a_destructor_in_the_middle_of_a_send_gets_no_request(*, apart: bo
 
     transport = ScriptedTransport(Response(status=200))
     if apart:
-        TRIP.set(Trip(transport, seconds=5))
+        SEND_CONTEXT.set(SendContext(transport, seconds=5))
         assert await asyncio.to_thread(work) == 200
     else:
         assert (await use(transport, work))[0] == 200
@@ -262,18 +264,18 @@ async def test_what_a_send_leaves_on_the_loop_does_not_keep_it() -> None:
     gc.disable()
     transport = AiohttpTransport()
     try:
-        async with Provider() as provider:
+        async with FakeProvider() as provider:
             for kind in (NotifyJSON, NotifyMatrix):
-                hops: list[Hop] = []
-                passage = Passage(transport, seconds=5)
-                seen: list[weakref.ref[Trip]] = []
+                exchanges: list[Exchange] = []
+                runner = PluginRunner(transport, seconds=5)
+                seen: list[weakref.ref[SendContext]] = []
 
                 def work(url: str = provider.url, seen: list[Any] = seen) -> bool:
-                    seen.append(weakref.ref(current_trip()))
+                    seen.append(weakref.ref(current_send_context()))
                     return bool(requests.get(url).ok)
 
-                assert await passage.take(kind, work, hops)
-                passage.close()
+                assert await runner.run(kind, work, exchanges)
+                runner.close()
                 assert seen[0]() is None
     finally:
         gc.enable()

@@ -14,9 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.bridge import Request, TargetError, TransportError
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from router.transport.http import AiohttpTransport
-from router.transport.ssrf_guard import BARRED, BarredError, Guard
+from router.transport.ssrf_guard import NOT_PUBLIC, SSRFError, SSRFGuard
 
 PRIVATE = (
     "0.0.0.0",  # noqa: S104 - nothing is bound to it
@@ -76,22 +76,22 @@ v4 = st.builds(IPv4Address, st.integers(0, 2**32 - 1))
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_what_is_not_public_is_barred(address: str) -> None:
-    assert not Guard().lets_through(address)
+    assert not SSRFGuard().is_allowed_address(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_what_is_public_is_let_through(address: str) -> None:
-    assert Guard().lets_through(address)
+    assert SSRFGuard().is_allowed_address(address)
 
 
 @given(address=v4)
 def test_an_address_is_judged_alike_however_it_is_written(address: IPv4Address) -> None:
-    number, bare = int(address), Guard().lets_through(str(address))
+    number, bare = int(address), SSRFGuard().is_allowed_address(str(address))
     written = (
         IPv6Address((0xFFFF << 32) | number),
         IPv6Address((0x0064_FF9B << 96) | number),
     )
-    assert {Guard().lets_through(str(each)) for each in written} == {bare}
+    assert {SSRFGuard().is_allowed_address(str(each)) for each in written} == {bare}
 
 
 @given(address=v4 | st.builds(IPv6Address, st.integers(0, 2**128 - 1)))
@@ -101,7 +101,7 @@ def test_nothing_that_the_registries_call_private_is_let_through(
     told = ip_address(str(address))
     assume(not isinstance(told, IPv6Address) or told.ipv4_mapped is None)
     if told.is_private or told.is_loopback or told.is_link_local or told.is_multicast:
-        assert not Guard().lets_through(str(address))
+        assert not SSRFGuard().is_allowed_address(str(address))
 
 
 @given(address=v4, length=st.integers(0, 32))
@@ -109,13 +109,13 @@ def test_an_allowed_network_is_let_through_and_what_lies_beside_it_is_not(
     address: IPv4Address, length: int
 ) -> None:
     network = IPv4Network((int(address), length), strict=False)
-    guard = Guard([network])
-    assert guard.lets_through(str(network[0]))
-    assert guard.lets_through(f"::ffff:{network[-1]}")
+    guard = SSRFGuard([network])
+    assert guard.is_allowed_address(str(network[0]))
+    assert guard.is_allowed_address(f"::ffff:{network[-1]}")
     for beside in (int(network[0]) - 1, int(network[-1]) + 1):
         if 0 <= beside < 2**32:
             text = str(IPv4Address(beside))
-            assert guard.lets_through(text) is Guard().lets_through(text)
+            assert guard.is_allowed_address(text) is SSRFGuard().is_allowed_address(text)
 
 
 def resolving_to(*addresses: str) -> list[AddrInfoType]:
@@ -133,10 +133,10 @@ def resolving_to(*addresses: str) -> list[AddrInfoType]:
 
 def test_no_socket_is_made_for_a_barred_address() -> None:
     for info in resolving_to(*PRIVATE):
-        with pytest.raises(BarredError, match=BARRED):
-            Guard().make_socket(info)
+        with pytest.raises(SSRFError, match=NOT_PUBLIC):
+            SSRFGuard().make_socket(info)
     for info in resolving_to("1.1.1.1"):
-        Guard().make_socket(info).close()
+        SSRFGuard().make_socket(info).close()
 
 
 @asynccontextmanager
@@ -163,13 +163,13 @@ def spellings(port: str) -> Iterable[str]:
 
 
 async def test_no_spelling_of_this_machine_reaches_it() -> None:
-    async with Provider() as provider, opened() as transport:
+    async with FakeProvider() as provider, opened() as transport:
         port = provider.url.rpartition(":")[2]
         for url in spellings(port):
             with pytest.raises(TransportError) as caught:
                 await transport.send(Request(method="POST", url=url, guarded=True), timeout=5)
             assert caught.value.sent is False, url
-        with pytest.raises(TargetError, match=BARRED):
+        with pytest.raises(TargetError, match=NOT_PUBLIC):
             await transport.send(Request(method="GET", url=provider.url, guarded=True), timeout=5)
     assert provider.requests == []
 
@@ -183,22 +183,22 @@ async def test_nothing_but_http_is_spoken(url: str) -> None:
 
 @pytest.mark.parametrize("allowed", ["LocalHost", ip_network("127.0.0.0/8")])
 async def test_what_the_operator_allows_is_reached(allowed: str | IPv4Network) -> None:
-    async with Provider() as provider, opened(allowed) as transport:
+    async with FakeProvider() as provider, opened(allowed) as transport:
         url = provider.url.replace("127.0.0.1", "localhost")
         answer = await transport.send(Request(method="GET", url=url, guarded=True), timeout=5)
     assert answer.status == 200
 
 
 async def test_a_name_is_allowed_and_its_address_is_not() -> None:
-    async with Provider() as provider, opened("localhost") as transport:
+    async with FakeProvider() as provider, opened("localhost") as transport:
         with pytest.raises(TargetError):
             await transport.send(Request(method="GET", url=provider.url, guarded=True), timeout=5)
 
 
 async def test_a_redirect_leads_nowhere() -> None:
     async with (
-        Provider() as inside,
-        Provider(Reply(status=307, headers={"Location": inside.url})) as outside,
+        FakeProvider() as inside,
+        FakeProvider(ProviderReply(status=307, headers={"Location": inside.url})) as outside,
         opened("localhost") as transport,
     ):
         url = outside.url.replace("127.0.0.1", "localhost")
@@ -208,7 +208,7 @@ async def test_a_redirect_leads_nowhere() -> None:
 
 
 async def test_a_connection_that_was_opened_without_a_guard_is_not_used_with_one() -> None:
-    async with Provider() as provider, opened() as transport:
+    async with FakeProvider() as provider, opened() as transport:
         request = Request(method="GET", url=provider.url)
         assert (await transport.send(request, timeout=5)).status == 200
         with pytest.raises(TargetError):
@@ -230,7 +230,7 @@ async def test_a_name_whose_address_changes_is_judged_by_the_one_it_is_connected
 
     look_up("rebinding.example")
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    async with Provider() as provider, opened() as transport:
+    async with FakeProvider() as provider, opened() as transport:
         url = provider.url.replace("127.0.0.1", "rebinding.example")
         with pytest.raises(TargetError):
             await transport.send(Request(method="GET", url=url, guarded=True), timeout=5)
@@ -249,7 +249,7 @@ async def test_names_that_hang_leave_room_for_the_providers(
         return look_up("127.0.0.1" if host.startswith("hangs") else host, *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    async with Provider() as provider, opened() as transport:
+    async with FakeProvider() as provider, opened() as transport:
         asked = [
             transport.send(
                 Request(method="GET", url=f"https://hangs{number}.example/", guarded=True),
@@ -277,6 +277,6 @@ async def test_what_cannot_be_guarded_is_not_sent(way: dict[str, object]) -> Non
 
 
 async def test_a_host_that_a_test_sends_elsewhere_is_reached_there() -> None:
-    async with Provider() as provider, opened(rewrite={"a.example": provider.url}) as transport:
+    async with FakeProvider() as provider, opened(rewrite={"a.example": provider.url}) as transport:
         request = Request(method="GET", url="https://a.example/", guarded=True)
         assert (await transport.send(request, timeout=5)).status == 200

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from router.bridge import Request, Response, TransportError, UntrustedServerError
-from router.testing import Reply
+from router.testing import ProviderReply
 from router.transport import http2_session, http2_stream
 from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
@@ -15,7 +15,7 @@ from tests.fakes.http2 import Fault, Http2Provider
 
 
 async def test_a_request_and_its_answer_arrive_as_they_are(transport: AiohttpTransport) -> None:
-    reply = Reply(status=410, headers={"Apns-Id": "7"}, body=b'{"reason":"Unregistered"}')
+    reply = ProviderReply(status=410, headers={"Apns-Id": "7"}, body=b'{"reason":"Unregistered"}')
     async with Http2Provider(reply) as provider:
         response = await transport.send(ask(provider, "/3/a%2Fb?x=%40", Token="aBc"), timeout=5)
         got = provider.requests[0]
@@ -40,7 +40,7 @@ async def test_many_requests_share_one_connection(transport: AiohttpTransport) -
         await provider.took(300)
         connection = provider.connections[0]
         for number in reversed(range(300)):
-            connection.answer(2 * number + 1, Reply(body=provider.requests[number].body))
+            connection.answer(2 * number + 1, ProviderReply(body=provider.requests[number].body))
         connection.flush()
         assert [answer.body for answer in await asyncio.gather(*sends)] == bodies
         assert len(provider.connections) == 1
@@ -91,15 +91,17 @@ async def test_no_more_of_an_answer_is_read_than_its_bound(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (http2_session, http2_stream):
-        monkeypatch.setattr(module, "BODY", 20_000)
-    async with Http2Provider(Reply(body=b"x" * 60_000), Reply(body=b"next")) as provider:
+        monkeypatch.setattr(module, "MAX_BODY_BYTES", 20_000)
+    async with Http2Provider(
+        ProviderReply(body=b"x" * 60_000), ProviderReply(body=b"next")
+    ) as provider:
         assert len((await transport.send(ask(provider), timeout=5)).body) == 20_000
         assert (await transport.send(ask(provider), timeout=5)).body == b"next"
         assert len(provider.connections) == 1
 
 
 async def test_long_answers_come_whole_one_after_the_other(transport: AiohttpTransport) -> None:
-    async with Http2Provider(answer=lambda _: Reply(body=b"x" * 30_000)) as provider:
+    async with Http2Provider(answer=lambda _: ProviderReply(body=b"x" * 30_000)) as provider:
         for _ in range(6):
             assert len((await transport.send(ask(provider), timeout=5)).body) == 30_000
 

@@ -7,7 +7,7 @@ from itertools import cycle
 import pytest
 
 from router.bridge import Request, Response, TransportError
-from router.testing import Reply
+from router.testing import ProviderReply
 from router.transport import http2_connection
 from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
@@ -48,7 +48,7 @@ async def test_what_broke_off_may_have_been_sent(
 async def test_what_the_server_has_not_looked_at_goes_again_at_once(
     transport: AiohttpTransport, fault: Fault, connections: int
 ) -> None:
-    async with Http2Provider(Reply(), fault) as provider:
+    async with Http2Provider(ProviderReply(), fault) as provider:
         for _ in range(3):
             assert (await transport.send(ask(provider), timeout=5)).status == 200
         assert len(provider.connections) == connections
@@ -74,7 +74,7 @@ async def test_a_server_that_goes_away_still_answers_what_it_took(
         assert (await transport.send(ask(provider), timeout=5)).status == 200
         assert (await transport.send(ask(provider), timeout=5)).status == 200
         assert len(provider.connections) == 2
-        provider.connections[0].answer(1, Reply(status=418))
+        provider.connections[0].answer(1, ProviderReply(status=418))
         provider.connections[0].flush()
         assert (await first).status == 418
 
@@ -82,11 +82,11 @@ async def test_a_server_that_goes_away_still_answers_what_it_took(
 async def test_a_connection_that_was_quiet_is_asked_before_it_is_used(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http2_connection, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(http2_connection, "REPLY_TIMEOUT_S", 0.2)
     async with Http2Provider() as provider:
         await transport.send(ask(provider), timeout=5)
         assert provider.pings == 0
-        monkeypatch.setattr(http2_connection, "QUIET_S", 0.0)
+        monkeypatch.setattr(http2_connection, "PING_AFTER_SILENCE_S", 0.0)
         sends = (transport.send(ask(provider), timeout=5) for _ in range(5))
         assert all(answer.status == 200 for answer in await asyncio.gather(*sends))
         assert (provider.pings, len(provider.connections)) == (1, 1)
@@ -98,7 +98,7 @@ async def test_a_connection_that_was_quiet_is_asked_before_it_is_used(
 async def test_a_connection_that_answered_nothing_in_time_is_doubted(
     transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http2_connection, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(http2_connection, "REPLY_TIMEOUT_S", 0.2)
     async with Http2Provider() as provider:
         await transport.send(ask(provider), timeout=5)
         provider.fall_mute()
@@ -127,7 +127,9 @@ FAULTS = (Fault.LEAVE, Fault.REFUSE, Fault.RESET, Fault.CUT, Fault.LEAVE_LATER)
 async def test_no_request_is_acted_on_twice_and_what_was_not_sent_not_at_all(
     transport: AiohttpTransport, first: int
 ) -> None:
-    order: Iterator[Act] = cycle((*FAULTS[first:], *FAULTS[:first], Reply(), Reply()))
+    order: Iterator[Act] = cycle(
+        (*FAULTS[first:], *FAULTS[:first], ProviderReply(), ProviderReply())
+    )
     acted_on: list[bytes] = []
 
     def act(request: Request) -> Act:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from router.bridge import Request, Response, TransportError
 from router.transport.http2_connection import Http2Connection
 from router.transport.http2_stream import UnprocessedError
-from router.transport.request_progress import Journey
+from router.transport.request_progress import RequestProgress
 from tests.bridge.http2_model import ModelServer
 
 LAST_STREAM = 2**31 - 1
@@ -64,7 +64,7 @@ class Play:
             body=self.body(number),
             http2=True,
         )
-        self.sends.append(asyncio.create_task(self.connection.fetch(request, Journey())))
+        self.sends.append(asyncio.create_task(self.connection.fetch(request, RequestProgress())))
 
     def cancel(self, index: int) -> None:
         if self.sends:
@@ -76,8 +76,8 @@ class Play:
         self.server.hear(data)
 
     def deliver(self, size: int) -> None:
-        data = bytes(self.server.written[:size])
-        del self.server.written[:size]
+        data = bytes(self.server.last_written_stream[:size])
+        del self.server.last_written_stream[:size]
         if data and not self.wire.is_closing():
             self.connection.data_received(data)
 
@@ -165,9 +165,9 @@ class Play:
 
     async def exchange_everything(self) -> None:
         """Let everything arrive that was written."""
-        while self.wire.output or self.server.written:
+        while self.wire.output or self.server.last_written_stream:
             self.hear()
-            self.deliver(len(self.server.written))
+            self.deliver(len(self.server.last_written_stream))
             await self.settle()
 
     async def open_up(self) -> None:

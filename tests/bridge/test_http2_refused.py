@@ -6,7 +6,7 @@ import pytest
 from h2.settings import SettingCodes
 
 from router.bridge import Request, Response
-from router.testing import Reply
+from router.testing import ProviderReply
 from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.fakes.http2 import Act, Fault, Http2Provider
@@ -46,8 +46,8 @@ async def test_of_150_in_flight_100_are_refused_and_all_are_answered(
             connection.refuse(2 * number + 1)
         if window > 1000:
             for number in range(50):
-                connection.answer(2 * number + 1, Reply(body=bodies[number]))
-        provider.answer_with(lambda request: Reply(body=request.body))
+                connection.answer(2 * number + 1, ProviderReply(body=bodies[number]))
+        provider.answer_with(lambda request: ProviderReply(body=request.body))
         connection.flush()
         assert [answer.body for answer in await asyncio.gather(*sends)] == bodies
         assert len(provider.connections) == 1
@@ -66,8 +66,8 @@ async def test_what_stands_above_a_goaway_goes_over_a_new_connection(
         old = provider.connections[0]
         old.go_away(3)
         assert (await sends[2]).status == 200
-        old.answer(3, Reply(status=418))
-        old.answer(1, Reply(status=417))
+        old.answer(3, ProviderReply(status=418))
+        old.answer(1, ProviderReply(status=417))
         old.flush()
         assert [(await send).status for send in sends[:2]] == [417, 418]
         assert [request.body for request in provider.requests] == [b"0", b"1", b"2", b"2"]
@@ -76,7 +76,7 @@ async def test_what_stands_above_a_goaway_goes_over_a_new_connection(
 async def test_a_server_that_refuses_for_a_while_is_asked_until_it_takes(
     transport: AiohttpTransport,
 ) -> None:
-    async with Http2Provider(Fault.REFUSE, Fault.REFUSE, Fault.REFUSE, Reply()) as provider:
+    async with Http2Provider(Fault.REFUSE, Fault.REFUSE, Fault.REFUSE, ProviderReply()) as provider:
         answer = await transport.send(ask(provider), timeout=20)
         assert isinstance(answer, Response)
         assert (len(provider.requests), len(provider.connections)) == (4, 1)
@@ -87,7 +87,7 @@ async def test_a_reset_of_one_leaves_the_others(transport: AiohttpTransport) -> 
         sends = [asyncio.create_task(transport.send(ask(provider), timeout=20)) for _ in range(3)]
         await provider.took(3)
         for stream in (1, 3):
-            provider.connections[0].answer(stream, Reply())
+            provider.connections[0].answer(stream, ProviderReply())
         provider.connections[0].flush()
         ends = await asyncio.gather(*sends, return_exceptions=True)
         assert [isinstance(end, Response) for end in ends] == [True, True, False]
@@ -103,7 +103,7 @@ async def test_a_server_that_leaves_again_and_again_gets_everything_once(
         def act(request: Request) -> Act:
             nonlocal taken
             taken += 1
-            return Fault.LEAVE_LATER if taken % 2 == 0 else Reply()
+            return Fault.LEAVE_LATER if taken % 2 == 0 else ProviderReply()
 
         provider.answer_with(act)
         bodies = [b"%d" % number for number in range(40)]

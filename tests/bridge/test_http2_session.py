@@ -19,11 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.bridge import Request, TransportError
-from router.transport.http2_frames import MAX_FRAME, PREFACE, ConnectionFault, ErrorCode
-from router.transport.http2_headers import MAX_BLOCK, MAX_HEADERS
+from router.transport.http2_frames import (
+    MAX_FRAME_BYTES,
+    PREFACE,
+    Http2ConnectionError,
+    Http2ErrorCode,
+)
+from router.transport.http2_headers import MAX_BLOCK_BYTES, MAX_HEADERS_BYTES
 from router.transport.http2_session import Http2Session
-from router.transport.http2_stream import Exchange
-from router.transport.request_progress import Journey
+from router.transport.http2_stream import Http2Stream
+from router.transport.request_progress import RequestProgress
 
 OK = [(":status", "200")]
 
@@ -46,7 +51,9 @@ def end(stream: int, fields: list[tuple[str, str]]) -> bytes:
 def in_pieces(stream: int, fields: list[tuple[str, str]]) -> bytes:
     """Return headers that end the stream, in as many frames as they take."""
     block = hpack.Encoder().encode(fields, huffman=False)
-    pieces = [block[start : start + MAX_FRAME] for start in range(0, len(block), MAX_FRAME)]
+    pieces = [
+        block[start : start + MAX_FRAME_BYTES] for start in range(0, len(block), MAX_FRAME_BYTES)
+    ]
     frames: list[Frame] = [HeadersFrame(stream, data=pieces[0], flags=["END_STREAM"])]
     frames += [ContinuationFrame(stream, data=piece) for piece in pieces[1:]]
     frames[-1].flags.add("END_HEADERS")
@@ -64,14 +71,14 @@ def room(stream: int, size: int) -> bytes:
 SETTINGS = write(SettingsFrame(0, settings={}))
 
 
-async def open_session(*bodies: bytes) -> tuple[Http2Session, list[Exchange]]:
+async def open_session(*bodies: bytes) -> tuple[Http2Session, list[Http2Stream]]:
     session = Http2Session()
     exchanges = []
     for body in bodies:
         request = Request(method="POST", url="https://push.example.com/", body=body, http2=True)
-        exchanges.append(Exchange(request, Journey()))
+        exchanges.append(Http2Stream(request, RequestProgress()))
         session.start(exchanges[-1], now=0.0)
-    session.take_output()
+    session.data_to_send()
     return session, exchanges
 
 
@@ -93,7 +100,7 @@ STREAM_FAULTS = {
     "a status that is no number of three digits": end(1, [(":status", "²00")]),
     "two statuses": end(1, [*OK, *OK]),
     "a status after a field": end(1, [("server", "x"), *OK]),
-    "more headers than are read": in_pieces(1, [*OK, ("x", "x" * MAX_HEADERS)]),
+    "more headers than are read": in_pieces(1, [*OK, ("x", "x" * MAX_HEADERS_BYTES)]),
     "another pseudo-field": end(1, [*OK, (":path", "/")]),
     "a name in capitals": end(1, [*OK, ("Server", "x")]),
     "an empty name": end(1, [*OK, ("", "x")]),
@@ -118,8 +125,8 @@ async def test_a_fault_of_one_stream_ends_that_stream_alone(said: bytes) -> None
     assert isinstance(error, TransportError)
     assert (error.reason, error.sent) == ("the answer is malformed", True)
     assert other.answer.result().status == 204
-    assert not session.is_leaving
-    resets = [f for f in read_frames(session.take_output()) if isinstance(f, RstStreamFrame)]
+    assert not session.is_closing
+    resets = [f for f in read_frames(session.data_to_send()) if isinstance(f, RstStreamFrame)]
     assert [frame.stream_id for frame in resets] == [1]
     session.receive(end(1, OK))  # it did not know yet
 
@@ -190,7 +197,7 @@ CONNECTION_FAULTS = {
         "COMPRESSION_ERROR",
     ),
     "headers beyond all bounds": (
-        SETTINGS + in_pieces(1, [*OK, ("x", "x" * MAX_BLOCK)]),
+        SETTINGS + in_pieces(1, [*OK, ("x", "x" * MAX_BLOCK_BYTES)]),
         "ENHANCE_YOUR_CALM",
     ),
     "a short block that stands for long headers": (
@@ -208,14 +215,14 @@ CONNECTION_FAULTS = {
 @pytest.mark.parametrize(("said", "code"), CONNECTION_FAULTS.values(), ids=CONNECTION_FAULTS.keys())
 async def test_a_fault_of_the_connection_has_its_code(said: bytes, code: str) -> None:
     session, _ = await open_session(b"a", b"b")
-    with pytest.raises(ConnectionFault) as caught:
+    with pytest.raises(Http2ConnectionError) as caught:
         session.receive(said)
-    assert caught.value.code is ErrorCode[code]
+    assert caught.value.code is Http2ErrorCode[code]
 
 
 async def test_what_was_answered_before_a_fault_is_answered() -> None:
     session, (answered, open_) = await open_session(b"a", b"b")
-    with pytest.raises(ConnectionFault):
+    with pytest.raises(Http2ConnectionError):
         session.receive(SETTINGS + end(1, OK) + room(0, 0) + end(3, OK))
     assert answered.answer.result().status == 200
     assert not open_.answer.done()
@@ -223,7 +230,7 @@ async def test_what_was_answered_before_a_fault_is_answered() -> None:
 
 async def test_an_answer_that_began_is_not_taken_back_by_a_refusal() -> None:
     session, exchanges = await open_session(b"a", b"b")
-    refusal = write(RstStreamFrame(1, error_code=ErrorCode.REFUSED_STREAM))
+    refusal = write(RstStreamFrame(1, error_code=Http2ErrorCode.REFUSED_STREAM))
     session.receive(SETTINGS + headers(1, OK) + headers(3, OK) + refusal)
     session.receive(write(GoAwayFrame(0, last_stream_id=1)))
     errors = [exchange.answer.exception() for exchange in exchanges]
@@ -249,12 +256,12 @@ async def test_a_request_that_cannot_be_written_is_the_only_one_to_fail() -> Non
     bad = Request(
         method="POST", url="https://a.example/", headers={"x": "a\r\nb: c"}, body=b"x", http2=True
     )
-    exchange = Exchange(bad, Journey())
+    exchange = Http2Stream(bad, RequestProgress())
     session.start(exchange, now=0.0)
     error = exchange.answer.exception()
     assert isinstance(error, TransportError)
     assert not error.sent
-    assert session.take_output() == b""
+    assert session.data_to_send() == b""
     session.receive(SETTINGS + end(1, OK))
     assert other.answer.result().status == 200
 
@@ -263,8 +270,8 @@ async def test_long_request_headers_go_in_several_frames() -> None:
     session = Http2Session()
     long = {f"x-{number}": "v" * 4000 for number in range(12)}
     request = Request(method="POST", url="https://a.example/", headers=long, http2=True)
-    session.start(Exchange(request, Journey()), now=0.0)
-    frames = read_frames(session.take_output())[1:]
+    session.start(Http2Stream(request, RequestProgress()), now=0.0)
+    frames = read_frames(session.data_to_send())[1:]
     assert [type(frame) for frame in frames] == [
         HeadersFrame,
         ContinuationFrame,
@@ -285,8 +292,8 @@ def test_anything_at_all_is_either_read_or_refused(pieces: list[bytes]) -> None:
             for piece in pieces:
                 framed = len(piece[6:]).to_bytes(3, "big") + piece
                 session.receive(framed if len(piece) >= 6 else piece)
-                session.take_output()
-        except ConnectionFault:
+                session.data_to_send()
+        except Http2ConnectionError:
             pass
 
     asyncio.run(hear())

@@ -20,27 +20,27 @@ from apprise.plugins.nostr import NotifyNostr
 from apprise.plugins.syslog import NotifySyslog
 
 from router.bridge import patching, requests
-from router.bridge.patching import LEAST, InstallationError, install, tell_speech
+from router.bridge.patching import MIN_PATCHED_MODULES, PatchError, execution_mode, patch_apprise
 
 
 def test_every_plugin_that_speaks_http_holds_the_bridge() -> None:
-    assert install() >= LEAST
+    assert patch_apprise() >= MIN_PATCHED_MODULES
 
 
 def test_installing_again_changes_nothing() -> None:
-    assert install() == install.__wrapped__()
+    assert patch_apprise() == patch_apprise.__wrapped__()
 
 
 def test_a_release_of_apprise_that_is_built_otherwise_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(patching, "LEAST", 100_000)
-    with pytest.raises(InstallationError, match="100000 should"):
-        install.__wrapped__()
+    monkeypatch.setattr(patching, "MIN_PATCHED_MODULES", 100_000)
+    with pytest.raises(PatchError, match="100000 should"):
+        patch_apprise.__wrapped__()
 
 
 def test_every_module_that_knows_requests_was_rebound() -> None:
-    install()
+    patch_apprise()
     left = [
         name
         for name, module in sys.modules.items()
@@ -53,7 +53,7 @@ def test_names_taken_out_of_requests_are_rebound_too(monkeypatch: pytest.MonkeyP
     module = ModuleType("apprise.plugins.homemade")
     vars(module).update(send=real.post, Session=real.Session, sessions=real.sessions)
     monkeypatch.setitem(sys.modules, "apprise.plugins.homemade", module)
-    install.__wrapped__()
+    patch_apprise.__wrapped__()
     assert vars(module)["send"] == requests.post
     assert vars(module)["Session"] is requests.Session
     assert vars(module)["sessions"] is requests.sessions
@@ -72,13 +72,13 @@ def test_names_taken_out_of_requests_are_rebound_too(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_plugin_is_run_as_it_speaks(plugin: type, speech: str) -> None:
-    install()
-    assert tell_speech(plugin) == speech
+    patch_apprise()
+    assert execution_mode(plugin) == speech
 
 
 def test_a_plugin_made_elsewhere_is_run_on_the_loop_when_it_uses_the_bridge() -> None:
-    install()
-    assert tell_speech(Homemade) == "loop"
+    patch_apprise()
+    assert execution_mode(Homemade) == "loop"
 
 
 class Homemade(NotifyBase):
@@ -86,13 +86,13 @@ class Homemade(NotifyBase):
 
 
 def test_most_plugins_run_on_the_loop() -> None:
-    install()
-    speeches = [tell_speech(plugin) for plugin in set(NotificationManager().plugins())]
+    patch_apprise()
+    speeches = [execution_mode(plugin) for plugin in set(NotificationManager().plugins())]
     assert speeches.count("loop") >= 160
 
 
 def test_apprise_never_sleeps() -> None:
-    install()
+    patch_apprise()
     started = time.monotonic()
     vars(apprise.url)["time"].sleep(5)
     assert time.monotonic() - started < 1
@@ -102,7 +102,7 @@ def test_apprise_never_sleeps() -> None:
 def test_apprise_logs_nothing_however_logging_is_set_up(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    install()
+    patch_apprise()
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "apprise")
@@ -115,8 +115,8 @@ def test_the_rest_of_the_process_keeps_its_own_libraries() -> None:
     script = (
         "import requests, smtplib, ssl, time\n"
         "before = (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
-        "from router.bridge.patching import install\n"
-        "install()\n"
+        "from router.bridge.patching import patch_apprise\n"
+        "patch_apprise()\n"
         "assert before == (requests.post, smtplib.SMTP, ssl.create_default_context, time.sleep)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=".")

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from router import Delivered, LocalAccess, Settings
 from router.bridge import AppriseChannel, Response, check_url
 from router.bridge.file_arguments import FileArgumentError, find_url_access
-from router.bridge.local_files import OWN_FILES, open_text
-from router.bridge.patching import install
+from router.bridge.local_files import UNRESTRICTED_MODULES, open_text
+from router.bridge.patching import patch_apprise
 from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
 from router.registry import PluginSchema
@@ -210,13 +210,13 @@ def test_nothing_is_opened_outside_of_a_send(tmp_path: Path) -> None:
 
 
 def test_an_attachment_is_there_in_no_other_place() -> None:
-    install()
+    patch_apprise()
     assert not AppriseAttachment("/etc/passwd").sync()
     assert not AppriseAttachment("/etc/passwd")[0]
 
 
 def find_modules() -> Iterator[ModuleType]:
-    install()
+    patch_apprise()
     for name, module in sorted(sys.modules.copy().items()):
         if name.startswith("apprise.") and isinstance(module, ModuleType):
             yield module
@@ -227,7 +227,7 @@ def test_no_module_of_apprise_opens_a_file_by_itself() -> None:
         module.__name__
         for module in find_modules()
         if vars(module).get("open") is not open_text or os in vars(module).values()
-        if not module.__name__.startswith(OWN_FILES)
+        if not module.__name__.startswith(UNRESTRICTED_MODULES)
     ]
     assert left == []
 

@@ -12,7 +12,7 @@ import pytest
 from router.bridge import Request, Response, TransportError
 from router.testing import ScriptedTransport
 from router.transport.http import AiohttpTransport
-from router.transport.smtp_pool import Postman
+from router.transport.smtp_pool import SMTPPool
 from tests.bridge.certificate import make_authority
 from tests.bridge.mail_server import Server
 from tests.bridge.play import build, notify
@@ -21,8 +21,8 @@ MESSAGE = b"Subject: Ben\r\n\r\nLunch?\r\n"
 
 
 @pytest.fixture
-async def postman() -> AsyncIterator[Postman]:
-    opened = Postman(trusting=make_authority()[1])
+async def postman() -> AsyncIterator[SMTPPool]:
+    opened = SMTPPool(ssl_context=make_authority()[1])
     yield opened
     await opened.aclose()
 
@@ -50,7 +50,7 @@ def letter(
     )
 
 
-async def test_a_message_is_handed_over(postman: Postman, server: Server) -> None:
+async def test_a_message_is_handed_over(postman: SMTPPool, server: Server) -> None:
     response = await postman.send(letter(server), timeout=5)
     assert response == Response(
         status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued as 7"
@@ -58,14 +58,14 @@ async def test_a_message_is_handed_over(postman: Postman, server: Server) -> Non
     assert server.mails == [("router@example.com", ["anna@example.com"], MESSAGE)]
 
 
-async def test_a_connection_is_used_again(postman: Postman, server: Server) -> None:
+async def test_a_connection_is_used_again(postman: SMTPPool, server: Server) -> None:
     for _ in range(5):
         await postman.send(letter(server), timeout=5)
     assert (len(server.mails), len(server.connections)) == (5, 1)
 
 
 async def test_messages_at_the_same_time_have_connections_of_their_own(
-    postman: Postman, server: Server
+    postman: SMTPPool, server: Server
 ) -> None:
     await asyncio.gather(*(postman.send(letter(server), timeout=10) for _ in range(30)))
     assert len(server.mails) == 30
@@ -73,7 +73,7 @@ async def test_messages_at_the_same_time_have_connections_of_their_own(
 
 
 async def test_a_connection_that_the_server_closed_is_replaced(
-    postman: Postman, server: Server
+    postman: SMTPPool, server: Server
 ) -> None:
     await postman.send(letter(server), timeout=5)
     server.drop()
@@ -93,7 +93,7 @@ async def test_a_connection_that_the_server_closed_is_replaced(
     ],
 )
 async def test_a_refusal_says_what_was_refused(
-    postman: Postman, server: Server, command: str, reply: str, expected: tuple[int, str, bytes]
+    postman: SMTPPool, server: Server, command: str, reply: str, expected: tuple[int, str, bytes]
 ) -> None:
     server.replies[command] = reply
     response = await postman.send(letter(server), timeout=5)
@@ -105,7 +105,7 @@ async def test_a_refusal_says_what_was_refused(
     assert (len(server.mails), len(server.connections)) == (1, 1)
 
 
-async def test_the_first_recipient_decides(postman: Postman, server: Server) -> None:
+async def test_the_first_recipient_decides(postman: SMTPPool, server: Server) -> None:
     server.replies["rcpt ops@example.com"] = "550 no"
     response = await postman.send(letter(server, to="anna@example.com, ops@example.com"), timeout=5)
     assert response.status == 250
@@ -114,7 +114,7 @@ async def test_the_first_recipient_decides(postman: Postman, server: Server) -> 
 
 @pytest.mark.parametrize(("password", "status"), [("pass%3Aword%2F%40", 250), ("wrong", 535)])
 async def test_a_log_in_is_heard(
-    postman: Postman, server: Server, password: str, status: int
+    postman: SMTPPool, server: Server, password: str, status: int
 ) -> None:
     response = await postman.send(letter(server, user=f"anna:{password}@"), timeout=5)
     assert response.status == status
@@ -122,7 +122,7 @@ async def test_a_log_in_is_heard(
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
-async def test_a_message_goes_over_tls(postman: Postman, scheme: str) -> None:
+async def test_a_message_goes_over_tls(postman: SMTPPool, scheme: str) -> None:
     async with Server(implicit=scheme == "smtps", starttls=scheme != "smtps") as server:
         assert (await postman.send(letter(server, scheme=scheme), timeout=5)).status == 250
 
@@ -140,12 +140,16 @@ async def test_a_server_that_nobody_vouches_for_gets_nothing(scheme: str) -> Non
     await transport.aclose()
 
 
-async def test_a_server_without_starttls_gets_no_password(postman: Postman, server: Server) -> None:
+async def test_a_server_without_starttls_gets_no_password(
+    postman: SMTPPool, server: Server
+) -> None:
     response = await postman.send(letter(server, scheme="smtp+starttls"), timeout=5)
     assert (response.status, response.headers["smtp-command"]) == (502, "connect")
 
 
-async def test_a_server_that_is_not_there_was_not_sent_to(postman: Postman, server: Server) -> None:
+async def test_a_server_that_is_not_there_was_not_sent_to(
+    postman: SMTPPool, server: Server
+) -> None:
     request = letter(server)
     await server.__aexit__()
     with pytest.raises(TransportError) as caught:
@@ -154,7 +158,7 @@ async def test_a_server_that_is_not_there_was_not_sent_to(postman: Postman, serv
 
 
 async def test_a_hang_after_the_message_may_have_been_sent(
-    postman: Postman, server: Server
+    postman: SMTPPool, server: Server
 ) -> None:
     server.hanging = True
     with pytest.raises(TransportError) as caught:
@@ -162,7 +166,7 @@ async def test_a_hang_after_the_message_may_have_been_sent(
     assert (caught.value.reason, caught.value.sent) == ("timed out", True)
 
 
-async def test_a_hang_before_the_message_was_not_sent(postman: Postman) -> None:
+async def test_a_hang_before_the_message_was_not_sent(postman: SMTPPool) -> None:
     server = Server()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         server.port = mute.getsockname()[1]
@@ -171,7 +175,7 @@ async def test_a_hang_before_the_message_was_not_sent(postman: Postman) -> None:
     assert (caught.value.reason, caught.value.sent) == ("timed out", False)
 
 
-async def test_calling_off_returns_at_once(postman: Postman, server: Server) -> None:
+async def test_calling_off_returns_at_once(postman: SMTPPool, server: Server) -> None:
     server.hanging = True
     task = asyncio.create_task(postman.send(letter(server), timeout=1))
     await asyncio.sleep(0.1)
@@ -183,7 +187,7 @@ async def test_calling_off_returns_at_once(postman: Postman, server: Server) -> 
 
 
 async def test_an_address_beyond_ascii_goes_where_it_can_be_written(
-    postman: Postman, server: Server
+    postman: SMTPPool, server: Server
 ) -> None:
     assert (await postman.send(letter(server, to="änna@example.com"), timeout=5)).status == 250
     assert server.mails[0][1] == ["änna@example.com"]
@@ -194,10 +198,10 @@ async def test_apprises_mail_plugin_hands_over_through_the_transport() -> None:
         url = f"mailto://u%40x:pass%3Aword%2F%40@example.com?smtp=127.0.0.1&port={server.port}"
         plugin = build(f"{url}&mode=insecure&to=anna@example.com&cc=ops@example.com")
         transport = AiohttpTransport()
-        done, hops = await notify(plugin, transport)
+        done, exchanges = await notify(plugin, transport)
         await transport.aclose()
     assert done
-    assert [(hop.request.method, hop.status) for hop in hops] == [("SMTP", 250)]
+    assert [(exchange.request.method, exchange.status) for exchange in exchanges] == [("SMTP", 250)]
     assert server.mails[0][1] == ["anna@example.com", "ops@example.com"]
     content = server.mails[0][2]
     assert b"Lunch?" in content
@@ -226,9 +230,9 @@ async def test_a_mail_that_is_refused_leaves_its_reply_in_the_hop(
     line: Response | TransportError,
 ) -> None:
     url = "mailto://user:pw@example.com?smtp=mail.example&to=anna@example.com"
-    done, hops = await notify(build(url), ScriptedTransport(line))
+    done, exchanges = await notify(build(url), ScriptedTransport(line))
     assert not done
-    assert hops[-1].response == line or hops[-1].error is not None
+    assert exchanges[-1].response == line or exchanges[-1].error is not None
 
 
 async def test_outside_of_a_send_no_mail_goes_out(server: Server) -> None:

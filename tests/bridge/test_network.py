@@ -19,8 +19,8 @@ from apprise import AppriseAttachment
 from apprise.attachment.http import AttachHTTP
 from apprise.utils.wkd import AppriseWKDController
 
-from router.bridge.patching import install
-from router.testing import Provider
+from router.bridge.patching import patch_apprise
+from router.testing import FakeProvider
 
 WAYS_OUT = (
     *(requests, urllib3, urllib.request, http.client),
@@ -48,7 +48,7 @@ NOT_LOADED = frozenset({"apprise.cli", "apprise.compat.markdown33"})
 
 
 def find_modules() -> Iterator[ModuleType]:
-    install()
+    patch_apprise()
     for name, module in sorted(sys.modules.copy().items()):
         if name.startswith("apprise.") and isinstance(module, ModuleType):
             yield module
@@ -79,8 +79,8 @@ def test_no_module_of_apprise_is_loaded_later() -> None:
 
 
 async def test_a_file_over_http_is_fetched_by_nobody() -> None:
-    install()
-    async with Provider() as provider:
+    patch_apprise()
+    async with FakeProvider() as provider:
         assert not AppriseAttachment(asset=None).add(f"{provider.url}/t.json")
         attachment = AttachHTTP(**AttachHTTP.parse_url(f"{provider.url}/t.json"))
         assert not attachment.download()
@@ -88,5 +88,5 @@ async def test_a_file_over_http_is_fetched_by_nobody() -> None:
 
 
 async def test_a_key_is_looked_up_at_nobodys() -> None:
-    install()
+    patch_apprise()
     assert AppriseWKDController().fetch("somebody@127.0.0.1.example") is None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from apprise.plugins.custom_json import NotifyJSON
 
 from router import Message, Outcome, Rejected, Retry, Unknown
-from router.bridge import Build, Hop, Request, Response, TransportError, requests
+from router.bridge import Build, Exchange, Request, Response, TransportError, requests
 from router.testing import make_message
 from tests.bridge.json_channel import OK, SETTINGS, Json, send
 
@@ -20,7 +20,7 @@ class Folding(NotifyJSON):
 class Folded(Json):
     """By class, with the title in the body."""
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         return Folding, {"host": "x.example", "payload": {":place": message.address}}
 
 
@@ -40,7 +40,7 @@ class Crashing(NotifyJSON):
 class Crash(Folded):
     """By a plugin that crashes once it has sent."""
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         return Crashing, {"host": "x.example", "payload": {":place": message.address}}
 
 
@@ -62,7 +62,7 @@ class Silent(NotifyJSON):
 class Mute(Folded):
     """By a plugin that sends nothing."""
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         return Silent, {"host": "x.example", "payload": {":place": message.address}}
 
 
@@ -81,7 +81,7 @@ class Doubting(NotifyJSON):
 class Doubt(Folded):
     """By a plugin that finds a failure in a 200."""
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         return Doubting, {"host": "x.example", "payload": {":place": message.address}}
 
 
@@ -100,20 +100,20 @@ class TwoStep(NotifyJSON):
 class Stepwise(Folded):
     """In two requests."""
 
-    def plugin(self, message: Message) -> Build:
+    def choose_plugin(self, message: Message) -> Build:
         return TwoStep, {"host": "x.example", "payload": {":place": message.address}}
 
-    def carries(self, request: Request) -> bool:
+    def carries_message(self, request: Request) -> bool:
         return "token" not in request.url
 
-    def verdict(self, hops: Sequence[Hop]) -> Outcome | None:
-        lost = len(hops) == 2 and hops[1].status == 418
+    def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:
+        lost = len(exchanges) == 2 and exchanges[1].status == 418
         return Rejected(reason="teapot", status=418) if lost else None
 
 
 async def test_a_doubt_about_a_request_for_a_token_is_none_about_the_message() -> None:
     class NoToken:
-        live = False
+        is_live = False
 
         async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
             raise TransportError("timed out", sent=True)

@@ -12,7 +12,7 @@ from requests._internal_utils import to_native_string
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 from requests_oauthlib import OAuth1
 
-from router.bridge.request_builder import prepare
+from router.bridge.request_builder import build_request
 from router.channel import Request
 
 WORD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)
@@ -66,9 +66,9 @@ def test_it_equals_what_requests_prepares(method: str, url: str, options: dict[s
         expected = reference(method, url, options)
     except (requests.RequestException, UnicodeError) as error:
         with pytest.raises(type(error)):
-            prepare(method, url, options)
+            build_request(method, url, options)
         return
-    assert told(prepare(method, url, options)) == told(expected)
+    assert told(build_request(method, url, options)) == told(expected)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_it_equals_what_requests_prepares(method: str, url: str, options: dict[s
     ],
 )
 def test_rare_options_go_through_requests_own_code(options: dict[str, Any]) -> None:
-    request = prepare("post", "https://api.example.com/x", options)
+    request = build_request("post", "https://api.example.com/x", options)
     assert request.method == "POST"
     assert isinstance(request.body, bytes)
     if "files" in options:
@@ -96,22 +96,22 @@ def test_rare_options_go_through_requests_own_code(options: dict[str, Any]) -> N
 
 
 def test_a_user_in_the_url_becomes_basic_authentication() -> None:
-    request = prepare("get", "https://anna:pass@api.example.com/", {})
+    request = build_request("get", "https://anna:pass@api.example.com/", {})
     assert request.headers == {"Authorization": "Basic YW5uYTpwYXNz"}
 
 
 @pytest.mark.parametrize("url", ["", "api.example.com", "http://", "https://*.example.com/"])
 def test_a_url_that_is_none_raises_what_requests_raises(url: str) -> None:
     with pytest.raises(requests.RequestException):
-        prepare("post", url, {})
+        build_request("post", url, {})
 
 
 def test_a_header_that_breaks_lines_is_refused() -> None:
     with pytest.raises(requests.exceptions.InvalidHeader):
-        prepare("post", "https://api.example.com", {"headers": {"X": "a\r\nY: b"}})
+        build_request("post", "https://api.example.com", {"headers": {"X": "a\r\nY: b"}})
 
 
 def test_certificates_are_checked_unless_told_otherwise() -> None:
-    assert prepare("get", "https://api.example.com", {}).verify
-    assert prepare("get", "https://api.example.com", {"verify": True}).verify
-    assert not prepare("get", "https://api.example.com", {"verify": False}).verify
+    assert build_request("get", "https://api.example.com", {}).verify
+    assert build_request("get", "https://api.example.com", {"verify": True}).verify
+    assert not build_request("get", "https://api.example.com", {"verify": False}).verify

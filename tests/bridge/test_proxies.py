@@ -9,8 +9,8 @@ import pytest
 
 from router.bridge import Request, TargetError, TransportError, UntrustedServerError
 from router.channel import Secret
-from router.settings import Proxies, Proxy, Target, read_proxies
-from router.testing import Provider
+from router.settings import AllowedTarget, Proxies, Proxy, read_proxies
+from router.testing import FakeProvider
 from router.transport.http import AiohttpTransport
 from tests.bridge.asking import ask
 from tests.bridge.certificate import make_authority, read_authority
@@ -22,7 +22,7 @@ PUBLIC = "93.184.215.14"
 
 @asynccontextmanager
 async def going_through(
-    proxies: Proxies, allowed: Iterable[Target] = ()
+    proxies: Proxies, allowed: Iterable[AllowedTarget] = ()
 ) -> AsyncIterator[AiohttpTransport]:
     transport = AiohttpTransport(authorities=read_authority(), proxies=proxies, allowed=allowed)
     try:
@@ -35,8 +35,8 @@ def both(proxy: Proxy) -> Proxies:
     return Proxies(http=proxy, https=proxy)
 
 
-def serve_tls() -> Provider:
-    return Provider(tls=make_authority()[0])
+def serve_tls() -> FakeProvider:
+    return FakeProvider(tls=make_authority()[0])
 
 
 def post(url: str, **more: object) -> Request:
@@ -58,7 +58,7 @@ async def test_https_goes_through_a_tunnel_that_is_used_again() -> None:
 
 async def test_http_is_asked_of_the_proxy_by_its_whole_url() -> None:
     async with (
-        Provider() as provider,
+        FakeProvider() as provider,
         FakeProxy() as proxy,
         going_through(both(proxy.proxy)) as transport,
     ):

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from apprise.plugins.base import NotifyBase
 
-from router.app import Outlet
-from router.bridge import Build, Exchange, Request, Response, TransportError
-from router.bridge.plugin_pool import make
+from router.app import ChannelFactory
+from router.bridge import Build, RecordedExchange, Request, Response, TransportError
+from router.bridge.plugin_pool import make_plugin
 from router.channel import Channel
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
-from router.rulebook.rulebook import Rulebook
+from router.rulebook.rulebook import ActiveRules
 from router.store.db.database import Database
 from router.store.log.rulesets import Rulesets
 from router.telemetry import Metrics
-from router.testing import Provider, ScriptedTransport, make_message
-from router.testing.script import Line
+from router.testing import FakeProvider, ScriptedTransport, make_message
+from router.testing.script import ScriptedResult
 from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import answer, open_any
 from tests.bridge.test_shared_login import CASES
@@ -34,7 +34,7 @@ URLS: dict[str, tuple[str, str]] = {
     **{name: (case["url"], case.get("to", "").format(1)) for name, case in CASES.items()},
 }
 
-LINES: dict[str, Line] = {
+LINES: dict[str, ScriptedResult] = {
     "refused": Response(status=401),
     "failed": Response(status=500),
     "lost": TransportError("timed out", sent=True),
@@ -49,7 +49,7 @@ class Watch:
         self.made: list[weakref.ref[object]] = []
 
     def make(self, build: Build, address: str = "", **options: Any) -> NotifyBase:  # noqa: ANN401 - handed on
-        plugin = make(build, address, **options)
+        plugin = make_plugin(build, address, **options)
         self.made.append(weakref.ref(plugin))
         return plugin
 
@@ -68,7 +68,7 @@ class Watch:
 def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Watch what is made, while no collector runs."""
     watching = Watch()
-    monkeypatch.setattr("router.bridge.channel.make", watching.make)
+    monkeypatch.setattr("router.bridge.channel.make_plugin", watching.make)
     gc.collect()
     gc.disable()
     yield watching
@@ -79,7 +79,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
 @pytest.mark.parametrize("name", URLS)
 async def test_after_sends_that_went_well(name: str, watch: Watch, *, closed: bool) -> None:
     url, address = URLS[name]
-    async with Provider(answer=answer) as provider:
+    async with FakeProvider(answer=answer) as provider:
         transport = AiohttpTransport(rewrite={"*": provider.url})
         channel = open_any(url, transport)
         watch.made.append(weakref.ref(channel))
@@ -133,9 +133,9 @@ async def test_in_a_sandbox_as_the_router_opens_it(watch: Watch) -> None:
     registry = load_plugins()
     ruleset = read_rules(Path("rules.yaml"), registry.schemas, sandbox=True).loaded.ruleset
     assert ruleset is not None
-    exchanges: list[Exchange] = []
+    exchanges: list[RecordedExchange] = []
     for spec in ruleset.channels.values():
-        channel = Outlet(live=None, record=exchanges.append).open(registry, spec)
+        channel = ChannelFactory(live=None, record=exchanges.append).open(registry, spec)
         watch.made.append(weakref.ref(channel))
         await channel.send(make_message(address="anna@example.com"))
         await channel.aclose()
@@ -149,10 +149,10 @@ async def test_a_reload_frees_the_channels_it_replaces(tmp_path: Path, watch: Wa
     registry = load_plugins()
     rules = tmp_path / "rules.yaml"
     database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/r.db", migrate=True)
-    async with Provider(answer=answer) as provider:
+    async with FakeProvider(answer=answer) as provider:
         transport = AiohttpTransport(rewrite={"*": provider.url})
-        outlet = Outlet(live=transport)
-        book = Rulebook(rules, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
+        outlet = ChannelFactory(live=transport)
+        book = ActiveRules(rules, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
         for number in range(3):
             rules.write_text(RULES.replace("NUMBER", str(number)))
             if number == 0:

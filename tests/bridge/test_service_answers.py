@@ -13,7 +13,7 @@ from router.bridge import (
     AppriseChannel,
     BodyTest,
     ErrorCode,
-    Hop,
+    Exchange,
     Request,
     Response,
     RetryAfter,
@@ -24,7 +24,7 @@ from router.bridge import (
 )
 from router.core.model.retry import MAX_RETRY_S, asked_wait
 from router.testing import ScriptedTransport, make_message
-from router.testing.script import Line
+from router.testing.script import ScriptedResult
 from tests.bridge.json_channel import SETTINGS, Json, send
 
 NOW = 1_760_000_000.0
@@ -33,11 +33,11 @@ NOW = 1_760_000_000.0
 LATER = datetime.fromtimestamp(NOW + 60, UTC).isoformat()
 
 
-def hop(status: int, body: object = None, **headers: str) -> Hop:
+def exchange(status: int, body: object = None, **headers: str) -> Exchange:
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = Request(method="POST", url="https://api.example/send")
-    return Hop(request, Response(status=status, headers=named, body=raw))
+    return Exchange(request, Response(status=status, headers=named, body=raw))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def hop(status: int, body: object = None, **headers: str) -> Hop:
 def test_a_sign_of_failure_is_found_where_it_stands(
     test: BodyTest, body: object, holds: bool
 ) -> None:
-    assert test.holds(hop(200, body)) is holds
+    assert test.holds(exchange(200, body)) is holds
 
 
 @pytest.mark.parametrize(
@@ -88,37 +88,37 @@ def test_a_sign_of_failure_is_found_where_it_stands(
     ],
 )
 def test_a_code_is_short_or_of_our_own_words(code: ErrorCode, body: object, found: str) -> None:
-    assert code.read(hop(400, body)) == found
+    assert code.read(exchange(400, body)) == found
 
 
 @pytest.mark.parametrize(
     ("place", "answer", "seconds"),
     [
-        (RetryAfter("retry_after"), hop(429, {"retry_after": 0.25}), 0.25),
-        (RetryAfter("p.retry_after"), hop(429, {"p": {"retry_after": "7"}}), 7.0),
-        (RetryAfter("wait", unit="ms"), hop(429, {"wait": 2500}), 2.5),
-        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW + 9}), 9.0),
-        (RetryAfter("until", unit="epoch_ms"), hop(429, {"until": (NOW + 9) * 1000}), 9.0),
-        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": NOW - 9}), -9.0),
-        (RetryAfter(header="x-reset"), hop(429, None, x_reset="3"), 3.0),
-        (RetryAfter(header="x-reset"), hop(429), None),
-        (RetryAfter(header="x-reset"), hop(500, None, x_reset="3"), None),
-        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset=LATER), 60.0),
-        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset="soon"), None),
-        (RetryAfter("wait"), hop(429, {"wait": -1}), -1.0),
-        (RetryAfter("wait"), hop(429, {"wait": 10**400}), None),
-        (RetryAfter("wait"), hop(429, {"wait": NOW + 9}), 9.0),
-        (RetryAfter("wait", unit="ms"), hop(429, {"wait": (NOW + 9) * 1000}), 9.0),
-        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": (NOW + 9) * 1000}), 9.0),
-        (RetryAfter("until", unit="epoch_s"), hop(429, {"until": 30}), 30.0),
-        (RetryAfter(header="x-reset", unit="date"), hop(429, None, x_reset=LATER[:19]), 60.0),
-        (RetryAfter("wait"), hop(429, {"wait": "soon"}), None),
-        (RetryAfter("wait"), hop(429, {"wait": "nan"}), None),
-        (RetryAfter("wait"), hop(429, {"wait": [1]}), None),
+        (RetryAfter("retry_after"), exchange(429, {"retry_after": 0.25}), 0.25),
+        (RetryAfter("p.retry_after"), exchange(429, {"p": {"retry_after": "7"}}), 7.0),
+        (RetryAfter("wait", unit="ms"), exchange(429, {"wait": 2500}), 2.5),
+        (RetryAfter("until", unit="epoch_s"), exchange(429, {"until": NOW + 9}), 9.0),
+        (RetryAfter("until", unit="epoch_ms"), exchange(429, {"until": (NOW + 9) * 1000}), 9.0),
+        (RetryAfter("until", unit="epoch_s"), exchange(429, {"until": NOW - 9}), -9.0),
+        (RetryAfter(header="x-reset"), exchange(429, None, x_reset="3"), 3.0),
+        (RetryAfter(header="x-reset"), exchange(429), None),
+        (RetryAfter(header="x-reset"), exchange(500, None, x_reset="3"), None),
+        (RetryAfter(header="x-reset", unit="date"), exchange(429, None, x_reset=LATER), 60.0),
+        (RetryAfter(header="x-reset", unit="date"), exchange(429, None, x_reset="soon"), None),
+        (RetryAfter("wait"), exchange(429, {"wait": -1}), -1.0),
+        (RetryAfter("wait"), exchange(429, {"wait": 10**400}), None),
+        (RetryAfter("wait"), exchange(429, {"wait": NOW + 9}), 9.0),
+        (RetryAfter("wait", unit="ms"), exchange(429, {"wait": (NOW + 9) * 1000}), 9.0),
+        (RetryAfter("until", unit="epoch_s"), exchange(429, {"until": (NOW + 9) * 1000}), 9.0),
+        (RetryAfter("until", unit="epoch_s"), exchange(429, {"until": 30}), 30.0),
+        (RetryAfter(header="x-reset", unit="date"), exchange(429, None, x_reset=LATER[:19]), 60.0),
+        (RetryAfter("wait"), exchange(429, {"wait": "soon"}), None),
+        (RetryAfter("wait"), exchange(429, {"wait": "nan"}), None),
+        (RetryAfter("wait"), exchange(429, {"wait": [1]}), None),
     ],
 )
 def test_a_time_to_wait_has_a_place_and_a_unit(
-    place: RetryAfter, answer: Hop, seconds: float | None
+    place: RetryAfter, answer: Exchange, seconds: float | None
 ) -> None:
     assert place.read(answer, NOW) == seconds
 
@@ -135,7 +135,7 @@ JSON = st.recursive(
 
 @given(JSON, st.sampled_from(["", "a", "a.b", "a.0", "a.*", "*.b", "0"]))
 def test_no_body_makes_a_table_fail(body: object, path: str) -> None:
-    answer = hop(200, body)
+    answer = exchange(200, body)
     for test in (
         BodyTest(path),
         BodyTest(path, equals=(1,)),
@@ -155,7 +155,7 @@ SERVICE = ServiceAnswers(
     source="https://pager.example/errors",
     failures=(BodyTest("ok", equals=(False,)),),
     codes=(ErrorCode("error.code"), ErrorCode("error.text", "was blocked")),
-    answers={"left": "gone", "was blocked": "rejected", "busy": "retry", 402: "suspend"},
+    response_codes={"left": "gone", "was blocked": "rejected", "busy": "retry", 402: "suspend"},
     retry_after=(RetryAfter("error.wait_ms", unit="ms"),),
 )
 
@@ -164,7 +164,7 @@ class Told(Json):
     """A channel whose author declares its service's answers and nothing else."""
 
     service: ClassVar[ServiceAnswers | None] = SERVICE
-    answers: ClassVar = {}
+    response_codes: ClassVar = {}
     error_code = Json.__mro__[1].error_code  # type: ignore[attr-defined]  # AppriseChannel's own
 
 
@@ -201,7 +201,9 @@ def answer(status: int, body: object, **headers: str) -> Response:
         (answer(402, {}), Suspend(status=402, reason="402 payment required")),
     ],
 )
-async def test_a_channel_reads_the_answers_of_its_service(line: Line, expected: Outcome) -> None:
+async def test_a_channel_reads_the_answers_of_its_service(
+    line: ScriptedResult, expected: Outcome
+) -> None:
     assert (await send(line, Told))[0] == expected
 
 
@@ -221,7 +223,9 @@ class LoggingIn(Told):
         (TransportError("timed out", sent=True), Retry(reason="timed out")),
     ],
 )
-async def test_a_refused_login_is_no_recipient_s_fault(line: Line, expected: Outcome) -> None:
+async def test_a_refused_login_is_no_recipient_s_fault(
+    line: ScriptedResult, expected: Outcome
+) -> None:
     assert (await send(line, LoggingIn))[0] == expected
     assert not isinstance(expected, Unknown)
 
@@ -231,7 +235,7 @@ class LoggingOut(Told):
 
     service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
         source="https://pager.example/logout",
-        answers={"left": "gone"},
+        response_codes={"left": "gone"},
         codes=(ErrorCode("error"),),
         logout=r"/bye$",
     )
@@ -241,12 +245,12 @@ class LoggingOut(Told):
 def test_an_answer_to_a_logout_decides_nothing(paths: tuple[str, ...]) -> None:
     service = LoggingOut.service
     assert service is not None
-    hops = [
-        Hop(Request(method="POST", url=f"https://x.example{path}"), answer(200, {}))
+    exchanges = [
+        Exchange(Request(method="POST", url=f"https://x.example{path}"), answer(200, {}))
         for path in paths
     ]
-    assert service.find_deciding(hops) == hops[:1]
-    alone = [Hop(Request(method="POST", url="https://x.example/bye"), answer(200, {}))]
+    assert service.find_deciding(exchanges) == exchanges[:1]
+    alone = [Exchange(Request(method="POST", url="https://x.example/bye"), answer(200, {}))]
     assert service.find_deciding(alone) == alone
 
 
@@ -261,7 +265,7 @@ class Hook(AppriseChannel[HookSettings]):
     Settings = HookSettings
     url = "zoom://{to}/0123456789abcdef"
     service: ClassVar[ServiceAnswers | None] = ServiceAnswers(
-        source="https://support.zoom.com", answers={404: "suspend"}
+        source="https://support.zoom.com", response_codes={404: "suspend"}
     )
 
 
@@ -299,7 +303,7 @@ def test_a_shared_table_is_found_by_the_class_or_the_class_it_extends(
     class Extended(NotifyThis):
         pass
 
-    assert find_service_answers(Extended).answers == {}
+    assert find_service_answers(Extended).response_codes == {}
     share_service_answers({"NotifyThis": SERVICE})
     assert find_service_answers(Extended) is SERVICE
     own = ServiceAnswers(source="https://other.example")

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from router.transport.http import AiohttpTransport
 from tests.bridge.play import build, notify
 
@@ -17,22 +17,22 @@ CASES: dict[str, dict[str, str]] = msgspec.json.decode(
 @pytest.mark.parametrize("name", CASES)
 async def test_a_service_gets_its_message_and_a_refusal_is_seen(name: str) -> None:
     case = CASES[name]
-    good = Reply(
+    good = ProviderReply(
         status=int(case.get("status", "200")),
         body=case.get("answer", "{}").encode(),
         headers={"Content-Type": "application/json"},
     )
-    async with Provider(answer=lambda _: good) as provider:
+    async with FakeProvider(answer=lambda _: good) as provider:
         transport = AiohttpTransport(rewrite={"*": provider.url})
-        done, hops = await notify(build(case["url"]), transport)
-        assert done, hops
+        done, exchanges = await notify(build(case["url"]), transport)
+        assert done, exchanges
         assert provider.requests
         assert case["host"] in provider.requests[-1].url
         assert any(b"Lunch" in r.body or "Lunch" in r.url for r in provider.requests)
         await transport.aclose()
-    async with Provider(answer=lambda _: Reply(status=429)) as provider:
+    async with FakeProvider(answer=lambda _: ProviderReply(status=429)) as provider:
         transport = AiohttpTransport(rewrite={"*": provider.url})
-        refused, hops = await notify(build(case["url"]), transport)
+        refused, exchanges = await notify(build(case["url"]), transport)
         assert not refused
-        assert hops[-1].status == 429
+        assert exchanges[-1].status == 429
         await transport.aclose()

@@ -11,10 +11,10 @@ from apprise.manager_plugins import NotificationManager
 
 from router import Delivered, Retry, Suspend
 from router.bridge import Request, Response
-from router.bridge.patching import install
-from router.bridge.plugin_classes import adapt
+from router.bridge.patching import patch_apprise
+from router.bridge.plugin_classes import adapt_plugin_class
 from router.registry import load_plugins
-from router.testing import Provider, Reply, make_message
+from router.testing import FakeProvider, ProviderReply, make_message
 from router.transport.http import AiohttpTransport
 from tests.bridge.any_channel import TAKEN, AnyChannel, answer, open_any
 
@@ -27,7 +27,7 @@ WECHAT = CASES["wechat"]
 class House:
     """A channel, and the server that all its requests reach."""
 
-    def __init__(self, provider: Provider, channel: AnyChannel, case: dict[str, str]) -> None:
+    def __init__(self, provider: FakeProvider, channel: AnyChannel, case: dict[str, str]) -> None:
         self.provider, self.channel, self.case = provider, channel, case
 
     async def send(self, number: int = 1) -> object:
@@ -44,10 +44,10 @@ class House:
 
 @asynccontextmanager
 async def living(
-    case: dict[str, str], says: Callable[[Request], Reply] = answer
+    case: dict[str, str], says: Callable[[Request], ProviderReply] = answer
 ) -> AsyncIterator[House]:
     load_plugins()
-    async with Provider(answer=says) as provider:
+    async with FakeProvider(answer=says) as provider:
         transport = AiohttpTransport(rewrite={"*": provider.url})
         channel = open_any(case["url"], transport)
         try:
@@ -58,8 +58,8 @@ async def living(
 
 
 def test_every_service_that_logs_in_is_known() -> None:
-    install()
-    found = {kind.__name__ for kind in NotificationManager().plugins() if adapt(kind)}
+    patch_apprise()
+    found = {kind.__name__ for kind in NotificationManager().plugins() if adapt_plugin_class(kind)}
     assert found == {
         "NotifyBlueSky",
         "NotifyEmby",
@@ -122,10 +122,10 @@ class Tokens:
     def __init__(self, *, status: int, refusal: dict[str, object], lifetime: object = 7200) -> None:
         self.issued = 0
         self.valid = 1
-        self._refusal = Reply(status=status, body=msgspec.json.encode(refusal))
+        self._refusal = ProviderReply(status=status, body=msgspec.json.encode(refusal))
         self._lifetime = lifetime
 
-    def __call__(self, request: Request) -> Reply:
+    def __call__(self, request: Request) -> ProviderReply:
         url = request.url.split("?")[0]
         if url.endswith(("/oauth/token", "/gettoken", "/login", "/access_token")):
             self.issued += 1
@@ -135,7 +135,7 @@ class Tokens:
                 "data": {"authToken": token, "userId": "u"},
                 "expires_in": self._lifetime,
             }
-            return Reply(body=msgspec.json.encode(given))
+            return ProviderReply(body=msgspec.json.encode(given))
         said = request.url + "".join(f"{k}:{v} " for k, v in request.headers.items())
         good = f"T{self.valid}" in said
         return answer(request) if good else self._refusal
@@ -218,9 +218,9 @@ async def test_a_plugin_that_fails_over_the_answer_to_its_login_has_sent_nothing
 async def test_a_login_that_fails_is_not_kept() -> None:
     good = False
 
-    def says(request: Request) -> Reply:
+    def says(request: Request) -> ProviderReply:
         if "gettoken" in request.url and not good:
-            return Reply(body=b'{"errcode": 40001, "errmsg": "invalid credential"}')
+            return ProviderReply(body=b'{"errcode": 40001, "errmsg": "invalid credential"}')
         return answer(request)
 
     async with living(WECHAT, says) as house:
@@ -231,7 +231,7 @@ async def test_a_login_that_fails_is_not_kept() -> None:
 
 
 async def test_who_waits_for_a_login_that_fails_fails_with_it() -> None:
-    async with living(WECHAT, lambda _: Reply(status=503)) as house:
+    async with living(WECHAT, lambda _: ProviderReply(status=503)) as house:
         outcomes = await asyncio.gather(*(house.send(number) for number in range(5)))
         assert {type(outcome).__name__ for outcome in outcomes} == {"Retry"}
         assert house.logins == 1
@@ -246,7 +246,7 @@ async def test_a_send_that_is_cancelled_takes_the_login_from_nobody() -> None:
                 await release.wait()
             return await super().send(request, timeout=timeout)
 
-    async with Provider(answer=answer) as provider:
+    async with FakeProvider(answer=answer) as provider:
         transport = Slow(rewrite={"*": provider.url})
         channel = open_any(WECHAT["url"], transport)
         sends = [
@@ -280,11 +280,11 @@ async def test_a_renewed_refresh_token_serves_the_next_login() -> None:
     """KakaoTalk takes an old refresh token no more once it has given a new one."""
     asked: list[bytes] = []
 
-    def says(request: Request) -> Reply:
+    def says(request: Request) -> ProviderReply:
         if request.url.endswith("/oauth/token"):
             asked.append(request.body)
             given = TAKEN | {"refresh_token": f"fresh{len(asked)}", "expires_in": 100}
-            return Reply(body=msgspec.json.encode(given))
+            return ProviderReply(body=msgspec.json.encode(given))
         return answer(request)
 
     async with living(CASES["kakaotalk"], says) as house:

@@ -3,7 +3,7 @@
 import pytest
 
 from router import Settings
-from router.bridge import AppriseChannel, BuildError, Response, check_url, parse
+from router.bridge import AppriseChannel, BuildError, Response, check_url, parse_url
 from router.testing import ScriptedTransport, make_message
 
 TAKEN = Response(
@@ -58,7 +58,7 @@ async def test_a_recipients_address_behind_a_hash_is_the_one_room() -> None:
 
 
 def test_a_url_that_a_service_hands_out_is_read() -> None:
-    kind, _ = parse("https://discord.com/api/webhooks/0123456789/" + "a" * 60)
+    kind, _ = parse_url("https://discord.com/api/webhooks/0123456789/" + "a" * 60)
     assert kind.service_name == "Discord"
 
 
@@ -83,4 +83,4 @@ def test_several_urls_in_one_text_are_refused(joint: str) -> None:
 )
 def test_a_url_that_can_not_be_used_says_why(url: str, words: str) -> None:
     with pytest.raises(BuildError, match=words):
-        parse(url)
+        parse_url(url)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.bridge import (
-    Answers,
-    Hop,
+    Exchange,
     Request,
     Response,
+    ResponseCodes,
     TransportError,
     UntrustedServerError,
-    conclude,
-    judge,
+    classify_response,
+    make_outcome,
 )
 from router.bridge.outcomes import read_enhanced_code, read_retry_after
 from router.core.model.retry import MAX_RETRY_S, asked_wait
@@ -28,13 +28,13 @@ POST = Request(method="POST", url="https://api.example.com/SECRET")
 MAIL = Request(method="SMTP", url="smtps://user:SECRET@mail.example")
 
 
-def hop(status: int, body: bytes = b"", **headers: str) -> Hop:
+def exchange(status: int, body: bytes = b"", **headers: str) -> Exchange:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Hop(POST, Response(status=status, headers=named, body=body))
+    return Exchange(POST, Response(status=status, headers=named, body=body))
 
 
-def reply(code: int, command: str, body: bytes = b"") -> Hop:
-    return Hop(MAIL, Response(status=code, headers={"smtp-command": command}, body=body))
+def reply(code: int, command: str, body: bytes = b"") -> Exchange:
+    return Exchange(MAIL, Response(status=code, headers={"smtp-command": command}, body=body))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def reply(code: int, command: str, body: bytes = b"") -> Hop:
     ],
 )
 def test_a_status_means_what_http_says(status: int, expected: Outcome) -> None:
-    assert judge([hop(status)], answers={}, now=NOW) == expected
+    assert classify_response([exchange(status)], response_codes={}, now=NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_server_without_proof_of_its_identity_holds_the_channel_that_names_it(
     *, guarded: bool, expected: Outcome
 ) -> None:
     request = Request(method="POST", url="https://api.example.com/", guarded=guarded)
-    hop = Hop(request, error=UntrustedServerError("no proof"))
-    assert judge([hop], answers={}, now=NOW) == expected
+    exchange = Exchange(request, error=UntrustedServerError("no proof"))
+    assert classify_response([exchange], response_codes={}, now=NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,44 +90,55 @@ def test_a_server_without_proof_of_its_identity_holds_the_channel_that_names_it(
     ],
 )
 def test_a_reply_means_what_smtp_says(code: int, command: str, kind: type[Outcome]) -> None:
-    outcome = judge([reply(code, command)], answers={}, now=NOW)
+    outcome = classify_response([reply(code, command)], response_codes={}, now=NOW)
     assert type(outcome) is kind
     assert outcome.status == code
 
 
 def test_no_hop_is_a_fault_of_message_or_settings() -> None:
-    assert isinstance(judge([], answers={}, now=NOW), Rejected)
+    assert isinstance(classify_response([], response_codes={}, now=NOW), Rejected)
 
 
 def test_a_request_that_never_left_is_tried_again() -> None:
     error = TransportError("no connection could be made", sent=False)
-    outcome = judge([Hop(POST, error=error)], answers={}, now=NOW)
+    outcome = classify_response([Exchange(POST, error=error)], response_codes={}, now=NOW)
     assert outcome == Retry(reason="no connection could be made")
 
 
 def test_a_request_without_an_answer_may_have_arrived() -> None:
     error = TransportError("timed out", sent=True)
-    assert judge([Hop(POST, error=error)], answers={}, now=NOW) == Unknown(reason="timed out")
+    assert classify_response([Exchange(POST, error=error)], response_codes={}, now=NOW) == Unknown(
+        reason="timed out"
+    )
 
 
 def test_the_last_hop_decides() -> None:
-    assert isinstance(judge([hop(500), hop(200)], answers={}, now=NOW), Delivered)
-    assert isinstance(judge([hop(200), hop(500)], answers={}, now=NOW), Retry)
+    assert isinstance(
+        classify_response([exchange(500), exchange(200)], response_codes={}, now=NOW), Delivered
+    )
+    assert isinstance(
+        classify_response([exchange(200), exchange(500)], response_codes={}, now=NOW), Retry
+    )
 
 
 def test_a_code_in_the_table_goes_before_the_status_in_it() -> None:
-    table: Answers = {404: "suspend", "gone_user": "gone"}
-    named = judge([hop(404)], answers=table, now=NOW, code="gone_user")
+    table: ResponseCodes = {404: "suspend", "gone_user": "gone"}
+    named = classify_response([exchange(404)], response_codes=table, now=NOW, code="gone_user")
     assert named == Rejected(status=404, reason="404 not found (gone_user)", forget_contact=True)
-    bare = judge([hop(404)], answers=table, now=NOW)
+    bare = classify_response([exchange(404)], response_codes=table, now=NOW)
     assert isinstance(bare, Suspend)
 
 
 def test_a_code_makes_a_200_a_rejection_unless_the_table_knows_better() -> None:
-    rejected = judge([hop(200)], answers={}, now=NOW, code="no")
+    rejected = classify_response([exchange(200)], response_codes={}, now=NOW, code="no")
     assert rejected == Rejected(status=200, reason="200 ok (no)")
-    assert isinstance(judge([hop(200)], answers={"no": "retry"}, now=NOW, code="no"), Retry)
-    assert isinstance(judge([hop(500)], answers={}, now=NOW, code="no"), Retry)
+    assert isinstance(
+        classify_response([exchange(200)], response_codes={"no": "retry"}, now=NOW, code="no"),
+        Retry,
+    )
+    assert isinstance(
+        classify_response([exchange(500)], response_codes={}, now=NOW, code="no"), Retry
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,12 +184,12 @@ def test_any_retry_after_is_a_number_or_nothing(text: str) -> None:
 
 
 def test_the_time_a_provider_asks_for_goes_with_retry_and_suspend() -> None:
-    assert judge([hop(429, retry_after="9")], answers={}, now=NOW) == Retry(
+    assert classify_response([exchange(429, retry_after="9")], response_codes={}, now=NOW) == Retry(
         status=429, reason="429 too many requests", after=9.0
     )
-    assert judge([hop(403, retry_after="9")], answers={}, now=NOW) == Suspend(
-        status=403, reason="403 forbidden", after=9.0, scope="recipient"
-    )
+    assert classify_response(
+        [exchange(403, retry_after="9")], response_codes={}, now=NOW
+    ) == Suspend(status=403, reason="403 forbidden", after=9.0, scope="recipient")
 
 
 @pytest.mark.parametrize(
@@ -188,36 +199,36 @@ def test_the_time_a_provider_asks_for_goes_with_retry_and_suspend() -> None:
         (reply(452, "rcpt", b" 4.2.2 full"), "4.2.2"),
         (reply(550, "rcpt", b"no such user 5.1.1"), ""),
         (reply(250, "data", b"2.0.0 queued"), ""),
-        (hop(550, b"5.1.1"), ""),
+        (exchange(550, b"5.1.1"), ""),
     ],
 )
-def test_a_refusal_by_mail_names_its_enhanced_code(found: Hop, code: str) -> None:
+def test_a_refusal_by_mail_names_its_enhanced_code(found: Exchange, code: str) -> None:
     assert read_enhanced_code(found) == code
 
 
 def test_every_reading_has_its_outcome() -> None:
-    assert conclude("delivered", status=200, handle="x") == Delivered(status=200, handle="x")
-    assert conclude("retry", reason="r", after=2.0) == Retry(reason="r", after=2.0)
-    assert conclude("rejected", reason="r") == Rejected(reason="r")
-    assert conclude("gone", reason="r") == Rejected(reason="r", forget_contact=True)
-    assert conclude("unknown", reason="r") == Unknown(reason="r")
-    assert conclude("suspend", reason="r", after=2.0) == Suspend(reason="r", after=2.0)
+    assert make_outcome("delivered", status=200, handle="x") == Delivered(status=200, handle="x")
+    assert make_outcome("retry", reason="r", after=2.0) == Retry(reason="r", after=2.0)
+    assert make_outcome("rejected", reason="r") == Rejected(reason="r")
+    assert make_outcome("gone", reason="r") == Rejected(reason="r", forget_contact=True)
+    assert make_outcome("unknown", reason="r") == Unknown(reason="r")
+    assert make_outcome("suspend", reason="r", after=2.0) == Suspend(reason="r", after=2.0)
     refused = Suspend(reason="r", after=2.0, scope="recipient")
-    assert conclude("refused", reason="r", after=2.0) == refused
+    assert make_outcome("refused", reason="r", after=2.0) == refused
 
 
 def test_a_hop_reads_json_as_far_as_there_is_any() -> None:
-    found = hop(200, b'{"a": [{"b": 1}], "c": null}')
-    assert found.field("a", 0, "b") == 1
-    assert found.field("a", -1, "b") == 1
-    assert found.field("a", 1) is None
-    assert found.field("c", "x") is None
-    assert found.field() == {"a": [{"b": 1}], "c": None}
-    assert hop(200, b"<html>").field("a") is None
-    assert Hop(POST, error=TransportError("x", sent=True)).field("a") is None
+    found = exchange(200, b'{"a": [{"b": 1}], "c": null}')
+    assert found.json_value("a", 0, "b") == 1
+    assert found.json_value("a", -1, "b") == 1
+    assert found.json_value("a", 1) is None
+    assert found.json_value("c", "x") is None
+    assert found.json_value() == {"a": [{"b": 1}], "c": None}
+    assert exchange(200, b"<html>").json_value("a") is None
+    assert Exchange(POST, error=TransportError("x", sent=True)).json_value("a") is None
 
 
 def test_no_hop_shows_its_url() -> None:
-    assert "SECRET" not in repr(hop(200))
-    assert "SECRET" not in repr(Hop(MAIL, error=TransportError("x", sent=True)))
+    assert "SECRET" not in repr(exchange(200))
+    assert "SECRET" not in repr(Exchange(MAIL, error=TransportError("x", sent=True)))
     assert "SECRET" not in repr(POST)

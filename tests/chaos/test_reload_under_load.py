@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from router.bridge import Request
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.acceptance import process as acceptance
 from tests.acceptance.client import payload
 from tests.acceptance.diverted import COMMAND, divert
@@ -51,7 +51,7 @@ rules:
 """
 
 
-class SlowProvider(Provider):
+class SlowProvider(FakeProvider):
     """Takes a second for everything, and longer for a logout."""
 
     logouts = 0
@@ -64,10 +64,10 @@ class SlowProvider(Provider):
         return response
 
 
-def say(request: Request) -> Reply:
+def say(request: Request) -> ProviderReply:
     """Answer as Slack and a homeserver do that took what they were asked."""
     is_slack = "hooks.slack.com" in request.url
-    return Reply(body=b"ok" if is_slack else msgspec.json.encode(TAKEN))
+    return ProviderReply(body=b"ok" if is_slack else msgspec.json.encode(TAKEN))
 
 
 class SlowMail(Server):

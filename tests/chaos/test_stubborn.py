@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from router.signals import LAST
+from router.signals import EXIT_TIMEOUT_S
 from tests.acceptance.client import post_sample
 from tests.acceptance.process import KEY, ROOT, RouterProcess, live
 
 SOON = 25.0
 """Seconds: ten for the sends in flight, and the rest for what plugins leave and a busy machine."""
-LATE = LAST + 5
+LATE = EXIT_TIMEOUT_S + 5
 PATIENCE = 20.0
 
 
@@ -82,4 +82,4 @@ async def test_a_plugin_that_holds_the_loop_up_does_not_keep_the_process(tmp_pat
     assert "ended though something still runs" in last
     assert "sending over block" in last
     assert status == 1
-    assert LAST - 1 < seconds < LATE
+    assert EXIT_TIMEOUT_S - 1 < seconds < LATE

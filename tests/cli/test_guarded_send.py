@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from router.cli import main
 from router.store.db.database import Database
 from router.store.recipients.repository import Recipients
-from router.store.recipients.validation import Change
+from router.store.recipients.validation import ProfilePatch
 from tests.conftest import url_of
 
 RULES = """\
@@ -31,7 +31,7 @@ def send(
     async def fill() -> None:
         database = await Database.open(url)
         for uid in ("qa-1", "bob"):
-            change = Change(contacts={"apprise": f"of-{uid}"})
+            change = ProfilePatch(contacts={"apprise": f"of-{uid}"})
             await Recipients(database).put(uid, change, "app")
         await database.close()
 

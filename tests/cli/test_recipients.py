@@ -95,7 +95,7 @@ def test_every_bad_line_is_told_and_the_good_ones_are_imported(
         {"uid": "e", "appId": "app123", "devices": [{"platform": "fcm_web", "tokn": "secret-t"}]},
         {"appId": "app123"},
         "[]",
-        "x" * (imports.LINE + 1),
+        "x" * (imports.MAX_LINE_BYTES + 1),
         {"uid": "nadia", "appId": "app123"},
     )
     done = router("import", file)
@@ -112,7 +112,7 @@ def test_every_bad_line_is_told_and_the_good_ones_are_imported(
         '7: $.devices[0].tokn: unknown; did you mean "token"?',
         "8: $.uid: must be given",
         "9: $: must be an object",
-        f"10: $: is longer than {imports.LINE} bytes",
+        f"10: $: is longer than {imports.MAX_LINE_BYTES} bytes",
     ]
     assert show("nadia") is not None
     assert show("ok") is not None
@@ -227,7 +227,7 @@ def test_bad_rows_of_a_table_are_told_with_the_line_they_begin_on(
         b"d,app123,,gold,,,\n"
         b"e,app123,,,soon,t,fcm_web\n"
         b"f\xff,app123,,,,,\n"
-        b"\n" + b"g" * (imports.LINE + 1) + b"\n"
+        b"\n" + b"g" * (imports.MAX_LINE_BYTES + 1) + b"\n"
         b"nadia,app123,,,,,\n"
         b'h,app123,"Europe/Paris,,,,\n'
         b"i,app123,,,,,\n"
@@ -242,7 +242,7 @@ def test_bad_rows_of_a_table_are_told_with_the_line_they_begin_on(
         "6: attributes.n:json: is no JSON: write a number, true, false or a quoted text",
         "7: device.seenAt: expected `float | null`, got `str`",
         f"8: uid: {CONTROL}",
-        f"10: $: is longer than {imports.LINE} bytes",
+        f"10: $: is longer than {imports.MAX_LINE_BYTES} bytes",
         "12: $: is no CSV: unexpected end of data; lines 12 to 13 are left out",
     ]
     assert show("nadia") is not None
@@ -323,7 +323,7 @@ def test_what_cometchat_knew_gives_way_to_who_logged_in_since(
 
 
 def test_more_than_one_batch_is_imported(router: Router, show: Show, tmp_path: Path) -> None:
-    many = 2 * imports.BATCH + 1
+    many = 2 * imports.RECIPIENTS_PER_TRANSACTION + 1
     people: list[Json] = [{"uid": f"u{n}", "appId": "app123"} for n in range(many)]
     file = write(tmp_path / "people.jsonl", *people)
     expected = f"{many} lines: {many} changed, 0 as they were, 0 bad\n"

@@ -14,14 +14,14 @@ from router.cli import main, replay
 from router.core.loading import hash_texts
 from router.core.model.notification import derive
 from router.core.model.payload import decode
-from router.queue.ports import Entry
-from router.samples import read, restamp
+from router.queue.ports import AcceptedPayload
+from router.samples import read_sample, restamp
 from router.store.db.database import Database
-from router.store.log.log import DeliveryFilter, Log
+from router.store.log.log import DeliveryFilter, DeliveryLog
 from router.store.log.rulesets import Rulesets
 from router.store.log.stored_rules import StoredFile, StoredRules
-from router.store.recipients.repository import Change, Recipients
-from router.store.schema.ids import Minter
+from router.store.recipients.repository import ProfilePatch, Recipients
+from router.store.schema.ids import IdGenerator
 from tests.queue.test_sql_engine import SqlEngine
 
 RULES = """\
@@ -48,8 +48,10 @@ async def seed(
     """Keep rules as in force, and accept samples some time ago; return the ids."""
     database = await Database.open(url)
     try:
-        journal, minter = SqlEngine.over(database).journal, Minter(lambda: 0.5)
-        await Recipients(database).put(UID, Change(contacts={"email": "ann@example.com"}), "app123")
+        journal, minter = SqlEngine.over(database).journal, IdGenerator(lambda: 0.5)
+        await Recipients(database).put(
+            UID, ProfilePatch(contacts={"email": "ann@example.com"}), "app123"
+        )
         if kept:
             file = StoredFile(file="teams/a.yaml", text=included, version=hash_texts(included))
             stored = StoredRules(
@@ -63,9 +65,9 @@ async def seed(
         ids = []
         for number, name in enumerate(names):
             now = time.time() - ago + number / 100
-            body = msgspec.json.encode(restamp(read(name), now=now, story=f"{ago}-{number}"))
+            body = msgspec.json.encode(restamp(read_sample(name), now=now, story=f"{ago}-{number}"))
             told = derive(decode(body), id=minter.mint(now), accepted_at=now)
-            await journal.append(Entry(notification=told, body=body, window=HOUR))
+            await journal.append(AcceptedPayload(notification=told, body=body, window=HOUR))
             ids.append(told.id)
         return ids
     finally:
@@ -161,7 +163,7 @@ def test_json_is_one_document_whatever_is_shown(
 def test_only_what_was_accepted_in_time_is_replayed_page_by_page(
     run: Callable[..., Result], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "PAGE", 2)
+    monkeypatch.setattr(replay, "NOTIFICATIONS_PER_PAGE", 2)
     for ago in (3 * HOUR, 2 * HOUR - 60, 60):
         asyncio.run(seed(database_url, RULES, NAMES, ago=ago))
     for span, count in (
@@ -194,7 +196,7 @@ def test_nothing_is_written_and_what_is_done_already_hides_nothing(
 async def read_log(url: str) -> tuple[object, ...]:
     database = await Database.open(url)
     try:
-        log = Log(database)
+        log = DeliveryLog(database)
         return (await log.notifications()).items, (await log.deliveries(DeliveryFilter())).items
     finally:
         await database.close()

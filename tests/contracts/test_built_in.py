@@ -16,7 +16,7 @@ from router.plugins.push import Push
 from router.plugins.slack import Slack
 from router.plugins.sms import Sms
 from router.plugins.webhook import Webhook
-from router.testing import Answer, ChannelContract
+from router.testing import ChannelContract, ResponseCase
 from tests.fakes.webpush import Browser
 
 
@@ -32,15 +32,15 @@ class TestPush(ChannelContract):
     address = "dXJk-1:APA91bH_abc-DEF"
     device = Device(platform="fcm_android")
     answers = {
-        "ok": Answer(
+        "ok": ResponseCase(
             means=Delivered,
             body=b'{"name": "projects/p/messages/1"}',
             handle="projects/p/messages/1",
         ),
-        "an app that is gone": Answer(
+        "an app that is gone": ResponseCase(
             means=Rejected, status=404, body=fcm_error("UNREGISTERED"), forget=True
         ),
-        "a token that is none": Answer(
+        "a token that is none": ResponseCase(
             means=Rejected,
             status=400,
             body=fcm_error(
@@ -48,10 +48,10 @@ class TestPush(ChannelContract):
             ),
             forget=True,
         ),
-        "another project's token": Answer(
+        "another project's token": ResponseCase(
             means=Rejected, status=403, body=fcm_error("SENDER_ID_MISMATCH")
         ),
-        "a quota": Answer(means=Retry, status=429, headers={"Retry-After": "7"}, after=7),
+        "a quota": ResponseCase(means=Retry, status=429, headers={"Retry-After": "7"}, after=7),
     }
     statuses = {404: Suspend}
 
@@ -76,31 +76,33 @@ class TestPushToApple(ChannelContract):
     address = "00fc13adff785122b4ad28809a3420982341241421348097878e577c991de8f0"
     device = Device(platform="apns_ios_device")
     answers = {
-        "ok": Answer(means=Delivered, headers={"apns-id": APNS_ID}, body=b"", handle=APNS_ID),
-        "an app that is gone": Answer(
+        "ok": ResponseCase(means=Delivered, headers={"apns-id": APNS_ID}, body=b"", handle=APNS_ID),
+        "an app that is gone": ResponseCase(
             means=Rejected,
             status=410,
             body=b'{"reason": "Unregistered", "timestamp": 1700000000000}',
             forget=True,
         ),
-        "a token that has ended": Answer(
+        "a token that has ended": ResponseCase(
             means=Rejected, status=410, body=b'{"reason": "ExpiredToken"}', forget=True
         ),
-        "a stale signature": Answer(
+        "a stale signature": ResponseCase(
             means=Retry, status=403, body=b'{"reason": "ExpiredProviderToken"}'
         ),
-        "a wrong key": Answer(
+        "a wrong key": ResponseCase(
             means=Suspend, status=403, body=b'{"reason": "InvalidProviderToken"}'
         ),
-        "a wrong topic": Answer(means=Suspend, status=400, body=b'{"reason": "TopicDisallowed"}'),
-        "too many to a device": Answer(
+        "a wrong topic": ResponseCase(
+            means=Suspend, status=400, body=b'{"reason": "TopicDisallowed"}'
+        ),
+        "too many to a device": ResponseCase(
             means=Retry, status=429, body=b'{"reason": "TooManyRequests"}'
         ),
-        "too many signatures": Answer(
+        "too many signatures": ResponseCase(
             means=Suspend, status=429, body=b'{"reason": "TooManyProviderTokenUpdates"}', after=1200
         ),
-        "too long": Answer(means=Rejected, status=413, body=b'{"reason": "PayloadTooLarge"}'),
-        "maintenance": Answer(means=Retry, status=503, body=b'{"reason": "Shutdown"}'),
+        "too long": ResponseCase(means=Rejected, status=413, body=b'{"reason": "PayloadTooLarge"}'),
+        "maintenance": ResponseCase(means=Retry, status=503, body=b'{"reason": "Shutdown"}'),
     }
 
 
@@ -117,16 +119,16 @@ class TestPushToBrowsers(ChannelContract):
     address = BROWSER.address
     device = Device(platform="web")
     answers = {
-        "ok": Answer(
+        "ok": ResponseCase(
             means=Delivered,
             status=201,
             headers={"Location": "https://push.example.net/message/1"},
             body=b"",
             handle="https://push.example.net/message/1",
         ),
-        "a browser that is gone": Answer(means=Rejected, status=410, forget=True),
-        "another key's subscription": Answer(means=Rejected, status=403),
-        "too many to a browser": Answer(
+        "a browser that is gone": ResponseCase(means=Rejected, status=410, forget=True),
+        "another key's subscription": ResponseCase(means=Rejected, status=403),
+        "too many to a browser": ResponseCase(
             means=Retry, status=429, headers={"Retry-After": "7"}, after=7
         ),
     }
@@ -146,9 +148,9 @@ class TestSms(ChannelContract):
     settings = {"url": f"twilio://AC{'a' * 32}:{'b' * 32}@+15005550006/{{to}}"}
     address = "+12125550123"
     answers = {
-        "ok": Answer(means=Delivered, status=201, body=b'{"sid": "SM1"}', handle="SM1"),
-        "no phone": Answer(means=Rejected, status=400, body=b'{"code": 21614}', forget=True),
-        "a wrong account": Answer(means=Suspend, status=404, body=b'{"code": 20404}'),
+        "ok": ResponseCase(means=Delivered, status=201, body=b'{"sid": "SM1"}', handle="SM1"),
+        "no phone": ResponseCase(means=Rejected, status=400, body=b'{"code": 21614}', forget=True),
+        "a wrong account": ResponseCase(means=Suspend, status=404, body=b'{"code": 20404}'),
     }
     statuses = {402: Suspend, 404: Suspend}
 
@@ -159,8 +161,8 @@ class TestSlackWebhook(ChannelContract):
         "url": "https://hooks.slack.com/services/T0000000A/B0000000A/abcdefghijklmnopqrstuvwx"
     }
     answers = {
-        "ok": Answer(means=Delivered, body=b"ok"),
-        "a webhook that is gone": Answer(means=Suspend, status=404, body=b"no_service"),
+        "ok": ResponseCase(means=Delivered, body=b"ok"),
+        "a webhook that is gone": ResponseCase(means=Suspend, status=404, body=b"no_service"),
     }
     statuses = {404: Suspend, 410: Suspend}
 
@@ -173,14 +175,16 @@ class TestSlackBot(ChannelContract):
     }
     address = "C0123456789"
     answers = {
-        "ok": Answer(
+        "ok": ResponseCase(
             means=Delivered, body=b'{"ok": true, "channel": "C1", "ts": "1.2"}', handle="C1:1.2"
         ),
-        "no such channel": Answer(
+        "no such channel": ResponseCase(
             means=Rejected, body=b'{"ok": false, "error": "channel_not_found"}'
         ),
-        "a revoked token": Answer(means=Suspend, body=b'{"ok": false, "error": "token_revoked"}'),
-        "too fast": Answer(
+        "a revoked token": ResponseCase(
+            means=Suspend, body=b'{"ok": false, "error": "token_revoked"}'
+        ),
+        "too fast": ResponseCase(
             means=Retry,
             body=b'{"ok": false, "error": "ratelimited"}',
             headers={"Retry-After": "30"},
@@ -188,17 +192,19 @@ class TestSlackBot(ChannelContract):
         ),
     }
     updates = {
-        "too late": Answer(means=Rejected, body=b'{"ok": false, "error": "edit_window_closed"}'),
-        "not the bot's": Answer(
+        "too late": ResponseCase(
+            means=Rejected, body=b'{"ok": false, "error": "edit_window_closed"}'
+        ),
+        "not the bot's": ResponseCase(
             means=Rejected, body=b'{"ok": false, "error": "cant_update_message"}'
         ),
-        "gone": Answer(means=Rejected, body=b'{"ok": false, "error": "message_not_found"}'),
+        "gone": ResponseCase(means=Rejected, body=b'{"ok": false, "error": "message_not_found"}'),
     }
     retractions = {
-        "gone already": Answer(
+        "gone already": ResponseCase(
             means=Delivered, body=b'{"ok": false, "error": "message_not_found"}'
         ),
-        "not the bot's": Answer(
+        "not the bot's": ResponseCase(
             means=Rejected, body=b'{"ok": false, "error": "cant_delete_message"}'
         ),
     }
@@ -211,18 +217,20 @@ class TestEmail(ChannelContract):
     settings = {"url": "mailtos://mailer:correct-horse@example.com/{to}", "from_name": "Chat"}
     address = "george@example.org"
     answers = {
-        "ok": Answer(
+        "ok": ResponseCase(
             means=Delivered, status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued"
         ),
-        "nobody there": Answer(
+        "nobody there": ResponseCase(
             means=Rejected,
             status=550,
             headers={"smtp-command": "rcpt"},
             body=b"5.1.1 no such user",
             forget=True,
         ),
-        "a wrong password": Answer(means=Suspend, status=535, headers={"smtp-command": "auth"}),
-        "greylisting": Answer(means=Retry, status=451, headers={"smtp-command": "rcpt"}),
+        "a wrong password": ResponseCase(
+            means=Suspend, status=535, headers={"smtp-command": "auth"}
+        ),
+        "greylisting": ResponseCase(means=Retry, status=451, headers={"smtp-command": "rcpt"}),
     }
 
 
@@ -230,7 +238,7 @@ class TestMailer(ChannelContract):
     channel = Email
     settings = {"url": "sendgrid://0123456789abcdef:mailer@example.com/{to}"}
     address = "george@example.org"
-    answers = {"ok": Answer(means=Delivered, status=202, body=b"")}
+    answers = {"ok": ResponseCase(means=Delivered, status=202, body=b"")}
     statuses = {402: Suspend}
 
 
@@ -241,7 +249,7 @@ class TestWebhook(ChannelContract):
         "secret": "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode(),
         "basic": "router:correct-horse",
     }
-    answers = {"ok": Answer(means=Delivered, status=204, body=b"")}
+    answers = {"ok": ResponseCase(means=Delivered, status=204, body=b"")}
 
 
 class TestWebhookOfRecipients(ChannelContract):
@@ -252,8 +260,8 @@ class TestWebhookOfRecipients(ChannelContract):
     }
     address = "https://people.example/in/george?key=hunter2hunter2"
     answers = {
-        "ok": Answer(means=Delivered, status=204, body=b""),
-        "a webhook that is gone": Answer(means=Rejected, status=410, forget=True),
+        "ok": ResponseCase(means=Delivered, status=204, body=b""),
+        "a webhook that is gone": ResponseCase(means=Rejected, status=410, forget=True),
     }
     statuses = dict.fromkeys((401, 403, 407), Rejected)
     gone = frozenset({410})
@@ -263,12 +271,12 @@ class TestApprise(ChannelContract):
     channel = Apprise
     settings = {"url": "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}"}
     address = "12315544"
-    answers = {"ok": Answer(means=Delivered, body=b'{"ok": true}')}
+    answers = {"ok": ResponseCase(means=Delivered, body=b'{"ok": true}')}
     statuses = {402: Suspend}
 
 
 class TestAppriseWithFixedDestination(ChannelContract):
     channel = Apprise
     settings = {"url": f"discord://123456789012345678/{'a' * 68}"}
-    answers = {"ok": Answer(means=Delivered, status=204, body=b"")}
+    answers = {"ok": ResponseCase(means=Delivered, status=204, body=b"")}
     statuses = {402: Suspend}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from router import Delivered, Message, Outcome, Rejected
-from router.bridge import Hop, Request, TransportError, judge
-from router.testing import Answer, ChannelContract
+from router.bridge import Exchange, Request, TransportError, classify_response
+from router.testing import ChannelContract, ResponseCase
 from tests.contracts.test_contract import Pager
 
 
@@ -35,8 +35,10 @@ class Board(Pager):
         try:
             response = await self.transport.send(request, timeout=5)
         except TransportError as error:
-            return judge([Hop(request, error=error)], answers={}, now=time.time())
-        return judge([Hop(request, response)], answers={}, now=time.time())
+            return classify_response(
+                [Exchange(request, error=error)], response_codes={}, now=time.time()
+            )
+        return classify_response([Exchange(request, response)], response_codes={}, now=time.time())
 
 
 class Silent(Board):
@@ -52,7 +54,7 @@ class Straying(Board):
     async def ask(self, method: str, handle: str) -> Outcome:
         request = Request(method=method, url=f"https://pager.example{handle}/")
         response = await self.transport.send(request, timeout=5)
-        return judge([Hop(request, response)], answers={}, now=time.time())
+        return classify_response([Exchange(request, response)], response_codes={}, now=time.time())
 
 
 class Raising(Board):
@@ -61,7 +63,7 @@ class Raising(Board):
     async def ask(self, method: str, handle: str) -> Outcome:
         request = Request(method=method, url=f"https://pager.example/posts/{handle}")
         response = await self.transport.send(request, timeout=5)
-        return judge([Hop(request, response)], answers={}, now=time.time())
+        return classify_response([Exchange(request, response)], response_codes={}, now=time.time())
 
 
 class Telling(Board):
@@ -79,9 +81,9 @@ class BoardContract(ChannelContract):
     channel = Board
     settings = {"token": "hunter2hunter2"}
     address = "anna"
-    answers = {"ok": Answer(means=Delivered, handle="p1")}
-    updates = {"too late": Answer(means=Rejected, status=409)}
-    retractions = {"not yours": Answer(means=Rejected, status=404)}
+    answers = {"ok": ResponseCase(means=Delivered, handle="p1")}
+    updates = {"too late": ResponseCase(means=Rejected, status=409)}
+    retractions = {"not yours": ResponseCase(means=Rejected, status=404)}
 
 
 class TestBoard(BoardContract):

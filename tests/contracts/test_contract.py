@@ -19,8 +19,8 @@ from router import (
     Secret,
     Settings,
 )
-from router.bridge import Hop, Request, TransportError, judge
-from router.testing import Answer, ChannelContract
+from router.bridge import Exchange, Request, TransportError, classify_response
+from router.testing import ChannelContract, ResponseCase
 
 
 class PagerSettings(Settings, frozen=True):
@@ -47,8 +47,10 @@ class Pager(Channel[PagerSettings]):
         try:
             response = await self.transport.send(request, timeout=5)
         except TransportError as error:
-            return judge([Hop(request, error=error)], answers={}, now=time.time())
-        return judge([Hop(request, response)], answers={}, now=time.time())
+            return classify_response(
+                [Exchange(request, error=error)], response_codes={}, now=time.time()
+            )
+        return classify_response([Exchange(request, response)], response_codes={}, now=time.time())
 
     def compose(self, message: Message) -> Request:
         """Return the request."""
@@ -164,7 +166,10 @@ def contract(kind: type[Channel[Any]]) -> ChannelContract:
         channel = kind
         settings = {"token": "hunter2hunter2"}
         address = "anna"
-        answers = {"ok": Answer(means=Delivered), "no": Answer(means=Rejected, status=400)}
+        answers = {
+            "ok": ResponseCase(means=Delivered),
+            "no": ResponseCase(means=Rejected, status=400),
+        }
 
     Proof.setup_class()
     return Proof()
@@ -222,4 +227,4 @@ class TestPager(ChannelContract):
     channel = Pager
     settings = {"token": "hunter2hunter2"}
     address = "anna"
-    answers = {"ok": Answer(means=Delivered), "no": Answer(means=Rejected, status=400)}
+    answers = {"ok": ResponseCase(means=Delivered), "no": ResponseCase(means=Rejected, status=400)}

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from router.core.model.payload import Json
-from router.samples import STORY
+from router.samples import SAMPLE_NAMES
 from tests.core.events import sample
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -46,7 +46,7 @@ def bodies(draw: Draw) -> bytes:
     """Make free JSON, free bytes, and samples with up to four things wrong."""
     if not draw(st.integers(0, 4)):
         return bytes(draw(st.binary(max_size=60) | json_values.map(msgspec.json.encode)))
-    body = json.loads(sample(draw(st.sampled_from(STORY))))
+    body = json.loads(sample(draw(st.sampled_from(SAMPLE_NAMES))))
     for _ in range(draw(st.integers(1, 4))):
         body = spoil(body, draw)
     encoded = json.dumps(body).encode()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.model.payload import Json
 from tests.core.subjects import TEXT_FIELDS
 from tests.core.whens import DECLARED, LISTS
@@ -13,7 +13,7 @@ _IN_MESSAGE = ("level", "flag", "price", "note", "rank")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def matches(when: Json, subject: Subject) -> bool:
+def matches(when: Json, subject: ConditionSubject) -> bool:
     """Return whether a subject matches a `when` given as JSON."""
     if isinstance(when, list):
         return any(matches(part, subject) for part in when)
@@ -21,7 +21,7 @@ def matches(when: Json, subject: Subject) -> bool:
     return all(_entry(key, value, subject) for key, value in when.items())
 
 
-def _entry(key: str, value: Json, subject: Subject) -> bool:
+def _entry(key: str, value: Json, subject: ConditionSubject) -> bool:
     match key, value:
         case "any", list(parts):
             return any(matches(part, subject) for part in parts)
@@ -52,13 +52,13 @@ def _alternatives(operator: str, wanted: Json) -> list[Json]:
     return several
 
 
-def look_up(name: str, subject: Subject) -> Json:
+def look_up(name: str, subject: ConditionSubject) -> Json:
     """Return the value of a field, or what is declared to stand in for it."""
     found = _look_up(name, subject)
     return DECLARED.get(name, {}).get("default") if found is None else found
 
 
-def _look_up(name: str, subject: Subject) -> Json:
+def _look_up(name: str, subject: ConditionSubject) -> Json:
     notification = subject.notification
     details, custom = notification.details, notification.details.get("custom")
     sent = notification.sent_at
@@ -77,7 +77,7 @@ def _look_up(name: str, subject: Subject) -> Json:
     return known[name] if name in known else details.get(name)
 
 
-def _hours(subject: Subject) -> list[Json]:
+def _hours(subject: ConditionSubject) -> list[Json]:
     """Return the hours of `HOURS` it is: those of the day by the recipient's clock, or UTC."""
     utc = int(subject.now) // 3600 % 24
     local = (utc + OFFSETS.get(subject.recipient.timezone, 0)) % 24

@@ -1,8 +1,8 @@
 """Rulesets, recipients and facts to decide with."""
 
 from router.core.decide.decide import Decision, decide
-from router.core.decide.planned import Planned
-from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.decide.planned import PlannedDelivery
+from router.core.model.facts import Contact, DecisionState, Device, Recipient
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
 from tests.core.events import NOON
@@ -29,9 +29,9 @@ def rulebook(text: str) -> Ruleset:
     return loaded.ruleset
 
 
-def world(*recipients: Recipient) -> Facts:
+def world(*recipients: Recipient) -> DecisionState:
     """Return facts that know these recipients."""
-    return Facts(recipients={(known.app_id, known.uid): known for known in recipients})
+    return DecisionState(recipients={(known.app_id, known.uid): known for known in recipients})
 
 
 def decided(
@@ -42,9 +42,9 @@ def decided(
     return decide(notification, ruleset, world(*(recipients or (ANN,))), now)
 
 
-def went(*plans: Planned) -> list[tuple[str, str, str]]:
+def went(*plans: PlannedDelivery) -> list[tuple[str, str, str]]:
     return [(plan.rule, plan.channel, plan.address) for plan in plans if plan.state == "waiting"]
 
 
-def kept_back(*plans: Planned) -> list[tuple[str, str, str]]:
+def kept_back(*plans: PlannedDelivery) -> list[tuple[str, str, str]]:
     return [(plan.rule, plan.channel, plan.reason) for plan in plans if plan.state == "suppressed"]

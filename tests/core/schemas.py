@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from router.core.conditions.hours import Zones
 from router.core.errors import SettingsError, SettingsFault, suggest
-from router.core.loading import Loaded, Unresolved, load
+from router.core.loading import LoadResult, Unresolved, load
 from router.core.model.address import Normalized
 from router.core.model.local_access import LocalAccess
 from router.core.model.notification import Notification
@@ -134,7 +134,7 @@ def resolve(source: str, name: str, folder: str = "") -> str | Unresolved:
     return Unresolved(message=f"the variable {name} is not set", hint="set it")
 
 
-def load_text(text: str, *, sandbox: bool = False) -> Loaded:
+def load_text(text: str, *, sandbox: bool = False) -> LoadResult:
     """Load a text as `rules.yaml`."""
     return load(
         text,

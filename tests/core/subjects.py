@@ -5,7 +5,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar
 from router.core.conditions.payload_shapes import WORDS, number_situations
 from router.core.model.facts import Recipient, Scalar
@@ -25,7 +25,7 @@ def make_subject(
     attributes: Mapping[str, Scalar] | None = None,
     variables: Mapping[str, str] | None = None,
     zone: str = "",
-) -> Subject:
+) -> ConditionSubject:
     """Return the subject of a payload with these details, or this data around them."""
     payload = Payload(
         feed=feed,
@@ -37,7 +37,7 @@ def make_subject(
     recipient = Recipient(
         app_id="app-1", uid="uid-2", attributes=dict(attributes or {}), timezone=zone
     )
-    return Subject(
+    return ConditionSubject(
         notification=derive(payload, id="n-1", accepted_at=NOW),
         recipient=recipient,
         vars=dict(variables or {}),
@@ -188,7 +188,7 @@ CLOSE_WHENS: st.SearchStrategy[Json] = st.recursive(_FEW, _nest, max_leaves=4)
 """Conditions about so little that two of them often have to do with each other."""
 
 
-def place(field: str, value: Json) -> Subject:
+def place(field: str, value: Json) -> ConditionSubject:
     """Return a subject in which a field has a value."""
     root, _, key = field.partition(".")
     if root == "attributes":
@@ -208,7 +208,7 @@ def place(field: str, value: Json) -> Subject:
 
 
 @st.composite
-def payloads(draw: st.DrawFn) -> Subject:
+def payloads(draw: st.DrawFn) -> ConditionSubject:
     """Return any subject, with values of every type where others belong."""
     optional: dict[str, st.SearchStrategy[Json]] = {
         "sender": VALUES,
@@ -243,7 +243,7 @@ def payloads(draw: st.DrawFn) -> Subject:
 
 
 @st.composite
-def documented_payloads(draw: st.DrawFn) -> Subject:
+def documented_payloads(draw: st.DrawFn) -> ConditionSubject:
     """Return a subject as CometChat's docs have them: a situation, and single values."""
     feed, kind, *words = draw(st.sampled_from(sorted(number_situations(), key=str)))
     details: dict[str, Json] = {

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
-from router.core.model.facts import Contact, Device, Earlier, Recipient
+from router.core.model.facts import Contact, Device, PriorDelivery, Recipient
 from router.core.model.notification import Notification
 from tests.core.events import NOON, call
 from tests.core.rulebooks import ANN, MAIL, PHONE, TABLET, kept_back, rulebook, went, world
@@ -21,9 +21,9 @@ rules:
 TERMINAL = ("ongoing", "cancelled", "unanswered", "rejected", "ended", "busy")
 
 
-def rang(contact: str = PHONE.id, **fields: object) -> Earlier:
+def rang(contact: str = PHONE.id, **fields: object) -> PriorDelivery:
     """Return a ring that a device of Ann's got."""
-    ring = Earlier(
+    ring = PriorDelivery(
         id=f"n0-{contact}",
         app_id="app",
         uid="ann",
@@ -42,7 +42,7 @@ def rang(contact: str = PHONE.id, **fields: object) -> Earlier:
 
 
 def end(
-    action: str, *earlier: Earlier, rules: str = RING, uid: str = "ann", **details: str
+    action: str, *earlier: PriorDelivery, rules: str = RING, uid: str = "ann", **details: str
 ) -> Decision:
     facts = world(*people(earlier))
     facts.earlier[ABOUT] = {each.id: each for each in earlier}
@@ -50,7 +50,7 @@ def end(
     return decide(ended, rulebook(rules), facts, NOON)
 
 
-def people(earlier: Iterable[Earlier]) -> list[Recipient]:
+def people(earlier: Iterable[PriorDelivery]) -> list[Recipient]:
     """Return Ann, and the others with the devices that rang."""
     theirs = [each for each in earlier if each.contact and each.uid != "ann"]
     ann = [each.contact for each in earlier if each.uid == "ann"]

@@ -5,12 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from router.cli.test_files import Payloads
+from router.cli.test_files import PayloadSource
 from router.core.loading import find_rules, has_tests, read_cases
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.assertions import judge
-from router.core.simulate.simulator import play
-from router.core.simulate.test_case import Case
+from router.core.simulate.assertions import check_expectations
+from router.core.simulate.simulator import simulate
+from router.core.simulate.test_case import RuleTest
 from tests.core.schemas import load_text
 
 FOLDER = Path(__file__).parents[1] / "testdata" / "cases"
@@ -33,8 +33,8 @@ def ruleset() -> Ruleset:
     return found
 
 
-def read(path: Path, ruleset: Ruleset) -> tuple[list[Case], list[str]]:
-    cases, problems = read_cases(path.read_text("utf-8"), NAME, ruleset, Payloads(path.parent))
+def read(path: Path, ruleset: Ruleset) -> tuple[list[RuleTest], list[str]]:
+    cases, problems = read_cases(path.read_text("utf-8"), NAME, ruleset, PayloadSource(path.parent))
     return cases, [str(problem) for problem in problems]
 
 
@@ -51,7 +51,7 @@ def test_what_is_as_expected_passes(path: Path, ruleset: Ruleset) -> None:
     assert problems == []
     assert cases
     for case in cases:
-        assert judge(case, play(case, ruleset).sent) == [], case.name
+        assert check_expectations(case, simulate(case, ruleset).sent) == [], case.name
 
 
 @pytest.mark.parametrize("path", find("fail"), ids=lambda path: path.stem)
@@ -59,7 +59,9 @@ def test_what_is_not_as_expected_is_told_with_its_place(path: Path, ruleset: Rul
     text = path.read_text("utf-8")
     cases, problems = read(path, ruleset)
     assert problems == []
-    found = [each for case in cases for each in judge(case, play(case, ruleset).sent)]
+    found = [
+        each for case in cases for each in check_expectations(case, simulate(case, ruleset).sent)
+    ]
     assert [f"{each.place}: {each.message}" for each in found] == told(text)
 
 
@@ -70,16 +72,16 @@ tests:
     events: [{sample: push_chat_one_on_one}, {after: 10s, sample: push_chat_one_on_one}]
     expect: [{channel: app}, {channel: app, at: 0s}]
 """
-    cases, _ = read_cases(text, NAME, ruleset, Payloads(FOLDER))
-    sent = play(cases[0], ruleset).sent
-    assert judge(cases[0], sent) == []
-    assert len(judge(cases[0], sent[:1])) == 1
-    assert len(judge(cases[0], sent[1:])) == 1
+    cases, _ = read_cases(text, NAME, ruleset, PayloadSource(FOLDER))
+    sent = simulate(cases[0], ruleset).sent
+    assert check_expectations(cases[0], sent) == []
+    assert len(check_expectations(cases[0], sent[:1])) == 1
+    assert len(check_expectations(cases[0], sent[1:])) == 1
 
 
 def test_it_says_which_rules_matched(ruleset: Ruleset) -> None:
     cases, _ = read(FOLDER / "pass" / "gold.yaml", ruleset)
-    assert play(cases[0], ruleset).matched == {"incoming-call"}
+    assert simulate(cases[0], ruleset).matched == {"incoming-call"}
 
 
 def test_where_the_rules_of_a_test_file_stand() -> None:
@@ -93,7 +95,7 @@ def test_where_the_rules_of_a_test_file_stand() -> None:
 
 def test_of_a_rules_file_only_its_tests_are_looked_at(ruleset: Ruleset) -> None:
     text = "rules: [{nonsense: 1}]\nother: 2\n"
-    cases, problems = read_cases(text, "rules.yaml", ruleset, Payloads(FOLDER), inline=True)
+    cases, problems = read_cases(text, "rules.yaml", ruleset, PayloadSource(FOLDER), inline=True)
     assert (cases, problems) == ([], [])
 
 

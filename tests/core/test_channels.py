@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import pytest
 
 from router.core.errors import SettingsError, SettingsFault
-from router.core.loading import Loaded, load
+from router.core.loading import LoadResult, load
 from router.core.model.address import Normalized
 from router.core.model.local_access import LocalAccess
 from router.core.model.notification import Notification
@@ -64,7 +64,7 @@ class Fussy:
         return dict(self.definition or {})
 
 
-def load_with(plugin: Fussy, text: str = TEXT) -> Loaded:
+def load_with(plugin: Fussy, text: str = TEXT) -> LoadResult:
     return load(text, file="rules.yaml", plugins={"fussy": plugin}, resolve=resolve)
 
 

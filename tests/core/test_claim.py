@@ -1,41 +1,46 @@
 from hypothesis import given
 
-from router.core.conditions.condition import Subject
-from router.core.conditions.implication import Shelf, excludes, implies, take_apart
-from router.core.conditions.payload_shapes import Reasoner, locate, number_situations
+from router.core.conditions.condition import ConditionSubject
+from router.core.conditions.implication import (
+    ConditionIndex,
+    excludes,
+    implies,
+    normalise_condition,
+)
+from router.core.conditions.payload_shapes import ShapeAnalyzer, locate, number_situations
 from router.core.model.payload import Json
 from tests.core.subjects import CLOSE_WHENS, documented_payloads, make_subject
 from tests.core.whens import read_when
 
-REASONER = Reasoner()
+REASONER = ShapeAnalyzer()
 
 
 @given(CLOSE_WHENS, CLOSE_WHENS, documented_payloads())
 def test_nothing_matches_two_claims_that_exclude_each_other(
-    one: Json, other: Json, subject: Subject
+    one: Json, other: Json, subject: ConditionSubject
 ) -> None:
     first, second = read_when(one), read_when(other)
-    if excludes(take_apart(first, REASONER), take_apart(second, REASONER)):
+    if excludes(normalise_condition(first, REASONER), normalise_condition(second, REASONER)):
         assert not (first.holds(subject) and second.holds(subject))
 
 
 @given(CLOSE_WHENS, CLOSE_WHENS, documented_payloads())
 def test_what_matches_a_claim_matches_all_it_implies(
-    one: Json, other: Json, subject: Subject
+    one: Json, other: Json, subject: ConditionSubject
 ) -> None:
     first, second = read_when(one), read_when(other)
-    if implies(take_apart(first, REASONER), second, REASONER) and first.holds(subject):
+    if implies(normalise_condition(first, REASONER), second, REASONER) and first.holds(subject):
         assert second.holds(subject)
 
 
 @given(CLOSE_WHENS)
 def test_a_claim_implies_itself(when: Json) -> None:
     condition = read_when(when)
-    assert implies(take_apart(condition, REASONER), condition, REASONER)
+    assert implies(normalise_condition(condition, REASONER), condition, REASONER)
 
 
 @given(CLOSE_WHENS, documented_payloads())
-def test_bounds_enclose_where_a_condition_holds(when: Json, subject: Subject) -> None:
+def test_bounds_enclose_where_a_condition_holds(when: Json, subject: ConditionSubject) -> None:
 
     bit = 1 << number_situations()[locate(subject)]
     condition = read_when(when)
@@ -47,12 +52,12 @@ def test_bounds_enclose_where_a_condition_holds(when: Json, subject: Subject) ->
 
 def excluded(*whens: Json) -> list[bool]:
     """Return of each but the first whether the first excludes it."""
-    first = take_apart(read_when(whens[0]), REASONER)
-    return [excludes(first, take_apart(read_when(when), REASONER)) for when in whens[1:]]
+    first = normalise_condition(read_when(whens[0]), REASONER)
+    return [excludes(first, normalise_condition(read_when(when), REASONER)) for when in whens[1:]]
 
 
 def implied(*whens: Json) -> list[bool]:
-    first = take_apart(read_when(whens[0]), REASONER)
+    first = normalise_condition(read_when(whens[0]), REASONER)
     return [implies(first, read_when(when), REASONER) for when in whens[1:]]
 
 
@@ -125,20 +130,20 @@ def test_what_does_not_follow_is_not_implied() -> None:
 
 @given(CLOSE_WHENS, CLOSE_WHENS)
 def test_a_shelf_finds_what_a_search_one_by_one_finds(one: Json, other: Json) -> None:
-    shelf: Shelf[str] = Shelf()
-    kept, asked = (take_apart(read_when(when), REASONER) for when in (one, other))
+    shelf: ConditionIndex[str] = ConditionIndex()
+    kept, asked = (normalise_condition(read_when(when), REASONER) for when in (one, other))
     shelf.put(kept, "kept")
     assert bool(list(shelf.meet(asked))) is not excludes(kept, asked)
 
 
 def test_a_shelf_sorts_by_the_values_asked_for() -> None:
-    shelf: Shelf[int] = Shelf()
+    shelf: ConditionIndex[int] = ConditionIndex()
     for number in range(100):
-        shelf.put(take_apart(read_when({"sender": f"s{number}"}), REASONER), number)
-    met = shelf.meet(take_apart(read_when({"sender": ["s3", "s5", "zoe"]}), REASONER))
+        shelf.put(normalise_condition(read_when({"sender": f"s{number}"}), REASONER), number)
+    met = shelf.meet(normalise_condition(read_when({"sender": ["s3", "s5", "zoe"]}), REASONER))
     assert sorted(met) == [3, 5]
-    shelf.put(take_apart(read_when({"sender": "s3", "type": "call"}), REASONER), 100)
-    assert list(shelf.meet(take_apart(read_when({"sender": "s3", "kind": "edit"}), REASONER))) == [
-        3
-    ]
+    shelf.put(normalise_condition(read_when({"sender": "s3", "type": "call"}), REASONER), 100)
+    assert list(
+        shelf.meet(normalise_condition(read_when({"sender": "s3", "kind": "edit"}), REASONER))
+    ) == [3]
     assert make_subject().mismatches == []

@@ -7,11 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar, Hours
 from router.core.conditions.payload_shapes import locate, number_situations
 from router.core.decide.decide import decide
-from router.core.model.notification import Notification, is_ring, overrule, restore
+from router.core.model.notification import (
+    Notification,
+    apply_classification,
+    is_ring,
+    reset_classification,
+)
 from router.core.model.payload import Json
 from router.core.rules.classify import classify, examine
 from router.core.rules.ruleset import Ruleset
@@ -151,26 +156,26 @@ def test_other_rules_judge_the_payload_as_it_came() -> None:
 
 @given(payloads(), st.sampled_from(["call", "message", "edit", "reaction"]), st.data())
 def test_what_was_classified_is_a_situation_its_kind_can_be_in(
-    subject: Subject, kind: str, data: st.DataObject
+    subject: ConditionSubject, kind: str, data: st.DataObject
 ) -> None:
     told = subject.notification
     said = {"kind": kind}
     for name, words in (("callAction", ["initiated", "ended"]), ("callType", ["audio"])):
         if word := data.draw(st.sampled_from(["", *words])):
             said[name] = word
-    found = overrule(told, said)
-    assert restore(found) == told
-    assert overrule(restore(found), found.classified) == found
+    found = apply_classification(told, said)
+    assert reset_classification(found) == told
+    assert apply_classification(reset_classification(found), found.classified) == found
     assert found.kind == kind
     assert (found.details.get("type") == "call") is (kind == "call")
 
 
 def test_every_kind_and_word_makes_a_situation_the_index_knows() -> None:
     for kind, action in product(("call", "message", "reaction"), ("initiated", "ended")):
-        found = overrule(push(), {"kind": kind, "callAction": action})
+        found = apply_classification(push(), {"kind": kind, "callAction": action})
         recipient = world().recipient("app", "ann")
         calendar = Calendar(Hours(), recipient, NOON)
-        subject = Subject(
+        subject = ConditionSubject(
             notification=found, recipient=recipient, vars={}, now=NOON, calendar=calendar
         )
         assert locate(subject) in number_situations()

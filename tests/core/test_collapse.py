@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.decide.collapse_key import LONGEST, collapse_key, tell_subject
+from router.core.decide.collapse_key import MAX_KEY_LENGTH, collapse_key, topic_key
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
 from tests.core.events import call, digest, notify, push, sample
@@ -35,7 +35,7 @@ MESSAGE = push(tag="7")
     ],
 )
 def test_a_message_and_what_becomes_of_it_share_a_key(other: Notification) -> None:
-    assert tell_subject(other) == tell_subject(MESSAGE)
+    assert topic_key(other) == topic_key(MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -50,30 +50,28 @@ def test_a_message_and_what_becomes_of_it_share_a_key(other: Notification) -> No
     ],
 )
 def test_another_message_has_another_key(other: Notification) -> None:
-    assert tell_subject(other) != tell_subject(MESSAGE)
+    assert topic_key(other) != topic_key(MESSAGE)
 
 
 def test_the_edit_of_the_samples_replaces_the_message_with_its_tag() -> None:
     edit = notify(sample("push_chat_message_edited"))
-    assert tell_subject(edit).startswith("message:")
+    assert topic_key(edit).startswith("message:")
     assert edit.kind == "edit"
 
 
 def test_the_events_of_a_call_share_the_sessions_key() -> None:
-    assert tell_subject(call("initiated")) == tell_subject(call("ended")) == "call:app:s1"
-    assert tell_subject(call("initiated", sessionId="s2")) == "call:app:s2"
+    assert topic_key(call("initiated")) == topic_key(call("ended")) == "call:app:s1"
+    assert topic_key(call("initiated", sessionId="s2")) == "call:app:s2"
 
 
 def test_a_call_without_a_session_stands_alone() -> None:
-    assert tell_subject(call("ended", sessionId=None)) != tell_subject(
-        call("initiated", sessionId=None)
-    )
+    assert topic_key(call("ended", sessionId=None)) != topic_key(call("initiated", sessionId=None))
 
 
 def test_the_digests_of_a_conversation_share_a_key() -> None:
-    assert tell_subject(digest("sms", messages=[])) == tell_subject(digest("email"))
+    assert topic_key(digest("sms", messages=[])) == topic_key(digest("email"))
     assert (
-        tell_subject(digest("sms", groupDetails={"guid": "g"}, senderDetails=None))
+        topic_key(digest("sms", groupDetails={"guid": "g"}, senderDetails=None))
         == "digest:app:group_g"
     )
 
@@ -82,38 +80,38 @@ def test_every_group_action_has_its_own() -> None:
     joined = push(receiverType="group", receiver="g", tag="g", body="Bob has joined")
     left = push(receiverType="group", receiver="g", tag="g", body="Bob has left")
     assert joined.kind == left.kind == "group_action"
-    assert tell_subject(joined) != tell_subject(left)
+    assert topic_key(joined) != topic_key(left)
     again = msgspec.structs.replace(joined, id="n2", uid="cleo")
-    assert tell_subject(joined) == tell_subject(again)
+    assert topic_key(joined) == topic_key(again)
 
 
 def test_a_message_without_any_id_stands_alone() -> None:
     first, second = push(tag=None, body="a"), push(tag=None, body="b")
-    assert tell_subject(first) != tell_subject(second)
+    assert topic_key(first) != topic_key(second)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_a_key_fits_every_provider(conversation: str, tag: str) -> None:
-    key = tell_subject(push(conversationId=conversation, tag=tag))
-    assert len(key.encode()) <= LONGEST
+    key = topic_key(push(conversationId=conversation, tag=tag))
+    assert len(key.encode()) <= MAX_KEY_LENGTH
 
 
 def test_a_long_key_becomes_a_short_one_of_its_own() -> None:
-    long, other = (tell_subject(push(tag=letter * 200)) for letter in "ab")
-    assert len(long.encode()) <= LONGEST
+    long, other = (topic_key(push(tag=letter * 200)) for letter in "ab")
+    assert len(long.encode()) <= MAX_KEY_LENGTH
     assert long != other
-    assert long == tell_subject(push(tag="a" * 200))
+    assert long == topic_key(push(tag="a" * 200))
 
 
 def test_a_step_says_what_a_later_message_replaces() -> None:
-    about = tell_subject(MESSAGE)
+    about = topic_key(MESSAGE)
     assert collapse_key("message", MESSAGE, about, "burst") == about
     assert collapse_key("none", MESSAGE, about, "burst") == ""
     assert collapse_key("throttle", MESSAGE, about, "burst") == "burst"
     assert collapse_key("throttle", MESSAGE, about, "") == about
     whole = collapse_key("conversation", MESSAGE, about, "")
     other = push(tag="8")
-    assert whole == collapse_key("conversation", other, tell_subject(other), "")
+    assert whole == collapse_key("conversation", other, topic_key(other), "")
     assert whole.startswith("conversation:")
     nowhere = push(conversationId=None)
     assert collapse_key("conversation", nowhere, "x", "") == "x"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.conditions.condition import All, AnyOf, Condition, Not, Subject, verdicts
+from router.core.conditions.condition import All, AnyOf, Condition, ConditionSubject, Not, verdicts
 from router.core.model.payload import Json
 from tests.core.naive import look_up, matches
 from tests.core.subjects import FIELDS, TIMES, VALUES, WHENS, atoms, make_subject, payloads, place
@@ -82,13 +82,13 @@ def test_a_test_holds_exactly_where_its_plain_meaning_does(
 
 @given(WHENS, payloads())
 def test_a_condition_holds_exactly_where_its_plain_meaning_does(
-    when: Json, subject: Subject
+    when: Json, subject: ConditionSubject
 ) -> None:
     assert read_when(when).holds(subject) is matches(when, subject)
 
 
 @given(WHENS, payloads())
-def test_not_turns_every_condition_round(when: Json, subject: Subject) -> None:
+def test_not_turns_every_condition_round(when: Json, subject: ConditionSubject) -> None:
     assert read_when({"not": when}).holds(subject) is not read_when(when).holds(subject)
 
 
@@ -123,7 +123,7 @@ def test_a_default_stands_in_for_an_absent_or_null_field(field: str, data: st.Da
 
 @given(payloads(), WHENS)
 def test_the_verdicts_of_the_tests_together_make_that_of_the_condition(
-    subject: Subject, when: Json
+    subject: ConditionSubject, when: Json
 ) -> None:
     condition = read_when(when)
     told = verdicts(condition, subject)

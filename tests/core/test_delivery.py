@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from router.core.model.delivery import OPEN, Attempt, Delivery, mask
+from router.core.model.delivery import OPEN_STATES, Attempt, Delivery, mask
 from router.core.model.facts import Device
 from router.core.model.message import Content
 from router.core.model.types import Privacy
@@ -58,8 +58,8 @@ def test_what_takes_back_a_message_is_quiet() -> None:
 
 
 def test_only_what_waits_or_is_being_sent_is_open() -> None:
-    assert {"waiting", "sending"} == OPEN
-    assert delivery().state in OPEN
+    assert {"waiting", "sending"} == OPEN_STATES
+    assert delivery().state in OPEN_STATES
 
 
 def test_an_attempt_is_one_numbered_try() -> None:

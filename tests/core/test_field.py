@@ -1,6 +1,6 @@
 import pytest
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.fields import FIELDS, find_field, split_path, suggest_field
 from router.core.conditions.hours import Calendar
 from router.core.model.facts import Recipient
@@ -12,19 +12,19 @@ from tests.core.whens import read_when
 from tests.core.windows import HOURS
 
 
-def read(name: str, subject: Subject) -> Json:
+def read(name: str, subject: ConditionSubject) -> Json:
     field = find_field(name)
     assert field is not None
     return field.read(subject)
 
 
-def take_sample(name: str) -> Subject:
+def take_sample(name: str) -> ConditionSubject:
     notification = derive(decode(sample(name)), id="n-1", accepted_at=NOW)
     recipient = Recipient(
         app_id="", uid="", attributes={"tier": "gold", "plan.size": 3}, locale="de"
     )
     now = 1741847463.0
-    return Subject(
+    return ConditionSubject(
         notification=notification,
         recipient=recipient,
         vars={},

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.decide.throttle import PEOPLE
+from router.core.decide.throttle import MAX_PEOPLE
 from router.core.model.facts import Contact, Recipient
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import Json, decode
@@ -146,14 +146,14 @@ def test_a_rule_without_a_throttle_has_nothing_to_collapse_by() -> None:
     assert problem.message == 'rule all has no throttle for "collapse: throttle" to go by'
 
 
-@pytest.mark.parametrize("count", [PEOPLE - 1, PEOPLE, PEOPLE + 5])
+@pytest.mark.parametrize("count", [MAX_PEOPLE - 1, MAX_PEOPLE, MAX_PEOPLE + 5])
 def test_so_many_people_are_told_apart_and_no_more(count: int) -> None:
     play = Play(fold())
     for number in range(count):
         play.hear(reaction(f"p{number}", number), 0)
-    assert titles(play) == [f"P0+{min(count, PEOPLE) - 1}"]
+    assert titles(play) == [f"P0+{min(count, MAX_PEOPLE) - 1}"]
     (counter,) = play.facts.counters.values()
-    assert len(counter.people) <= PEOPLE
+    assert len(counter.people) <= MAX_PEOPLE
     assert "p17" not in repr(counter), "people are kept as marks"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.core.conditions.hours import DAYS, WHOLE_DAY, Calendar, Hours, Window, Zones
+from router.core.conditions.hours import DAYS, MINUTES_OF_DAY, Calendar, Hours, Window, Zones
 from router.core.errors import Place
 from router.core.model.facts import Contact, Device, Recipient
 
@@ -32,7 +32,7 @@ def window(
         name="window",
         place=Place("", 1, 1),
         opens=start,
-        closes=end if end > start else end + WHOLE_DAY,
+        closes=end if end > start else end + MINUTES_OF_DAY,
         days=frozenset(DAYS.index(day) for day in days.split()),
         zone=zone,
     )
@@ -150,17 +150,17 @@ def test_a_window_that_is_always_open_never_ends(times: tuple[str, str]) -> None
 
 
 ZONES = st.sampled_from([UTC, BERLIN, NEW_YORK, LORD_HOWE, APIA, ZoneInfo("Asia/Kathmandu")])
-TIMES = st.integers(0, WHOLE_DAY - 1)
+TIMES = st.integers(0, MINUTES_OF_DAY - 1)
 windows = st.builds(
     lambda opens, closes, days: Window(
         name="window",
         place=Place("", 1, 1),
         opens=opens,
-        closes=closes if closes > opens else closes + WHOLE_DAY,
+        closes=closes if closes > opens else closes + MINUTES_OF_DAY,
         days=days,
     ),
     TIMES,
-    st.integers(0, WHOLE_DAY),
+    st.integers(0, MINUTES_OF_DAY),
     st.frozensets(st.integers(0, 6), min_size=1),
 )
 INSTANTS = st.integers(1_262_304_000, 1_893_456_000).map(float)
@@ -171,7 +171,7 @@ def is_open(of: Window, day: date, minute: int) -> bool:
     """Tell by the clock on the wall alone whether a window is open."""
     yesterday = (day.weekday() - 1) % 7
     return (day.weekday() in of.days and of.opens <= minute < of.closes) or (
-        yesterday in of.days and minute + WHOLE_DAY < of.closes
+        yesterday in of.days and minute + MINUTES_OF_DAY < of.closes
     )
 
 
@@ -198,7 +198,9 @@ def test_a_window_is_open_when_the_clock_on_the_wall_says_so(
 
 @given(windows, ZONES, INSTANTS)
 @example(Window(name="", place=Place("", 1, 1), opens=90, closes=150), BERLIN, SPRING)
-@example(Window(name="", place=Place("", 1, 1), opens=150, closes=90 + WHOLE_DAY), BERLIN, SPRING)
+@example(
+    Window(name="", place=Place("", 1, 1), opens=150, closes=90 + MINUTES_OF_DAY), BERLIN, SPRING
+)
 def test_a_window_ends_at_the_first_instant_at_which_it_is_not_open(
     of: Window, zone: tzinfo, instant: float
 ) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from router.core.errors import Problem
-from router.core.loading import LAST_GOOD, Loaded, Source, hash_texts, load, picture
+from router.core.loading import (
+    LAST_GOOD_SUFFIX,
+    IncludeSource,
+    LoadResult,
+    hash_texts,
+    load,
+    render_excerpt,
+)
 from router.core.loading.yaml_document import split_lines
 from router.core.rules.ruleset import Ruleset
 from router.core.simulate.explain import explain
@@ -29,9 +36,9 @@ B = "owner: b\nwhen: {kind: call}\nrules: [{name: one, send: [app]}]\n"
 
 def load_files(
     files: Mapping[str, str], main: str = MAIN, kept: Mapping[str, str] | None = None
-) -> Loaded:
+) -> LoadResult:
     """Load a main text with files beside it, whatever its patterns; in some order of patterns."""
-    sources = [Source(file=file, text=text) for file, text in sorted(files.items())]
+    sources = [IncludeSource(file=file, text=text) for file, text in sorted(files.items())]
     return load(
         main,
         file="rules.yaml",
@@ -42,10 +49,10 @@ def load_files(
     )
 
 
-def load_folder(folder: Path) -> Loaded:
-    def find(pattern: str) -> list[Source]:
+def load_folder(folder: Path) -> LoadResult:
+    def find(pattern: str) -> list[IncludeSource]:
         return [
-            Source(file=str(path.relative_to(folder)), text=path.read_text("utf-8"))
+            IncludeSource(file=str(path.relative_to(folder)), text=path.read_text("utf-8"))
             for path in sorted(folder.glob(pattern))
         ]
 
@@ -59,7 +66,7 @@ def expected(folder: Path) -> list[str]:
     return [line for line in announced if re.match(r"[\w/]+\.yaml:", line)]
 
 
-def ruleset_of(loaded: Loaded) -> Ruleset:
+def ruleset_of(loaded: LoadResult) -> Ruleset:
     assert loaded.ruleset is not None, loaded.problems
     return loaded.ruleset
 
@@ -70,7 +77,9 @@ def test_every_problem_of_several_files_is_told_at_its_place(folder: Path) -> No
     assert [str(problem) for problem in loaded.problems] == expected(folder)
     assert loaded.is_whole is (folder in GOOD)
     for problem in loaded.problems:
-        picture_of_line, _ = picture(problem, split_lines(loaded.texts[problem.file])).splitlines()
+        picture_of_line, _ = render_excerpt(
+            problem, split_lines(loaded.texts[problem.file])
+        ).splitlines()
         assert picture_of_line.startswith(f"{problem.line:>5} | ")
 
 
@@ -136,7 +145,7 @@ def test_a_bad_file_leaves_its_last_good_text_in_force_and_the_others_as_they_ar
         *(("a.yaml", "last good", "a"), ("b.yaml", "current", "b")),
     ]
     assert not loaded.is_whole
-    assert ruleset_of(loaded).rules[2].place.file == f"a.yaml{LAST_GOOD}"
+    assert ruleset_of(loaded).rules[2].place.file == f"a.yaml{LAST_GOOD_SUFFIX}"
     assert [problem.file for problem in loaded.problems if problem.severity == "error"] == [
         "a.yaml"
     ]
@@ -153,7 +162,7 @@ def test_without_a_last_good_text_a_bad_file_is_left_out() -> None:
 
 def test_a_file_that_cannot_be_read_says_so_and_a_bad_main_file_refuses_all() -> None:
     fault = Problem(file="a.yaml", line=1, column=1, message="cannot be read: it is locked")
-    source = Source(file="a.yaml", fault=fault)
+    source = IncludeSource(file="a.yaml", fault=fault)
     loaded = load(
         MAIN.replace("send: [room]}]", "send: [roon]}]"),
         file="rules.yaml",

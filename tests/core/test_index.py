@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.core.conditions.condition import ALWAYS, All, AnyOf, Not, Subject
+from router.core.conditions.condition import ALWAYS, All, AnyOf, ConditionSubject, Not
 from router.core.conditions.condition import Test as FieldTest
-from router.core.conditions.rule_index import FEW, Index
+from router.core.conditions.rule_index import MAX_UNINDEXED_RULES, RuleIndex
 from router.core.model.payload import Json
 from router.core.rules.ruleset import Defaults, Ruleset
 from tests.core.naive import matches
@@ -29,23 +29,25 @@ LOOKED_UP = st.one_of(
     st.fixed_dictionaries({"any": st.lists(ATOMS, min_size=2, max_size=3)}),
 )
 MANY: st.SearchStrategy[list[Json]] = st.lists(
-    st.one_of(LOOKED_UP, ATOMS, CLOSE_WHENS), min_size=FEW + 1, max_size=2 * FEW
+    st.one_of(LOOKED_UP, ATOMS, CLOSE_WHENS),
+    min_size=MAX_UNINDEXED_RULES + 1,
+    max_size=2 * MAX_UNINDEXED_RULES,
 )
 
 
-def build(whens: list[Json]) -> Index[int]:
+def build(whens: list[Json]) -> RuleIndex[int]:
     conditions = ((read_when(when), number) for number, when in enumerate(whens))
-    return Index(list(conditions), narrow=lambda number, _: number)
+    return RuleIndex(list(conditions), narrow=lambda number, _: number)
 
 
 @settings(max_examples=150)
 @given(MANY, WHENS, st.one_of(payloads(), documented_payloads()))
 def test_the_index_finds_what_trying_every_condition_finds_and_in_order(
-    many: list[Json], when: Json, subject: Subject
+    many: list[Json], when: Json, subject: ConditionSubject
 ) -> None:
     whens = [*many, when]
     conditions = [(read_when(when), number) for number, when in enumerate(whens)]
-    index = Index(
+    index = RuleIndex(
         [(condition, (number, condition)) for condition, number in conditions],
         narrow=lambda item, left: (item[0], left),
     )
@@ -59,10 +61,10 @@ def test_the_index_finds_what_trying_every_condition_finds_and_in_order(
 @settings(max_examples=60)
 @given(st.one_of(WHENS, CLOSE_WHENS), st.one_of(payloads(), documented_payloads()))
 def test_a_condition_shortened_for_a_situation_decides_the_same_in_it(
-    when: Json, subject: Subject
+    when: Json, subject: ConditionSubject
 ) -> None:
     condition = read_when(when)
-    index = Index([(condition, condition)], narrow=lambda _, left: left)
+    index = RuleIndex([(condition, condition)], narrow=lambda _, left: left)
     assert any(left.holds(subject) for left in index.find(subject)) is condition.holds(subject)
 
 
@@ -74,7 +76,7 @@ def test_what_a_situation_settles_is_left_out_of_a_condition() -> None:
     }
     whens: list[Json] = [when, {"type": "chat"}, {"any": [{"type": "call"}, {"sender": "a"}]}]
     conditions = [read_when(when) for when in whens]
-    index = Index([(one, one) for one in conditions], narrow=lambda _, left: left)
+    index = RuleIndex([(one, one) for one in conditions], narrow=lambda _, left: left)
     both, always, sender = index.find(make_subject({"type": "chat"}))
     assert isinstance(both, All)
     any_of, none = both.parts

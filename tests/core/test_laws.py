@@ -5,11 +5,11 @@ from hypothesis import given
 from router.core.decide.decide import decide
 from router.core.decide.render import render
 from router.core.errors import PayloadError
-from router.core.model.facts import Contact, Facts, Recipient
+from router.core.model.facts import Contact, DecisionState, Recipient
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import decode
 from router.core.simulate.explain import explain
-from router.core.templates.filters import LIMIT
+from router.core.templates.filters import MAX_RESULT_LENGTH
 from tests.core.bodies import bodies
 from tests.core.events import NOON
 from tests.core.rulebooks import rulebook, world
@@ -43,7 +43,7 @@ rules:
 """)
 
 
-def everybody(notification: Notification) -> Facts:
+def everybody(notification: Notification) -> DecisionState:
     contacts = tuple(
         Contact(id=kind, kind=kind, address=f"their {kind}") for kind in ("push", "sms", "email")
     )
@@ -63,7 +63,7 @@ def test_whatever_is_accepted_is_decided_and_rendered(body: bytes) -> None:
     for planned in decision.deliveries:
         content = render(planned, notification, recipient, RULES, NOON).content
         texts = (content.title, content.body, content.link, *content.data.values())
-        assert all(len(text) <= LIMIT and "\0" not in text for text in texts)
+        assert all(len(text) <= MAX_RESULT_LENGTH and "\0" not in text for text in texts)
         assert all(text.encode() for text in texts if text)
         assert len(planned.collapse.encode()) <= 64
     assert bool(decision.reason) is not bool(decision.deliveries)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.errors import Problem
-from router.core.loading import Loaded, load, picture
+from router.core.loading import LoadResult, load, render_excerpt
 from router.core.loading.yaml_document import split_lines
 from router.core.rules.ruleset import Defaults, Ruleset
 from tests.core.schemas import PLUGINS, load_text, resolve
@@ -49,7 +49,7 @@ def test_a_good_file_is_taken_with_the_warnings_it_announces(path: Path) -> None
 def test_every_problem_has_a_picture_of_its_line(path: Path) -> None:
     loaded = load_text(path.read_text("utf-8"))
     for problem in loaded.problems:
-        first, second = picture(problem, split_lines(loaded.text)).splitlines()
+        first, second = render_excerpt(problem, split_lines(loaded.text)).splitlines()
         assert first.startswith(f"{problem.line:>5} | ")
         assert second.lstrip(" |").strip("^") == ""
 
@@ -154,7 +154,7 @@ def test_in_sandbox_mode_placeholders_stand_in_for_what_is_not_there() -> None:
 
 
 def test_without_zones_there_is_utc() -> None:
-    def zone(name: str) -> Loaded:
+    def zone(name: str) -> LoadResult:
         text = f"version: 1\ntimezone: {name}\nrules: []\n"
         return load(text, file="rules.yaml", plugins=PLUGINS, resolve=resolve)
 
@@ -165,7 +165,7 @@ def test_without_zones_there_is_utc() -> None:
 def test_a_picture_shows_the_line_and_underlines_the_fault() -> None:
     text = (FOLDER / "bad" / "unknown_value.yaml").read_text("utf-8")
     (problem,) = load_text(text).problems
-    assert picture(problem, split_lines(text)) == (
+    assert render_excerpt(problem, split_lines(text)) == (
         "    8 |     when: {type: call, callAction: intiated}\n"
         "      |                                    ^^^^^^^^"
     )
@@ -173,12 +173,12 @@ def test_a_picture_shows_the_line_and_underlines_the_fault() -> None:
 
 def test_a_picture_keeps_its_carets_below_tabs_and_wide_letters() -> None:
     problem = Problem(file="f", line=1, column=4, message="m", length=2)
-    assert picture(problem, split_lines("\t漢a漢b")) == "    1 | \t漢a漢b\n      | \t   ^^^"
+    assert render_excerpt(problem, split_lines("\t漢a漢b")) == "    1 | \t漢a漢b\n      | \t   ^^^"
 
 
 def test_a_picture_of_a_long_line_shows_the_part_around_the_fault() -> None:
     problem = Problem(file="f", line=1, column=1001, message="m")
-    shown, carets = picture(problem, split_lines("a" * 1000 + "b" + "c" * 1000)).splitlines()
+    shown, carets = render_excerpt(problem, split_lines("a" * 1000 + "b" + "c" * 1000)).splitlines()
     assert len(shown) < 200
     assert shown[carets.index("^")] == "b"
     assert "aaabccc" in shown
@@ -186,7 +186,7 @@ def test_a_picture_of_a_long_line_shows_the_part_around_the_fault() -> None:
 
 def test_a_picture_of_a_line_that_is_not_there_is_empty() -> None:
     assert (
-        picture(Problem(file="f", line=3, column=1, message="m"), split_lines("a"))
+        render_excerpt(Problem(file="f", line=3, column=1, message="m"), split_lines("a"))
         == "    3 | \n      | ^"
     )
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from router.core.decide.decide import decide
 from router.core.decide.render import render
-from router.core.model.facts import Contact, Device, Recipient, appear_at
+from router.core.model.facts import Contact, Device, Recipient, with_device_locale
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, MAIL, PHONE, rulebook, world
 
@@ -101,7 +101,7 @@ def test_a_rule_s_condition_sees_the_recipient_s_language() -> None:
 
 def test_a_contact_without_a_device_has_no_language_of_its_own() -> None:
     for contact in (None, MAIL, PHONE):
-        assert appear_at(ANN, contact) is ANN
+        assert with_device_locale(ANN, contact) is ANN
 
 
 LOCALES = st.sampled_from(["", "de", "de-AT", "en", "fr"])

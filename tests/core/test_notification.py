@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from router.core.model.notification import DAY, MINUTE, read_time
+from router.core.model.notification import DAY_S, MINUTE_S, read_time
 from router.core.model.payload import Json
-from router.samples import STORY
+from router.samples import SAMPLE_NAMES
 from tests.core.events import NOON, call, digest, notify, push, sample
 
 KINDS = json.loads((Path(__file__).parents[1] / "testdata" / "kinds.json").read_text("utf-8"))
@@ -20,7 +20,7 @@ def test_a_sample_is_of_the_kind_in_the_table(case: dict[str, Any]) -> None:
 
 
 def test_the_table_names_every_sample() -> None:
-    assert sorted(case["sample"] for case in KINDS) == sorted(STORY)
+    assert sorted(case["sample"] for case in KINDS) == sorted(SAMPLE_NAMES)
 
 
 def action(name: Json, type: Json = "message") -> Json:  # noqa: A002 - the field's name
@@ -142,10 +142,10 @@ def test_a_time_is_milliseconds_as_number_or_text(value: Json, seconds: float | 
     ("sent", "occurred"),
     [
         (NOON - 60, NOON - 60),
-        (NOON - DAY, NOON - DAY),
-        (NOON - DAY - 1, NOON),
-        (NOON + 5 * MINUTE, NOON + 5 * MINUTE),
-        (NOON + 5 * MINUTE + 1, NOON),
+        (NOON - DAY_S, NOON - DAY_S),
+        (NOON - DAY_S - 1, NOON),
+        (NOON + 5 * MINUTE_S, NOON + 5 * MINUTE_S),
+        (NOON + 5 * MINUTE_S + 1, NOON),
     ],
 )
 def test_a_time_of_sending_counts_if_it_is_believable(sent: float, occurred: float) -> None:

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.core.conditions.regex import MEMORY, PatternSet, compile_pattern, quote, translate
+from router.core.conditions.regex import (
+    MAX_MEMORY_BYTES,
+    PatternSet,
+    compile_pattern,
+    quote,
+    translate,
+)
 
 PATTERNS = ("^a", "b$", "[0-9]+", r"(?i)\bx+\b", "", "a|b", "(?s)a.b", ".", r"\z")
 TEXTS = st.text(alphabet="abxX1ß\n\0 ", max_size=12)
@@ -30,7 +36,7 @@ def test_a_translated_glob_covers_the_whole_text(glob: str, text: str) -> None:
     assert (compile_pattern(translate(glob)).fullmatch(text) is not None) is matching
 
 
-@pytest.mark.parametrize("memory", [1, 10_000, 60_000, 70_000, 200_000, MEMORY])
+@pytest.mark.parametrize("memory", [1, 10_000, 60_000, 70_000, 200_000, MAX_MEMORY_BYTES])
 def test_a_set_with_too_little_memory_says_so_rather_than_that_nothing_matches(
     memory: int,
 ) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from router.core.errors import PayloadError
 from router.core.model.notification import derive
-from router.core.model.payload import DEPTH, Json, decode, kept_body, prune, redact, scalar
-from router.samples import STORY
+from router.core.model.payload import MAX_DEPTH, Json, decode, kept_body, prune, redact, scalar
+from router.samples import SAMPLE_NAMES
 from tests.core.bodies import bodies, json_values
 from tests.core.events import DETAILS, envelope, sample
 
@@ -24,7 +24,7 @@ def refusal(body: bytes) -> tuple[str, str]:
     return refused.value.path, refused.value.reason
 
 
-@pytest.mark.parametrize("name", STORY)
+@pytest.mark.parametrize("name", SAMPLE_NAMES)
 def test_every_sample_is_a_payload_and_is_kept_as_it_came(name: str) -> None:
     body = sample(name)
     payload = decode(body)
@@ -47,7 +47,7 @@ def test_every_sample_is_a_payload_and_is_kept_as_it_came(name: str) -> None:
         (b'{"a": ' + b"9" * 5000 + b"}", "$", "holds a number too large to read"),
         (b"[" * 100_000, "$", "is nested more than 100 deep"),
         (b'{"a":' * 100_000, "$", "is nested more than 100 deep"),
-        (b"[" * (DEPTH + 1) + b"]" * (DEPTH + 1), "$", "is nested more than 100 deep"),
+        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "$", "is nested more than 100 deep"),
         (b"[]", "$", "must be an object"),
         (b"null", "$", "must be an object"),
         (b"{}", "$.trigger", "must be a text"),
@@ -110,7 +110,7 @@ def test_a_payload_of_many_messages_is_not_taken_for_a_deep_one() -> None:
 
 def test_the_deepest_payload_allowed_is_taken() -> None:
     nested: Json = 1
-    for _ in range(DEPTH - 2):
+    for _ in range(MAX_DEPTH - 2):
         nested = [nested]
     assert decode(envelope({**CHAT, "extra": nested})).uid == "ann"
     assert refusal(envelope({**CHAT, "extra": [nested]})) == ("$", "is nested more than 100 deep")

@@ -1,7 +1,7 @@
 import pytest
 
 from router.core.model.notification import Notification
-from router.core.model.privacy import generalise, withhold
+from router.core.model.privacy import generic_title, redact_notification
 from router.core.model.types import Privacy
 from tests.core.events import call, digest, notify, push, sample
 
@@ -15,11 +15,11 @@ CHAT = push(
 
 
 def test_without_privacy_nothing_is_kept_back() -> None:
-    assert withhold(CHAT, "none") is CHAT
+    assert redact_notification(CHAT, "none") is CHAT
 
 
 def test_no_body_lets_through_what_an_app_needs_to_find_its_way() -> None:
-    told = withhold(CHAT, "no_body")
+    told = redact_notification(CHAT, "no_body")
     assert told.details == {
         key: part
         for key, part in CHAT.details.items()
@@ -30,7 +30,7 @@ def test_no_body_lets_through_what_an_app_needs_to_find_its_way() -> None:
 
 
 def test_no_content_lets_ids_through_alone() -> None:
-    told = withhold(CHAT, "no_content")
+    told = redact_notification(CHAT, "no_content")
     assert told.details == {
         "sender": "bob",
         "receiver": "ann",
@@ -45,7 +45,7 @@ def test_no_content_lets_ids_through_alone() -> None:
 
 @pytest.mark.parametrize("privacy", ["no_body", "no_content"])
 def test_a_private_call_can_still_be_answered(privacy: Privacy) -> None:
-    told = withhold(call(callType="video"), privacy)
+    told = redact_notification(call(callType="video"), privacy)
     assert told.details["sessionId"] == "s1"
     assert told.details["callAction"] == "initiated"
     assert told.details["callType"] == "video"
@@ -59,14 +59,14 @@ def test_a_digest_keeps_its_texts_back(feed: str) -> None:
         smsContent="Bob says",
         groupDetails={"guid": "g", "name": "Hiking"},
     )
-    bodiless = withhold(told, "no_body").data
+    bodiless = redact_notification(told, "no_body").data
     assert bodiless == {
         "to": {"uid": "ann"},
         "subject": "From Bob",
         "senderDetails": {"uid": "bob", "name": "Bob"},
         "groupDetails": {"guid": "g", "name": "Hiking"},
     }
-    assert withhold(told, "no_content").data == {
+    assert redact_notification(told, "no_content").data == {
         "to": {"uid": "ann"},
         "senderDetails": {"uid": "bob"},
         "groupDetails": {"guid": "g"},
@@ -84,11 +84,11 @@ def test_a_digest_keeps_its_texts_back(feed: str) -> None:
 )
 def test_no_content_of_a_sample_names_nobody_and_nothing(name: str, words: list[str]) -> None:
     notification: Notification = notify(sample(name))
-    told = withhold(notification, "no_content")
+    told = redact_notification(notification, "no_content")
     assert not [word for word in words if word in str(told)]
 
 
 def test_the_end_of_a_call_counts_for_nobody_else() -> None:
     ended = call("ended", unreadMessageCount=3)
-    told = generalise(ended)
+    told = generic_title(ended)
     assert told.details == {k: p for k, p in ended.details.items() if k != "unreadMessageCount"}

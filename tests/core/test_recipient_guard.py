@@ -3,8 +3,8 @@
 import pytest
 
 from router.core.decide.decide import decide
-from router.core.decide.retraction import aim
-from router.core.model.facts import Contact, Device, Earlier, Facts, Recipient
+from router.core.decide.retraction import retraction_targets
+from router.core.model.facts import Contact, DecisionState, Device, PriorDelivery, Recipient
 from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
 from tests.core.events import NOON, push
 from tests.core.rulebooks import ANN, kept_back, rulebook, world
@@ -31,13 +31,13 @@ def test_a_uid_is_permitted_whole_by_a_pattern(
 
 def test_without_patterns_everybody_is_permitted() -> None:
     assert NO_GUARD.permits("anybody")
-    assert not Facts().recipient("app", "bob").is_guarded
+    assert not DecisionState().recipient("app", "bob").is_guarded
 
 
 def test_the_facts_know_whom_it_permits_those_never_heard_of_too() -> None:
     phone = Contact(id="c", kind="push", address="t", device=Device(platform="p"))
     known = {("app", uid): Recipient(app_id="app", uid=uid, contacts=(phone,)) for uid in "ab"}
-    facts = Facts(recipients=known, guard=RecipientGuard(["a"]))
+    facts = DecisionState(recipients=known, guard=RecipientGuard(["a"]))
     assert facts.recipient("app", "a") == known["app", "a"]
     guarded = facts.recipient("app", "b")
     assert (guarded.is_guarded, guarded.contacts) == (True, (phone,))
@@ -59,7 +59,7 @@ def test_nothing_goes_anywhere_for_a_guarded_recipient_nor_holds_it_a_once_key()
 
 
 def test_nothing_is_taken_back_from_a_guarded_recipient() -> None:
-    rung = Earlier(
+    rung = PriorDelivery(
         id="n-0",
         app_id="app",
         uid="ann",
@@ -73,6 +73,6 @@ def test_nothing_is_taken_back_from_a_guarded_recipient() -> None:
     )
     channel = rulebook("rules: [{name: all, send: [app]}]").channels["app"]
     facts = world(ANN)
-    assert aim(rung, channel, push(), facts) == [("", "x")]
+    assert retraction_targets(rung, channel, push(), facts) == [("", "x")]
     facts.guard = RecipientGuard(["bob"])
-    assert aim(rung, channel, push(), facts) == []
+    assert retraction_targets(rung, channel, push(), facts) == []

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.model.refusals import (
-    DISTINCT_RECIPIENTS,
     FIRST_HOLD_S,
     GONE_RECIPIENTS,
     MAX_HOLD_S,
     MAX_HOLD_UNSERVED_S,
+    MIN_DISTINCT_RECIPIENTS,
     SERVING,
     UNTRIED,
     RefusalStreak,
@@ -29,7 +29,7 @@ def test_so_many_distinct_recipients_in_a_row_are_the_channel_s_fault() -> None:
     assert not refuse(UNTRIED, "a", "b").is_channel
     assert not refuse(UNTRIED, "a", "b", "a", "b", "a").is_channel
     assert refuse(UNTRIED, "a", "b", "c").is_channel
-    assert len(refuse(UNTRIED, *"abcdefgh").recipients) == DISTINCT_RECIPIENTS
+    assert len(refuse(UNTRIED, *"abcdefgh").recipients) == MIN_DISTINCT_RECIPIENTS
 
 
 def test_a_recipient_who_was_refused_before_says_nothing_new() -> None:

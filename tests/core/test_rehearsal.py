@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from router.core.model.facts import Recipient
 from router.core.model.notification import Notification
-from router.core.simulate.replay import Change, Difference, Rehearsal, compare
-from router.samples import STORY
+from router.core.simulate.replay import FieldDifference, MessageChange, Replay, compare
+from router.samples import SAMPLE_NAMES
 from tests.core.events import NOON, call, notify, push, sample
 from tests.core.rulebooks import ANN, rulebook
 
 
 def changes(
     before: str, after: str, *notifications: Notification, recipient: Recipient = ANN
-) -> list[Change]:
-    old, new = (Rehearsal(rulebook(f"rules: [{rules}]")) for rules in (before, after))
+) -> list[MessageChange]:
+    old, new = (Replay(rulebook(f"rules: [{rules}]")) for rules in (before, after))
     return [
         change
         for each in notifications or (push(),)
@@ -31,8 +31,8 @@ MAIL = "ann@example.com"
 
 def test_a_message_that_goes_no_more_and_one_that_goes_newly() -> None:
     assert changes("{name: a, send: [room]}", "{name: b, send: [mail]}") == [
-        Change(sign="-", rule="a", channel="room", address=""),
-        Change(sign="+", rule="b", channel="mail", address=MAIL),
+        MessageChange(sign="-", rule="a", channel="room", address=""),
+        MessageChange(sign="+", rule="b", channel="mail", address=MAIL),
     ]
 
 
@@ -43,15 +43,15 @@ def test_which_rule_sends_it_makes_no_difference() -> None:
 @pytest.mark.parametrize(
     ("settings", "difference"),
     [
-        ("title: Hi", Difference(field="title", before="Bob", after="Hi")),
-        ("badge: 3", Difference(field="badge", before=None, after=3)),
-        ("data: {k: v}", Difference(field="data.k", before=None, after="v")),
-        ("priority: low", Difference(field="priority", before="normal", after="low")),
-        ("expires: 1h", Difference(field="expires", before=86400.0, after=3600.0)),
-        ("privacy: no_body", Difference(field="privacy", before="none", after="no_body")),
+        ("title: Hi", FieldDifference(field="title", before="Bob", after="Hi")),
+        ("badge: 3", FieldDifference(field="badge", before=None, after=3)),
+        ("data: {k: v}", FieldDifference(field="data.k", before=None, after="v")),
+        ("priority: low", FieldDifference(field="priority", before="normal", after="low")),
+        ("expires: 1h", FieldDifference(field="expires", before=86400.0, after=3600.0)),
+        ("privacy: no_body", FieldDifference(field="privacy", before="none", after="no_body")),
     ],
 )
-def test_a_message_that_is_another_says_in_what(settings: str, difference: Difference) -> None:
+def test_a_message_that_is_another_says_in_what(settings: str, difference: FieldDifference) -> None:
     (change,) = changes(
         "{name: a, send: [mail]}", f"{{name: a, send: [{{channel: mail, {settings}}}]}}"
     )
@@ -84,21 +84,19 @@ def test_what_is_kept_back_does_not_go_out() -> None:
 def test_only_what_is_rehearsed_is_known_of_calls() -> None:
     rules = "{name: a, send: [room]}"
     events = (call("cancelled"), replace(call(), id="n2"), replace(call(sessionId="s2"), id="n3"))
-    rehearsal = Rehearsal(rulebook(f"rules: [{rules}]"))
+    rehearsal = Replay(rulebook(f"rules: [{rules}]"))
     assert [len(rehearsal.foresee(each, ANN)) for each in events] == [1, 0, 1]
 
 
 def test_one_message_for_all_is_foreseen_once() -> None:
-    rehearsal = Rehearsal(
-        rulebook("rules: [{name: a, send: [{channel: room, once_per: message}]}]")
-    )
+    rehearsal = Replay(rulebook("rules: [{name: a, send: [{channel: room, once_per: message}]}]"))
     both = [replace(push(), id=id_) for id_ in ("n1", "n2")]
     assert [len(rehearsal.foresee(each, ANN)) for each in both] == [1, 0]
 
 
 def test_the_oldest_is_forgotten_and_the_newest_is_not() -> None:
     rules = "rules: [{name: a, send: [{channel: room, once_per: message}]}]"
-    rehearsal = Rehearsal(rulebook(rules), memory=2)
+    rehearsal = Replay(rulebook(rules), memory=2)
     for number in range(9):
         rehearsal.foresee(replace(push(), id=f"n{number}", event=f"e{number}"), ANN)
     again = [replace(push(), id="again", event=event) for event in ("e0", "e8")]
@@ -120,14 +118,14 @@ steps = st.lists(
 )
 
 
-@given(steps, steps, st.sampled_from(STORY))
+@given(steps, steps, st.sampled_from(SAMPLE_NAMES))
 def test_the_same_rules_change_nothing_and_the_way_back_undoes_the_way(
     one: list[str], other: list[str], name: str
 ) -> None:
     told = notify(sample(name))
     person = replace(ANN, app_id=told.app_id, uid=told.uid)
     old, new = (
-        Rehearsal(rulebook(f"rules: [{{name: a, send: [{', '.join(way)}]}}]")).foresee(told, person)
+        Replay(rulebook(f"rules: [{{name: a, send: [{', '.join(way)}]}}]")).foresee(told, person)
         for way in (one, other)
     )
     assert list(compare(old, old)) == []
@@ -142,7 +140,7 @@ def test_what_takes_back_a_message_differs_from_one_that_is_sent() -> None:
     ring, end = call(), replace(call("ended"), id="n2")
     quiet = "{name: a, when: {callAction: initiated}, send: [app]}"
     loud = "{name: a, when: {type: call}, send: [app]}"
-    difference = Difference(field="operation", before="retract", after="send")
+    difference = FieldDifference(field="operation", before="retract", after="send")
     found = changes(quiet, loud, ring, end)
     assert [change.sign for change in found] == ["~", "~"]
     assert all(difference in change.differences for change in found)

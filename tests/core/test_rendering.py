@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from router.core.decide.decide import decide
-from router.core.decide.planned import Planned
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import Rendered, render
 from router.core.model.facts import Recipient
 from router.core.model.message import Content
@@ -22,7 +22,9 @@ GOLD = msgspec.structs.replace(ANN, attributes={"tier": "gold", "age": 7})
 
 def rendered(notification: Notification, rules: str, recipient: Recipient = GOLD) -> Rendered:
     ruleset = rulebook(rules)
-    plans: tuple[Planned, ...] = decide(notification, ruleset, world(recipient), NOON).deliveries
+    plans: tuple[PlannedDelivery, ...] = decide(
+        notification, ruleset, world(recipient), NOON
+    ).deliveries
     return render(plans[0], notification, recipient, ruleset, NOON)
 
 

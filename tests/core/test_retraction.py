@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
-from router.core.model.facts import Earlier, Facts
+from router.core.model.facts import DecisionState, PriorDelivery
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
 from tests.core.events import NOON, push
@@ -24,9 +24,9 @@ def change(action: str, uid: str = "ann") -> Notification:
 EDIT, DELETE = change("edited"), change("deleted")
 
 
-def waits(step: int = 1, rule: str = "chat", **fields: object) -> Earlier:
+def waits(step: int = 1, rule: str = "chat", **fields: object) -> PriorDelivery:
     """Return Ann's mail, which waits for ten minutes."""
-    mail = Earlier(
+    mail = PriorDelivery(
         id=f"n1-{step}",
         app_id="app",
         uid="ann",
@@ -41,7 +41,7 @@ def waits(step: int = 1, rule: str = "chat", **fields: object) -> Earlier:
     return replace(mail, **fields)
 
 
-def retell(notification: Notification, rules: str, *waiting: Earlier) -> Decision:
+def retell(notification: Notification, rules: str, *waiting: PriorDelivery) -> Decision:
     facts = world(ANN)
     facts.earlier[ABOUT] = {each.id: each for each in waiting}
     return decide(notification, rulebook(rules), facts, NOON)
@@ -113,7 +113,7 @@ def test_an_edit_changes_what_its_own_step_left_else_what_another_rule_did() -> 
         waits(contact="", address="elsewhere"),
     ],
 )
-def test_what_goes_elsewhere_is_left_alone(other: Earlier) -> None:
+def test_what_goes_elsewhere_is_left_alone(other: PriorDelivery) -> None:
     assert ends(retell(EDIT, BOTH, other)) == []
 
 
@@ -129,7 +129,7 @@ def test_what_speaks_for_all_is_changed_by_the_first_that_hears() -> None:
 
 def test_the_edit_of_the_others_is_suppressed_as_their_message_was() -> None:
     rules = rulebook("rules: [{name: chat, send: [{channel: room, once_per: message}]}]")
-    facts: Facts = world(ANN)
+    facts: DecisionState = world(ANN)
     room = waits(0, channel="room", contact="", address="")
     facts.earlier[ABOUT] = {room.id: room}
     facts.fold(decide(EDIT, rules, facts, NOON).effects)

@@ -6,22 +6,22 @@ from hypothesis import strategies as st
 
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 from router.core.model.retry import (
-    DELAYS,
+    DEFAULT_SUSPENSION_S,
     MAX_RETRY_S,
     MAX_SUSPENSION_S,
     MIN_RETRY_S,
     MIN_SUSPENSION_S,
-    SUSPENSION,
+    RETRY_DELAYS_S,
     THROTTLE_S,
     Again,
     Dead,
     Done,
     Expired,
     Hold,
-    Next,
+    NextStep,
     asked_wait,
     counts,
-    follow,
+    next_step,
 )
 
 NOW = 1000.0
@@ -38,8 +38,8 @@ def after(
     expires_at: float = LATER,
     age: float = 0.0,
     dice: float = 0.5,
-) -> Next:
-    return follow(
+) -> NextStep:
+    return next_step(
         outcome,
         attempts=attempts,
         idempotent=idempotent,
@@ -65,8 +65,8 @@ def after(
         ),
         (Rejected(reason="no answer says so", forget_contact=True), Dead("no answer says so")),
         (Rejected(reason="bad"), Dead("bad")),
-        (Suspend(reason="401"), Hold(NOW + SUSPENSION, "401")),
-        (Suspend(reason="401", after=0), Hold(NOW + SUSPENSION, "401")),
+        (Suspend(reason="401"), Hold(NOW + DEFAULT_SUSPENSION_S, "401")),
+        (Suspend(reason="401", after=0), Hold(NOW + DEFAULT_SUSPENSION_S, "401")),
         (Suspend(reason="401", after=0.001), Hold(NOW + MIN_SUSPENSION_S, "401")),
         (Suspend(reason="401", after=1e9), Hold(NOW + MAX_SUSPENSION_S, "401")),
         (
@@ -84,7 +84,7 @@ def after(
         (Retry(reason="429", after=1), Again(NOW + 2.5)),
     ],
 )
-def test_each_outcome_has_its_consequence(outcome: Outcome, follows: Next) -> None:
+def test_each_outcome_has_its_consequence(outcome: Outcome, follows: NextStep) -> None:
     assert after(outcome) == follows
 
 
@@ -106,7 +106,7 @@ def test_a_throttled_try_does_not_count_and_waits_longer_the_older_it_is(
     asked: float | None, age: float, dice: float, wait: float, sign: dict[str, Any]
 ) -> None:
     throttled = Retry(reason="slow down", after=asked, **sign)
-    for attempts in (1, len(DELAYS) + 1):
+    for attempts in (1, len(RETRY_DELAYS_S) + 1):
         step = after(throttled, attempts=attempts, age=age, dice=dice)
         assert step == Again(NOW + wait, counts=False)
         assert not counts(step)
@@ -127,7 +127,7 @@ def test_a_doubtful_send_is_repeated_where_the_provider_collapses_repeats() -> N
     assert after(Unknown(reason="timeout"), idempotent=True) == Again(NOW + 2.5)
 
 
-@pytest.mark.parametrize(("attempts", "upper"), list(enumerate(DELAYS, start=1)))
+@pytest.mark.parametrize(("attempts", "upper"), list(enumerate(RETRY_DELAYS_S, start=1)))
 def test_the_wait_grows_with_the_attempts(attempts: int, upper: float) -> None:
     assert after(Retry(reason="x"), attempts=attempts, dice=0.0) == Again(NOW + MIN_RETRY_S)
     almost = after(Retry(reason="x"), attempts=attempts, dice=0.999)
@@ -135,7 +135,7 @@ def test_the_wait_grows_with_the_attempts(attempts: int, upper: float) -> None:
 
 
 def test_after_the_last_wait_the_delivery_is_dead() -> None:
-    assert after(Retry(reason="x"), attempts=len(DELAYS) + 1) == Dead("attempts_exhausted")
+    assert after(Retry(reason="x"), attempts=len(RETRY_DELAYS_S) + 1) == Dead("attempts_exhausted")
 
 
 def test_no_attempt_is_made_past_the_expiry() -> None:
@@ -158,10 +158,10 @@ def test_a_retry_comes_after_what_the_provider_asked_and_before_the_expiry(
         case Again(at=at):
             asked = min(wait or 0, MAX_RETRY_S)
             assert NOW + max(asked, MIN_RETRY_S) <= at < NOW + lasts
-            assert at <= NOW + max(asked, DELAYS[attempts - 1])
+            assert at <= NOW + max(asked, RETRY_DELAYS_S[attempts - 1])
         case Dead(reason=reason):
             assert reason == "attempts_exhausted"
-            assert attempts > len(DELAYS)
+            assert attempts > len(RETRY_DELAYS_S)
         case follows:
             assert isinstance(follows, Expired)
 
@@ -197,7 +197,7 @@ def test_what_asks_for_nothing_asks_for_no_time() -> None:
 @given(
     asked=NUMBERS,
     kind=st.sampled_from(["retry", "throttled", "channel", "recipient"]),
-    attempts=st.integers(1, len(DELAYS)),
+    attempts=st.integers(1, len(RETRY_DELAYS_S)),
     age=st.floats(0, 1e6),
     dice=st.floats(0, 1, exclude_max=True),
 )

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
 from router.core.decide.retraction import changes_something
-from router.core.model.facts import Earlier, Facts
-from router.core.model.notification import DAY
+from router.core.model.facts import DecisionState, PriorDelivery
+from router.core.model.notification import DAY_S
 from router.core.rules.ruleset import ChannelSpec
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, PHONE, rulebook, world
@@ -18,7 +18,7 @@ KEPT = "rules: [{name: chat, send: [{channel: room, retract: false}]}]"
 NONE = "rules: []"
 
 
-def shown(**fields: object) -> Earlier:
+def shown(**fields: object) -> PriorDelivery:
     """Return what was posted to a room for Ann, and has a handle."""
     fields = {"state": "delivered", "named": True, "lane": "app/ann", "id": "n1-0"} | fields
     return replace(waits(0, channel="room", contact="", address=""), **fields)
@@ -29,7 +29,9 @@ def able(rules: str, *, updates: bool = True, retracts: bool = True) -> dict[str
     return {"room": replace(room, updates=updates, retracts=retracts)}
 
 
-def retell(kind: str, rules: str, *earlier: Earlier, uid: str = "ann", **ways: bool) -> Decision:
+def retell(
+    kind: str, rules: str, *earlier: PriorDelivery, uid: str = "ann", **ways: bool
+) -> Decision:
     facts = world(ANN)
     facts.earlier[ABOUT] = {each.id: each for each in earlier}
     ruleset = rulebook(rules)
@@ -44,7 +46,7 @@ def changes(decision: Decision) -> list[tuple[str, str, str]]:
 def test_an_edit_changes_what_was_shown_at_once_and_in_its_lane() -> None:
     (edit,) = retell("edited", ROOM, shown(lane="app/cleo")).deliveries
     assert (edit.operation, edit.original, edit.state) == ("update", "n1-0", "waiting")
-    assert (edit.due_at, edit.expires_at, edit.lane) == (NOON, NOON + DAY, "app/cleo")
+    assert (edit.due_at, edit.expires_at, edit.lane) == (NOON, NOON + DAY_S, "app/cleo")
     assert edit.follows
 
 
@@ -60,7 +62,7 @@ def test_a_deletion_takes_back_what_was_shown_whatever_the_rules_make_of_it() ->
         )
         assert (gone.rule, gone.follows) == ("chat", True)
     (gone,) = retell("deleted", NONE, shown(privacy="no_body", collapse="c")).deliveries
-    assert (gone.privacy, gone.collapse, gone.expires_at) == ("no_body", "c", NOON + DAY)
+    assert (gone.privacy, gone.collapse, gone.expires_at) == ("no_body", "c", NOON + DAY_S)
 
 
 def test_a_step_keeps_what_it_has_shown_if_it_says_so() -> None:
@@ -111,7 +113,7 @@ def test_what_speaks_for_all_is_changed_once() -> None:
     ruleset = rulebook(SHARED)
     ruleset = replace(ruleset, channels=ruleset.channels | able(SHARED))
     for kind, operation in (("edited", "update"), ("deleted", "retract")):
-        facts: Facts = world(ANN)
+        facts: DecisionState = world(ANN)
         facts.earlier[ABOUT] = {"n1-0": shown(uid="cleo")}
         first = decide(change(kind), ruleset, facts, NOON)
         assert changes(first) == [(operation, "n1-0", "")]

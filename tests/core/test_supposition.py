@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.model.notification import Notification
-from router.core.simulate.assume_shown import suppose_shown
+from router.core.simulate.assume_shown import assume_original_delivered
 from router.core.simulate.explain import explain
 from tests.core.events import NOON, call, push
 from tests.core.rulebooks import ANN, rulebook, world
@@ -17,7 +17,7 @@ RULES = "rules: [{name: chat, when: {kind: [message, edit]}, send: [room, mail, 
 def test_what_is_no_change_supposes_nothing() -> None:
     facts = world(ANN)
     for notification in (push(), call("ended")):
-        assert suppose_shown(notification, rulebook(RULES), facts, NOON) is facts
+        assert assume_original_delivered(notification, rulebook(RULES), facts, NOON) is facts
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_each_channel_does_what_it_can(
 ) -> None:
     ruleset = rulebook(RULES)
     ruleset = replace(ruleset, channels=ruleset.channels | able(RULES))
-    facts = suppose_shown(notification, ruleset, world(ANN), NOON)
+    facts = assume_original_delivered(notification, ruleset, world(ANN), NOON)
     trace = explain(notification, ruleset, facts, NOON)
     assert [(each.channel, each.operation) for each in trace.deliveries] == expected
     assert [each.reason for each in trace.deliveries if each.state == "suppressed"] == [
@@ -42,7 +42,7 @@ def test_each_channel_does_what_it_can(
 
 def test_what_keeps_its_messages_is_supposed_to_keep_them() -> None:
     ruleset = rulebook("rules: [{name: chat, send: [{channel: app, retract: false}]}]")
-    facts = suppose_shown(DELETE, ruleset, world(ANN), NOON)
+    facts = assume_original_delivered(DELETE, ruleset, world(ANN), NOON)
     assert [each.operation for each in explain(DELETE, ruleset, facts, NOON).deliveries] == [
         "send",
         "send",
@@ -51,6 +51,6 @@ def test_what_keeps_its_messages_is_supposed_to_keep_them() -> None:
 
 def test_what_was_kept_back_is_not_supposed_to_have_been_shown() -> None:
     facts = world(replace(ANN, opt_outs=frozenset({"app"})))
-    supposed = suppose_shown(DELETE, rulebook(RULES), facts, NOON)
+    supposed = assume_original_delivered(DELETE, rulebook(RULES), facts, NOON)
     (earlier,) = supposed.earlier.values()
     assert {each.channel for each in earlier.values()} == {"room", "mail"}

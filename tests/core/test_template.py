@@ -7,8 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.errors import Place
-from router.core.templates.filters import FILTERS, LIMIT, join
-from router.core.templates.template import SOURCE, TemplateError, TemplateFault, compile_template
+from router.core.templates.filters import FILTERS, MAX_RESULT_LENGTH, join
+from router.core.templates.template import (
+    MAX_SOURCE_LENGTH,
+    TemplateRenderError,
+    TemplateSourceError,
+    compile_template,
+)
 
 CASES = json.loads((Path(__file__).parents[1] / "testdata" / "templates.json").read_text("utf-8"))
 HERE = Place("rules.yaml", 7, 3)
@@ -17,13 +22,13 @@ HERE = Place("rules.yaml", 7, 3)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["source"][:40])
 def test_a_template_gives_what_the_table_says(case: dict[str, Any]) -> None:
     if "error" in case:
-        with pytest.raises(TemplateError) as refused:
+        with pytest.raises(TemplateSourceError) as refused:
             compile_template(case["source"], HERE)
         assert (refused.value.message, refused.value.offset) == (case["error"], case["offset"])
         return
     template = compile_template(case["source"], HERE)
     if "fault" in case:
-        with pytest.raises(TemplateFault, match=case["fault"]):
+        with pytest.raises(TemplateRenderError, match=case["fault"]):
             template.render(case.get("names", {}))
         return
     assert template.render(case.get("names", {})) == case["gives"]
@@ -57,7 +62,7 @@ def test_a_template_keeps_its_source_and_place() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "x" * (SOURCE + 1),
+        "x" * (MAX_SOURCE_LENGTH + 1),
         "{{ " + "(" * 4000,
         "{{ " + "not " * 40 + "a }}",
         "{{ a }}" * 600,
@@ -66,16 +71,16 @@ def test_a_template_keeps_its_source_and_place() -> None:
     ids=["long", "parentheses", "operators", "wide", "branches"],
 )
 def test_a_source_too_long_or_too_deep_is_refused(source: str) -> None:
-    with pytest.raises(TemplateError, match=r"too deeply|is longer than"):
+    with pytest.raises(TemplateSourceError, match=r"too deeply|is longer than"):
         compile_template(source, HERE)
 
 
 @given(st.text(max_size=200) | st.text(alphabet="{}%|()[]'\" abor.+-~<>=1\n\\", max_size=80))
 def test_any_text_is_a_template_or_an_error_with_an_offset_in_it(source: str) -> None:
-    refused: TemplateError | None = None
+    refused: TemplateSourceError | None = None
     try:
         compile_template(source, HERE)
-    except TemplateError as error:
+    except TemplateSourceError as error:
         refused = error
     assert refused is None or (refused.message and 0 <= refused.offset <= len(source))
 
@@ -131,13 +136,13 @@ def test_whatever_a_template_makes_is_bounded_and_whatever_it_does_is_a_fault(
     source = "".join(f"{{{{ {part} }}}}" for part in parts)
     try:
         template = compile_template(source, HERE)
-    except TemplateError:
+    except TemplateSourceError:
         return
     try:
         words = template.render(names)
-    except TemplateFault:
+    except TemplateRenderError:
         return
-    assert len(words) <= LIMIT
+    assert len(words) <= MAX_RESULT_LENGTH
     assert "\0" not in words
 
 
@@ -150,24 +155,27 @@ def test_a_filter_gives_a_bounded_value_or_says_it_cannot(
     except (TypeError, ValueError):
         return
     if isinstance(result, str) and name not in {"default", "int"}:
-        assert len(result) <= LIMIT
+        assert len(result) <= MAX_RESULT_LENGTH
 
 
 def test_growing_filters_stop_at_the_limit() -> None:
-    names = {"a": "a" * LIMIT}
+    names = {"a": "a" * MAX_RESULT_LENGTH}
     source = "{{ a | replace('a', a) | replace('a', a) ~ a ~ a }}{{ a | urlencode }}"
-    assert compile_template(source, HERE).render(names) == "a" * LIMIT
-    assert FILTERS["upper"]("ΐ" * LIMIT) == ("ΐ".upper() * LIMIT)[:LIMIT]
+    assert compile_template(source, HERE).render(names) == "a" * MAX_RESULT_LENGTH
+    assert (
+        FILTERS["upper"]("ΐ" * MAX_RESULT_LENGTH)
+        == ("ΐ".upper() * MAX_RESULT_LENGTH)[:MAX_RESULT_LENGTH]
+    )
 
 
 def test_a_list_nested_beyond_reason_is_a_fault() -> None:
     nested: list[object] = []
     for _ in range(100_000):
         nested = [nested]
-    with pytest.raises(TemplateFault, match="RecursionError"):
+    with pytest.raises(TemplateRenderError, match="RecursionError"):
         compile_template("{{ a }}", HERE).render({"a": nested})
 
 
 def test_a_long_list_joins_into_a_bounded_text() -> None:
-    long = ["x" * LIMIT, "y"]
-    assert join(long, ", ") == "x" * LIMIT
+    long = ["x" * MAX_RESULT_LENGTH, "y"]
+    assert join(long, ", ") == "x" * MAX_RESULT_LENGTH

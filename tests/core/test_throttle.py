@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from router.core.decide.evaluation import survey
+from router.core.decide.evaluation import build_context
 from router.core.decide.throttle import find_keys
 from router.core.model.facts import Contact, Recipient
 from router.core.model.notification import Notification
@@ -207,7 +207,7 @@ def test_a_summary_has_no_key_at_the_provider_where_the_step_has_none() -> None:
 
 
 def keys(notification: Notification, play: Play) -> Iterator[str]:
-    subject = survey(notification, play.ruleset, play.facts, NOON).subject
+    subject = build_context(notification, play.ruleset, play.facts, NOON).subject
     return find_keys(subject, play.ruleset)
 
 

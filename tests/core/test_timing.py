@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision
-from router.core.decide.timing import TOO_OLD
+from router.core.decide.timing import TOO_OLD_REASON
 from router.core.model.facts import Recipient
 from router.core.model.notification import Notification
 from tests.core.events import NOON, call, push
@@ -54,9 +54,9 @@ def test_after_counts_from_the_acceptance_and_expiry_from_when_it_is_due() -> No
 
 def test_what_is_too_old_when_it_is_planned_is_not_made_young_by_waiting() -> None:
     late = NOON + 66
-    assert told(call(), "{channel: app, after: 20s}", now=late)[:2] == ("expired", TOO_OLD)
+    assert told(call(), "{channel: app, after: 20s}", now=late)[:2] == ("expired", TOO_OLD_REASON)
     night = "{channel: app, quiet: night}"
-    assert told(push(), night, now=NOON + DAY + HOUR)[:2] == ("expired", TOO_OLD)
+    assert told(push(), night, now=NOON + DAY + HOUR)[:2] == ("expired", TOO_OLD_REASON)
 
 
 def test_a_step_waits_for_the_end_of_its_quiet_hours_on_the_recipient_s_clock() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from router.core.decide.decide import decide
 from router.core.model.facts import Recipient, Scalar
 from router.core.simulate.explain import explain
-from router.samples import STORY
+from router.samples import SAMPLE_NAMES
 from tests.core.events import NOON, notify, sample
 from tests.core.rulebooks import rulebook, world
 
@@ -42,7 +42,7 @@ rule_lists = st.lists(
 )
 
 
-@given(rule_lists, st.sampled_from(STORY), st.booleans())
+@given(rule_lists, st.sampled_from(SAMPLE_NAMES), st.booleans())
 def test_the_trace_matches_just_the_rules_that_the_decision_matched(
     conditions: list[tuple[dict[str, Any], str]], name: str, is_gold: bool
 ) -> None:

@@ -5,34 +5,34 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
-from router.core.decide.planned import Planned
-from router.core.model.call import OVER, hear
-from router.core.model.facts import Effects, Facts, Heard, Reading, Recipient
+from router.core.decide.planned import PlannedDelivery
+from router.core.model.call import OVER, record_call_event
+from router.core.model.facts import CallEvent, DecisionState, ReadMarker, Recipient, StateChanges
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
 from router.core.model.unless import (
-    LONGEST,
-    Clause,
+    MAX_KEY_LENGTH,
+    WaitClause,
+    bind_wait_condition,
     call_key,
-    is_ripe,
+    cancel_reason,
+    is_released,
     keys,
     makes_needless,
-    needless,
     read_key,
-    watch,
 )
 from tests.core.events import NOON, call, digest, push
 from tests.core.rulebooks import ANN, MAIL, rulebook, world
 
-NOBODY = Facts()
+NOBODY = DecisionState()
 
 
-def by(rules: str, notification: Notification, *heard: Heard, read: int = 0) -> Decision:
+def by(rules: str, notification: Notification, *heard: CallEvent, read: int = 0) -> Decision:
     """Return the decision when this was heard of calls, and a conversation was read so far."""
     facts = world(ANN)
-    facts.fold(Effects(calls=heard))
+    facts.fold(StateChanges(calls=heard))
     if read:
-        facts.reads["app", "ann", "ann_user_bob"] = Reading(read, 0.0)
+        facts.reads["app", "ann", "ann_user_bob"] = ReadMarker(read, 0.0)
     return decide(notification, rulebook(rules), facts, NOON)
 
 
@@ -44,33 +44,42 @@ def shown(decision: Decision) -> list[tuple[str, str, str]]:
     return [(each.channel, each.state, each.reason) for each in decision.deliveries]
 
 
-def over(uid: str = "", session: str = "s1") -> Heard:
-    return Heard("app", session, uid, "ended")
+def over(uid: str = "", session: str = "s1") -> CallEvent:
+    return CallEvent("app", session, uid, "ended")
 
 
-def of_channel(decision: Decision, channel: str) -> Planned:
+def of_channel(decision: Decision, channel: str) -> PlannedDelivery:
     (found,) = (each for each in decision.deliveries if each.channel == channel)
     return found
 
 
 def test_one_to_one_any_later_action_ends_a_call_for_everybody() -> None:
     for action in OVER:
-        assert hear(call(action)) == (Heard("app", "s1", "", action),)
-    assert hear(call("initiated")) == hear(call("ringing")) == hear(push()) == ()
-    assert hear(call("ended", sessionId=None)) == ()
+        assert record_call_event(call(action)) == (CallEvent("app", "s1", "", action),)
+    assert (
+        record_call_event(call("initiated"))
+        == record_call_event(call("ringing"))
+        == record_call_event(push())
+        == ()
+    )
+    assert record_call_event(call("ended", sessionId=None)) == ()
 
 
 def test_in_a_group_who_answers_or_refuses_ends_it_for_the_two_of_them_alone() -> None:
     for action in ("ongoing", "rejected", "busy"):
-        heard = hear(call(action, receiverType="group", sender="cat"))
+        heard = record_call_event(call(action, receiverType="group", sender="cat"))
         assert [each.uid for each in heard] == ["cat", "ann"]
-    assert [each.uid for each in hear(call("busy", receiverType="group", sender=None))] == ["ann"]
+    assert [
+        each.uid for each in record_call_event(call("busy", receiverType="group", sender=None))
+    ] == ["ann"]
     for action in ("cancelled", "unanswered", "ended"):
-        assert hear(call(action, receiverType="group")) == (Heard("app", "s1", "", action),)
+        assert record_call_event(call(action, receiverType="group")) == (
+            CallEvent("app", "s1", "", action),
+        )
 
 
 def test_a_call_is_heard_of_whatever_the_rules_make_of_it() -> None:
-    facts = Facts()
+    facts = DecisionState()
     for rules in ("rules: []", "rules: [{name: none, drop: true}]"):
         for uid in ("ann", "bob"):
             decision = by(rules, call("ended", uid))
@@ -90,15 +99,15 @@ def test_a_ring_that_comes_after_its_end_is_dropped() -> None:
 
 
 def test_what_waits_for_a_ring_is_needless_when_the_call_is_over() -> None:
-    ring = watch((), call(), is_late=False)
+    ring = bind_wait_condition((), call(), is_late=False)
     assert ring is not None
     assert keys(ring) == (call_key("app", "s1"),)
-    facts = Facts()
-    assert needless(ring, facts, {}) == ""
-    facts.fold(Effects(calls=(over(),)))
-    assert needless(ring, facts, {}) == "call_over"
+    facts = DecisionState()
+    assert cancel_reason(ring, facts, {}) == ""
+    facts.fold(StateChanges(calls=(over(),)))
+    assert cancel_reason(ring, facts, {}) == "call_over"
     for other in (call("ended"), call(sessionId=None), push()):
-        assert watch((), other, is_late=False) is None
+        assert bind_wait_condition((), other, is_late=False) is None
 
 
 def test_a_step_that_is_needless_already_is_cancelled_when_it_is_planned() -> None:
@@ -109,23 +118,23 @@ def test_a_step_that_is_needless_already_is_cancelled_when_it_is_planned() -> No
     decision = by(rules, call("ended"), over())
     assert of_channel(decision, "mail").reason == "unless: call rejected or ended"
     assert of_channel(decision, "mail").state == "cancelled"
-    assert of_channel(by(rules, call("ended"), Heard("app", "s1", "", "busy")), "mail").watch
+    assert of_channel(by(rules, call("ended"), CallEvent("app", "s1", "", "busy")), "mail").watch
 
 
 def test_a_message_is_read_with_it_or_a_later_one_or_later() -> None:
-    found = watch((Clause(read=True),), push(), is_late=True)
+    found = bind_wait_condition((WaitClause(read=True),), push(), is_late=True)
     assert found is not None
     for reading, is_read in (
-        (Reading(7, 0.0), True),
-        (Reading(8, 0.0), True),
-        (Reading(6, 0.0), False),
-        (Reading(0, NOON), True),
-        (Reading(0, NOON - 1), False),
+        (ReadMarker(7, 0.0), True),
+        (ReadMarker(8, 0.0), True),
+        (ReadMarker(6, 0.0), False),
+        (ReadMarker(0, NOON), True),
+        (ReadMarker(0, NOON - 1), False),
     ):
-        facts = Facts(reads={("app", "ann", "ann_user_bob"): reading})
-        assert needless(found, facts, {}) == ("unless: read" if is_read else "")
-    alone = Facts(reads={("app", "ann", "#7"): Reading(7, 0.0)})
-    assert needless(found, alone, {}) == "unless: read"
+        facts = DecisionState(reads={("app", "ann", "ann_user_bob"): reading})
+        assert cancel_reason(found, facts, {}) == ("unless: read" if is_read else "")
+    alone = DecisionState(reads={("app", "ann", "#7"): ReadMarker(7, 0.0)})
+    assert cancel_reason(found, alone, {}) == "unless: read"
 
 
 def test_only_a_message_of_its_own_has_an_id_that_can_be_read() -> None:
@@ -134,10 +143,10 @@ def test_only_a_message_of_its_own_has_an_id_that_can_be_read() -> None:
     ids = [
         found.message
         for each in (push(message=whole), push(), push(message=edit), push(tag=None), digest())
-        if (found := watch((Clause(read=True),), each, is_late=True))
+        if (found := bind_wait_condition((WaitClause(read=True),), each, is_late=True))
     ]
     assert ids == ["12", "7", "", "", ""]
-    late = watch((Clause(read=True),), digest(), is_late=True)
+    late = bind_wait_condition((WaitClause(read=True),), digest(), is_late=True)
     assert late is not None
     assert late.sent_at == NOON
     assert keys(late) == (read_key("app", "ann", "ann_user_bob"),)
@@ -157,10 +166,10 @@ def test_a_step_without_a_time_of_its_own_stands_by_until_the_other_has_ended() 
         NOON,
     )
     assert keys(found) == (f"end:{one.id}", f"end:{other.id}")
-    assert not is_ripe(found, {one.id: False})
-    assert is_ripe(found, {one.id: False, other.id: False})
-    assert needless(found, NOBODY, {one.id: False, other.id: False}) == ""
-    assert needless(found, NOBODY, {one.id: False, other.id: True}) == "unless: delivered app"
+    assert not is_released(found, {one.id: False})
+    assert is_released(found, {one.id: False, other.id: False})
+    assert cancel_reason(found, NOBODY, {one.id: False, other.id: False}) == ""
+    assert cancel_reason(found, NOBODY, {one.id: False, other.id: True}) == "unless: delivered app"
 
 
 def test_a_step_goes_at_once_if_nothing_it_stands_by_for_is_under_way() -> None:
@@ -174,7 +183,7 @@ def test_a_step_goes_at_once_if_nothing_it_stands_by_for_is_under_way() -> None:
         mail = of_channel(by(send(*steps), late), "mail")
         assert (mail.state, mail.due_at) == ("waiting", NOON)
         assert mail.watch is not None
-        assert not is_ripe(mail.watch, {})
+        assert not is_released(mail.watch, {})
 
 
 def test_of_two_that_stand_by_for_each_other_the_first_goes() -> None:
@@ -225,12 +234,14 @@ def test_a_step_stands_by_for_the_delivery_that_speaks_for_all() -> None:
 
 
 def test_alternatives_are_or_and_what_stands_together_is_and() -> None:
-    both = watch((Clause(read=True, call=OVER), Clause(delivered="x")), call(), is_late=True)
+    both = bind_wait_condition(
+        (WaitClause(read=True, call=OVER), WaitClause(delivered="x")), call(), is_late=True
+    )
     assert both is not None
-    read = Facts(reads={("app", "ann", "ann_user_bob"): Reading(0, NOON)})
-    assert needless(both, read, {}) == ""
-    read.fold(Effects(calls=(over(),)))
-    assert needless(both, read, {}) == "unless: read, call over"
+    read = DecisionState(reads={("app", "ann", "ann_user_bob"): ReadMarker(0, NOON)})
+    assert cancel_reason(both, read, {}) == ""
+    read.fold(StateChanges(calls=(over(),)))
+    assert cancel_reason(both, read, {}) == "unless: read, call over"
     assert not both.stands_by
     assert keys(both) == (call_key("app", "s1"), read_key("app", "ann", "ann_user_bob"))
 
@@ -246,21 +257,23 @@ def test_only_what_was_taken_or_was_needless_makes_needless() -> None:
 @given(st.text(max_size=600), st.text(max_size=600))
 def test_keys_are_short_and_tell_calls_from_readings(one: str, other: str) -> None:
     call_of, read_of = call_key(one, other), read_key(one, "u", other)
-    assert len(call_of) <= LONGEST
-    assert len(read_of) <= LONGEST
+    assert len(call_of) <= MAX_KEY_LENGTH
+    assert len(read_of) <= MAX_KEY_LENGTH
     assert call_of != read_of
     if one != other:
         assert call_key("a", one) != call_key("a", other)
 
 
 def test_a_key_of_long_names_is_a_hash_that_tells_them_apart() -> None:
-    one, other = (call_key("app", letter * LONGEST) for letter in "ab")
+    one, other = (call_key("app", letter * MAX_KEY_LENGTH) for letter in "ab")
     assert one != other
-    assert len(one) == len(other) < LONGEST
+    assert len(one) == len(other) < MAX_KEY_LENGTH
     assert one.startswith("call:")
 
 
 def test_reading_is_watched_by_conversation_and_by_message() -> None:
-    found = watch((Clause(read=True), Clause(call=OVER)), push(), is_late=True)
+    found = bind_wait_condition(
+        (WaitClause(read=True), WaitClause(call=OVER)), push(), is_late=True
+    )
     assert found is not None
     assert keys(found) == (read_key("app", "ann", "ann_user_bob"), read_key("app", "ann", "#7"))

@@ -4,8 +4,8 @@ import json
 
 from router.core.conditions.condition import Condition
 from router.core.conditions.fields import Field, find_field
-from router.core.loading.diagnostics import Report
-from router.core.loading.scope import Scope
+from router.core.loading.diagnostics import Diagnostics
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.sections.fields import read_fields
 from router.core.loading.sections.when import read_condition
@@ -30,8 +30,8 @@ DECLARED: dict[str, dict[str, Json]] = {
 
 def read_when(when: Json, *, variables: tuple[str, ...] = ()) -> Condition:
     """Return the condition of a `when`, which must be free of errors."""
-    report = Report()
-    scope = Scope(
+    report = Diagnostics()
+    scope = FileScope(
         report=report,
         channels={},
         lists=_read_lists(),
@@ -47,7 +47,7 @@ def read_when(when: Json, *, variables: tuple[str, ...] = ()) -> Condition:
     return condition
 
 
-def _read_declared(when: Json, report: Report) -> dict[tuple[str, ...], Field]:
+def _read_declared(when: Json, report: Diagnostics) -> dict[tuple[str, ...], Field]:
     """Return the fields to declare for a `when`: none, where it names none of them.
 
     Those it may name besides are declared as what they are without a declaration.

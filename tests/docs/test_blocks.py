@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from router.cli import VERBS, Verbs, main
+from router.cli import VERBS, LazyGroup, main
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
 from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, run, running
@@ -88,7 +88,7 @@ def test_shell_examples_parse_and_name_verbs_and_options_that_exist(block: Block
             words = shlex.split(line)
             assert words[1] in VERBS, f"{block}: no verb {words[1]}"
             context = click.Context(main)
-            command = Verbs().get_command(context, words[1])
+            command = LazyGroup().get_command(context, words[1])
             if isinstance(command, click.Group) and not acts_alone(command, words):
                 command = command.get_command(context, words[2])
             assert command is not None, f"{block}: no verb {' '.join(words[1:3])}"

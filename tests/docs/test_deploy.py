@@ -11,11 +11,11 @@ import msgspec
 import pytest
 import uvicorn
 
-from router.app import GRACE
+from router.app import SHUTDOWN_GRACE_S
 from router.settings import check_exposure, read_environment
-from router.signals import LAST
-from router.web.webhook import MOST
-from router.worker.worker import DRAIN
+from router.signals import EXIT_TIMEOUT_S
+from router.web.webhook import MAX_BODY_BYTES
+from router.worker.worker import DRAIN_TIMEOUT_S
 from tests.docs.blocks import ROOT
 from tests.docs.parts.metrics import exposed_name, read_metrics
 
@@ -65,7 +65,9 @@ def test_the_service_runs_with_what_the_unit_sets(tmp_path: Path) -> None:
     settings = {name: value for _, name, value in unit_lines()}
     folder = f"/var/lib/{settings['StateDirectory']}"
     assert environment.database.reveal() == f"sqlite+aiosqlite:///{folder}/router.db"
-    assert float(settings["TimeoutStopSec"]) > LAST > 2 * GRACE + DRAIN
+    assert (
+        float(settings["TimeoutStopSec"]) > EXIT_TIMEOUT_S > 2 * SHUTDOWN_GRACE_S + DRAIN_TIMEOUT_S
+    )
 
 
 def test_the_service_may_do_no_more_than_it_must() -> None:
@@ -111,7 +113,7 @@ def test_nginx_passes_what_the_router_takes_and_waits_as_long_as_cometchat() -> 
     assert float(upstream["keepalive_timeout"].rstrip("s")) < IDLE
     assert ("proxy_set_header", "Connection", '""') in server
     assert ("proxy_http_version", "1.1") in server
-    assert ("client_max_body_size", f"{MOST // 1024 // 1024}m") in server
+    assert ("client_max_body_size", f"{MAX_BODY_BYTES // 1024 // 1024}m") in server
     assert float(webhook["proxy_read_timeout"].rstrip("s")) == COMETCHAT
     assert float(webhook["proxy_connect_timeout"].rstrip("s")) < COMETCHAT
     assert found["location /"] == [("return", "404")]
@@ -121,7 +123,7 @@ def test_nginx_passes_what_the_router_takes_and_waits_as_long_as_cometchat() -> 
 def test_caddy_does_the_same() -> None:
     assert CADDY.count("{") == CADDY.count("}")
     [size] = re.findall(r"max_size (\d+)MiB", CADDY)
-    assert int(size) * 1024 * 1024 == MOST
+    assert int(size) * 1024 * 1024 == MAX_BODY_BYTES
     keepalives = re.findall(r"keepalive ([\d.]+)s", CADDY)
     assert len(keepalives) == CADDY.count("reverse_proxy")
     assert all(float(seconds) < IDLE for seconds in keepalives)

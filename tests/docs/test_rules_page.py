@@ -15,7 +15,7 @@ from router.core.loading.sections import enrich, fields, rules, send, throttle
 from router.core.loading.tests.events import plain
 from router.core.loading.yaml_document import read_document
 from router.core.rules.ruleset import Ruleset
-from router.core.templates.filters import LIMIT
+from router.core.templates.filters import MAX_RESULT_LENGTH
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
 from tests.core.events import DETAILS, envelope, notify, push
@@ -27,7 +27,7 @@ PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")
 
 def test_every_key_of_the_file_has_its_row() -> None:
     assert first_column(PAGE, "key") == list(_KEYS)
-    assert first_column(PAGE, "key of an included file") == list(include.KEYS)
+    assert first_column(PAGE, "key of an included file") == list(include.INCLUDED_FILE_KEYS)
     assert first_column(PAGE, "key of a rule") == list(rules._RULE)
     assert first_column(PAGE, "key of a step") == list(send._KEYS)
     assert first_column(PAGE, "key of a throttle") == list(throttle.THROTTLE_KEYS)
@@ -65,7 +65,7 @@ def goes(moment: datetime, ruleset: Ruleset) -> dict[str, str]:
 
 
 def test_the_longest_text_is_that_of_the_code() -> None:
-    assert f"longer than {LIMIT:,} characters" in PAGE
+    assert f"longer than {MAX_RESULT_LENGTH:,} characters" in PAGE
 
 
 def test_every_type_of_a_field_has_its_row() -> None:

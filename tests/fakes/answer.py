@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from router.channel import Request
-from router.testing import Reply
+from router.testing import ProviderReply
 
 
-def reply_json(content: object, *, status: int = 200, **headers: str) -> Reply:
+def reply_json(content: object, *, status: int = 200, **headers: str) -> ProviderReply:
     """Return an answer in JSON; `retry_after="7"` becomes the header `Retry-After`."""
     named = {name.replace("_", "-").title(): text for name, text in headers.items()}
-    return Reply(
+    return ProviderReply(
         status=status,
         body=msgspec.json.encode(content),
         headers={"Content-Type": "application/json"} | named,

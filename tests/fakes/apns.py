@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from router.channel import Request
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.http2 import Act, Http2Provider
 
@@ -56,7 +56,7 @@ def make_settings() -> dict[str, object]:
     return {"key": pem.decode(), "key_id": KEY_ID, "team_id": TEAM_ID, "topic": BUNDLE}
 
 
-def refuse(status: int, reason: str, **more: object) -> Reply:
+def refuse(status: int, reason: str, **more: object) -> ProviderReply:
     """Return an error as Apple writes it."""
     return reply_json({"reason": reason, **more}, status=status)
 
@@ -72,9 +72,9 @@ class Apns(Http2Provider):
         super().__init__(*script, answer=self.take)
         self.hosts: tuple[str, ...] = (f"api.{'sandbox.' if sandbox else ''}push.apple.com",)
         self.tokens: set[str] = set()
-        self.refused: dict[str, Reply] = {}
+        self.refused: dict[str, ProviderReply] = {}
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         """Return what Apple answers to a request."""
         if request.method != "POST":
             return refuse(405, "MethodNotAllowed")
@@ -87,10 +87,12 @@ class Apns(Http2Provider):
             or self.refuse_payload(request)
             or (refuse(400, "BadDeviceToken") if len(device) < 64 else None)
             or self.refused.get(device)
-            or Reply(status=200, headers={"apns-id": request.headers["apns-id"].upper()}, body=b"")
+            or ProviderReply(
+                status=200, headers={"apns-id": request.headers["apns-id"].upper()}, body=b""
+            )
         )
 
-    def refuse_token(self, request: Request) -> Reply | None:
+    def refuse_token(self, request: Request) -> ProviderReply | None:
         """Return what is wrong with the authorization."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or token.count(".") != 2:
@@ -115,7 +117,7 @@ class Apns(Http2Provider):
             return refuse(403, "ExpiredProviderToken")
         return None
 
-    def refuse_headers(self, request: Request) -> Reply | None:
+    def refuse_headers(self, request: Request) -> ProviderReply | None:
         """Return what is wrong with the headers."""
         headers = request.headers
         assert headers.keys() <= HEADERS, headers.keys() - HEADERS
@@ -133,7 +135,7 @@ class Apns(Http2Provider):
         }
         return next((refuse(400, reason) for reason, wrong in faults.items() if wrong), None)
 
-    def refuse_payload(self, request: Request) -> Reply | None:
+    def refuse_payload(self, request: Request) -> ProviderReply | None:
         """Return what is wrong with the body."""
         kind = request.headers["apns-push-type"]
         if len(request.body) > LIMITS[kind]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.channel import Request
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.fcm_format import find_fault
 
@@ -34,7 +34,7 @@ def service_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def refuse(status: int, name: str, message: str, code: str | None = None) -> Reply:
+def refuse(status: int, name: str, message: str, code: str | None = None) -> ProviderReply:
     """Return an error as FCM writes it."""
     kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
     details = [{"@type": kind, "errorCode": code}] if code else []
@@ -83,7 +83,7 @@ QUOTA = reply_json(
 UNAUTHENTICATED = refuse(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
 
 
-class Fcm(Provider):
+class Fcm(FakeProvider):
     """Issues tokens for its one service account and takes messages that bear them.
 
     `send_script` and `token_script` hold answers for requests of that kind; `refused` those for
@@ -99,9 +99,9 @@ class Fcm(Provider):
         super().__init__(answer=self.answer_to)
         self.issued: set[str] = set()
         self.lifetime: object = 3599
-        self.refused: dict[str, Reply] = {}
-        self.send_script: list[Reply] = []
-        self.token_script: list[Reply] = []
+        self.refused: dict[str, ProviderReply] = {}
+        self.send_script: list[ProviderReply] = []
+        self.token_script: list[ProviderReply] = []
 
     @property
     def service_account(self) -> str:
@@ -134,13 +134,13 @@ class Fcm(Provider):
         """The requests to the token endpoint."""
         return [r for r in self.requests if path_of(r) == "/token"]
 
-    def answer_to(self, request: Request) -> Reply:
+    def answer_to(self, request: Request) -> ProviderReply:
         """Return the scripted answer, if there is one left, else what Google would say."""
         if path_of(request) == "/token":
             return self.token_script.pop(0) if self.token_script else self.issue(request)
         return self.send_script.pop(0) if self.send_script else self.take(request)
 
-    def issue(self, request: Request) -> Reply:
+    def issue(self, request: Request) -> ProviderReply:
         """Return an access token, or the error Google's token endpoint would answer."""
         form = parse_qs(request.body.decode())
         if form.get("grant_type") != ["urn:ietf:params:oauth:grant-type:jwt-bearer"]:
@@ -181,7 +181,7 @@ class Fcm(Provider):
         wrong = {name for name, value in expected.items() if claims.get(name) != value}
         return f"bad claims {wrong}" if wrong else ""
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         """Return the name of the message, or what is wrong with the request."""
         if (request.method, path_of(request)) != (
             "POST",

@@ -14,7 +14,7 @@ from h2.events import DataReceived, Event, PingReceived, RequestReceived, Stream
 from h2.settings import SettingCodes, Settings
 
 from router.channel import Request
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.bridge.certificate import make_authority
 
 
@@ -37,7 +37,7 @@ class Fault(Enum):
     """Speak something else."""
 
 
-Act = Reply | Fault
+Act = ProviderReply | Fault
 
 FRAME = 16384
 """Bytes that a frame holds at most."""
@@ -55,7 +55,7 @@ class Http2Provider:
     def __init__(
         self,
         *script: Act,
-        answer: Callable[[Request], Act] = lambda _: Reply(),
+        answer: Callable[[Request], Act] = lambda _: ProviderReply(),
         protocol: str = "h2",
         most: int = 1000,
         window: int = 65535,
@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
             Request(method=method, url=url, headers=headers, body=bytes(body))
         )
         match act:
-            case Reply():
+            case ProviderReply():
                 self.answer(stream, act)
             case Fault.REFUSE | Fault.RESET:
                 refused = act is Fault.REFUSE
@@ -244,13 +244,13 @@ class Connection(asyncio.Protocol):
                 self.go_away(stream - 2 if stream > 1 else 0)
             case Fault.LEAVE_LATER:
                 self.go_away(stream)
-                self.answer(stream, Reply())
+                self.answer(stream, ProviderReply())
             case Fault.GARBLE:
                 self._transport.write(_GARBLED)
             case Fault.HANG:
                 pass
 
-    def answer(self, stream: int, reply: Reply) -> None:
+    def answer(self, stream: int, reply: ProviderReply) -> None:
         """Answer one request."""
         self._open.pop(stream)
         headers = {":status": str(reply.status)}

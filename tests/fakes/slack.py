@@ -5,11 +5,11 @@ https://docs.slack.dev/reference/methods/chat.postMessage, …/chat.update, …/
 """
 
 from router.channel import Request
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.fakes.answer import path_of, read_json, reply_json
 
 
-class Slack(Provider):
+class Slack(FakeProvider):
     """One workspace with one webhook, one workflow and one bot."""
 
     hook = "/services/T0000000A/B0000000A/abcdefghijklmnopqrstuvwx"
@@ -25,11 +25,11 @@ class Slack(Provider):
         self.lost_images: set[str] = set()
         """URLs that Slack cannot fetch: https://github.com/slackapi/python-slack-sdk/issues/1782"""
 
-    def answer_to(self, request: Request) -> Reply:
+    def answer_to(self, request: Request) -> ProviderReply:
         """Return what the provider answers."""
         kind = request.headers.get("content-type", "")
         if request.method != "POST" or not kind.startswith("application/json"):
-            return Reply(status=400, body=b"invalid_payload")
+            return ProviderReply(status=400, body=b"invalid_payload")
         if path_of(request) == self.hook:
             return self.take_hook(request)
         if path_of(request) == self.workflow:
@@ -44,9 +44,9 @@ class Slack(Provider):
                 return reply_json({"ok": False, "error": "invalid_auth"})
             body = read_json(request)
             return self.find_lost_image(body) or method(body)
-        return Reply(status=404, body=b"no_service")
+        return ProviderReply(status=404, body=b"no_service")
 
-    def find_lost_image(self, body: dict[str, object]) -> Reply | None:
+    def find_lost_image(self, body: dict[str, object]) -> ProviderReply | None:
         """Return how a message is refused whose image Slack cannot fetch."""
         for part in ("blocks", "attachments"):
             shown = str(body.get(part))
@@ -54,14 +54,14 @@ class Slack(Provider):
                 return reply_json({"ok": False, "error": f"invalid_{part}"})
         return None
 
-    def take_hook(self, request: Request) -> Reply:
+    def take_hook(self, request: Request) -> ProviderReply:
         """Answer an incoming webhook: a word, not JSON."""
         body = read_json(request)
         if not body.get("text") and not body.get("attachments") and not body.get("blocks"):
-            return Reply(status=400, body=b"no_text")
-        return Reply(status=200, body=b"ok")
+            return ProviderReply(status=400, body=b"no_text")
+        return ProviderReply(status=200, body=b"ok")
 
-    def post_message(self, body: dict[str, object]) -> Reply:
+    def post_message(self, body: dict[str, object]) -> ProviderReply:
         """Answer a bot's post: always 200 but for the rate limit."""
         if not body.pop("channel", None):
             return reply_json({"ok": False, "error": "channel_not_found"})
@@ -69,7 +69,7 @@ class Slack(Provider):
         self.shown[ts] = body
         return reply_json({"ok": True, "channel": self.channel, "ts": ts, "message": {}})
 
-    def update(self, body: dict[str, object]) -> Reply:
+    def update(self, body: dict[str, object]) -> ProviderReply:
         """Answer a bot's edit: what it leaves out stays, and an empty list takes away."""
         if fault := self.find_fault(body):
             return reply_json({"ok": False, "error": fault})
@@ -80,7 +80,7 @@ class Slack(Provider):
         self.shown[ts] = {name: part for name, part in whole.items() if part}
         return reply_json({"ok": True, "channel": channel, "ts": ts, "text": body.get("text", "")})
 
-    def delete(self, body: dict[str, object]) -> Reply:
+    def delete(self, body: dict[str, object]) -> ProviderReply:
         """Answer a bot's deletion."""
         if fault := self.find_fault(body):
             return reply_json({"ok": False, "error": fault})

@@ -8,18 +8,18 @@ from base64 import b64encode
 from urllib.parse import parse_qs
 
 from router.channel import Request
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.fakes.answer import path_of, reply_json
 
 
-def refuse(status: int, code: int, message: str, **headers: str) -> Reply:
+def refuse(status: int, code: int, message: str, **headers: str) -> ProviderReply:
     """Return an error as Twilio writes it."""
     more = f"https://www.twilio.com/docs/errors/{code}"
     body = {"code": code, "message": message, "more_info": more, "status": status}
     return reply_json(body, status=status, **headers)
 
 
-class Twilio(Provider):
+class Twilio(FakeProvider):
     """Takes messages for its one account, to numbers that look like numbers."""
 
     sid = "AC" + "0" * 32
@@ -35,7 +35,7 @@ class Twilio(Provider):
         """The URL a team would write into its rules."""
         return f"twilio://{self.sid}:{self.token}@{self.number}/{{to}}"
 
-    def answer_to(self, request: Request) -> Reply:
+    def answer_to(self, request: Request) -> ProviderReply:
         """Return what the provider answers."""
         credentials = b64encode(f"{self.sid}:{self.token}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {credentials}":
@@ -49,7 +49,7 @@ class Twilio(Provider):
         return reply_json({"sid": sid, "status": "queued", "to": form["To"][0]}, status=201)
 
 
-def _refuse_form(request: Request, form: dict[str, list[str]]) -> Reply | None:
+def _refuse_form(request: Request, form: dict[str, list[str]]) -> ProviderReply | None:
     kind = request.headers.get("content-type", "")
     if request.method != "POST" or kind != "application/x-www-form-urlencoded":
         return refuse(400, 20001, "Unsupported Content-Type")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from router.channel import Request
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.bridge.certificate import make_authority
 from tests.fakes.answer import reply_json
 
@@ -114,7 +114,7 @@ class Browser:
         return padded[:-1]
 
 
-class PushService(Provider):
+class PushService(FakeProvider):
     """Takes pushes to its browsers and checks each; `signatures` are those that were shown."""
 
     def __init__(self, host: str = HOST) -> None:
@@ -124,15 +124,15 @@ class PushService(Provider):
         self.limit = 4096
         self.is_windows = host.endswith(".notify.windows.com")
 
-    def take(self, request: Request) -> Reply:
+    def take(self, request: Request) -> ProviderReply:
         """Return what a push service answers to a request."""
         headers = request.headers
         unknown = headers.keys() - HEADERS
         assert unknown == ({POLICY} if self.is_windows else set()), unknown
         if request.method != "POST":
-            return Reply(status=405)
+            return ProviderReply(status=405)
         if self.refuses(headers.get("authorization", "")):
-            return Reply(status=403, body=b'{"reason": "BadJwtToken"}')
+            return ProviderReply(status=403, body=b'{"reason": "BadJwtToken"}')
         faults = (
             headers.get("content-encoding") != "aes128gcm",
             not headers.get("ttl", "").isdecimal(),
@@ -141,14 +141,16 @@ class PushService(Provider):
             not headers.get("topic", "a").replace("-", "a").replace("_", "a").isalnum(),
         )
         if any(faults):
-            return Reply(status=400)
+            return ProviderReply(status=400)
         if len(request.body) > self.limit:
             words = f"This message is limited to {self.limit} bytes."
             return reply_json({"code": 413, "errno": 104, "message": words}, status=413)
         if self.is_windows and (headers["ttl"] == "0") == (headers[POLICY] == "cache"):
-            return Reply(status=400, headers={"X-WNS-Error-Description": CONFLICT}, body=b"")
+            return ProviderReply(
+                status=400, headers={"X-WNS-Error-Description": CONFLICT}, body=b""
+            )
         place = f"https://{self.hosts[0]}/message/{len(self.requests)}"
-        return Reply(status=201, headers={"Location": place}, body=b"")
+        return ProviderReply(status=201, headers={"Location": place}, body=b"")
 
     def refuses(self, authorization: str) -> bool:
         """Return whether the signature is not one of the team's, for this service, for now."""

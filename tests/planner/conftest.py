@@ -7,5 +7,5 @@ from tests.planner.stage import Stage
 
 @pytest.fixture
 def stage(database: Database, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr(planner, "PAUSE", 0.0)
+    monkeypatch.setattr(planner, "RETRY_INTERVAL_S", 0.0)
     return Stage(database)

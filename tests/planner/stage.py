@@ -16,8 +16,8 @@ from router.planner import Planner
 from router.planner.planner import Decide
 from router.queue.engine import SqlJournal
 from router.store.db.database import Database
-from router.store.facts_reader import World
-from router.store.log.log import Log
+from router.store.facts_reader import FactsReader
+from router.store.log.log import DeliveryLog
 from router.store.recipients.repository import Recipients, Registration
 from router.telemetry import Metrics
 from tests.core.rulebooks import rulebook
@@ -62,7 +62,7 @@ class Stage:
         self.database = database
         self.engine = SqlEngine.over(database)
         self.scene = Scene(self.engine)
-        self.log = Log(database)
+        self.log = DeliveryLog(database)
         self.recipients = Recipients(database, lambda: self.scene.now)
         self.worker = Worker()
         self.ruleset: Ruleset | None = rulebook(TO_APP)
@@ -81,7 +81,7 @@ class Stage:
     async def planning(self) -> AsyncIterator[Planner]:
         running = Planner(
             self.journal,
-            World(self.database, self.guard),
+            FactsReader(self.database, self.guard),
             lambda: self.ruleset,
             self.worker,
             clock=lambda: self.scene.now,

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.notification import Notification, is_ring
 from router.core.rules.ruleset import Ruleset
 from router.planner import inbox, planner
@@ -38,7 +38,7 @@ async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(sta
 async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "MEMORY", 2)
+    monkeypatch.setattr(inbox, "MAX_IN_MEMORY", 2)
     chat = await stage.scene.accept(uid="ann")
     call = ringing(await stage.scene.accept(uid="bob"))
     waiting = Inbox()
@@ -55,13 +55,13 @@ async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
 async def test_planning_gives_way_to_those_who_post_until_a_call_rings_or_all_is_quiet(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, busy: bool
 ) -> None:
-    monkeypatch.setattr(planner, "WAY", 1e6)
-    monkeypatch.setattr(planner, "IDLE", 0.0 if busy else 10.0)
+    monkeypatch.setattr(planner, "REST_FACTOR", 1e6)
+    monkeypatch.setattr(planner, "IDLE_TURN_S", 0.0 if busy else 10.0)
     await stage.know("ann", "bob", "cat", "dan")
     later: list[Notification] = []
 
     def decide_while_others_post(
-        notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+        notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
     ) -> Decision:
         while later:
             running.offer(later.pop(0))

@@ -3,8 +3,8 @@
 import asyncio
 
 from router.core.model.recipient_guard import RecipientGuard
-from router.queue.ports import LEASE
-from router.store.recipients.repository import Change
+from router.queue.ports import LEASE_S
+from router.store.recipients.repository import ProfilePatch
 from tests.core.rulebooks import rulebook
 from tests.planner.stage import Stage
 
@@ -30,7 +30,7 @@ async def test_what_is_offered_is_planned_and_handed_over(stage: Stage) -> None:
     assert contact is not None
     assert (contact.address, delivery.contact) == ("of-bob", contact.id)
     assert (delivery.state, delivery.handouts) == ("sending", 1)
-    assert delivery.lease_until == stage.scene.now + LEASE
+    assert delivery.lease_until == stage.scene.now + LEASE_S
     assert await stage.engine.delivery(delivery.id) == delivery
     assert (delivery.content.title, delivery.rule) == ("Ann", "all")
     assert stage.worker.wakes == 0
@@ -142,7 +142,7 @@ async def test_once_for_a_message_holds_within_a_batch_and_across_them(stage: St
 
 async def test_preferences_count_from_the_next_decision_on(stage: Stage) -> None:
     await stage.know("bob")
-    await stage.recipients.put("bob", Change(opt_outs=["app"]), "app")
+    await stage.recipients.put("bob", ProfilePatch(opt_outs=["app"]), "app")
     accepted = await stage.scene.accept(uid="bob")
     await stage.plan()
     assert (await stage.engine.delivery(f"{accepted.id}-0")).reason == "opted_out"

@@ -12,7 +12,7 @@ from router.core.model.delivery import Delivery
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import Json, decode
 from router.core.model.retry import Again
-from router.queue.ports import Entry, Settlement
+from router.queue.ports import AcceptedPayload, Settlement
 from router.store.db.database import Database
 from router.store.schema.rows import read_delivery
 from router.store.schema.state_tables import throttles
@@ -37,7 +37,7 @@ async def accept(stage: Stage, uid: str = "ann", **details: Json) -> Notificatio
     body = envelope({"to": {"uid": uid}, "notificationDetails": told})
     id_ = f"{next(stage.scene.numbers):028x}"
     notification = derive(decode(body), id=id_, accepted_at=now)
-    await stage.journal.append(Entry(notification=notification, body=body, window=99.0))
+    await stage.journal.append(AcceptedPayload(notification=notification, body=body, window=99.0))
     return notification
 
 

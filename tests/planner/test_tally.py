@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.planner.rule_counter import SAMPLE, Tally
+from router.planner.rule_counter import NEAR_MISS_INTERVAL_S, RuleMatchCounter
 from router.store.errors import StoreUnavailable
 from router.store.log.rule_stats import RuleCount
 from tests.core.events import NOON, push
@@ -29,19 +29,19 @@ class Book:
         self.written.append(sorted(counts, key=lambda count: count.rule))
 
 
-def note(tally: Tally, at: float) -> None:
+def note(tally: RuleMatchCounter, at: float) -> None:
     tally.note(push(), ["chat"], RULES, world(ANN), at)
 
 
 async def test_every_match_is_counted_and_near_misses_of_one_notification_a_second() -> None:
     book = Book()
-    tally = Tally(book.add)
+    tally = RuleMatchCounter(book.add)
     for number in range(4):
-        note(tally, NOON + number * SAMPLE / 2)
+        note(tally, NOON + number * NEAR_MISS_INTERVAL_S / 2)
     await tally.write()
     assert book.written == [
         [
-            RuleCount(rule="chat", matches=4, last_at=NOON + SAMPLE * 1.5),
+            RuleCount(rule="chat", matches=4, last_at=NOON + NEAR_MISS_INTERVAL_S * 1.5),
             RuleCount(rule="near", matches=0, near_misses=2),
         ]
     ]
@@ -51,7 +51,7 @@ async def test_every_match_is_counted_and_near_misses_of_one_notification_a_seco
 
 async def test_what_cannot_be_written_is_written_later() -> None:
     book = Book()
-    tally = Tally(book.add)
+    tally = RuleMatchCounter(book.add)
     note(tally, NOON)
     book.is_shut = True
     await tally.write()

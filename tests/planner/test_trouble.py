@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from router.core.decide.decide import Decision, decide
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
 from router.planner import inbox, planner
 from router.planner.planner import Decide
 from router.queue.engine import SqlJournal
-from router.queue.ports import JournalUnavailable, Plan, Settled
+from router.queue.ports import JournalUnavailable, Plan, PlanResults
 from tests.planner.stage import Stage
 
 
@@ -24,7 +24,7 @@ def failing(times: int, uid: str = "bad") -> tuple[Decide, Counter[str]]:
     calls: Counter[str] = Counter()
 
     def decide_or_fail(
-        notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+        notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
     ) -> Decision:
         calls[notification.uid] += 1
         if notification.uid == uid and calls[uid] <= times:
@@ -63,7 +63,9 @@ async def test_what_fails_twice_is_planned_the_third_time(stage: Stage) -> None:
 async def test_a_plan_that_no_database_takes_is_undecidable(stage: Stage) -> None:
     await stage.know("bad", "good")
 
-    def absurd(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Decision:
+    def absurd(
+        notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
+    ) -> Decision:
         decision = decide(notification, ruleset, facts, now)
         if notification.uid == "good":
             return decision
@@ -95,7 +97,7 @@ class Unsteady:
         self.fail()
         return await self.journal.unplanned(after=after, limit=limit)
 
-    async def settle(self, plans: Sequence[Plan]) -> Settled:
+    async def settle(self, plans: Sequence[Plan]) -> PlanResults:
         self.fail()
         return await self.journal.settle(plans)
 
@@ -119,8 +121,8 @@ async def test_while_the_database_is_away_nothing_is_lost(stage: Stage, failures
 async def test_more_than_fits_in_memory_is_read_back_and_planned_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "MEMORY", 5)
-    monkeypatch.setattr(planner, "BATCH", 3)
+    monkeypatch.setattr(inbox, "MAX_IN_MEMORY", 5)
+    monkeypatch.setattr(planner, "MAX_BATCH", 3)
     uids = [f"u{number}" for number in range(40)]
     await stage.know(*uids)
     async with stage.planning() as running:
@@ -148,7 +150,7 @@ async def test_what_is_offered_while_the_journal_is_read_is_planned_once(stage: 
 async def test_what_was_accepted_and_never_offered_is_found(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner, "POLL", 0.01)
+    monkeypatch.setattr(planner, "POLL_INTERVAL_S", 0.01)
     await stage.know("bob")
     async with stage.planning() as running:
         await running.drain()
@@ -162,7 +164,7 @@ async def test_a_stop_hands_over_what_was_leased(stage: Stage) -> None:
     settling, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Unsteady):
-        async def settle(self, plans: Sequence[Plan]) -> Settled:
+        async def settle(self, plans: Sequence[Plan]) -> PlanResults:
             settled = await super().settle(plans)
             settling.set()
             await go_on.wait()

@@ -8,7 +8,7 @@ from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, U
 from router.bridge import Request
 from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.mail import MailServer
 from tests.fakes.twilio import Twilio
@@ -20,7 +20,7 @@ TELEGRAM = "tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/{to}"
 
 async def test_any_service_of_apprise_gets_the_words() -> None:
     async with (
-        Provider(answer=lambda _: Reply(status=204, body=b"")) as provider,
+        FakeProvider(answer=lambda _: ProviderReply(status=204, body=b"")) as provider,
         open_channel(Apprise, {"url": DISCORD}, elsewhere=provider.url) as discord,
     ):
         assert not Apprise.needs_contact(discord.settings)
@@ -33,7 +33,7 @@ async def test_any_service_of_apprise_gets_the_words() -> None:
 
 async def test_a_url_with_a_place_reaches_the_recipient_s_contact() -> None:
     async with (
-        Provider(answer=lambda _: reply_json({"ok": True})) as provider,
+        FakeProvider(answer=lambda _: reply_json({"ok": True})) as provider,
         open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
     ):
         assert Apprise.needs_contact(telegram.settings)
@@ -46,7 +46,7 @@ async def test_a_url_with_a_place_reaches_the_recipient_s_contact() -> None:
 
 async def test_a_group_of_telegram_is_reached_by_its_negative_id() -> None:
     async with (
-        Provider(answer=lambda _: reply_json({"ok": True})) as provider,
+        FakeProvider(answer=lambda _: reply_json({"ok": True})) as provider,
         open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
     ):
         outcome = await telegram.send(make_message(address="-1001234567890"))
@@ -64,12 +64,12 @@ MOVED = {
 
 
 async def test_a_message_to_a_group_that_moved_goes_to_its_new_id_at_once() -> None:
-    def answer(request: Request) -> Reply:
+    def answer(request: Request) -> ProviderReply:
         is_old = read_json(request)["chat_id"] == -12345
         return reply_json(MOVED, status=400) if is_old else reply_json({"ok": True})
 
     async with (
-        Provider(answer=answer) as provider,
+        FakeProvider(answer=answer) as provider,
         open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
     ):
         outcome = await telegram.send(make_message(address="-12345"))
@@ -80,7 +80,7 @@ async def test_a_message_to_a_group_that_moved_goes_to_its_new_id_at_once() -> N
 
 async def test_a_group_that_only_ever_names_another_is_asked_twice() -> None:
     async with (
-        Provider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
+        FakeProvider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
         open_channel(Apprise, {"url": TELEGRAM}, elsewhere=provider.url) as telegram,
     ):
         outcome = await telegram.send(make_message(address="-12345"))
@@ -91,7 +91,7 @@ async def test_a_group_that_only_ever_names_another_is_asked_twice() -> None:
 async def test_a_destination_of_the_operator_s_own_that_is_gone_holds_the_channel() -> None:
     url = TELEGRAM.replace("{to}", "-12345")
     async with (
-        Provider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
+        FakeProvider(answer=lambda _: reply_json(MOVED, status=400)) as provider,
         open_channel(Apprise, {"url": url}, elsewhere=provider.url) as telegram,
     ):
         outcome = await telegram.send(make_message())
@@ -102,13 +102,13 @@ async def test_a_destination_of_the_operator_s_own_that_is_gone_holds_the_channe
 
 @pytest.mark.parametrize("service", ["emby", "jellyfin"])
 async def test_a_media_centre_without_a_screen_has_delivered_nothing(service: str) -> None:
-    def answer(request: Request) -> Reply:
+    def answer(request: Request) -> ProviderReply:
         is_login = request.url.endswith("AuthenticateByName")
         return reply_json({"AccessToken": "t", "Id": "i", "User": {"Id": "u"}} if is_login else [])
 
     url = f"{service}://user:pass@media.example"
     async with (
-        Provider(answer=answer) as provider,
+        FakeProvider(answer=answer) as provider,
         open_channel(Apprise, {"url": url}, elsewhere=provider.url) as centre,
     ):
         outcome = await centre.send(make_message())
@@ -119,19 +119,22 @@ async def test_a_media_centre_without_a_screen_has_delivered_nothing(service: st
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Reply(status=401), Suspend(status=401, reason="")),
-        (Reply(status=404), Rejected(status=404, reason="")),
-        (Reply(status=410), Rejected(status=410, reason="")),
-        (Reply(status=429, headers={"Retry-After": "7"}), Retry(status=429, reason="", after=7)),
-        (Reply(status=500), Retry(status=500, reason="")),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=401), Suspend(status=401, reason="")),
+        (ProviderReply(status=404), Rejected(status=404, reason="")),
+        (ProviderReply(status=410), Rejected(status=410, reason="")),
+        (
+            ProviderReply(status=429, headers={"Retry-After": "7"}),
+            Retry(status=429, reason="", after=7),
+        ),
+        (ProviderReply(status=500), Retry(status=500, reason="")),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
-async def test_a_status_means_what_http_says(answer: Reply, expected: Outcome) -> None:
+async def test_a_status_means_what_http_says(answer: ProviderReply, expected: Outcome) -> None:
     settings = {"url": "jsons://notify.example/hook", "timeout": 1.0}
     async with (
-        Provider(answer) as provider,
+        FakeProvider(answer) as provider,
         open_channel(Apprise, settings, elsewhere=provider.url) as service,
     ):
         outcome = await service.send(make_message())
@@ -167,7 +170,7 @@ async def test_a_200_that_says_failure_is_a_failure(
     url: str, body: dict[str, object], expected: Outcome
 ) -> None:
     async with (
-        Provider(answer=lambda _: reply_json(body)) as provider,
+        FakeProvider(answer=lambda _: reply_json(body)) as provider,
         open_channel(Apprise, {"url": url}, elsewhere=provider.url) as service,
     ):
         outcome = await service.send(make_message(address="0f0f0f0f-0000-0000-0000-00000000"))

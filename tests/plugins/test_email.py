@@ -9,7 +9,7 @@ import pytest
 from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.email import Email
-from router.testing import Provider
+from router.testing import FakeProvider
 from tests.fakes.answer import read_json, reply_json
 from tests.fakes.mail import MailServer
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
@@ -217,7 +217,7 @@ POSTMARK = "postmark://0123456789abcdef:mailer@example.com/{to}"
 
 async def test_a_mailer_gets_the_mail_over_http() -> None:
     async with (
-        Provider(answer=lambda _: reply_json({}, status=202)) as provider,
+        FakeProvider(answer=lambda _: reply_json({}, status=202)) as provider,
         open_channel(Email, {"url": SENDGRID}, elsewhere=provider.url) as email,
     ):
         outcome = await email.send(make_message(address=ADDRESS, title="Andrew", body="a < b"))
@@ -247,7 +247,7 @@ async def test_a_mailer_s_own_words_decide(
     url: str, status: int, answer: dict[str, object], expected: Outcome
 ) -> None:
     async with (
-        Provider(answer=lambda _: reply_json(answer, status=status)) as provider,
+        FakeProvider(answer=lambda _: reply_json(answer, status=status)) as provider,
         open_channel(Email, {"url": url}, elsewhere=provider.url) as email,
     ):
         outcome = await email.send(make_message(address=ADDRESS))

@@ -11,7 +11,7 @@ import pytest
 from router import Delivered
 from router.bridge import Request, Response
 from router.plugins.apprise import Apprise
-from router.plugins.email import MAILERS, Email
+from router.plugins.email import MAILER_SCHEMES, Email
 from router.testing import ScriptedTransport, make_message
 from tests.plugins.opening import read_settings
 
@@ -74,7 +74,7 @@ def find_recipients(request: Request) -> set[str]:
 
 
 def test_each_mailer_is_here() -> None:
-    assert set(URLS) == MAILERS
+    assert set(URLS) == MAILER_SCHEMES
 
 
 @pytest.mark.parametrize("channel", [Email, Apprise])

@@ -12,9 +12,9 @@ from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.bridge import Request
 from router.core.errors import SettingsError
 from router.core.model.facts import Device
-from router.plugins._fcm_account import LIFETIME, REST
+from router.plugins._fcm_account import REST, TOKEN_LIFETIME_S
 from router.plugins.push import Push
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes import fcm as answers
 from tests.fakes.answer import read_json, reply_json
 from tests.fakes.fcm import Fcm, refuse
@@ -118,11 +118,11 @@ async def test_no_time_that_google_names_costs_a_token_for_each_send_or_keeps_on
         assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
     assert len(fcm.token_requests) == 1
     assert push._fcm is not None
-    assert not push._fcm.access.is_fresh(began + LIFETIME)
+    assert not push._fcm.access.is_fresh(began + TOKEN_LIFETIME_S)
 
 
 async def test_many_sends_ask_once_for_a_token_that_they_do_not_get(fcm: Fcm, push: Push) -> None:
-    fcm.token_script += [Reply(status=503), Reply(status=400)]
+    fcm.token_script += [ProviderReply(status=503), ProviderReply(status=400)]
     outcomes = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(100)))
     assert outcomes == [Suspend(status=503, reason="no access token: 503", after=REST)] * 100
     assert len(fcm.token_requests) == 1
@@ -177,7 +177,7 @@ async def test_a_new_access_token_that_google_does_not_give_suspends_the_channel
 ) -> None:
     assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
     fcm.send_script.append(answers.UNAUTHENTICATED)
-    fcm.token_script.append(Reply(status=503))
+    fcm.token_script.append(ProviderReply(status=503))
     outcome = await push.send(make_message(address=TOKEN))
     assert outcome == Suspend(status=503, reason="no access token: 503", after=REST)
 
@@ -249,7 +249,7 @@ async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, p
             Rejected(status=400, reason=""),
         ),
         (refuse(503, "UNAVAILABLE", "try later", "UNAVAILABLE"), Retry(status=503, reason="")),
-        (Reply(status=500, body=b"oops"), Retry(status=500, reason="")),
+        (ProviderReply(status=500, body=b"oops"), Retry(status=500, reason="")),
         (
             reply_json({"error": {"status": "UNAVAILABLE"}}, status=503, retry_after="9"),
             Retry(status=503, reason="", after=9),
@@ -259,13 +259,13 @@ async def test_a_device_of_a_platform_without_a_provider_is_rejected(fcm: Fcm, p
             Retry(status=429, reason=""),
         ),
         (refuse(500, "INTERNAL", "Internal error.", "INTERNAL"), Retry(status=500, reason="")),
-        (Reply(status=404, body=b"<html>no such page"), Suspend(status=404, reason="")),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=404, body=b"<html>no such page"), Suspend(status=404, reason="")),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
 async def test_every_answer_of_fcm_has_its_outcome(
-    fcm: Fcm, push: Push, answer: Reply, expected: Outcome
+    fcm: Fcm, push: Push, answer: ProviderReply, expected: Outcome
 ) -> None:
     fcm.send_script += [answer, answer]
     outcome = await push.send(make_message(address=TOKEN))
@@ -279,21 +279,21 @@ async def test_every_answer_of_fcm_has_its_outcome(
     ("answer", "expected"),
     [
         (
-            Reply(status=400, body=b'{"error": "invalid_grant"}'),
+            ProviderReply(status=400, body=b'{"error": "invalid_grant"}'),
             Suspend(status=400, reason="no access token: invalid_grant"),
         ),
-        (Reply(status=401), Suspend(status=401, reason="no access token: 401")),
+        (ProviderReply(status=401), Suspend(status=401, reason="no access token: 401")),
         (
-            Reply(status=503, headers={"Retry-After": "9"}),
+            ProviderReply(status=503, headers={"Retry-After": "9"}),
             Suspend(status=503, reason="no access token: 503", after=9),
         ),
-        (Reply(status=200, body=b"[]"), Suspend(status=200, reason="no access token: 200")),
-        (Reply(fault="hang"), Suspend(reason="no access token: timed out", after=REST)),
-        (Reply(status=500), Suspend(status=500, reason="no access token: 500", after=REST)),
+        (ProviderReply(status=200, body=b"[]"), Suspend(status=200, reason="no access token: 200")),
+        (ProviderReply(fault="hang"), Suspend(reason="no access token: timed out", after=REST)),
+        (ProviderReply(status=500), Suspend(status=500, reason="no access token: 500", after=REST)),
     ],
 )
 async def test_without_an_access_token_the_channel_is_suspended_and_nothing_sent(
-    fcm: Fcm, push: Push, answer: Reply, expected: Outcome
+    fcm: Fcm, push: Push, answer: ProviderReply, expected: Outcome
 ) -> None:
     fcm.token_script.append(answer)
     assert await push.send(make_message(address=TOKEN)) == expected

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.plugins._apns_message import ROOM, Kind, write_headers, write_payload
+from router.plugins._apns_message import MAX_PAYLOAD_BYTES, PushType, write_headers, write_payload
 from tests.plugins.opening import make_message
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -15,13 +15,13 @@ long_texts = st.builds(lambda text, times: text * times, texts, st.integers(0, 4
     title=long_texts,
     body=long_texts,
     extra=st.dictionaries(texts, long_texts, max_size=5),
-    kind=st.sampled_from(list(ROOM)),
+    kind=st.sampled_from(list(MAX_PAYLOAD_BYTES)),
 )
 def test_a_payload_always_fits_and_keeps_words_and_aps(
-    title: str, body: str, extra: dict[str, str], kind: Kind
+    title: str, body: str, extra: dict[str, str], kind: PushType
 ) -> None:
     written = write_payload(make_message(title=title, body=body, data=extra), kind)
-    assert len(written) <= ROOM[kind]
+    assert len(written) <= MAX_PAYLOAD_BYTES[kind]
     payload = msgspec.json.decode(written)
     assert {"aps", "title", "body"} <= payload.keys()
 

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from router.core.decide.decide import Decision, decide
-from router.core.loading import Loaded, load
-from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.loading import LoadResult, load
+from router.core.model.facts import Contact, DecisionState, Device, Recipient
 from router.plugins.push import Push
 from router.registry import PluginSchema
 from tests.fakes.apns import make_settings
@@ -26,7 +26,7 @@ ANDROID = device("android", "fcm_android")
 ENDS = ("ongoing", "cancelled", "rejected", "unanswered", "ended")
 
 
-def read(rules: str, **settings: object) -> Loaded:
+def read(rules: str, **settings: object) -> LoadResult:
     """Load rules over two push channels, `app` with these settings and `other`."""
     fcm = {"service_account": Fcm().service_account}
     channels = {
@@ -43,7 +43,7 @@ def decided(sample: str, rules: str, *contacts: Contact, **settings: object) -> 
     ann = Recipient(app_id=notification.app_id, uid=notification.uid, contacts=contacts)
     ruleset = read(rules, **settings).ruleset
     assert ruleset is not None
-    facts = Facts(recipients={(ann.app_id, ann.uid): ann})
+    facts = DecisionState(recipients={(ann.app_id, ann.uid): ann})
     return decide(notification, ruleset, facts, NOW)
 
 

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from router import Message
 from router.core.model.facts import Device
-from router.plugins._fcm_message import compose
-from router.plugins._payload import fit, measure
+from router.plugins._fcm_message import compose_message
+from router.plugins._payload import fit_data, measure_data
 from tests.fakes.fcm_format import find_fault
 from tests.plugins.opening import make_message
 
@@ -29,7 +29,7 @@ def payload_size(content: dict[str, object]) -> int:
     data = content["data"]
     assert isinstance(data, dict)
     assert isinstance(block, dict)
-    return measure(data) + measure(block)
+    return measure_data(data) + measure_data(block)
 
 
 def with_details(base: Message, /, **details: object) -> Message:
@@ -49,7 +49,7 @@ def test_a_message_always_fits_and_says_nothing_that_fcm_does_not_know(
     words: dict[str, str], extra: dict[str, str], device: Device | None, block: bool
 ) -> None:
     message = make_message(address="t", data=extra, device=device, **words)
-    content = compose(message, now=0.0, block=block, channel_id="chats")
+    content = compose_message(message, now=0.0, block=block, channel_id="chats")
     assert find_fault(msgspec.json.encode({"message": content})) == ""
     assert payload_size(content) <= LIMIT
 
@@ -61,7 +61,7 @@ def test_however_long_the_body_the_ids_stay(body: str) -> None:
         message={"data": {"text": body}},
         custom={"text": body},
     )
-    data = compose(message, now=0.0, block=False)["data"]
+    data = compose_message(message, now=0.0, block=False)["data"]
     assert {name: data[name] for name in IDS} == {
         name: message.notification.details[name] for name in IDS
     }
@@ -69,7 +69,7 @@ def test_however_long_the_body_the_ids_stay(body: str) -> None:
 
 @given(body=long_texts)
 def test_a_cut_body_is_the_start_of_the_body(body: str) -> None:
-    data = compose(make_message(address="t", body=body), now=0.0, block=False)["data"]
+    data = compose_message(make_message(address="t", body=body), now=0.0, block=False)["data"]
     if data["body"] != body:
         assert body.startswith(data["body"].removesuffix("…"))
         assert data["body"].endswith("…")
@@ -84,39 +84,39 @@ def test_the_message_object_goes_before_custom_data_and_that_before_the_avatars(
         "senderAvatar": "a" * 1000,
         "receiverAvatar": "r" * 1000,
     }
-    assert fit(data, 5000) == data
-    assert fit(data, 4000).keys() == data.keys() - {"message"}
-    assert fit(data, 3000).keys() == data.keys() - {"message", "custom"}
-    assert fit(data, 1500).keys() == data.keys() - {"message", "custom", "senderAvatar"}
-    assert fit(data, 500) == {"title": "t", "body": "b"}
+    assert fit_data(data, 5000) == data
+    assert fit_data(data, 4000).keys() == data.keys() - {"message"}
+    assert fit_data(data, 3000).keys() == data.keys() - {"message", "custom"}
+    assert fit_data(data, 1500).keys() == data.keys() - {"message", "custom", "senderAvatar"}
+    assert fit_data(data, 500) == {"title": "t", "body": "b"}
 
 
 def test_the_body_is_cut_only_when_nothing_expendable_is_left() -> None:
     data = {"title": "t", "body": "b" * 3000, "message": "m" * 3000, "tag": "1"}
-    assert fit(data, 4000) == {"title": "t", "body": "b" * 3000, "tag": "1"}
-    cut = fit(data, 2000)
-    assert measure(cut) <= 2000
+    assert fit_data(data, 4000) == {"title": "t", "body": "b" * 3000, "tag": "1"}
+    cut = fit_data(data, 2000)
+    assert measure_data(cut) <= 2000
     assert len(cut["body"]) > 1900
 
 
 def test_a_rule_s_own_data_goes_when_it_leaves_the_words_no_room() -> None:
     data = {"title": "t", "body": "b" * 500, "tag": "1", "blob": "x" * 5000}
-    assert fit(data, 4000) == {"title": "t", "body": "b" * 500, "tag": "1"}
+    assert fit_data(data, 4000) == {"title": "t", "body": "b" * 500, "tag": "1"}
 
 
 def test_null_becomes_an_empty_text_and_a_number_its_digits() -> None:
     message = with_details(
         make_message(address="t"), senderAvatar=None, unreadMessageCount=10**26, muted=True
     )
-    data = compose(message, now=0.0, block=False)["data"]
+    data = compose_message(message, now=0.0, block=False)["data"]
     assert data["senderAvatar"] == ""
     assert data["unreadMessageCount"] == "1" + "0" * 26
     assert data["muted"] == "true"
 
 
 def test_a_time_to_live_is_never_negative_and_never_beyond_four_weeks() -> None:
-    late = compose(make_message(address="t", expires=10.0), now=20.0)
-    early = compose(make_message(address="t", expires=1e9), now=0.0)
+    late = compose_message(make_message(address="t", expires=10.0), now=20.0)
+    early = compose_message(make_message(address="t", expires=1e9), now=0.0)
     assert late["webpush"]["headers"]["TTL"] == "0"
     assert early["webpush"]["headers"]["TTL"] == "2419200"
     assert late["android"]["ttl"] == "0s"

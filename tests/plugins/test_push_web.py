@@ -8,13 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from router import AddressError, Delivered, Message, Outcome, Rejected, Retry, Unknown
-from router.bridge import Exchange, SandboxTransport
+from router.bridge import RecordedExchange, SandboxTransport
 from router.core.model.facts import Device
 from router.plugins import _webpush as webpush
 from router.plugins._es256 import make_placeholder as make_key
 from router.plugins._fcm_account import make_placeholder as make_fcm_account
 from router.plugins.push import Push
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes.webpush import HOST, Browser, PushService, make_settings, pack, vapid_key
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
@@ -165,27 +165,27 @@ GONE = Rejected(reason="", forget_contact=True)
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply(status=200), Delivered(status=200)),
-        (Reply(status=202), Delivered(status=202)),
-        (Reply(status=404), replace(GONE, status=404)),
-        (Reply(status=410), replace(GONE, status=410)),
-        (Reply(status=307, headers={"Location": "/"}), Rejected(reason="", status=307)),
-        (Reply(status=400), Rejected(reason="", status=400)),
-        (Reply(status=401), Rejected(reason="", status=401)),
-        (Reply(status=403), Rejected(reason="", status=403)),
-        (Reply(status=413), Rejected(reason="", status=413)),
+        (ProviderReply(status=200), Delivered(status=200)),
+        (ProviderReply(status=202), Delivered(status=202)),
+        (ProviderReply(status=404), replace(GONE, status=404)),
+        (ProviderReply(status=410), replace(GONE, status=410)),
+        (ProviderReply(status=307, headers={"Location": "/"}), Rejected(reason="", status=307)),
+        (ProviderReply(status=400), Rejected(reason="", status=400)),
+        (ProviderReply(status=401), Rejected(reason="", status=401)),
+        (ProviderReply(status=403), Rejected(reason="", status=403)),
+        (ProviderReply(status=413), Rejected(reason="", status=413)),
         (
-            Reply(status=429, headers={"Retry-After": "17"}),
+            ProviderReply(status=429, headers={"Retry-After": "17"}),
             Retry(reason="", status=429, after=17.0),
         ),
-        (Reply(status=500), Retry(reason="", status=500)),
-        (Reply(status=503), Retry(reason="", status=503)),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=500), Retry(reason="", status=500)),
+        (ProviderReply(status=503), Retry(reason="", status=503)),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
 async def test_what_a_push_service_says_is_what_the_router_hears(
-    service: PushService, push: Push, reply: Reply, expected: Outcome
+    service: PushService, push: Push, reply: ProviderReply, expected: Outcome
 ) -> None:
     service.say([reply])
     outcome = await push.send(tell(Browser()))
@@ -194,7 +194,7 @@ async def test_what_a_push_service_says_is_what_the_router_hears(
 
 async def test_a_place_that_lets_one_push_is_no_handle(service: PushService, push: Push) -> None:
     browser = Browser()
-    service.say([Reply(status=201, headers={"Location": f"{browser.endpoint}/1"})])
+    service.say([ProviderReply(status=201, headers={"Location": f"{browser.endpoint}/1"})])
     assert await push.send(tell(browser)) == Delivered(status=201)
 
 
@@ -221,7 +221,7 @@ async def test_a_subscription_made_with_another_key_is_refused_and_kept(
 async def test_the_word_a_push_service_gives_is_told_if_it_is_one(
     service: PushService, push: Push, body: bytes, reason: str
 ) -> None:
-    service.say([Reply(status=401, body=body)])
+    service.say([ProviderReply(status=401, body=body)])
     assert await push.send(tell(Browser())) == Rejected(reason=reason, status=401)
 
 
@@ -281,8 +281,8 @@ def test_one_push_services_outage_is_not_the_others(push: Push) -> None:
 
 
 async def test_a_sandbox_shows_what_the_browser_would_read() -> None:
-    recorded: list[Exchange] = []
-    transport = SandboxTransport(webpush.answer, recorded.append, channel="app")
+    recorded: list[RecordedExchange] = []
+    transport = SandboxTransport(webpush.sandbox_response, recorded.append, channel="app")
     push = Push(read_settings(Push, {"webpush": make_settings()}), transport)
     browser = Browser()
     assert isinstance(await push.send(tell(browser)), Delivered)

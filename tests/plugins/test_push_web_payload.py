@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.plugins._webpush_message import (
-    RECORD,
+    MAX_RECORD_BYTES,
     encrypt,
     read_browser,
-    seal,
+    seal_record,
     write_headers,
     write_payload,
 )
@@ -35,7 +35,7 @@ def test_the_standards_example_comes_out_byte_for_byte() -> None:
     )
     keys = {"p256dh": point, "auth": "BTBZMqHH6r4Tts7J_aSIgg"}
     told = msgspec.json.encode({"endpoint": "https://push.example.net/p", "keys": keys}).decode()
-    body = seal(
+    body = seal_record(
         b"When I grow up, I want to be a watermelon",
         read_browser(told),
         private_key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"),
@@ -54,7 +54,7 @@ def test_a_record_always_fits_and_the_browser_reads_the_words(
 ) -> None:
     written = write_payload(make_message(title=title, body=body, data=extra))
     sealed = encrypt(written, READER)
-    assert len(sealed) <= RECORD
+    assert len(sealed) <= MAX_RECORD_BYTES
     payload = BROWSER.read(sealed)
     assert {"title", "body"} <= payload.keys()
     assert payload["body"] == body or body.startswith(payload["body"].removesuffix("…"))

@@ -7,7 +7,7 @@ import pytest
 from router import Delivered, Message, Rejected, Retry
 from router.core.model.facts import Device
 from router.plugins.push import Push
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes.webpush import CONFLICT, POLICY, Browser, PushService, make_settings
 from tests.plugins.opening import make_message, open_channel
 
@@ -40,7 +40,9 @@ async def test_no_other_push_service_gets_the_header_of_windows() -> None:
 
 async def test_windows_says_in_a_header_why_it_refuses() -> None:
     async with PushService(WINDOWS) as service, open_channel(Push, SETTINGS, service) as push:
-        service.say([Reply(status=400, headers={"X-WNS-Error-Description": CONFLICT}, body=b"")])
+        service.say(
+            [ProviderReply(status=400, headers={"X-WNS-Error-Description": CONFLICT}, body=b"")]
+        )
         outcome = await push.send(tell(Browser(host=WINDOWS)))
     reason = "400 bad request (Ttl value conflicts with X-WNS-Cache-Policy)"
     assert outcome == Rejected(reason=reason, status=400)
@@ -48,7 +50,7 @@ async def test_windows_says_in_a_header_why_it_refuses() -> None:
 
 async def test_windows_refuses_a_sender_that_pushes_too_often_with_406() -> None:
     async with PushService(WINDOWS) as service, open_channel(Push, SETTINGS, service) as push:
-        service.say([Reply(status=406, headers={"Retry-After": "90"}, body=b"")])
+        service.say([ProviderReply(status=406, headers={"Retry-After": "90"}, body=b"")])
         outcome = await push.send(tell(Browser(host=WINDOWS)))
     assert isinstance(outcome, Retry)
     assert (outcome.status, outcome.after, outcome.throttled) == (406, 90.0, True)
@@ -62,7 +64,9 @@ async def test_a_200_of_windows_may_say_that_nothing_was_passed_on(
     word: str, expected: type[Delivered | Rejected | Retry]
 ) -> None:
     async with PushService(WINDOWS) as service, open_channel(Push, SETTINGS, service) as push:
-        service.say([Reply(status=200, headers={"X-WNS-NotificationStatus": word}, body=b"")])
+        service.say(
+            [ProviderReply(status=200, headers={"X-WNS-NotificationStatus": word}, body=b"")]
+        )
         assert isinstance(await push.send(tell(Browser(host=WINDOWS))), expected)
 
 
@@ -81,7 +85,7 @@ async def test_a_body_that_is_too_large_for_a_phone_is_cut_and_sent_once_more(li
 @pytest.mark.parametrize("body", [b"", b"limited to 12 bytes", b"limit is 99999 bytes"])
 async def test_a_limit_that_helps_nothing_ends_the_message(body: bytes) -> None:
     async with PushService() as service, open_channel(Push, SETTINGS, service) as push:
-        service.say([Reply(status=413, body=body), Reply(status=413, body=body)])
+        service.say([ProviderReply(status=413, body=body), ProviderReply(status=413, body=body)])
         outcome = await push.send(tell(Browser(), body="Hello! " * 10))
     assert isinstance(outcome, Rejected)
     assert outcome.status == 413

@@ -10,7 +10,7 @@ from router import Delivered, Delivery, Notification
 from router.core.decide.decide import decide
 from router.core.decide.render import render
 from router.core.loading import load
-from router.core.model.facts import Contact, Device, Facts, Recipient
+from router.core.model.facts import Contact, DecisionState, Device, Recipient
 from router.plugins.push import Push
 from router.registry import PluginSchema
 from tests.fakes.answer import read_json
@@ -54,7 +54,10 @@ class Stage:
         )
         assert loaded.ruleset is not None, loaded.problems
         ann = Recipient(app_id=notification.app_id, uid=notification.uid, contacts=devices)
-        facts, now = Facts(recipients={(ann.app_id, ann.uid): ann}), notification.accepted_at
+        facts, now = (
+            DecisionState(recipients={(ann.app_id, ann.uid): ann}),
+            notification.accepted_at,
+        )
         decision = decide(notification, loaded.ruleset, facts, now)
         found = {}
         for planned, contact in zip(decision.deliveries, devices, strict=True):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from router import Channel, Delivered
-from router.bridge import Exchange, Request, Response, SandboxTransport, reveal
+from router.bridge import RecordedExchange, Request, Response, SandboxTransport, collect_secrets
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
 from router.plugins.push import Push
@@ -25,9 +25,9 @@ SERVICES: dict[str, dict[str, str]] = msgspec.json.decode(
 
 async def play(
     channel: type[Channel[Any]], settings: Mapping[str, object], address: str
-) -> list[Exchange]:
+) -> list[RecordedExchange]:
     """Send one message in the sandbox and return what would have gone out."""
-    exchanges: list[Exchange] = []
+    exchanges: list[RecordedExchange] = []
     read = read_settings(channel, settings)
 
     def answer(request: Request) -> Response:
@@ -37,7 +37,7 @@ async def play(
         answer,
         exchanges.append,
         channel=channel.name,
-        secrets=reveal(read),
+        secrets=collect_secrets(read),
     )
     opened = channel(read, transport)
     outcome = await opened.send(make_message(address=address))

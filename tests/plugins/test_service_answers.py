@@ -14,12 +14,12 @@ from apprise.manager_plugins import NotificationManager
 from msgspec import Struct, field
 
 from router import Channel, Delivered, Outcome, Rejected, Retry, Suspend
-from router.bridge import Request, Response, make, parse
-from router.plugins._answers import SERVICE_ANSWERS, TAKEN
+from router.bridge import Request, Response, make_plugin, parse_url
+from router.plugins._answers import SERVICE_ANSWERS, SUCCESS_BODY
 from router.plugins.apprise import Apprise
 from router.plugins.email import Email
 from router.plugins.sms import SCHEMES, Sms
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.bridge.play import notify
 from tests.plugins.opening import make_message, open_channel, read_settings
 
@@ -37,11 +37,11 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
     after: float | None = None
     at: str = "send"
 
-    def reply(self) -> Reply:
+    def reply(self) -> ProviderReply:
         """Return the answer as a server gives it; times are counted from now."""
         raw = self.body.encode() if isinstance(self.body, str) else msgspec.json.encode(self.body)
         headers = {name: _write_time(text) for name, text in self.headers.items()}
-        return Reply(status=self.status, body=raw, headers=headers)
+        return ProviderReply(status=self.status, body=raw, headers=headers)
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str
     address: str = ""
-    login: Answer = Answer(body=TAKEN.decode())
+    login: Answer = Answer(body=SUCCESS_BODY.decode())
     taken: list[Answer] = []
     cases: list[Answer] = []
 
@@ -92,12 +92,12 @@ async def play(name: str, answer: Answer, channel: type[Channel[Any]]) -> Outcom
     service = SERVICES[name]
     row = SERVICE_ANSWERS[f"Notify{name}"]
 
-    def give(request: Request) -> Reply:
+    def give(request: Request) -> ProviderReply:
         chosen = answer if row.is_login(request) == (answer.at == "login") else service.login
         return chosen.reply()
 
     async with (
-        Provider(answer=give) as provider,
+        FakeProvider(answer=give) as provider,
         open_channel(channel, {"url": service.url}, elsewhere=provider.url) as opened,
     ):
         vars(opened)["clock"] = lambda: NOW
@@ -181,9 +181,9 @@ SURPRISES = (
 class Stub:
     """A way out that gives one answer to every request, and another to a login."""
 
-    live = True
+    is_live = True
 
-    def __init__(self, name: str, reply: Reply) -> None:
+    def __init__(self, name: str, reply: ProviderReply) -> None:
         self._login = SERVICE_ANSWERS[f"Notify{name}"].is_login
         self._token = SERVICES[name].login.reply()
         self._reply = reply
@@ -197,7 +197,7 @@ async def ask_stock(name: str, transport: Stub) -> bool:
     """Return whether Apprise's own plugin takes the answer for a yes; a crash is none."""
     url = SERVICES[name].url.replace("{to}", quote(opened_address(name), safe=""))
     try:
-        done, _ = await notify(make(parse(url)), transport)
+        done, _ = await notify(make_plugin(parse_url(url)), transport)
     except Exception:  # noqa: BLE001 - a plugin may raise anything
         return False
     return done
@@ -210,7 +210,7 @@ async def test_what_no_table_knows_is_what_stock_apprise_says(name: str, status:
     channel = channels_for(name)[0]
     settings = read_settings(channel, {"url": service.url})
     for body in SURPRISES:
-        transport = Stub(name, Reply(status=status, body=body))
+        transport = Stub(name, ProviderReply(status=status, body=body))
         opened = channel(settings, transport)
         outcome = await opened.send(make_message(address=service.address))
         await opened.aclose()

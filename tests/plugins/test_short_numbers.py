@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 
 from router.bridge import Response
 from router.plugins._phone_number import STAND_IN
-from router.plugins.apprise import Apprise, find_target
+from router.plugins.apprise import Apprise, find_address_format
 from router.plugins.sms import SCHEMES, Sms
 from router.testing import ScriptedTransport, make_message
 from tests.bridge.differential import templates
@@ -23,7 +23,7 @@ def list_urls() -> Iterator[str]:
     first: dict[str, str] = {}
     for case in templates.open_cases():
         scheme = case.url.partition("://")[0]
-        if scheme in SCHEMES or find_target(scheme) in {"phone", "phone or other"}:
+        if scheme in SCHEMES or find_address_format(scheme) in {"phone", "phone or other"}:
             first.setdefault(scheme, case.url)
     yield from (url for scheme, url in first.items() if scheme not in NATIONAL)
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from router import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.slack import Slack as SlackChannel
-from router.plugins.slack import fit
+from router.plugins.slack import fit_text
 from router.registry import load_plugins
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes.answer import path_of, read_json, reply_json
 from tests.fakes.slack import Slack
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
@@ -169,7 +169,9 @@ async def test_what_slack_says_of_an_edit_and_a_removal_has_its_outcome(
 async def test_what_slack_does_not_answer_may_have_been_done(
     slack: Slack, bot: SlackChannel
 ) -> None:
-    slack.say([Reply(fault="reset"), Reply(status=429, headers={"Retry-After": "9"})])
+    slack.say(
+        [ProviderReply(fault="reset"), ProviderReply(status=429, headers={"Retry-After": "9"})]
+    )
     handle = f"{Slack.channel}:1700000000.000001"
     outcome = await bot.update(handle, make_message())
     assert isinstance(outcome, Unknown)
@@ -233,24 +235,24 @@ async def test_an_apprise_url_of_slack_works_too(slack: Slack) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Reply(status=404, body=b"no_service"), Suspend(status=404, reason="")),
-        (Reply(status=404, body=b"channel_not_found"), Suspend(status=404, reason="")),
-        (Reply(status=410, body=b"channel_is_archived"), Suspend(status=410, reason="")),
-        (Reply(status=403, body=b"action_prohibited"), Suspend(status=403, reason="")),
-        (Reply(status=403, body=b"invalid_token"), Suspend(status=403, reason="")),
-        (Reply(status=400, body=b"invalid_payload"), Rejected(status=400, reason="")),
+        (ProviderReply(status=404, body=b"no_service"), Suspend(status=404, reason="")),
+        (ProviderReply(status=404, body=b"channel_not_found"), Suspend(status=404, reason="")),
+        (ProviderReply(status=410, body=b"channel_is_archived"), Suspend(status=410, reason="")),
+        (ProviderReply(status=403, body=b"action_prohibited"), Suspend(status=403, reason="")),
+        (ProviderReply(status=403, body=b"invalid_token"), Suspend(status=403, reason="")),
+        (ProviderReply(status=400, body=b"invalid_payload"), Rejected(status=400, reason="")),
         (
-            Reply(status=429, body=b"rate_limited", headers={"Retry-After": "30"}),
+            ProviderReply(status=429, body=b"rate_limited", headers={"Retry-After": "30"}),
             Retry(status=429, reason="", after=30),
         ),
-        (Reply(status=500, body=b"rollup_error"), Retry(status=500, reason="")),
-        (Reply(status=200, body=b"<html>"), Rejected(status=200, reason="")),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=500, body=b"rollup_error"), Retry(status=500, reason="")),
+        (ProviderReply(status=200, body=b"<html>"), Rejected(status=200, reason="")),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
 async def test_every_answer_to_a_webhook_has_its_outcome(
-    slack: Slack, hook: SlackChannel, answer: Reply, expected: Outcome
+    slack: Slack, hook: SlackChannel, answer: ProviderReply, expected: Outcome
 ) -> None:
     slack.say([answer])
     outcome = await hook.send(make_message())
@@ -288,7 +290,7 @@ async def test_a_200_that_is_not_ok_means_what_its_word_says(
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])), size=st.integers(8, 60))
 def test_a_text_fits_when_it_is_escaped_and_no_escape_is_split(text: str, size: int) -> None:
-    shown = fit(text, size)
+    shown = fit_text(text, size)
     assert len(shown) <= size
     for piece in shown.split("&")[1:]:
         assert piece.startswith(("amp;", "lt;", "gt;"))

@@ -10,7 +10,7 @@ from router.core.errors import SettingsError
 from router.plugins.apprise import Apprise
 from router.plugins.sms import Sms
 from router.registry.schema import PluginSchema
-from router.testing import Provider, Reply
+from router.testing import FakeProvider, ProviderReply
 from tests.fakes.answer import reply_json
 from tests.fakes.twilio import Twilio, refuse
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
@@ -105,16 +105,16 @@ async def test_a_url_without_a_place_is_a_fixed_destination(twilio: Twilio) -> N
         (refuse(400, 21610, "unsubscribed"), Rejected(status=400, reason="")),
         (refuse(401, 20003, "Authenticate"), Suspend(status=401, reason="")),
         (refuse(404, 20404, "not found"), Suspend(status=404, reason="")),
-        (Reply(status=404, body=b"nothing here"), Suspend(status=404, reason="")),
+        (ProviderReply(status=404, body=b"nothing here"), Suspend(status=404, reason="")),
         (refuse(429, 20429, "too many", retry_after="7"), Retry(status=429, reason="", after=7)),
-        (Reply(status=402), Suspend(status=402, reason="")),
-        (Reply(status=500), Retry(status=500, reason="")),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=402), Suspend(status=402, reason="")),
+        (ProviderReply(status=500), Retry(status=500, reason="")),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
 async def test_every_answer_of_twilio_has_its_outcome(
-    twilio: Twilio, sms: Sms, answer: Reply, expected: Outcome
+    twilio: Twilio, sms: Sms, answer: ProviderReply, expected: Outcome
 ) -> None:
     twilio.say([answer])
     outcome = await sms.send(make_message(address=PHONE))
@@ -144,7 +144,7 @@ async def test_parts_that_went_out_are_not_sent_again(twilio: Twilio) -> None:
     settings = {"url": twilio.apprise_url, "segments": 1, "overflow": "split"}
     message = make_message(address=PHONE, title="", body="a" * 160 + "b" * 160 + "c")
     async with open_channel(Sms, settings, twilio) as sms:
-        twilio.say([reply_json({"sid": "SM1"}, status=201), Reply(status=500)])
+        twilio.say([reply_json({"sid": "SM1"}, status=201), ProviderReply(status=500)])
         assert isinstance(await sms.send(message), Retry)
         assert isinstance(await sms.send(message), Delivered)
         assert isinstance(await sms.send(message), Delivered)
@@ -157,7 +157,7 @@ CLICKSEND = "clicksend://user:0123456789ABCDEF@?to={to}"
 SEVEN = "seven://0123456789abcdef0123456789abcdef/{to}"
 
 
-def vonage(status: str) -> Reply:
+def vonage(status: str) -> ProviderReply:
     return reply_json({"messages": [{"status": status, "message-id": "V1"}]})
 
 
@@ -190,10 +190,10 @@ def vonage(status: str) -> Reply:
     ],
 )
 async def test_a_200_that_says_failure_is_a_failure(
-    url: str, answer: Reply, expected: Outcome
+    url: str, answer: ProviderReply, expected: Outcome
 ) -> None:
     async with (
-        Provider(answer) as provider,
+        FakeProvider(answer) as provider,
         open_channel(Sms, {"url": url}, elsewhere=provider.url) as sms,
     ):
         outcome = await sms.send(make_message(address=PHONE))
@@ -218,7 +218,7 @@ def test_a_url_that_sends_no_texts_is_refused(url: str, message: str) -> None:
 async def test_a_north_american_provider_gets_the_number_without_its_country_code() -> None:
     url = "voipms://password:me@example.com/15005550006/{to}"
     async with (
-        Provider(answer=lambda _: reply_json({"status": "success"})) as provider,
+        FakeProvider(answer=lambda _: reply_json({"status": "success"})) as provider,
         open_channel(Sms, {"url": url}, elsewhere=provider.url) as sms,
     ):
         assert isinstance(await sms.send(make_message(address=PHONE)), Delivered)

@@ -9,7 +9,7 @@ import pytest
 from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.errors import SettingsError
 from router.plugins.webhook import Webhook
-from router.testing import Reply
+from router.testing import ProviderReply
 from tests.fakes.answer import read_json
 from tests.fakes.gateway import Gateway
 from tests.plugins.opening import SAMPLES, make_message, open_channel, read_settings, without_reason
@@ -120,7 +120,7 @@ async def test_each_recipient_may_name_a_gateway(gateway: Gateway) -> None:
 async def test_one_recipients_gateway_says_nothing_of_the_others(
     gateway: Gateway, status: int, expected: Outcome
 ) -> None:
-    gateway.say([Reply(status=status)])
+    gateway.say([ProviderReply(status=status)])
     async with open_channel(Webhook, {"url": "{to}"}, elsewhere=gateway.url) as webhook:
         outcome = await webhook.send(make_message(address=PEOPLES))
     assert without_reason(outcome) == expected
@@ -177,25 +177,31 @@ async def test_a_payload_with_an_integer_of_any_size_goes_through(
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Reply(status=200), Delivered(status=200)),
+        (ProviderReply(status=200), Delivered(status=200)),
         (
-            Reply(status=301, headers={"Location": "http://127.0.0.1:1/"}),
+            ProviderReply(status=301, headers={"Location": "http://127.0.0.1:1/"}),
             Rejected(status=301, reason=""),
         ),
-        (Reply(status=400), Rejected(status=400, reason="")),
-        (Reply(status=401), Suspend(status=401, reason="")),
-        (Reply(status=403), Suspend(status=403, reason="")),
-        (Reply(status=404), Rejected(status=404, reason="")),
-        (Reply(status=410), Rejected(status=410, reason="")),
-        (Reply(status=429, headers={"Retry-After": "30"}), Retry(status=429, reason="", after=30)),
-        (Reply(status=500), Retry(status=500, reason="")),
-        (Reply(status=503, headers={"Retry-After": "5"}), Retry(status=503, reason="", after=5)),
-        (Reply(fault="hang"), Unknown(reason="")),
-        (Reply(fault="reset"), Unknown(reason="")),
+        (ProviderReply(status=400), Rejected(status=400, reason="")),
+        (ProviderReply(status=401), Suspend(status=401, reason="")),
+        (ProviderReply(status=403), Suspend(status=403, reason="")),
+        (ProviderReply(status=404), Rejected(status=404, reason="")),
+        (ProviderReply(status=410), Rejected(status=410, reason="")),
+        (
+            ProviderReply(status=429, headers={"Retry-After": "30"}),
+            Retry(status=429, reason="", after=30),
+        ),
+        (ProviderReply(status=500), Retry(status=500, reason="")),
+        (
+            ProviderReply(status=503, headers={"Retry-After": "5"}),
+            Retry(status=503, reason="", after=5),
+        ),
+        (ProviderReply(fault="hang"), Unknown(reason="")),
+        (ProviderReply(fault="reset"), Unknown(reason="")),
     ],
 )
 async def test_every_answer_of_a_gateway_has_its_outcome(
-    gateway: Gateway, webhook: Webhook, answer: Reply, expected: Outcome
+    gateway: Gateway, webhook: Webhook, answer: ProviderReply, expected: Outcome
 ) -> None:
     gateway.say([answer])
     outcome = await webhook.send(make_message())

@@ -4,7 +4,7 @@ from typing import Literal
 
 from router.core.model.daily_cap import CAPPED, Cap, day_of, end_of
 from router.core.model.retry import Again, Done
-from router.queue.ports import DailyCount, Held, Settlement
+from router.queue.ports import ChannelHold, DailyCount, Settlement
 from tests.queue.scene import Engine, Scene
 
 
@@ -44,7 +44,7 @@ class CapConformance:
         assert await engine.queue.holds(now=scene.now) == []
         await send(scene, cap_of())
         await engine.crash()
-        held = Held(channel="app", cause="cap", until=until)
+        held = ChannelHold(channel="app", cause="cap", until=until)
         assert await engine.queue.holds(now=scene.now) == [held]
         waiting = await scene.put(expires_at=until + 60)
         assert await scene.claimed() == []

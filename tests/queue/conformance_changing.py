@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.core.model.delivery import Delivery
-from router.core.model.retry import Again, Dead, Done, Next
+from router.core.model.retry import Again, Dead, Done, NextStep
 from router.queue.ports import Settlement
 from tests.queue.conformance_revising import move
 from tests.queue.scene import Engine, Scene
@@ -20,7 +20,7 @@ async def show(scene: Scene, **fields: Any) -> Delivery:  # noqa: ANN401 - a str
     return await scene.engine.delivery(id_)
 
 
-async def settle(scene: Scene, delivery: str, what: Next, number: int = 1) -> None:
+async def settle(scene: Scene, delivery: str, what: NextStep, number: int = 1) -> None:
     attempt = scene.attempt(delivery, number)
     settlement = Settlement(delivery=delivery, attempt=attempt, next=what)
     assert await scene.engine.queue.settle([settlement]) == []

@@ -8,7 +8,7 @@ import pytest
 from router.core.model.outcome import Scope
 from router.core.model.retry import Done, Hold
 from router.queue.channels import is_stopped, start_sending, stop_sending
-from router.queue.ports import CAUSES, Cause, Held, Room, Settlement
+from router.queue.ports import CAUSES, Capacity, Cause, ChannelHold, Settlement
 from tests.queue.scene import Engine, Scene
 
 SUSPENDED: tuple[Cause, ...] = ("suspended",)
@@ -32,7 +32,7 @@ class HoldingConformance:
         assert await scene.claimed() == []
         until = scene.now + 1
         assert await engine.queue.holds(now=scene.now) == [
-            Held(channel="a", cause=cause, until=until)
+            ChannelHold(channel="a", cause=cause, until=until)
         ]
         scene.now += 1
         assert await scene.claimed() == [held]
@@ -61,7 +61,7 @@ class HoldingConformance:
         delivery, until = await scene.put(), scene.now + 60
         await engine.queue.pause("app", cause="open", until=until, host="down.example")
         assert await engine.queue.holds(now=scene.now) == [
-            Held(channel="app", cause="open", host="down.example", until=until)
+            ChannelHold(channel="app", cause="open", host="down.example", until=until)
         ]
         assert await scene.claimed() == [delivery]
         await engine.queue.resume("app")
@@ -82,7 +82,7 @@ class HoldingConformance:
         ids = [await scene.put(channel="a"), await scene.put(channel="b", urgent=True)]
         await stop_sending(engine.queue)
         assert await scene.claimed() == []
-        room = dict.fromkeys(("a", "b"), Room(slots=9, ordinary=9))
+        room = dict.fromkeys(("a", "b"), Capacity(slots=9, non_urgent=9))
         assert await scene.claimed(room=room) == []
         await engine.crash()
         assert await scene.claimed() == []
@@ -130,7 +130,7 @@ class HoldingConformance:
         self, engine: Engine
     ) -> None:
         scene = Scene(engine)
-        room = {"app": Room(slots=1, ordinary=1, probes=True)}
+        room = {"app": Capacity(slots=1, non_urgent=1, probes=True)}
         poison = await scene.put(address="bob")
         await scene.claim()
         await refuse(scene, poison, scope="channel")

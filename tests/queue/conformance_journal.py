@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from router.core.model.facts import Effects, OnceKey
+from router.core.model.facts import OnceKey, StateChanges
 from router.queue.ports import Receipt
 from tests.queue.scene import HOUR, Engine, Scene
 
@@ -170,6 +170,6 @@ class JournalConformance:
         key = OnceKey(event="e", rule="r", step=0, channel="c", address="a")
         one, two = await scene.accept(), await scene.accept()
         for notification in (one, two):
-            effects = Effects(once=((key, f"{notification.id}-0"),))
+            effects = StateChanges(once=((key, f"{notification.id}-0"),))
             await scene.settle(scene.plan(notification.id, effects=effects))
         assert await engine.holder(key) == f"{one.id}-0"

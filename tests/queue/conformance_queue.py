@@ -1,7 +1,7 @@
 """What every queue keeps to: claims, leases and lanes."""
 
 from router.core.model.retry import Again, Done
-from router.queue.ports import Room, Settlement
+from router.queue.ports import Capacity, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 
 
@@ -110,17 +110,17 @@ class QueueConformance:
     ) -> None:
         scene = Scene(engine)
         ids = {c: [await scene.put(channel=c) for _ in range(3)] for c in ("a", "b", "c")}
-        room = {"a": Room(slots=2, ordinary=2), "b": Room(slots=9, ordinary=9)}
+        room = {"a": Capacity(slots=2, non_urgent=2), "b": Capacity(slots=9, non_urgent=9)}
         assert sorted(await scene.claimed(room=room)) == sorted(ids["a"][:2] + ids["b"])
 
     async def test_room_keeps_slots_for_urgent_ones(self, engine: Engine) -> None:
         scene = Scene(engine)
         ordinary = [await scene.put() for _ in range(3)]
-        room = {"app": Room(slots=2, ordinary=1)}
+        room = {"app": Capacity(slots=2, non_urgent=1)}
         assert await scene.claimed(room=room) == ordinary[:1]
         urgent = [await scene.put(urgent=True) for _ in range(3)]
         assert await scene.claimed(room=room) == urgent[:2]
-        assert await scene.claimed(room={"app": Room(slots=2, ordinary=0)}) == urgent[2:]
+        assert await scene.claimed(room={"app": Capacity(slots=2, non_urgent=0)}) == urgent[2:]
 
     async def test_a_probe_is_urgent_only_if_nothing_else_can_be_sent(self, engine: Engine) -> None:
         scene = Scene(engine)
@@ -128,7 +128,7 @@ class QueueConformance:
         assert await scene.claimed() == [bob]
         calls = [await scene.put(urgent=True) for _ in range(2)]
         behind, ann = await scene.put(address="bob"), await scene.put(address="ann")
-        room = {"app": Room(slots=1, ordinary=1, probes=True)}
+        room = {"app": Capacity(slots=1, non_urgent=1, probes=True)}
         assert await scene.claimed(room=room) == [ann]
         assert await scene.claimed(room=room) == calls[:1]
         await self.deliver(scene, bob)

@@ -2,19 +2,27 @@
 
 from msgspec.structs import replace
 
-from router.core.model.facts import Counter, CounterMove, Effects, Ending, OnceKey
+from router.core.model.facts import (
+    Cancellation,
+    OnceKey,
+    StateChanges,
+    ThrottleWindow,
+    WindowUpdate,
+)
 from tests.queue.scene import START, Engine, Scene
 
-WINDOW = Counter(closes_at=START + 60, count=1)
+WINDOW = ThrottleWindow(closes_at=START + 60, count=1)
 
 
-def move(before: Counter | None, count: int = 1, key: str = "k") -> Effects:
+def move(before: ThrottleWindow | None, count: int = 1, key: str = "k") -> StateChanges:
     after = replace(WINDOW, count=count)
-    return Effects(counters=(CounterMove(key=key, before=before, after=after),))
+    return StateChanges(counters=(WindowUpdate(key=key, before=before, after=after),))
 
 
-def end(delivery: str) -> Effects:
-    return Effects(endings=(Ending(delivery=delivery, state="cancelled", reason="deleted"),))
+def end(delivery: str) -> StateChanges:
+    return StateChanges(
+        endings=(Cancellation(delivery=delivery, state="cancelled", reason="deleted"),)
+    )
 
 
 class RevisingConformance:

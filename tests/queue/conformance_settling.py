@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
-from router.queue.ports import Held, Settlement
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, NextStep
+from router.queue.ports import ChannelHold, Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 
 
-async def settle(scene: Scene, delivery: str, next_: Next, *, tried: bool = True) -> bool:
+async def settle(scene: Scene, delivery: str, next_: NextStep, *, tried: bool = True) -> bool:
     """Settle one delivery; return whether its lease held."""
     attempt = scene.attempt(delivery) if tried else None
     settlement = Settlement(delivery=delivery, attempt=attempt, next=next_)
@@ -39,7 +39,7 @@ class SettlingConformance:
             (Cancelled("contact_gone"), "cancelled"),
         ],
     )
-    async def test_an_end_says_why(self, engine: Engine, next_: Next, state: str) -> None:
+    async def test_an_end_says_why(self, engine: Engine, next_: NextStep, state: str) -> None:
         scene = Scene(engine)
         delivery = await scene.put()
         await scene.claim()
@@ -74,7 +74,7 @@ class SettlingConformance:
         assert (held.state, held.attempts, held.reason) == ("waiting", 0, "credential")
         assert len(await engine.attempts(delivery)) == 1
         assert await engine.queue.holds(now=scene.now) == [
-            Held(channel="app", cause="suspended", until=scene.now + 60)
+            ChannelHold(channel="app", cause="suspended", until=scene.now + 60)
         ]
         scene.now += 60
         assert await scene.claimed() == [delivery, other]
@@ -181,7 +181,7 @@ class SettlingConformance:
         ],
     )
     async def test_the_deliveries_make_the_state_of_the_notification(
-        self, engine: Engine, ends: list[Next | None], state: str
+        self, engine: Engine, ends: list[NextStep | None], state: str
     ) -> None:
         scene = Scene(engine)
         notification = await scene.accept()

@@ -7,20 +7,20 @@ import pytest
 
 from router.core.model.call import OVER
 from router.core.model.delivery import Delivery
-from router.core.model.facts import Effects, Heard
+from router.core.model.facts import CallEvent, StateChanges
 from router.core.model.read_receipt import ReadReceipt
-from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Next
-from router.core.model.unless import Clause, Watch
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, NextStep
+from router.core.model.unless import WaitClause, WaitCondition
 from router.queue.ports import Settlement
 from tests.queue.scene import HOUR, Engine, Scene
 
-READ = (Clause(read=True),)
-OVER_NOW = (Clause(call=OVER),)
-ENDED = Heard("app", "s1", "", "ended")
+READ = (WaitClause(read=True),)
+OVER_NOW = (WaitClause(call=OVER),)
+ENDED = CallEvent("app", "s1", "", "ended")
 
 
-def watch(*clauses: Clause, **fields: Any) -> Watch:  # noqa: ANN401 - a struct's
-    return Watch(
+def watch(*clauses: WaitClause, **fields: Any) -> WaitCondition:  # noqa: ANN401 - a struct's
+    return WaitCondition(
         **{
             "clauses": clauses,
             "app_id": "app",
@@ -53,7 +53,9 @@ OTHERS = (
 )
 
 
-async def put(scene: Scene, *deliveries: Mapping[str, Any], heard: tuple[Heard, ...] = ()) -> str:
+async def put(
+    scene: Scene, *deliveries: Mapping[str, Any], heard: tuple[CallEvent, ...] = ()
+) -> str:
     """Accept and plan a notification with these deliveries; return its id."""
     notification = await scene.accept()
     made = [
@@ -62,7 +64,7 @@ async def put(scene: Scene, *deliveries: Mapping[str, Any], heard: tuple[Heard, 
         )
         for number, each in enumerate(deliveries)
     ]
-    effects = Effects(calls=heard)
+    effects = StateChanges(calls=heard)
     await scene.settle(scene.plan(notification.id, *made, effects=effects))
     return notification.id
 
@@ -75,7 +77,7 @@ async def put_chain(scene: Scene, *, firsts: int = 1) -> str:
         scene.delivery(name, number, address=id_, awaited=True) for number, id_ in enumerate(ids)
     ]
     by_app = {"awaited": {"app": ids}, "stands_by": True, "earliest": scene.now}
-    watching = watch(Clause(delivered="app"), **by_app)
+    watching = watch(WaitClause(delivered="app"), **by_app)
     last = scene.delivery(
         name,
         firsts,
@@ -94,7 +96,7 @@ async def ended(scene: Scene, id_: str) -> tuple[str, str]:
     return delivery.state, delivery.reason
 
 
-async def settle(scene: Scene, delivery: str, next_: Next) -> None:
+async def settle(scene: Scene, delivery: str, next_: NextStep) -> None:
     done = Settlement(delivery=delivery, attempt=scene.attempt(delivery), next=next_)
     assert await scene.engine.queue.settle([done]) == []
 
@@ -174,7 +176,7 @@ class WatchingConformance:
         rings = await put(scene, {"watch": ring, "urgent": True}, {"watch": watch(*OVER_NOW)})
         other = await put(scene, {"watch": watch(ring=True, session="s2")})
         mine = await put(scene, {"watch": watch(ring=True, uid="cat")})
-        await put(scene, heard=(Heard("app", "s1", "bob", "rejected"),))
+        await put(scene, heard=(CallEvent("app", "s1", "bob", "rejected"),))
         assert await ended(scene, f"{rings}-0") == ("cancelled", "call_over")
         assert await ended(scene, f"{rings}-1") == ("cancelled", "unless: call over")
         assert await engine.state(rings) == "undelivered"
@@ -185,7 +187,7 @@ class WatchingConformance:
     async def test_a_ring_and_its_end_may_be_planned_together(self, engine: Engine) -> None:
         scene = Scene(engine)
         first, second = await scene.accept(), await scene.accept()
-        heard = Effects(calls=(ENDED,))
+        heard = StateChanges(calls=(ENDED,))
         rings = scene.plan(first.id, scene.delivery(first.id, watch=watch(ring=True)))
         await engine.journal.settle([rings, scene.plan(second.id, effects=heard)])
         assert await ended(scene, f"{first.id}-0") == ("cancelled", "call_over")
@@ -228,7 +230,7 @@ class WatchingConformance:
         name = (await scene.accept()).id
         late: dict[str, Any] = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
         by_app, by_mail = (
-            watch(Clause(delivered=channel), awaited={channel: (of,)}, stands_by=True)
+            watch(WaitClause(delivered=channel), awaited={channel: (of,)}, stands_by=True)
             for channel, of in (("app", f"{name}-0"), ("mail", f"{name}-1"))
         )
         chain = [
@@ -261,7 +263,7 @@ class WatchingConformance:
     async def test_a_delivery_with_a_time_of_its_own_goes_only_then(self, engine: Engine) -> None:
         scene = Scene(engine)
         name = (await scene.accept()).id
-        watching = watch(Clause(delivered="app"), awaited={"app": (f"{name}-0",)})
+        watching = watch(WaitClause(delivered="app"), awaited={"app": (f"{name}-0",)})
         first = scene.delivery(name, 0, awaited=True)
         last = scene.delivery(name, 1, channel="mail", due_at=scene.now + 60, watch=watching)
         await scene.settle(scene.plan(name, first, last))
@@ -280,7 +282,7 @@ class WatchingConformance:
         await scene.claim()
         await settle(scene, ended_winner, Done("m"))
         for of, state in ((winner, "waiting"), (ended_winner, "cancelled"), ("gone-0", "waiting")):
-            watching = watch(Clause(delivered="app"), awaited={"app": (of,)}, stands_by=True)
+            watching = watch(WaitClause(delivered="app"), awaited={"app": (of,)}, stands_by=True)
             late = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
             id_ = await put(scene, {**late, "channel": "mail", "watch": watching})
             assert (await ended(scene, f"{id_}-0"))[0] == state
@@ -292,7 +294,7 @@ class WatchingConformance:
 
     async def test_two_that_must_hold_at_once_do_not_suffice_alone(self, engine: Engine) -> None:
         scene = Scene(engine)
-        both = Clause(read=True, call=OVER)
+        both = WaitClause(read=True, call=OVER)
         id_ = await put(scene, {"due_at": scene.now + 60, "watch": watch(both)})
         await engine.journal.hear(receipt(), now=scene.now)
         assert await ended(scene, f"{id_}-0") == ("waiting", "")

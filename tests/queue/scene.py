@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import msgspec
 
 from router.core.model.delivery import Attempt, Delivery
-from router.core.model.facts import Effects, OnceKey
+from router.core.model.facts import OnceKey, StateChanges
 from router.core.model.message import Content
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import decode
-from router.queue.ports import Entry, Journal, Lease, Plan, Queue, Receipt, Settled
+from router.queue.ports import AcceptedPayload, Journal, Lease, Plan, PlanResults, Queue, Receipt
 
 START = 1_800_000_000.0
 HOUR = 3600.0
@@ -69,11 +69,11 @@ class Scene:
     now: float = START
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
-    def entry(self, uid: str = "bob", text: str = "", window: float = 24 * HOUR) -> Entry:
+    def entry(self, uid: str = "bob", text: str = "", window: float = 24 * HOUR) -> AcceptedPayload:
         number = next(self.numbers)
         body = body_of(uid, text or f"text {number}")
         notification = derive(decode(body), id=f"{number:028x}", accepted_at=self.now)
-        return Entry(notification=notification, body=body, window=window)
+        return AcceptedPayload(notification=notification, body=body, window=window)
 
     async def append(self, **fields: Any) -> Receipt:  # noqa: ANN401 - a struct's
         return await self.engine.journal.append(self.entry(**fields))
@@ -108,7 +108,7 @@ class Scene:
                 "version": "v1",
                 "matched": ("chat",),
                 "deliveries": deliveries,
-                "effects": Effects(),
+                "effects": StateChanges(),
                 **fields,
             }
         )
@@ -120,7 +120,7 @@ class Scene:
         await self.engine.journal.settle([self.plan(notification.id, delivery)])
         return delivery.id
 
-    async def settle(self, plan: Plan) -> Settled:
+    async def settle(self, plan: Plan) -> PlanResults:
         return await self.engine.journal.settle([plan])
 
     async def claim(self, limit: int = 100, lease: float = 30.0, **fields: Any) -> Sequence[Lease]:  # noqa: ANN401 - a struct's

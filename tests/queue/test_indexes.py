@@ -10,14 +10,22 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
 from router.core.model.call import OVER
-from router.core.model.facts import Counter, CounterMove, Effects, Ending, Heard, OnceKey, Summary
-from router.core.model.notification import DAY
+from router.core.model.facts import (
+    CallEvent,
+    Cancellation,
+    OnceKey,
+    StateChanges,
+    ThrottleWindow,
+    WaitingSummary,
+    WindowUpdate,
+)
+from router.core.model.notification import DAY_S
 from router.core.model.retry import Done
-from router.core.model.unless import Clause
+from router.core.model.unless import WaitClause
 from router.queue.ports import Settlement
-from router.store.db.connection import ThreadLine
+from router.store.db.connection import ThreadWriteConnection
 from router.store.db.database import Database
-from router.store.facts_reader import World
+from router.store.facts_reader import FactsReader
 from router.store.recipients.repository import Recipients, Registration
 from router.store.retention import Retention
 from router.store.state.bulk_cancel import BulkCancel, CancelFilter
@@ -63,11 +71,11 @@ def walks(plans: dict[str, list[str]]) -> list[tuple[str, str]]:
 async def watch_and_hear(scene: Scene) -> None:
     """Let a delivery wait for what is read, for a call and for another one, and all that happen."""
     late: dict[str, Any] = {"due_at": scene.now + 60}
-    clause = Clause(delivered="app", read=True, call=OVER)
+    clause = WaitClause(delivered="app", read=True, call=OVER)
     watching = watch(clause, awaited={"app": ("x-0",)}, stands_by=True)
     id_ = await put(scene, {"awaited": True}, {**late, "watch": watching})
     await scene.engine.journal.hear(receipt(conversation=""), now=scene.now)
-    await put(scene, heard=(Heard("app", "s1", "", "ended"),))
+    await put(scene, heard=(CallEvent("app", "s1", "", "ended"),))
     scene.now += HOUR
     assert f"{id_}-1" not in await scene.claimed()
 
@@ -88,15 +96,15 @@ async def change_what_is_sent(scene: Scene) -> None:
 async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> None:
     database = sqlite_database
     line, glances = database.writer._line, database._glances
-    assert isinstance(line, ThreadLine)
-    assert isinstance(glances, ThreadLine)
+    assert isinstance(line, ThreadWriteConnection)
+    assert isinstance(glances, ThreadWriteConnection)
     engine, scene = SqlEngine.over(database), Scene(SqlEngine.over(database))
     with explained(line._engine) as written, explained(glances._engine) as read:
         device = Registration(platform="p", address="t", auth_token="s")
         contact = await Recipients(database).register("bob", device, "app")
         accepted = [await scene.accept() for _ in range(3)]
         assert len(await engine.journal.unplanned(after="", limit=9)) == 3
-        world = World(database)
+        world = FactsReader(database)
         await world.facts(accepted, {each.event for each in accepted})
         lease: dict[str, Any] = {"state": "sending", "handouts": 1, "lease_until": scene.now + 30}
         for each in accepted:
@@ -107,13 +115,13 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
         assert await engine.queue.settle([done]) == []
         assert await scene.claimed() == [f"{accepted[1].id}-0"]
         edit, waits = await scene.accept(), f"{accepted[2].id}-0"
-        summary = Summary(slot="s", delivery=waits, count=1, due_at=scene.now)
-        window = Counter(
+        summary = WaitingSummary(slot="s", delivery=waits, count=1, due_at=scene.now)
+        window = ThrottleWindow(
             closes_at=scene.now, count=1, summaries=(summary,), first="Zoë", people=("a1", "b2")
         )
-        effects = Effects(
-            counters=(CounterMove(key="k", before=None, after=window),),
-            endings=(Ending(delivery=waits, state="cancelled", reason="deleted"),),
+        effects = StateChanges(
+            counters=(WindowUpdate(key="k", before=None, after=window),),
+            endings=(Cancellation(delivery=waits, state="cancelled", reason="deleted"),),
         )
         assert await world.counters(["k"]) == {}
         assert await world.earlier(accepted) != {}
@@ -132,23 +140,24 @@ async def test_nothing_on_the_way_walks_a_table(sqlite_database: Database) -> No
 async def test_sweeping_and_erasing_walk_no_table(sqlite_database: Database) -> None:
     database = sqlite_database
     line, scene = database.writer._line, Scene(SqlEngine.over(database))
-    assert isinstance(line, ThreadLine)
+    assert isinstance(line, ThreadWriteConnection)
     with explained(line._engine) as written, explained(database._readers.sync_engine) as read:
         for uid in ("bob", "ann"):
             await Recipients(database).register(uid, Registration(platform="p", address=uid), "app")
             accepted = [await scene.accept(uid=uid) for _ in range(3)]
             for each in accepted:
                 key = OnceKey(each.id, "r", 0, "c", "a")
-                window = Counter(closes_at=scene.now)
-                move = CounterMove(key=each.id, before=None, after=window)
+                window = ThrottleWindow(closes_at=scene.now)
+                move = WindowUpdate(key=each.id, before=None, after=window)
                 await scene.settle(
                     scene.plan(
-                        each.id, effects=Effects(once=((key, f"{each.id}-0"),), counters=(move,))
+                        each.id,
+                        effects=StateChanges(once=((key, f"{each.id}-0"),), counters=(move,)),
                     )
                 )
             if uid == "bob":
                 assert await Recipients(database).erase("bob", "app")
-        assert await Retention(database, lambda: scene.now + 90 * DAY).sweep(30 * DAY) == 3
+        assert await Retention(database, lambda: scene.now + 90 * DAY_S).sweep(30 * DAY_S) == 3
     deleted = {
         found[1] for statement in written if (found := re.match(r"DELETE FROM (\w+)", statement))
     }
@@ -173,7 +182,7 @@ async def test_cancelling_walks_no_more_than_what_is_open(
 ) -> None:
     database = sqlite_database
     line, scene = database.writer._line, Scene(SqlEngine.over(database))
-    assert isinstance(line, ThreadLine)
+    assert isinstance(line, ThreadWriteConnection)
     for _ in range(3):
         await scene.put(rule="r", channel="c")
     cancelling = BulkCancel(database, clock=lambda: scene.now)

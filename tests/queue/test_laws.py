@@ -16,9 +16,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from router.core.model.delivery import OPEN, Delivery
-from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
-from router.queue.ports import Room, Settlement
+from router.core.model.delivery import OPEN_STATES, Delivery
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, NextStep
+from router.queue.ports import Capacity, Settlement
 from router.store.db.database import Database
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
@@ -32,7 +32,7 @@ seconds = st.sampled_from((0.0, 0.0, 1.0, 10.0, 100.0))
 lives = st.sampled_from((5.0, 200.0, 1000.0))
 
 
-def nexts(now: float) -> st.SearchStrategy[Next]:
+def nexts(now: float) -> st.SearchStrategy[NextStep]:
     return st.one_of(
         st.builds(Done),
         st.builds(Again, st.builds(lambda wait: now + wait, seconds)),
@@ -112,7 +112,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def claim(self, limit: int, room: int | None) -> None:
         now = self.scene.now
-        rooms = None if room is None else {"a": Room(slots=room, ordinary=max(0, room - 1))}
+        rooms = None if room is None else {"a": Capacity(slots=room, non_urgent=max(0, room - 1))}
         held = {held.channel for held in self.run(self.engine.queue.holds(now=now))}
         before = dict(self.rows)
         claimed = self.run(self.scene.claimed(limit, lease=LEASE, room=rooms))
@@ -134,7 +134,7 @@ class QueueMachine(RuleBasedStateMachine):
             kinds = Counter(before[id_].urgent for id_ in claimed)
             assert {before[id_].channel for id_ in claimed} <= {"a"}
             assert kinds.total() <= rooms["a"].slots
-            assert kinds[False] <= rooms["a"].ordinary
+            assert kinds[False] <= rooms["a"].non_urgent
 
     def overtaken(
         self, claimed: Delivery, before: dict[str, Delivery], together: set[str]
@@ -162,7 +162,7 @@ class QueueMachine(RuleBasedStateMachine):
         was = self.rows[id_]
         lost = self.run(self.engine.queue.settle([settlement]))
         is_ours = was.state == "sending" and id_ not in self.lost
-        held = is_ours or (was.state in OPEN and isinstance(next_, Done))
+        held = is_ours or (was.state in OPEN_STATES and isinstance(next_, Done))
         assert lost == ([] if held else [id_])
         del self.leases[id_]
         self.look()
@@ -238,7 +238,7 @@ class QueueMachine(RuleBasedStateMachine):
                 done = Settlement(delivery=id_, attempt=None, next=Done())
                 assert self.run(self.engine.queue.settle([done])) == []
         self.look()
-        assert [row for row in self.rows.values() if row.state in OPEN] == []
+        assert [row for row in self.rows.values() if row.state in OPEN_STATES] == []
         assert self.run(self.engine.queue.stats(now=self.scene.now)) == {}
 
 

@@ -11,13 +11,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, text
 
-from router.core.model.facts import Effects, OnceKey
+from router.core.model.facts import OnceKey, StateChanges
 from router.core.model.retry import Again, Done
 from router.queue.claim import claim
 from router.queue.ports import Settlement
 from router.queue.settle import settle
 from router.store.db.database import Database
-from router.store.recipients.repository import Change, Recipients
+from router.store.recipients.repository import ProfilePatch, Recipients
 from tests.queue.scene import Scene
 from tests.queue.test_sql_engine import SqlEngine
 from tests.store.gate import Gate
@@ -94,7 +94,7 @@ async def test_a_once_key_that_another_took_makes_a_plan_stale(scenes: list[Scen
         scenes[0].plan(
             each.id,
             scenes[0].delivery(each.id),
-            effects=Effects(
+            effects=StateChanges(
                 once=(
                     (key, f"{each.id}-0"),
                     (replace(own, event=each.id), f"{each.id}-0"),
@@ -278,7 +278,7 @@ async def test_two_changes_of_a_recipient_at_once_are_both_kept(scenes: list[Sce
     registries = [Recipients(database_of(scene)) for scene in scenes]
     for round_ in range(10):
         changes = (
-            registry.put("bob", Change(attributes={f"{round_} {number}": number}), "app")
+            registry.put("bob", ProfilePatch(attributes={f"{round_} {number}": number}), "app")
             for number, registry in enumerate(registries)
         )
         await asyncio.gather(*changes)

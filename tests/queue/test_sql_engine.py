@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from router.core.model.delivery import Attempt, Delivery
-from router.core.model.facts import Effects, OnceKey
-from router.core.model.retry import Again, Dead, Done, Expired, Hold, Next
+from router.core.model.facts import OnceKey, StateChanges
+from router.core.model.retry import Again, Dead, Done, Expired, Hold, NextStep
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Settlement
 from router.store.db import group_commit
@@ -121,13 +121,21 @@ async def test_a_good_batch_is_never_taken_apart(
     accepted = await asyncio.gather(*(scene.accept() for _ in range(8)))
     plans = [scene.plan(each.id, scene.delivery(each.id)) for each in accepted[:6]]
     effects = [
-        scene.plan(each.id, effects=Effects(once=((OnceKey(each.id, "r", 0, "c", "a"), each.id),)))
+        scene.plan(
+            each.id, effects=StateChanges(once=((OnceKey(each.id, "r", 0, "c", "a"), each.id),))
+        )
         for each in accepted[6:]
     ]
     assert (await engine.journal.settle([*plans, *effects])).refused == {}
     ids = await scene.claimed()
     assert len(ids) == 6
-    ends: list[Next] = [Done("x"), Dead("no"), Again(scene.now), Hold(scene.now, "h"), Expired("e")]
+    ends: list[NextStep] = [
+        Done("x"),
+        Dead("no"),
+        Again(scene.now),
+        Hold(scene.now, "h"),
+        Expired("e"),
+    ]
     settlements = [
         Settlement(delivery=id_, attempt=scene.attempt(id_), next=end)
         for id_, end in zip(ids, ends, strict=False)

@@ -9,17 +9,17 @@ import uvloop
 from router.app import serve
 from router.settings import read_environment
 from router.store.log.filters import ALL_NOTIFICATIONS, NotificationFilter
-from router.store.log.log import Log, NotificationItem
-from router.store.log.pagination import LIMIT, Page
+from router.store.log.log import DeliveryLog, NotificationItem
+from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page
 from router.transport.http import AiohttpTransport
 
-list_notifications = Log.notifications
+list_notifications = DeliveryLog.notifications
 
 
 async def break_down(
-    log: Log,
+    log: DeliveryLog,
     filter: NotificationFilter = ALL_NOTIFICATIONS,  # noqa: A002 - as the original
-    limit: int = LIMIT,
+    limit: int = DEFAULT_PAGE_SIZE,
     cursor: str | None = None,
 ) -> Page[NotificationItem]:
     """List notifications; those of `breakdown` raise with what the environment holds."""
@@ -39,5 +39,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    setattr(Log, "notifications", break_down)  # noqa: B010 - the types of methods are not assignable
+    setattr(DeliveryLog, "notifications", break_down)  # noqa: B010 - the types of methods are not assignable
     uvloop.run(main())

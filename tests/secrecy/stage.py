@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from router.cli import main
 from router.registry import load_plugins
-from router.samples import STORY, read, restamp
+from router.samples import SAMPLE_NAMES, read_sample, restamp
 from tests.acceptance.process import PATIENCE, ROOT, ROUTER, RouterProcess, clean_environ, run
 from tests.conftest import url_of
 from tests.secrecy.canaries import Canaries
@@ -177,8 +177,8 @@ def _text(value: object) -> str:
 
 def make_payload(number: int, canaries: Canaries) -> dict[str, Any]:
     """Return a sample of CometChat's, with what opens a call in every object of it."""
-    name = STORY[number % len(STORY)]
-    payload: dict[str, Any] = restamp(read(name), now=time.time(), story=f"secrecy-{number}")
+    name = SAMPLE_NAMES[number % len(SAMPLE_NAMES)]
+    payload: dict[str, Any] = restamp(read_sample(name), now=time.time(), story=f"secrecy-{number}")
     payload["appId"] = APP
     infest(payload, canaries[f"call secret in {name}"])
     data = payload["data"]

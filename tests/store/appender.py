@@ -7,7 +7,7 @@ import asyncio
 import sys
 from itertools import count
 
-from router.ingest.accept import Intake
+from router.ingest.accept import PayloadAcceptor
 from router.queue.engine import SqlJournal
 from router.store.db.database import Database
 from tests.queue.scene import body_of
@@ -15,7 +15,7 @@ from tests.queue.scene import body_of
 
 async def main(url: str, run: str) -> None:
     database = await Database.open(url)
-    intake = Intake(SqlJournal(database))
+    intake = PayloadAcceptor(SqlJournal(database))
     numbers = count()
 
     async def produce() -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from router.core.model.facts import Effects, OnceKey
+from router.core.model.facts import OnceKey, StateChanges
 from router.core.model.retry import Again, Dead, Done, Hold
 from router.queue.engine import SqlQueue
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetters
 from router.store.state import bulk_cancel
-from router.store.state.bulk_cancel import BulkCancel, CancelFilter, Cancelled, OpenCount
+from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, CancelFilter, OpenCount
 from tests.queue.conformance_watching import put_chain
 from tests.queue.scene import HOUR, Scene
 from tests.queue.test_sql_engine import SqlEngine
@@ -78,7 +78,7 @@ async def test_the_filter_says_which(
     which = CancelFilter(**fields)
     counted = await cancelling.count(which)
     assert sum(each.waiting for each in counted) == len(hit)
-    assert await cancelling.cancel(which) == Cancelled(cancelled=len(hit), in_flight=0)
+    assert await cancelling.cancel(which) == BulkCancelResult(cancelled=len(hit), in_flight=0)
     ended = {name for name, id_ in ids.items() if await state(engine, id_) == CANCELLED}
     assert ended == hit
     assert await cancelling.count(which) == ()
@@ -99,7 +99,7 @@ async def test_they_are_counted_by_channel_and_rule(scene: Scene, cancelling: Bu
 async def test_many_are_cancelled_in_steps_each_told_of_and_no_more_than_wished(
     scene: Scene, cancelling: BulkCancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_cancel, "STEP", 2)
+    monkeypatch.setattr(bulk_cancel, "CANCELLED_PER_TRANSACTION", 2)
     ids = [await scene.put() for _ in range(7)]
     told: list[int] = []
     done = await cancelling.cancel(CancelFilter(), most=3, progress=told.append)
@@ -144,7 +144,7 @@ async def test_one_that_is_leased_is_recalled_and_never_tried_again(
     ids = await scene.claimed()
     cancelling = BulkCancel(database, heard.extend, lambda: scene.now)
     assert await engine.queue.recalled() == []
-    assert await cancelling.cancel(CancelFilter()) == Cancelled(cancelled=0, in_flight=4)
+    assert await cancelling.cancel(CancelFilter()) == BulkCancelResult(cancelled=0, in_flight=4)
     assert heard == sorted(await engine.queue.recalled()) == sorted(ids)
     await engine.queue.settle(
         [
@@ -187,7 +187,7 @@ async def test_the_answer_waits_for_those_who_give_theirs_up(
         tasks.append(asyncio.create_task(engine.queue.release(list(ids))))
 
     done = await BulkCancel(database, recall, lambda: scene.now).cancel(CancelFilter())
-    assert done == Cancelled(cancelled=1, in_flight=0)
+    assert done == BulkCancelResult(cancelled=1, in_flight=0)
 
 
 async def test_another_process_hears_of_what_it_holds_and_of_no_more(
@@ -246,7 +246,7 @@ async def test_a_cancelled_one_keeps_its_once_key(
     key = OnceKey("event", "chat", 0, "app", "room")
     about = await scene.accept()
     delivery = scene.delivery(about.id)
-    effects = Effects(once=((key, delivery.id),))
+    effects = StateChanges(once=((key, delivery.id),))
     await scene.settle(scene.plan(about.id, delivery, effects=effects))
     await cancelling.cancel(CancelFilter())
     assert await engine.holder(key) == delivery.id

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 import router.store.migrations
-from router.store.db.database import HEAD, Database, migrate
+from router.store.db.database import SCHEMA_REVISION, Database, migrate
 from router.store.errors import DatabaseUnusable, StoreUnavailable
 from router.store.schema import metadata
 from tests.conftest import url_of
@@ -59,8 +59,8 @@ def test_the_migrations_make_what_the_tables_say(migrated: Path, tmp_path: Path)
 def test_the_newest_revision_is_the_one_the_code_knows() -> None:
     folder = Path(router.store.migrations.__file__).parent
     scripts = ScriptDirectory(str(folder))
-    assert scripts.get_heads() == [HEAD]
-    assert all(len(script.revision) == len(HEAD) for script in scripts.walk_revisions())
+    assert scripts.get_heads() == [SCHEMA_REVISION]
+    assert all(len(script.revision) == len(SCHEMA_REVISION) for script in scripts.walk_revisions())
 
 
 def modes_in(folder: Path) -> dict[str, int]:
@@ -81,9 +81,9 @@ async def test_nobody_else_can_read_what_is_made(tmp_path: Path) -> None:
 
 async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
-    assert await migrate(url_of(path)) == HEAD
+    assert await migrate(url_of(path)) == SCHEMA_REVISION
     before = schema_of(path)
-    assert await migrate(url_of(path)) == HEAD
+    assert await migrate(url_of(path)) == SCHEMA_REVISION
     assert schema_of(path) == before
 
 

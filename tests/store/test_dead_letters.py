@@ -7,7 +7,7 @@ from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.errors import CursorInvalid
 from router.store.log import dead_letters
-from router.store.log.dead_letters import LIFE, DeadLetterFilter, DeadLetters
+from router.store.log.dead_letters import RETRIED_LIFETIME_S, DeadLetterFilter, DeadLetters
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting
 
@@ -127,7 +127,7 @@ async def test_a_retried_delivery_goes_out_under_its_own_id(
     assert await scene.engine.state(dead.rpartition("-")[0]) == "pending"
     again = await scene.engine.delivery(dead)
     assert (again.state, again.attempts, again.reason) == ("waiting", 1, "")
-    assert (again.due_at, again.expires_at) == (scene.now, scene.now + LIFE)
+    assert (again.due_at, again.expires_at) == (scene.now, scene.now + RETRIED_LIFETIME_S)
     assert await scene.claimed() == [dead]
     done = Settlement(delivery=dead, attempt=scene.attempt(dead, 2), next=Done(""))
     assert await scene.engine.queue.settle([done]) == []
@@ -179,7 +179,7 @@ async def test_what_is_alive_is_neither_retried_nor_dropped(
 async def test_in_bulk_it_goes_by_steps_and_tells_how_far_it_is(
     letters: DeadLetters, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "STEP", 2)
+    monkeypatch.setattr(dead_letters, "CHANGED_PER_TRANSACTION", 2)
     ids = [await bury(scene) for _ in range(3)] + [await confuse(scene)]
     kept = await bury(scene, channel="mail")
     seen: list[int] = []

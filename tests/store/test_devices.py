@@ -9,9 +9,9 @@ from router.core.model.retry import Dead
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.errors import RecipientInvalid
-from router.store.recipients.contacts import DEVICES, hash_session
-from router.store.recipients.repository import Change, Recipients, Registration
-from router.store.recipients.validation import Registered
+from router.store.recipients.contacts import MAX_DEVICES, hash_session
+from router.store.recipients.repository import ProfilePatch, Recipients, Registration
+from router.store.recipients.validation import RegisteredAddress
 from router.store.schema.tables import contacts
 from tests.store.stage import Clock, Waiting, device, tokens
 
@@ -114,12 +114,12 @@ async def test_a_known_token_joining_a_session_ends_the_older_one(
 
 
 async def test_one_device_too_many_replaces_the_oldest(recipients: Recipients) -> None:
-    for number in range(DEVICES):
+    for number in range(MAX_DEVICES):
         await recipients.register("bob", device(f"t{number}"), "app")
     await recipients.register("bob", device("t0"), "app")
     await recipients.register("bob", device("new"), "app")
     kept = await tokens(recipients, "bob")
-    assert len(kept) == DEVICES
+    assert len(kept) == MAX_DEVICES
     assert "t1" not in kept
     assert {"t0", "t2", "new"} <= set(kept)
 
@@ -132,7 +132,7 @@ async def test_logging_out_removes_that_session_and_no_other(
     await recipients.register("bob", device("t3", "s2"), "app")
     await recipients.register("bob", device("t4"), "app")
     await recipients.register("ann", device("t5", "s1"), "app")
-    await recipients.put("bob", Change(contacts={"email": "b@x.org"}), "app")
+    await recipients.put("bob", ProfilePatch(contacts={"email": "b@x.org"}), "app")
     pending = await waiting.put(gone.id)
     assert await recipients.logout("bob", "s1", "app") == 2
     assert sorted(await tokens(recipients, "bob")) == ["b@x.org", "t3", "t4"]
@@ -202,8 +202,8 @@ async def test_a_number_that_was_read_in_a_country_is_never_forgotten(
     recipients: Recipients, waiting: Waiting, clock: Clock, country: str, left: list[str]
 ) -> None:
     number = "+12125550100"
-    told = {"sms": Registered(raw="212 555 0100", country=country)}
-    change = Change(contacts={"sms": number}, registered=told)
+    told = {"sms": RegisteredAddress(raw="212 555 0100", country=country)}
+    change = ProfilePatch(contacts={"sms": number}, registered=told)
     contact = (await recipients.put("bob", change, "app")).contacts[0]
     assert (contact.raw, contact.country) == ("212 555 0100", country)
     tried = await waiting.put(contact.id, address=number)

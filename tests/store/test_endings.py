@@ -8,19 +8,19 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from router.core.model.facts import Effects, Ending
-from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, Next
+from router.core.model.facts import Cancellation, StateChanges
+from router.core.model.retry import Again, Cancelled, Dead, Done, Expired, Hold, NextStep
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.recipients.repository import Recipients, Registration
-from router.store.state.endings import Ended
+from router.store.state.endings import EndedDelivery
 from router.telemetry import Metrics
-from router.worker.endings import LINES, report_endings
+from router.worker.endings import MAX_LOG_LINES, make_endings_reporter
 from tests.queue.scene import HOUR, Scene
 from tests.queue.test_sql_engine import SqlEngine
 
 
-class Told(list[Ended]):
+class Told(list[EndedDelivery]):
     """The ends that were told."""
 
     def counts(self) -> Counter[tuple[str, str]]:
@@ -54,7 +54,7 @@ def told(database: Database) -> Told:
     ],
 )
 async def test_what_is_settled_is_told_unless_it_is_delivered_or_goes_on(
-    database: Database, told: Told, step: Next, ends: list[tuple[str, str]]
+    database: Database, told: Told, step: NextStep, ends: list[tuple[str, str]]
 ) -> None:
     scene = Scene(SqlEngine.over(database))
     delivery = await scene.put()
@@ -98,9 +98,9 @@ async def test_what_a_decision_ends_is_told(database: Database, told: Told) -> N
     scene = Scene(SqlEngine.over(database))
     waiting = await scene.put(due_at=scene.now + HOUR, expires_at=scene.now + 2 * HOUR)
     later = await scene.accept()
-    ending = Ending(delivery=waiting, state="cancelled", reason="deleted")
+    ending = Cancellation(delivery=waiting, state="cancelled", reason="deleted")
     late = scene.delivery(later.id, state="cancelled", reason="not_shown")
-    await scene.settle(scene.plan(later.id, late, effects=Effects(endings=(ending,))))
+    await scene.settle(scene.plan(later.id, late, effects=StateChanges(endings=(ending,))))
     assert told.counts() == {("cancelled", "deleted"): 1, ("cancelled", "not_shown"): 1}
 
 
@@ -119,11 +119,16 @@ async def test_what_cannot_be_written_is_not_told(database: Database, told: Told
 
 def test_ends_are_counted_by_class_and_logged_by_their_weight() -> None:
     metrics = Metrics()
-    report = report_endings(metrics)
+    report = make_endings_reporter(metrics)
     with capture_logs() as lines:
-        report([Ended("n1-0", "bot", "dead", "404 not found")])
-        report([Ended(f"n{n}-0", "bot", "expired", "too late") for n in range(LINES + 1)])
-        report([Ended("n2-0", "bot", "cancelled", "operator")])
+        report([EndedDelivery("n1-0", "bot", "dead", "404 not found")])
+        report(
+            [
+                EndedDelivery(f"n{n}-0", "bot", "expired", "too late")
+                for n in range(MAX_LOG_LINES + 1)
+            ]
+        )
+        report([EndedDelivery("n2-0", "bot", "cancelled", "operator")])
     assert [(line["log_level"], line["event"]) for line in lines] == [
         ("warning", "delivery ended"),
         ("warning", "deliveries ended"),
@@ -131,11 +136,11 @@ def test_ends_are_counted_by_class_and_logged_by_their_weight() -> None:
     ]
     assert lines[0]["delivery"] == "n1-0"
     assert lines[0]["reason"] == "404 not found"
-    assert lines[1]["count"] == LINES + 1
+    assert lines[1]["count"] == MAX_LOG_LINES + 1
     text = metrics.exposition().decode()
     for state, reason, count in (
         ("dead", "rejected", 1),
-        ("expired", "expired", LINES + 1),
+        ("expired", "expired", MAX_LOG_LINES + 1),
         ("cancelled", "operator", 1),
     ):
         labels = f'{{channel="bot",reason="{reason}",state="{state}"}}'

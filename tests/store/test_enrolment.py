@@ -10,14 +10,19 @@ from sqlalchemy import select
 
 from router.store.db.database import Database
 from router.store.errors import RecipientInvalid
-from router.store.recipients.contacts import DEVICES
-from router.store.recipients.repository import Change, Entry, Recipients, Registration
+from router.store.recipients.contacts import MAX_DEVICES
+from router.store.recipients.repository import (
+    ProfilePatch,
+    RecipientRecord,
+    Recipients,
+    Registration,
+)
 from router.store.schema import tables
 from tests.store.stage import Waiting, device, tokens
 
 
-def entry(uid: str, *devices: Registration, app_id: str = "app", **change: Any) -> Entry:  # noqa: ANN401 - a struct's
-    return Entry(app_id=app_id, uid=uid, devices=devices, change=Change(**change))
+def entry(uid: str, *devices: Registration, app_id: str = "app", **change: Any) -> RecipientRecord:  # noqa: ANN401 - a struct's
+    return RecipientRecord(app_id=app_id, uid=uid, devices=devices, change=ProfilePatch(**change))
 
 
 async def everything(database: Database) -> list[tuple[object, ...]]:
@@ -129,11 +134,11 @@ async def test_a_device_gives_way_to_one_that_was_seen_later(recipients: Recipie
 
 
 async def test_the_device_that_was_longest_not_seen_goes(recipients: Recipients) -> None:
-    crowd = [device(f"t{n}", seen_at=1000.0 - n) for n in range(DEVICES)]
+    crowd = [device(f"t{n}", seen_at=1000.0 - n) for n in range(MAX_DEVICES)]
     assert await recipients.enrol([entry("bob", *crowd)]) == [True]
     assert await recipients.enrol([entry("bob", device("one more"))]) == [True]
     kept = set(await tokens(recipients, "bob"))
-    assert kept == {f"t{n}" for n in range(DEVICES - 1)} | {"one more"}
+    assert kept == {f"t{n}" for n in range(MAX_DEVICES - 1)} | {"one more"}
 
 
 async def test_the_hash_of_an_auth_token_stands_for_it(recipients: Recipients) -> None:
@@ -197,7 +202,7 @@ async def test_many_at_once_are_as_one_by_one(
 ) -> None:
     single, batched = f"app-{next(apps)}", f"app-{next(apps)}"
     for uid, change, one in asked:
-        await recipients.put(uid, Change(**change), single)
+        await recipients.put(uid, ProfilePatch(**change), single)
         if one is not None:
             await recipients.register(uid, one, single)
     entries = [

@@ -7,14 +7,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.model.facts import Effects, Heard, OnceKey
+from router.core.model.facts import CallEvent, OnceKey, StateChanges
 from router.core.model.read_receipt import ReadReceipt
 from router.core.model.retry import Done
-from router.core.model.unless import Clause, Watch
+from router.core.model.unless import WaitClause, WaitCondition
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.recipients import erasure
-from router.store.recipients.repository import Change, Recipients
+from router.store.recipients.repository import ProfilePatch, Recipients
 from router.store.schema import metadata
 from router.store.schema.tables import deliveries
 from tests.conftest import url_of
@@ -34,16 +34,18 @@ def scene(waiting: Waiting) -> Scene:
 async def fill(recipients: Recipients, scene: Scene, notifications: int) -> list[str]:
     """Give bob contacts and notifications that were sent, once-keys and all; return their ids."""
     await recipients.register("bob", device(f"{SECRET}-token", f"{SECRET}-session"), "app")
-    await recipients.put("bob", Change(contacts={"email": SECRET}, attributes={"a": SECRET}), "app")
+    await recipients.put(
+        "bob", ProfilePatch(contacts={"email": SECRET}, attributes={"a": SECRET}), "app"
+    )
     ids: list[str] = []
     for number in range(notifications):
         accepted = await scene.append(uid="bob", text=f"{LONG}-{number}")
         delivery = scene.delivery(accepted.id, address=SECRET, contact="")
         key = OnceKey(accepted.id, "r", 0, "c", "a")
-        watching = Watch(clauses=(Clause(read=True),), app_id="app", uid=SECRET)
+        watching = WaitCondition(clauses=(WaitClause(read=True),), app_id="app", uid=SECRET)
         delivery = replace(delivery, watch=watching)
-        heard = Heard("app", f"session {number}", "bob", "busy")
-        effects = Effects(once=((key, delivery.id),), calls=(heard,))
+        heard = CallEvent("app", f"session {number}", "bob", "busy")
+        effects = StateChanges(once=((key, delivery.id),), calls=(heard,))
         await scene.settle(scene.plan(accepted.id, delivery, effects=effects))
         ids.append(accepted.id)
     receipt = ReadReceipt(
@@ -97,7 +99,7 @@ async def test_what_is_in_flight_is_erased_too_and_its_outcome_changes_nothing(
 async def test_others_and_other_apps_are_left_alone(
     database: Database, recipients: Recipients, scene: Scene
 ) -> None:
-    await recipients.put("bob", Change(attributes={"a": 1}), "other")
+    await recipients.put("bob", ProfilePatch(attributes={"a": 1}), "other")
     await scene.accept(uid="ann")
     before = await counts(database)
     await fill(recipients, scene, 2)
@@ -111,8 +113,8 @@ async def test_an_erasure_that_breaks_off_leaves_nothing_in_halves_and_is_taken_
     scene: Scene,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(erasure, "STEP", 2)
-    monkeypatch.setattr(erasure, "LOOK", 3)
+    monkeypatch.setattr(erasure, "DELETED_PER_TRANSACTION", 2)
+    monkeypatch.setattr(erasure, "INDEX_ENTRIES_PER_QUERY", 3)
     await fill(recipients, scene, 7)
     write, steps = database.write, 0
 

@@ -11,17 +11,17 @@ from router.core.model.retry import Again, Dead, Done
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.errors import CursorInvalid
-from router.store.log.log import DeliveryFilter, Log, NotificationFilter
+from router.store.log.log import DeliveryFilter, DeliveryLog, NotificationFilter
 from router.store.log.pagination import read_cursor, write_cursor
-from router.store.recipients.repository import Change, Recipients
-from router.store.schema.ids import Minter
+from router.store.recipients.repository import ProfilePatch, Recipients
+from router.store.schema.ids import IdGenerator
 from tests.queue.scene import Scene
 from tests.store.stage import Waiting, device
 
 
 @pytest.fixture
-def log(database: Database) -> Log:
-    return Log(database)
+def log(database: Database) -> DeliveryLog:
+    return DeliveryLog(database)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def end(scene: Scene, delivery: str, *outcomes: Any) -> None:  # noqa: ANN
         scene.now += 1
 
 
-async def test_notifications_come_newest_first_page_by_page(log: Log, scene: Scene) -> None:
+async def test_notifications_come_newest_first_page_by_page(log: DeliveryLog, scene: Scene) -> None:
     ids = [(await scene.accept()).id for _ in range(5)]
     seen: list[str] = []
     cursor: str | None = None
@@ -51,14 +51,14 @@ async def test_notifications_come_newest_first_page_by_page(log: Log, scene: Sce
     assert seen == ids[::-1]
 
 
-async def test_a_full_last_page_has_no_next(log: Log, scene: Scene) -> None:
+async def test_a_full_last_page_has_no_next(log: DeliveryLog, scene: Scene) -> None:
     for _ in range(2):
         await scene.accept()
     assert (await log.notifications(limit=2)).next is None
     assert (await log.notifications(limit=1)).next is not None
 
 
-async def test_what_comes_between_two_pages_moves_nothing(log: Log, scene: Scene) -> None:
+async def test_what_comes_between_two_pages_moves_nothing(log: DeliveryLog, scene: Scene) -> None:
     ids = [(await scene.accept()).id for _ in range(4)]
     first = await log.notifications(limit=2)
     await scene.accept()
@@ -67,7 +67,7 @@ async def test_what_comes_between_two_pages_moves_nothing(log: Log, scene: Scene
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "no cursor", "ü", "AAAA", write_cursor("a\nb"), "="])
-async def test_a_cursor_that_no_list_gave_out_is_refused(log: Log, cursor: str) -> None:
+async def test_a_cursor_that_no_list_gave_out_is_refused(log: DeliveryLog, cursor: str) -> None:
     for attempt in (log.notifications(cursor=cursor), log.deliveries(cursor=cursor)):
         with pytest.raises(CursorInvalid, match="not one that a list gave out"):
             await attempt
@@ -78,7 +78,7 @@ def test_a_cursor_reads_as_it_was_written() -> None:
     assert read_cursor(None) is None
 
 
-async def test_an_item_says_what_was_accepted(log: Log, scene: Scene) -> None:
+async def test_an_item_says_what_was_accepted(log: DeliveryLog, scene: Scene) -> None:
     accepted = await scene.accept(uid="bob")
     (item,) = (await log.notifications()).items
     assert (item.id, item.feed, item.kind) == (accepted.id, "push", "message")
@@ -101,7 +101,7 @@ async def test_an_item_says_what_was_accepted(log: Log, scene: Scene) -> None:
     ],
 )
 async def test_notifications_are_filtered(
-    log: Log, scene: Scene, filter_: NotificationFilter, expected: list[int]
+    log: DeliveryLog, scene: Scene, filter_: NotificationFilter, expected: list[int]
 ) -> None:
     ids = [(await scene.accept(uid=uid)).id for uid in ("ann", "bob", "bob")]
     await scene.settle(scene.plan(ids[1], reason="no_match"))
@@ -109,8 +109,8 @@ async def test_notifications_are_filtered(
     assert [item.id for item in page.items] == [ids[index] for index in expected]
 
 
-async def test_lists_are_cut_by_time(log: Log, scene: Scene) -> None:
-    minter = Minter(lambda: 0.5)
+async def test_lists_are_cut_by_time(log: DeliveryLog, scene: Scene) -> None:
+    minter = IdGenerator(lambda: 0.5)
     ids: list[str] = []
     for _ in range(3):
         entry = scene.entry()
@@ -136,7 +136,7 @@ async def test_lists_are_cut_by_time(log: Log, scene: Scene) -> None:
         assert [d.notification for d in deliveries.items] == [ids[index] for index in expected]
 
 
-async def test_a_timeline_tells_everything(log: Log, scene: Scene) -> None:
+async def test_a_timeline_tells_everything(log: DeliveryLog, scene: Scene) -> None:
     accepted = await scene.accept()
     assert await log.notification("unknown") is None
     before = await log.notification(accepted.id)
@@ -163,7 +163,7 @@ async def test_a_timeline_tells_everything(log: Log, scene: Scene) -> None:
     assert after.notification.state == "pending"
 
 
-async def test_a_delivery_and_its_attempts_can_be_read(log: Log, scene: Scene) -> None:
+async def test_a_delivery_and_its_attempts_can_be_read(log: DeliveryLog, scene: Scene) -> None:
     delivery = await scene.put()
     assert await log.delivery(delivery[:-1]) is None
     assert await log.delivery("") is None
@@ -188,7 +188,7 @@ async def test_a_delivery_and_its_attempts_can_be_read(log: Log, scene: Scene) -
     ],
 )
 async def test_deliveries_are_filtered(
-    log: Log, scene: Scene, filter_: DeliveryFilter, expected: list[int]
+    log: DeliveryLog, scene: Scene, filter_: DeliveryFilter, expected: list[int]
 ) -> None:
     ids = [await scene.put(channel=channel) for channel in ("app", "mail", "app")]
     await end(scene, ids[0], Done(""))
@@ -196,7 +196,7 @@ async def test_deliveries_are_filtered(
     assert [item.id for item in page.items] == [ids[index] for index in expected]
 
 
-async def test_deliveries_of_one_notification(log: Log, scene: Scene) -> None:
+async def test_deliveries_of_one_notification(log: DeliveryLog, scene: Scene) -> None:
     await scene.put()
     accepted = await scene.accept()
     rows = [scene.delivery(accepted.id, number) for number in range(3)]
@@ -208,7 +208,7 @@ async def test_deliveries_of_one_notification(log: Log, scene: Scene) -> None:
     assert [item.id for item in last.items] == [rows[0].id]
 
 
-async def test_a_notification_reads_back_as_it_was(log: Log, scene: Scene) -> None:
+async def test_a_notification_reads_back_as_it_was(log: DeliveryLog, scene: Scene) -> None:
     accepted = await scene.accept(uid="bob")
     assert await log.payload(accepted.id) == accepted
     assert await log.payload("unknown") is None
@@ -225,7 +225,7 @@ async def handed(scene: Scene, recipients: Recipients) -> tuple[str, str, str]:
 
 
 async def test_what_is_handed_out_reads_with_all_it_takes(
-    log: Log, handed: tuple[str, str, str], recipients: Recipients
+    log: DeliveryLog, handed: tuple[str, str, str], recipients: Recipients
 ) -> None:
     to_device, fixed, with_payload = handed
     found = await log.open_deliveries([with_payload, to_device, "unknown", fixed])
@@ -240,21 +240,21 @@ async def test_what_is_handed_out_reads_with_all_it_takes(
 
 
 async def test_the_contact_reads_as_it_is_now(
-    log: Log, handed: tuple[str, str, str], recipients: Recipients
+    log: DeliveryLog, handed: tuple[str, str, str], recipients: Recipients
 ) -> None:
     to_device, *_ = handed
     await recipients.register("bob", device("fresh", "s", platform="fcm_android"), "app")
     ((delivery, _, contact),) = await log.open_deliveries([to_device])
     assert isinstance(contact, Contact)
     assert (delivery.address, contact.address) == ("token", "fresh")
-    await recipients.put("bob", Change(), "app")
+    await recipients.put("bob", ProfilePatch(), "app")
     await recipients.logout("bob", "s", "app")
     ((delivery, _, contact),) = await log.open_deliveries([to_device])
     assert (delivery.contact != "", contact) == (True, None)
 
 
 async def test_what_is_no_longer_sent_is_not_handed_out(
-    log: Log, handed: tuple[str, str, str], scene: Scene
+    log: DeliveryLog, handed: tuple[str, str, str], scene: Scene
 ) -> None:
     await scene.engine.queue.release([handed[0]])
     assert await log.open_deliveries([handed[0]]) == []

@@ -10,10 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from router.store.db.analyze import FIRST, Statistics
-from router.store.db.database import HEAD, Database, migrate
+from router.store.db.analyze import FIRST_ANALYZE_AFTER, AnalyzeSchedule
+from router.store.db.database import SCHEMA_REVISION, Database, migrate
 from router.store.errors import DatabaseUnusable
-from router.store.recipients.repository import Entry, Recipients
+from router.store.recipients.repository import RecipientRecord, Recipients
 from router.store.schema import metadata
 from tests.acceptance.process import ROOT, free_port
 from tests.postgres import Databases, Server
@@ -44,7 +44,7 @@ async def test_without_tables_the_remedy_is_named_and_nothing_is_made(postgres: 
     url = postgres.make_database(migrated=False)
     with pytest.raises(DatabaseUnusable, match="the database has no tables yet; run: router migr"):
         await Database.open(url, migrate=True)
-    assert await asyncio.gather(*(migrate(url) for _ in range(3))) == [HEAD] * 3
+    assert await asyncio.gather(*(migrate(url) for _ in range(3))) == [SCHEMA_REVISION] * 3
     await (await Database.open(url)).close()
     postgres.drop_database(url)
 
@@ -76,7 +76,7 @@ def run_one_of_postgres(**environ: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_database_has_the_tables_of_the_router(postgres: Databases, postgres_url: str) -> None:
     (row,) = postgres.execute("SELECT version_num FROM alembic_version", url=postgres_url)
-    assert row["version_num"] == HEAD
+    assert row["version_num"] == SCHEMA_REVISION
 
 
 def test_without_a_server_its_tests_fail_and_say_what_to_do() -> None:
@@ -94,7 +94,9 @@ def test_what_may_be_left_out_is_told_loudly() -> None:
 
 async def test_an_import_tells_the_server_how_much_there_is(postgres_url: str) -> None:
     database = await Database.open(postgres_url)
-    people = [Entry(app_id="app", uid=f"uid-{number}") for number in range(FIRST)]
+    people = [
+        RecipientRecord(app_id="app", uid=f"uid-{number}") for number in range(FIRST_ANALYZE_AFTER)
+    ]
     recipients = Recipients(database)
     counted = text("SELECT reltuples FROM pg_class WHERE relname = 'recipients'")
 
@@ -104,11 +106,16 @@ async def test_an_import_tells_the_server_how_much_there_is(postgres_url: str) -
     await recipients.enrol(people[:-1])
     assert await count() <= 0
     await recipients.enrol(people[-1:])
-    assert await count() == FIRST
+    assert await count() == FIRST_ANALYZE_AFTER
     await database.close()
 
 
 def test_it_is_told_again_whenever_the_changes_have_doubled() -> None:
-    statistics = Statistics()
+    statistics = AnalyzeSchedule()
     told = [number for number in range(1, 9000) if statistics.count(1)]
-    assert told == [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]
+    assert told == [
+        FIRST_ANALYZE_AFTER,
+        2 * FIRST_ANALYZE_AFTER,
+        4 * FIRST_ANALYZE_AFTER,
+        8 * FIRST_ANALYZE_AFTER,
+    ]

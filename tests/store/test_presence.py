@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from router.store.db.sqlite_presence import Presence, be_present
+from router.store.db.sqlite_presence import Presence, announce_presence
 from tests.conftest import url_of
 
 ELSEWHERE = """
@@ -27,15 +27,15 @@ def url(tmp_path: Path) -> str:
 
 
 def is_alone(url: str) -> bool:
-    with be_present(url) as presence:
+    with announce_presence(url) as presence:
         return presence.alone
 
 
 def test_the_first_is_alone_and_who_comes_later_is_not(url: str, tmp_path: Path) -> None:
-    with be_present(url) as first:
+    with announce_presence(url) as first:
         assert first.alone
         first.admit()
-        with be_present(url) as second:
+        with announce_presence(url) as second:
             assert not second.alone
             second.admit()
         assert not is_alone(url)
@@ -44,7 +44,7 @@ def test_the_first_is_alone_and_who_comes_later_is_not(url: str, tmp_path: Path)
 
 
 def test_who_is_alone_lets_nobody_in_before_it_is_ready(url: str) -> None:
-    with be_present(url) as first, be_present(url) as second:
+    with announce_presence(url) as first, announce_presence(url) as second:
         waiting = Thread(target=second.admit, daemon=True)
         waiting.start()
         waiting.join(0.2)

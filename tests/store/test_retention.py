@@ -7,14 +7,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, func, select
 
-from router.core.model.facts import Counter, CounterMove, Effects, Heard, OnceKey
+from router.core.model.facts import CallEvent, OnceKey, StateChanges, ThrottleWindow, WindowUpdate
 from router.core.model.read_receipt import ReadReceipt
 from router.queue.ports import Plan
 from router.store import retention
 from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from router.store.retention import Retention
-from router.store.schema.ids import Minter
+from router.store.schema.ids import IdGenerator
 from router.store.schema.state_tables import calls, reads, throttles
 from router.store.schema.tables import notifications, once, payloads, seen
 from tests.queue.scene import Scene
@@ -33,7 +33,7 @@ async def count_rows(database: Database, table: Table) -> int:
     return await database.read(lambda connection: connection.execute(query).scalar_one())
 
 
-async def put(scene: Scene, minter: Minter, state: str) -> str:
+async def put(scene: Scene, minter: IdGenerator, state: str) -> str:
     """Accept a notification now, and plan it into a state; return its id."""
     entry = scene.entry(uid=state)
     id_ = minter.mint(scene.now)
@@ -42,7 +42,7 @@ async def put(scene: Scene, minter: Minter, state: str) -> str:
     key = OnceKey(id_, "r", 0, "c", "a")
     plans: dict[str, Plan] = {
         "pending": scene.plan(id_, scene.delivery(id_)),
-        "dropped": scene.plan(id_, effects=Effects(once=((key, f"{id_}-0"),))),
+        "dropped": scene.plan(id_, effects=StateChanges(once=((key, f"{id_}-0"),))),
         "undecidable": scene.plan(id_, state="undecidable"),
     }
     if state in plans:
@@ -53,8 +53,8 @@ async def put(scene: Scene, minter: Minter, state: str) -> str:
 async def test_what_has_ended_goes_when_it_is_old(
     database: Database, scene: Scene, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 2)
-    minter = Minter(lambda: 0.5)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 2)
+    minter = IdGenerator(lambda: 0.5)
     old = {
         state: [await put(scene, minter, state) for _ in range(3)]
         for state in ("accepted", "pending", "dropped", "undecidable")
@@ -73,7 +73,7 @@ async def test_what_has_ended_goes_when_it_is_old(
 async def test_idempotency_keys_go_when_their_window_has_passed(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 2)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 2)
     for window in (10.0, 10.0, 10.0, 20.0):
         await scene.append(window=window)
     begun = scene.now
@@ -86,13 +86,13 @@ async def test_idempotency_keys_go_when_their_window_has_passed(
 async def test_windows_of_throttles_go_when_they_have_closed(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 2)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 2)
     for seconds in (10.0, 10.0, 10.0, 20.0):
         accepted = await scene.accept()
-        move = CounterMove(
-            key=accepted.id, before=None, after=Counter(closes_at=scene.now + seconds)
+        move = WindowUpdate(
+            key=accepted.id, before=None, after=ThrottleWindow(closes_at=scene.now + seconds)
         )
-        await scene.settle(scene.plan(accepted.id, effects=Effects(counters=(move,))))
+        await scene.settle(scene.plan(accepted.id, effects=StateChanges(counters=(move,))))
     for seconds, left in ((9.0, 4), (10.0, 1), (20.0, 0)):
         await Retention(database, lambda s=seconds: scene.now + s).sweep(30 * DAY)  # type: ignore[misc]  # a default is how a loop binds
         assert await count_rows(database, throttles) == left
@@ -101,8 +101,8 @@ async def test_windows_of_throttles_go_when_they_have_closed(
 async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_again(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 2)
-    minter = Minter(lambda: 0.5)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 2)
+    minter = IdGenerator(lambda: 0.5)
     for _ in range(7):
         await put(scene, minter, "dropped")
     scene.now += 30 * DAY
@@ -126,8 +126,8 @@ async def test_a_sweep_that_breaks_off_leaves_nothing_in_halves_and_is_taken_up_
 async def test_others_get_their_turn_between_the_steps_of_a_sweep(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 1)
-    minter = Minter(lambda: 0.5)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 1)
+    minter = IdGenerator(lambda: 0.5)
     for _ in range(20):
         await put(scene, minter, "dropped")
     scene.now += 30 * DAY
@@ -143,10 +143,10 @@ async def test_others_get_their_turn_between_the_steps_of_a_sweep(
 async def test_what_was_heard_and_read_goes_after_a_day(
     database: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STEP", 2)
+    monkeypatch.setattr(retention, "DELETED_PER_TRANSACTION", 2)
     accepted = await scene.accept()
-    heard = tuple(Heard("app", f"s{number}", "", "ended") for number in range(5))
-    await scene.settle(scene.plan(accepted.id, effects=Effects(calls=heard)))
+    heard = tuple(CallEvent("app", f"s{number}", "", "ended") for number in range(5))
+    await scene.settle(scene.plan(accepted.id, effects=StateChanges(calls=heard)))
     for number in range(5):
         receipt = ReadReceipt(
             app_id="app", uid=f"u{number}", conversation="c", message="1", read_at=None

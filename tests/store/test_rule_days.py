@@ -1,7 +1,7 @@
 """How often rules matched, day by day."""
 
 from router.store.db.database import Database
-from router.store.log.rule_stats import KEPT, RuleCount, RuleDays, complete
+from router.store.log.rule_stats import KEPT_DAYS, DailyRuleStats, RuleCount, complete
 
 DAY = 86400.0
 NOON = 1_741_867_200.0
@@ -10,7 +10,7 @@ NOON = 1_741_867_200.0
 async def test_counts_of_several_writers_add_up_and_the_last_match_is_the_latest(
     database: Database,
 ) -> None:
-    one, other = RuleDays(database, lambda: NOON), RuleDays(database, lambda: NOON)
+    one, other = DailyRuleStats(database, lambda: NOON), DailyRuleStats(database, lambda: NOON)
     await one.add([RuleCount(rule="a", matches=2, near_misses=1, last_at=NOON)])
     await other.add(
         [
@@ -28,13 +28,13 @@ async def test_days_are_summed_from_the_one_asked_for_and_go_when_they_are_old(
     database: Database,
 ) -> None:
     now = NOON
-    days = RuleDays(database, lambda: now)
+    days = DailyRuleStats(database, lambda: now)
     await days.add([RuleCount(rule="a", matches=1, last_at=now)])
     now += DAY
     await days.add([RuleCount(rule="a", matches=10, last_at=now)])
     assert [count.matches for count in await days.since(NOON)] == [11]
     assert [count.matches for count in await days.since(NOON + DAY)] == [10]
-    now = NOON + (KEPT + 1) * DAY
+    now = NOON + (KEPT_DAYS + 1) * DAY
     await days.add([RuleCount(rule="b", matches=1, last_at=now)])
     assert [(c.rule, c.matches) for c in await days.since(0)] == [("a", 10), ("b", 1)]
     await days.add([])

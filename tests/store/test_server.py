@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.util import await_only
 
-from router.ingest.accept import Intake
+from router.ingest.accept import PayloadAcceptor
 from router.queue.engine import SqlJournal
 from router.queue.ports import JournalUnavailable
 from router.store.db import database as store
 from router.store.db import postgres as limits
 from router.store.db.database import Database
-from router.store.db.group_commit import Operation, Rank
+from router.store.db.group_commit import WriteOperation, WriteOrder
 from router.store.errors import DatabaseUnusable, StoreUnavailable
 from tests.postgres import Databases, Server
 from tests.queue.scene import body_of
@@ -81,7 +81,7 @@ async def test_while_the_server_is_away_accepting_is_refused_in_time_and_then_go
     own_postgres: Server,
 ) -> None:
     database = await Database.open(own_postgres.make_database())
-    intake = Intake(SqlJournal(database))
+    intake = PayloadAcceptor(SqlJournal(database))
     first = await intake.accept(body_of("bob", "first"))
     own_postgres.kill()
     for _ in range(3):
@@ -129,7 +129,7 @@ async def test_a_transaction_that_is_cut_off_fails_and_the_next_one_does_not(
 async def test_a_row_that_somebody_else_keeps_locked_is_given_up_and_nothing_hangs(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "BUSY", 0.3)
+    monkeypatch.setattr(limits, "LOCK_TIMEOUT_S", 0.3)
     opened = await Database.open(postgres_url)
     hold, _ = operation()
     await opened.writer.put(hold, "a")
@@ -146,7 +146,7 @@ async def test_a_row_that_somebody_else_keeps_locked_is_given_up_and_nothing_han
 
 async def test_accepting_waits_for_no_lock_of_another_session_for_long(postgres_url: str) -> None:
     opened = await Database.open(postgres_url)
-    intake = Intake(SqlJournal(opened))
+    intake = PayloadAcceptor(SqlJournal(opened))
     async with session(postgres_url) as other, other.transaction():
         await other.execute("LOCK TABLE seen")
         began = time.monotonic()
@@ -161,7 +161,7 @@ async def test_accepting_waits_for_no_lock_of_another_session_for_long(postgres_
 async def test_what_takes_too_long_is_ended_by_the_server(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LONGEST_READ", 0.3)
+    monkeypatch.setattr(store, "READ_TIMEOUT_S", 0.3)
     opened = await Database.open(postgres_url)
     with pytest.raises(StoreUnavailable, match="statement timeout"):
         await opened.read(lambda c: c.execute(text("SELECT pg_sleep(30)")))
@@ -172,9 +172,9 @@ async def test_what_takes_too_long_is_ended_by_the_server(
 async def test_a_server_that_does_not_answer_is_given_up(
     own_postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LONGEST_READ", 0.2)
-    monkeypatch.setattr(limits, "MARGIN", 0.3)
-    monkeypatch.setattr(limits, "CONNECT", 0.5)
+    monkeypatch.setattr(store, "READ_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(limits, "TIMEOUT_MARGIN_S", 0.3)
+    monkeypatch.setattr(limits, "CONNECT_TIMEOUT_S", 0.5)
     url = own_postgres.make_database()
     opened = await Database.open(url)
     line = opened.writer._line
@@ -199,7 +199,7 @@ async def test_a_server_that_does_not_answer_is_given_up(
 async def test_statements_prepared_before_a_change_of_the_tables_are_prepared_again(
     opened: Database, postgres: Databases, postgres_url: str
 ) -> None:
-    scene = Intake(SqlJournal(opened))
+    scene = PayloadAcceptor(SqlJournal(opened))
     await scene.accept(body_of("bob", "before"))
     assert len(await SqlJournal(opened).unplanned(after="", limit=9)) == 1
     postgres.execute("ALTER TABLE notifications ALTER COLUMN app_id TYPE varchar", url=postgres_url)
@@ -227,7 +227,7 @@ async def test_of_two_commits_in_a_ring_both_are_written(postgres_url: str) -> N
     touch = text("UPDATE holds SET until = until + 1 WHERE channel = :channel")
     met = asyncio.Barrier(2)
 
-    def lock_both(first: str, second: str) -> Operation[str, str]:
+    def lock_both(first: str, second: str) -> WriteOperation[str, str]:
         tries: list[str] = []
 
         def apply(connection: Connection, items: object) -> list[str]:
@@ -238,7 +238,7 @@ async def test_of_two_commits_in_a_ring_both_are_written(postgres_url: str) -> N
             connection.execute(touch, {"channel": second})
             return [f"{len(tries)} tries"]
 
-        return Operation(name=first, rank=Rank.REST, apply=apply)
+        return WriteOperation(name=first, rank=WriteOrder.REST, apply=apply)
 
     results = await asyncio.gather(
         one.writer.put(lock_both("a", "b"), ""), other.writer.put(lock_both("b", "a"), "")

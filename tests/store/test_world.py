@@ -1,9 +1,9 @@
 """The facts that decisions are made from."""
 
-from router.core.model.facts import Effects, OnceKey, Recipient
+from router.core.model.facts import OnceKey, Recipient, StateChanges
 from router.store.db.database import Database
-from router.store.facts_reader import World
-from router.store.recipients.repository import Change, Recipients
+from router.store.facts_reader import FactsReader
+from router.store.recipients.repository import ProfilePatch, Recipients
 from tests.store.stage import Waiting, device
 
 
@@ -12,11 +12,11 @@ async def test_facts_hold_the_recipients_that_are_known(
 ) -> None:
     await recipients.register("ann", device("t1"), "app")
     await recipients.register("ann", device("t2"), "app")
-    ann = await recipients.put("ann", Change(attributes={"tier": "gold"}), "app")
-    await recipients.put("cat", Change(locale="fr"), "app")
-    await recipients.put("ann", Change(locale="de"), "other")
+    ann = await recipients.put("ann", ProfilePatch(attributes={"tier": "gold"}), "app")
+    await recipients.put("cat", ProfilePatch(locale="fr"), "app")
+    await recipients.put("ann", ProfilePatch(locale="de"), "other")
     batch = [await waiting.scene.accept(uid=uid) for uid in ("ann", "bob", "ann")]
-    facts = await World(database).facts(batch)
+    facts = await FactsReader(database).facts(batch)
     assert facts.recipients == {("app", "ann"): ann}
     assert facts.recipient("app", "bob") == Recipient(app_id="app", uid="bob")
 
@@ -28,9 +28,9 @@ async def test_facts_hold_the_once_keys_of_their_events_if_asked(
     one, other = await scene.accept(), await scene.accept()
     keys = {each.id: OnceKey(each.event, "r", 1, "c", "a") for each in (one, other)}
     for each in (one, other):
-        effects = Effects(once=((keys[each.id], f"{each.id}-0"),))
+        effects = StateChanges(once=((keys[each.id], f"{each.id}-0"),))
         await scene.settle(scene.plan(each.id, effects=effects))
-    world = World(database)
+    world = FactsReader(database)
     assert (await world.facts([one], {one.event})).once == {keys[one.id]: f"{one.id}-0"}
     assert (await world.facts([one])).once == {}
     assert (await world.facts([])).recipients == {}

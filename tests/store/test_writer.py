@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from router.store.db.connection import ThreadLine
+from router.store.db.connection import ThreadWriteConnection
 from router.store.db.database import Database
-from router.store.db.group_commit import Operation, Rank
+from router.store.db.group_commit import WriteOperation, WriteOrder
 from router.store.errors import StoreUnavailable
 from tests.store.gate import Gate, hold_up
 
@@ -22,8 +22,8 @@ def put_hold(connection: Connection, channel: object, cause: str = "paused") -> 
 
 
 def operation(
-    name: str = "hold", rank: Rank = Rank.SETTLE, **settings: int
-) -> tuple[Operation[object, str], list[tuple[str, Sequence[object]]]]:
+    name: str = "hold", rank: WriteOrder = WriteOrder.SETTLE, **settings: int
+) -> tuple[WriteOperation[object, str], list[tuple[str, Sequence[object]]]]:
     """Return an operation that writes holds, and the calls it gets."""
     calls: list[tuple[str, Sequence[object]]] = []
 
@@ -33,7 +33,7 @@ def operation(
             put_hold(connection, item, name)
         return [f"wrote {item}" for item in items]
 
-    return Operation(name=name, rank=rank, apply=apply, **settings), calls
+    return WriteOperation(name=name, rank=rank, apply=apply, **settings), calls
 
 
 async def channels(database: Database) -> list[str]:
@@ -63,14 +63,16 @@ async def test_what_comes_during_a_commit_is_the_next_one(database: Database) ->
 async def test_the_operations_of_a_commit_go_by_rank(database: Database) -> None:
     order: list[str] = []
 
-    def noting(name: str, rank: Rank) -> Operation[str, str]:
+    def noting(name: str, rank: WriteOrder) -> WriteOperation[str, str]:
         def apply(_: Connection, items: Sequence[str]) -> Sequence[str]:
             order.append(name)
             return items
 
-        return Operation(name=name, rank=rank, apply=apply)
+        return WriteOperation(name=name, rank=rank, apply=apply)
 
-    operations = [noting(rank.name, rank) for rank in (Rank.PLAN, Rank.ACCEPT, Rank.SETTLE)]
+    operations = [
+        noting(rank.name, rank) for rank in (WriteOrder.PLAN, WriteOrder.ACCEPT, WriteOrder.SETTLE)
+    ]
     gate, task = await hold_up(database)
     last = asyncio.create_task(database.write(lambda _: order.append("work")))
     await asyncio.sleep(0)
@@ -144,7 +146,7 @@ async def test_who_stops_waiting_too_late_withdraws_nothing(database: Database) 
         put_hold(connection, items[0])
         return items
 
-    slow = Operation(name="slow", rank=Rank.ACCEPT, apply=both)
+    slow = WriteOperation(name="slow", rank=WriteOrder.ACCEPT, apply=both)
     late = asyncio.create_task(database.writer.put(slow, "late"))
     await gate.entered.wait()
     late.cancel()
@@ -162,7 +164,7 @@ async def test_what_is_committed_after_it_was_given_up_is_told(database: Databas
         gate.wait(connection)
         return list(items)
 
-    accept = Operation[str, str](name="x", rank=Rank.ACCEPT, apply=wait, patience=0.05)
+    accept = WriteOperation[str, str](name="x", rank=WriteOrder.ACCEPT, apply=wait, patience=0.05)
     with pytest.raises(StoreUnavailable, match=r"not durable within 0\.05 s"):
         await database.writer.put(accept, "given up")
     gate.open()
@@ -229,7 +231,7 @@ async def test_a_locked_database_fails_everybody_and_then_it_goes_on(
 async def set_read_only(database: Database) -> None:
     """Reach around the writer: no transaction can begin on a connection that is read only."""
     line = database.writer._line
-    assert isinstance(line, ThreadLine)
+    assert isinstance(line, ThreadWriteConnection)
     assert line._connection is not None
     driver = line._connection.connection.driver_connection
     assert driver is not None

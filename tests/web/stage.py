@@ -17,25 +17,25 @@ from router.core.model.payload import decode
 from router.core.model.read_receipt import read_event
 from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.ruleset import ChannelSpec
-from router.ingest.accept import Intake
+from router.ingest.accept import PayloadAcceptor
 from router.plugins.email import Email
 from router.plugins.sms import Sms
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema
-from router.rulebook.rulebook import Rulebook
+from router.rulebook.rulebook import ActiveRules
 from router.settings import read_environment
 from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetters
-from router.store.log.log import Log
-from router.store.log.rule_stats import RuleDays
+from router.store.log.log import DeliveryLog
+from router.store.log.rule_stats import DailyRuleStats
 from router.store.log.rulesets import Rulesets
 from router.store.recipients.repository import Recipients
 from router.store.state.bulk_cancel import BulkCancel
 from router.telemetry import Metrics
 from router.web import webhook
-from router.web.app import Site, build_site
-from router.web.server import Server, listen
+from router.web.app import AppDependencies, build_site
+from router.web.server import HttpServer, listen
 
 OPERATOR = "operator-0123456789abcdef"
 APP = "recipients-0123456789abcdef"
@@ -103,7 +103,7 @@ class Broken:
 class Nowhere:
     """A way out that nothing takes."""
 
-    live = False
+    is_live = False
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's
         raise TransportError("nothing is sent here", sent=False)
@@ -165,8 +165,8 @@ class Stage(Struct, kw_only=True):
     """An open site and the parts a test looks into."""
 
     app: ASGIApp
-    site: Site
-    rulebook: Rulebook
+    site: AppDependencies
+    rulebook: ActiveRules
     file: Path
     refused: list[str]
     """Why each request to the webhook was refused that was."""
@@ -182,7 +182,7 @@ async def open_stage(
     folder: Path,
     environ: Mapping[str, str] = LIVE,
     *,
-    intake: webhook.Intake | None = None,
+    intake: webhook.PayloadIntake | None = None,
     rules: str | None = None,
     url: str | None = None,
     skew: Callable[[], float] = float,
@@ -198,18 +198,18 @@ async def open_stage(
     url = url or f"sqlite+aiosqlite:///{folder}/router.db"
     database = await Database.open(url, migrate=True)
     refused: list[str] = []
-    rulebook = Rulebook(file, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
-    site = Site(
+    rulebook = ActiveRules(file, kept=Rulesets(database), metrics=Metrics(), sandbox=False)
+    site = AppDependencies(
         environment=read_environment(environ)[0],
-        intake=intake or Intake(SqlJournal(database)),
+        intake=intake or PayloadAcceptor(SqlJournal(database)),
         database=database,
         recipients=Recipients(database),
-        log=Log(database),
+        log=DeliveryLog(database),
         bulk_cancel=BulkCancel(database),
         queue=SqlQueue(database),
         dead_letters=DeadLetters(database),
         rulebook=rulebook,
-        rule_days=RuleDays(database),
+        rule_days=DailyRuleStats(database),
         exposition=lambda: b"router_example 1.0\n",
         refused=refused.append,
         skew=skew,
@@ -238,7 +238,7 @@ def connect(app: ASGIApp, **headers: str) -> httpx.AsyncClient:
 async def serve(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
     """Serve the app on a free loopback port, as the router does."""
     listener = listen("127.0.0.1", 0)
-    server = Server(app, grace=1)
+    server = HttpServer(app, grace=1)
     serving = asyncio.create_task(server.serve([listener]))
     await server.listening.wait()
     try:

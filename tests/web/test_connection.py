@@ -19,8 +19,8 @@ PATIENCE = 20.0
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server give up after a third of a second, and look all the time."""
-    monkeypatch.setattr(connection, "WHOLE", 0.3)
-    monkeypatch.setattr(server, "_LOOK", 1)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(server, "_CHECK_INTERVAL_TICKS", 1)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ async def test_a_large_head_that_ends_is_taken(dial: Dial) -> None:
 async def test_a_body_without_an_end_is_not_read_for_ever(
     dial: Dial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "REQUEST", 1_000_000)
+    monkeypatch.setattr(connection, "MAX_UNWANTED_REQUEST_BYTES", 1_000_000)
     _, writer = await dial()
     writer.write(post("Transfer-Encoding: chunked"))
 
@@ -197,7 +197,7 @@ async def test_a_body_without_an_end_is_not_read_for_ever(
 async def test_beyond_the_most_connections_one_more_is_told_to_come_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MOST", 2)
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
     async with serve(stage.app) as address:
         taken = [await asyncio.open_connection(*address) for _ in range(2)]
         for reader, writer in taken:
@@ -220,14 +220,22 @@ def test_there_is_room_for_files_beside_the_connections(monkeypatch: pytest.Monk
     asked: list[tuple[int, int]] = []
     monkeypatch.setattr("resource.setrlimit", lambda _, limits: asked.append(limits))
     for (soft, hard), room, wanted in (
-        ((1024, 1 << 20), server.MOST, [(server.MOST + server.SPARE, 1 << 20)]),
-        ((1024, 4096), 4096 - server.SPARE, [(4096, 4096)]),
-        ((256, 256), 256 - server.SPARE, [(256, 256)]),
-        ((1 << 20, 1 << 20), server.MOST, []),
-        ((-1, -1), server.MOST, []),
-        ((1024, -1), server.MOST, [(server.MOST + server.SPARE, -1)]),
+        (
+            (1024, 1 << 20),
+            server.MAX_CONNECTIONS,
+            [(server.MAX_CONNECTIONS + server.RESERVED_FILES, 1 << 20)],
+        ),
+        ((1024, 4096), 4096 - server.RESERVED_FILES, [(4096, 4096)]),
+        ((256, 256), 256 - server.RESERVED_FILES, [(256, 256)]),
+        ((1 << 20, 1 << 20), server.MAX_CONNECTIONS, []),
+        ((-1, -1), server.MAX_CONNECTIONS, []),
+        (
+            (1024, -1),
+            server.MAX_CONNECTIONS,
+            [(server.MAX_CONNECTIONS + server.RESERVED_FILES, -1)],
+        ),
     ):
         asked.clear()
         monkeypatch.setattr("resource.getrlimit", lambda _, limits=(soft, hard): limits)
-        assert server._make_room() == room
+        assert server._raise_file_limit() == room
         assert asked == wanted

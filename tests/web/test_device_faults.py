@@ -7,7 +7,7 @@ import pytest
 from router.core.rules.ruleset import ChannelSchema
 from router.plugins.push import Push
 from router.registry import PluginSchema
-from router.store.errors import Fault
+from router.store.errors import RequestFault
 from router.store.recipients.repository import Registration
 from router.web.recipient_schemas import device_faults
 from tests.core.schemas import FakeSchema
@@ -17,8 +17,10 @@ TOKEN = "a1" * 32
 PUSH = PluginSchema(Push)
 ANYTHING = FakeSchema("push", {})
 MAIL = FakeSchema("mail", {})
-PLATFORM = Fault("$.platform", "no plugin reaches such a device; begin with apns, fcm or web")
-APPLE = Fault("$.token", "is no device token of Apple's, which is hexadecimal digits")
+PLATFORM = RequestFault(
+    "$.platform", "no plugin reaches such a device; begin with apns, fcm or web"
+)
+APPLE = RequestFault("$.token", "is no device token of Apple's, which is hexadecimal digits")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ APPLE = Fault("$.token", "is no device token of Apple's, which is hexadecimal di
     ],
 )
 def test_what_no_plugin_can_reach_is_told_with_the_place(
-    platform: str, token: str, schemas: Collection[ChannelSchema], faults: list[Fault]
+    platform: str, token: str, schemas: Collection[ChannelSchema], faults: list[RequestFault]
 ) -> None:
     device = Registration(platform=platform, address=token)
     assert list(device_faults(device, schemas)) == faults

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from router.store.schema.state_tables import reads
-from router.web.webhook import EVENTS, MOST
+from router.web.webhook import EVENTS_PATH, MAX_BODY_BYTES
 from tests.web.stage import Broken, FullDisk, Stage, basic, open_stage
 
 GENERAL = Path(__file__).parents[1] / "testdata" / "general"
 READ = (GENERAL / "message_read_receipt_in_a_group.json").read_bytes()
 
 
-async def post(stage: Stage, body: bytes, path: str = EVENTS) -> httpx.Response:
+async def post(stage: Stage, body: bytes, path: str = EVENTS_PATH) -> httpx.Response:
     return await stage.client().post(path, content=body, headers=basic())
 
 
@@ -24,7 +24,7 @@ async def test_a_read_receipt_is_on_disk_when_it_is_answered(stage: Stage) -> No
     assert (answer.status_code, answer.json()) == (200, {"message": "accepted"})
     rows = await stage.site.database.read(lambda c: c.execute(select(reads)).all())
     assert [tuple(row) for row in rows] == [("app-1", "uid-2", "group_group-1", 57, 1696934912.0)]
-    assert (await post(stage, READ, f"{EVENTS}/")).json() == {"message": "accepted"}
+    assert (await post(stage, READ, f"{EVENTS_PATH}/")).json() == {"message": "accepted"}
 
 
 async def test_what_is_of_no_use_is_answered_200(stage: Stage) -> None:
@@ -48,9 +48,9 @@ async def test_each_door_names_the_other_to_who_stands_at_the_wrong_one(stage: S
 
 async def test_it_asks_who_and_how_much_as_the_webhook_does(stage: Stage) -> None:
     client = stage.client()
-    assert (await client.post(EVENTS, content=READ)).status_code == 401
-    assert (await client.get(EVENTS, headers=basic())).status_code == 405
-    assert (await post(stage, b" " * (MOST + 1))).status_code == 413
+    assert (await client.post(EVENTS_PATH, content=READ)).status_code == 401
+    assert (await client.get(EVENTS_PATH, headers=basic())).status_code == 405
+    assert (await post(stage, b" " * (MAX_BODY_BYTES + 1))).status_code == 413
     assert stage.refused == ["unauthorized", "method", "too_large"]
 
 

@@ -57,7 +57,7 @@ async def test_with_rules_it_is_ready(stage: Stage) -> None:
 async def test_without_its_database_it_is_live_and_not_ready(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE", 0.01)
+    monkeypatch.setattr(health, "DATABASE_TIMEOUT_S", 0.01)
     for database in (Silent(), Gone()):
         client = connect(build_site(replace(stage.site, database=database)))
         assert (await client.get("/health/live")).status_code == 200

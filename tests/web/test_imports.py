@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.web import connection, imports, recipients, server
-from router.web.imports import Lines
+from router.web.imports import LineSplitter
 from tests.web.stage import APP, Stage, open_stage, serve
 
 Node = dict[str, Any]
@@ -74,7 +74,7 @@ async def test_cometchats_lists_are_taken(stage: Stage) -> None:
 async def test_too_many_faults_end_it_at_a_line(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipients, "PROBLEMS", 2)
+    monkeypatch.setattr(recipients, "MAX_REPORTED_FAULTS", 2)
     good = {"uid": "bob", "appId": "app-1"}
     answer = await send(stage, good, "bad", "bad", "bad", good)
     assert (summary(answer), answer.json()["stoppedAt"]) == ((3, 1, 0, 2), 3)
@@ -92,10 +92,10 @@ async def test_who_may_not_is_refused_and_no_recipient_is_shadowed(stage: Stage)
 async def test_a_long_import_may_take_longer_than_a_request(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "WHOLE", 0.5)
-    monkeypatch.setattr(connection, "REQUEST", 100_000)
-    monkeypatch.setattr(connection, "STRETCH", 10_000)
-    monkeypatch.setattr(server, "_LOOK", 1)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(connection, "MAX_UNWANTED_REQUEST_BYTES", 100_000)
+    monkeypatch.setattr(connection, "BYTES_PER_TIMEOUT", 10_000)
+    monkeypatch.setattr(server, "_CHECK_INTERVAL_TICKS", 1)
     line = json.dumps({"uid": "bob", "appId": "app-1", "attributes": {"a": "x" * 900}}) + "\n"
 
     async def lines() -> AsyncIterator[bytes]:
@@ -115,7 +115,7 @@ async def test_a_long_import_may_take_longer_than_a_request(
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))
 def test_pieces_of_any_size_make_the_same_lines(body: bytes, cuts: list[int]) -> None:
     ends = [0, *sorted(cuts), len(body)]
-    lines = Lines()
+    lines = LineSplitter()
     found = [line for start, end in pairwise(ends) for line in lines.cut(body[start:end])]
     found += lines.end()
     expected = [line.removesuffix(b"\r") for line in skip_byte_order_mark(body).split(b"\n")]
@@ -124,8 +124,8 @@ def test_pieces_of_any_size_make_the_same_lines(body: bytes, cuts: list[int]) ->
 
 
 def test_a_line_that_is_too_long_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imports, "LINE", 5)
-    lines = Lines()
+    monkeypatch.setattr(imports, "MAX_LINE_BYTES", 5)
+    lines = LineSplitter()
     pieces = [b"12345\n123", b"456", b"\n7"]
     assert [line for piece in pieces for line in lines.cut(piece)] == [b"12345", None]
     assert list(lines.end()) == [b"7"]

@@ -13,7 +13,7 @@ from router.core.model.message import Content
 from router.core.model.retry import Dead, Done
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import Plan, Settlement
-from router.samples import read
+from router.samples import read_sample
 from tests.web.stage import APP, OPERATOR, Stage, basic, open_stage
 
 Node = dict[str, Any]
@@ -27,7 +27,7 @@ async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
 
 
 async def accept(stage: Stage, number: int = 0) -> str:
-    payload: Node = read("push_chat_one_on_one")
+    payload: Node = read_sample("push_chat_one_on_one")
     payload["data"]["copy"] = number
     answer = await stage.client().post("/webhook", content=json.dumps(payload), headers=basic())
     return str(answer.json()["id"])
@@ -107,7 +107,7 @@ async def test_an_accepted_notification_is_listed_before_it_is_decided(stage: St
     assert before <= item["accepted_at"] <= time.time()
     assert (item["id"], item["state"]) == (id_, "accepted")
     assert (item["feed"], item["kind"]) == ("push", "message")
-    payload = read("push_chat_one_on_one")
+    payload = read_sample("push_chat_one_on_one")
     assert (item["recipient"], item["appId"]) == (uid_of(payload), payload["appId"])
     timeline = await get(stage, f"notifications/{id_}")
     assert (timeline["decided"], timeline["deliveries"]) == (None, [])

@@ -9,7 +9,7 @@ import pytest
 
 from router.channel import Secret
 from router.queue.ports import Receipt
-from router.samples import read
+from router.samples import read_sample
 from router.web import fair_scheduling, webhook
 from router.web.signature import Signer
 from tests.web.stage import LIVE, Memory, Stage, basic, open_stage, serve
@@ -18,7 +18,7 @@ from tests.web.test_webhook_law import post
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 CHUNK = 64 * 1024
-BODY = json.dumps(read("push_chat_one_on_one")).encode()
+BODY = json.dumps(read_sample("push_chat_one_on_one")).encode()
 
 
 class Slow(Memory):
@@ -38,7 +38,7 @@ class Slow(Memory):
 async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "ROOM", 2 * len(BODY) - 1)
+    monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 2 * len(BODY) - 1)
     intake = Slow()
     async with open_stage(tmp_path, intake=intake) as stage:
 
@@ -51,7 +51,7 @@ async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
         first = asyncio.create_task(post())
         await intake.begun.wait()
         assert await post() == 503
-        assert await post(b"x" * (webhook.MOST + 1)) == 413
+        assert await post(b"x" * (webhook.MAX_BODY_BYTES + 1)) == 413
         intake.go.set()
         assert await first == 200
         assert [await post() for _ in range(5)] == [200] * 5
@@ -60,7 +60,7 @@ async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
 async def test_a_burst_leaves_a_turn_to_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fair_scheduling, "LENGTH", 0.0)
+    monkeypatch.setattr(fair_scheduling, "MAX_WORK_S", 0.0)
     intake = Memory()
     done: list[int] = []
 
@@ -102,14 +102,14 @@ async def begin(address: tuple[str, int], headers: dict[str, str], size: int) ->
 async def test_half_bodies_of_whoever_has_proven_nothing_give_way_to_a_payload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "ROOM", 4 * webhook.MOST)
+    monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 4 * webhook.MAX_BODY_BYTES)
     intake = Memory()
     environ = {**LIVE, **SIGNED}
     async with open_stage(tmp_path, environ, intake=intake) as stage, serve(stage.app) as address:
-        held = [await begin(address, CLAIM, webhook.MOST) for _ in range(12)]
+        held = [await begin(address, CLAIM, webhook.MAX_BODY_BYTES) for _ in range(12)]
         url = f"http://{address[0]}:{address[1]}/webhook"
         async with httpx.AsyncClient() as client:
-            large = BODY + b" " * (webhook.MOST - len(BODY))
+            large = BODY + b" " * (webhook.MAX_BODY_BYTES - len(BODY))
             for body in (BODY, large):
                 for headers in (signature(body), basic()):
                     answer = await client.post(url, content=body, headers=headers)
@@ -125,14 +125,14 @@ async def test_half_bodies_of_whoever_has_proven_nothing_give_way_to_a_payload(
 async def test_a_body_whose_sender_has_shown_a_password_gives_way_to_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "ROOM", 2 * webhook.MOST)
+    monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 2 * webhook.MAX_BODY_BYTES)
     environ = {**LIVE, **SIGNED}
     async with (
         open_stage(tmp_path, environ, intake=Memory()) as stage,
         serve(stage.app) as address,
     ):
-        reader, writer = await begin(address, basic(), webhook.MOST)
-        others = [await begin(address, CLAIM, webhook.MOST) for _ in range(4)]
+        reader, writer = await begin(address, basic(), webhook.MAX_BODY_BYTES)
+        others = [await begin(address, CLAIM, webhook.MAX_BODY_BYTES) for _ in range(4)]
         assert await answer_of(others[0][0]) == b"HTTP/1.1 503 Service Unavailable\r\n"
         writer.write(b" ")
         assert await answer_of(reader) == b"HTTP/1.1 400 Bad Request\r\n"  # it is no JSON

@@ -6,8 +6,8 @@ import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from router.core.model.facts import Scalar
-from router.web.problems import Refused
-from router.web.validation import Cut, read_body, read_list, read_query
+from router.web.problems import HTTPError
+from router.web.validation import PageParams, read_body, read_list, read_query
 
 
 class Inner(Struct, frozen=True, kw_only=True):
@@ -25,14 +25,14 @@ class Body(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def faults(body: bytes) -> list[tuple[str, str]]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(HTTPError) as refused:
         read_body(body, Body)
     assert refused.value.status_code == 400
     return [(fault.path, fault.reason) for fault in refused.value.body.problems]
 
 
 def query_faults(**query: str) -> list[tuple[str, str]]:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(HTTPError) as refused:
         read_list(query, Body)
     return [(fault.path, fault.reason) for fault in refused.value.body.problems]
 
@@ -93,7 +93,7 @@ def test_a_query_is_read_with_the_part_of_the_list() -> None:
     query = {"userName": "bob", "since": "1.5", "level": "high", "limit": "200", "cursor": "abc"}
     assert read_list(query, Body) == (
         Body(user_name="bob", since=1.5, level="high"),
-        Cut(limit=200, cursor="abc"),
+        PageParams(limit=200, cursor="abc"),
     )
 
 
@@ -117,5 +117,5 @@ def test_a_query_that_is_no_list_takes_no_limit() -> None:
         at: float | None = None
 
     assert read_query({"at": "5"}, Query) == Query(at=5.0)
-    with pytest.raises(Refused):
+    with pytest.raises(HTTPError):
         read_query({"limit": "5"}, Query)

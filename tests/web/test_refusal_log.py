@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from router.web import connection, server
 from router.web.refusal_log import INTERVAL_S, MAX_PEERS, OTHERS, RefusalLog
-from router.web.webhook import MOST
+from router.web.webhook import MAX_BODY_BYTES
 from tests.web.stage import LIVE, FullDisk, Memory, Stage, basic, open_stage, serve
 
 Lines = list[MutableMapping[str, Any]]
@@ -56,7 +56,7 @@ async def test_each_refusal_of_the_webhook_says_why_and_whom(tmp_path: Path, lin
             (b"hunter2", {"X-CometChat-Signature": "0" * 64}),
             (hunter2, basic()),
             (hunter2 + b"1}", basic()),
-            (b"x" * (MOST + 1), basic()),
+            (b"x" * (MAX_BODY_BYTES + 1), basic()),
             (b"hunter2", {**basic(), "Content-Encoding": "hunter2"}),
         ):
             await client.post("/webhook?hunter2", content=content, headers=headers)
@@ -127,8 +127,8 @@ async def test_a_connection_that_is_refused_is_a_line_too(
     sent: bytes,
     refusal: tuple[int, str],
 ) -> None:
-    monkeypatch.setattr(connection, "WHOLE", 0.3)
-    monkeypatch.setattr(server, "_LOOK", 1)
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(server, "_CHECK_INTERVAL_TICKS", 1)
     authorization = f"\r\nAuthorization: {basic()['Authorization']}".encode()
     async with serve(stage.app) as address, asyncio.timeout(20.0):
         for _ in range(3):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from router.core.model.payload import Json
-from router.rulebook.rulebook import Rulebook
-from router.samples import read
+from router.rulebook.rulebook import ActiveRules
+from router.samples import read_sample
 from tests.web.stage import OPERATOR, RULES, Stage, open_stage
 
 Node = dict[str, Any]
@@ -78,7 +78,7 @@ async def test_a_bad_file_leaves_in_force_what_was_and_every_error_is_told(ruled
 
 async def test_a_payload_is_explained_and_not_accepted(ruled: Stage) -> None:
     recipient = {"appId": "app-1", "contacts": {"email": "bob@example.com"}}
-    payload: Node = read("push_chat_one_on_one")
+    payload: Node = read_sample("push_chat_one_on_one")
     payload["appId"], payload["data"]["to"]["uid"] = "app-1", "bob"
     client = ruled.client(OPERATOR)
     await client.put("/v1/recipients/bob", json=recipient)
@@ -95,7 +95,7 @@ async def test_a_payload_is_explained_and_not_accepted(ruled: Stage) -> None:
 
 
 async def test_an_explanation_holds_as_of_a_moment(ruled: Stage) -> None:
-    body = json.dumps(read("push_call_audio_initiated")).encode()
+    body = json.dumps(read_sample("push_call_audio_initiated")).encode()
     early = await post(ruled, "explain?at=1000", body)
     late = await post(ruled, "explain?at=2000", body)
     assert [d["due"] for d in early["deliveries"]] == [1000.0] * len(early["deliveries"])
@@ -113,7 +113,7 @@ async def test_what_is_no_payload_is_not_explained(body: bytes, path: str, ruled
 
 
 async def test_without_rules_nothing_is_explained(stage: Stage) -> None:
-    body = json.dumps(read("push_chat_one_on_one")).encode()
+    body = json.dumps(read_sample("push_chat_one_on_one")).encode()
     refused = await post(stage, "explain", body, 409)
     assert "reload" in refused["detail"]
 
@@ -124,7 +124,7 @@ async def test_a_moment_is_a_number(ruled: Stage) -> None:
 
 
 async def test_secrets_of_a_payload_are_not_explained(ruled: Stage) -> None:
-    payload: dict[str, Json] = read("push_chat_one_on_one")
+    payload: dict[str, Json] = read_sample("push_chat_one_on_one")
     data: Node = dict(payload)["data"]  # type: ignore[assignment]  # an object in every sample
     data["notificationDetails"]["wsChannel"] = {"secret": "hunter2"}
     told = await post(ruled, "explain", json.dumps(payload).encode())
@@ -132,7 +132,7 @@ async def test_secrets_of_a_payload_are_not_explained(ruled: Stage) -> None:
 
 
 async def test_an_explanation_takes_the_skew_of_the_clocks_off_the_age(tmp_path: Path) -> None:
-    payload: Node = read("push_call_audio_initiated")
+    payload: Node = read_sample("push_call_audio_initiated")
     payload["data"]["notificationDetails"]["sentAt"] = "1741847400000"
     body = json.dumps(payload).encode()
     async with open_stage(tmp_path, rules=RULES, skew=lambda: 100.0) as stage:
@@ -142,7 +142,7 @@ async def test_an_explanation_takes_the_skew_of_the_clocks_off_the_age(tmp_path:
 
 async def test_a_reload_names_the_channels_whose_settings_are_new(ruled: Stage) -> None:
     told: list[Collection[str]] = []
-    assert isinstance(ruled.site.rulebook, Rulebook)
+    assert isinstance(ruled.site.rulebook, ActiveRules)
     ruled.site.rulebook.on_change(told.append)
     await post(ruled, "reload")
     ruled.file.write_text(RULES.replace("sender: ann", "sender: bob"))

@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from router.web.server import ListenError, Server, listen
+from router.web.server import HttpServer, ListenError, listen
 from tests.web.stage import Stage
 
 
@@ -27,7 +27,7 @@ def test_an_address_in_use_is_named_with_its_variables() -> None:
 
 async def test_a_server_that_is_stopped_ends_and_listens_no_more(stage: Stage) -> None:
     listener = listen("127.0.0.1", 0)
-    server = Server(stage.app, grace=5)
+    server = HttpServer(stage.app, grace=5)
     serving = asyncio.create_task(server.serve([listener]))
     await server.listening.wait()
     host, port = listener.getsockname()

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.channel import Secret
-from router.samples import read
+from router.samples import read_sample
 from router.web.signature import Signer, read_signature
-from router.web.webhook import MOST
+from router.web.webhook import MAX_BODY_BYTES
 from tests.web.stage import KEYS, LIVE, SANDBOX, Memory, Stage, basic, open_stage
 
 SECRET = "secret-0123456789abcdef"
 HEADER = "x-cometchat-signature"
 SIGNED = {"ROUTER_WEBHOOK_SECRET": SECRET, "ROUTER_API_KEYS": KEYS}
 BOTH = {**LIVE, **SIGNED}
-BODY = json.dumps(read("push_chat_one_on_one")).encode()
+BODY = json.dumps(read_sample("push_chat_one_on_one")).encode()
 DIGEST = Signer(Secret(SECRET)).sign(BODY)
 HEX = DIGEST.hex()
 WAY = f'HMAC-SHA256 realm="router", header="{HEADER}"'
@@ -160,10 +160,10 @@ async def test_a_body_too_large_is_not_hashed(
 
     monkeypatch.setattr(Signer, "sign", watch)
     async with open_stage(tmp_path, SIGNED, intake=Memory()) as stage:
-        answer = await post(stage, b" " * (MOST + 1), {HEADER: HEX})
+        answer = await post(stage, b" " * (MAX_BODY_BYTES + 1), {HEADER: HEX})
         assert answer.status_code == 413
         assert hashed == []
-        assert (await post(stage, b" " * MOST, {HEADER: HEX})).status_code == 401
+        assert (await post(stage, b" " * MAX_BODY_BYTES, {HEADER: HEX})).status_code == 401
         assert len(hashed) == 1
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from router.channel import Secret
-from router.samples import read
+from router.samples import read_sample
 from router.web.signature import Signer
-from router.web.webhook import MOST
+from router.web.webhook import MAX_BODY_BYTES
 from tests.web.stage import LIVE, OPERATOR, Memory, Stage, basic, open_stage, serve
 
 Address = tuple[str, int]
 
 SECRET = "a-secret-of-thirty-two-characters"
 PATIENCE = 20.0
-PAYLOAD = json.dumps(read("push_chat_one_on_one")).encode()
+PAYLOAD = json.dumps(read_sample("push_chat_one_on_one")).encode()
 BASIC = f"Authorization: {basic()['Authorization']}"
 BEARER = f"Authorization: Bearer {OPERATOR}"
 OFFERS = [
@@ -257,7 +257,7 @@ class TestTrailers:
         writer.write(request("POST", "/webhook", signed, "Transfer-Encoding: chunked") + beginning)
 
         async def pour() -> None:
-            for _ in range(16 * MOST // 1000):
+            for _ in range(16 * MAX_BODY_BYTES // 1000):
                 writer.write(more)
                 await writer.drain()
                 await asyncio.sleep(0)

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from router.core.model.payload import Json
-from router.samples import STORY, read, restamp
-from router.web.webhook import MOST
+from router.samples import SAMPLE_NAMES, read_sample, restamp
+from router.web.webhook import MAX_BODY_BYTES
 from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage
 
 GENERAL = {
@@ -32,7 +32,7 @@ async def post(stage: Stage, body: bytes) -> httpx.Response:
 
 
 def payload(**changes: Json) -> dict[str, Json]:
-    return {**read("push_chat_one_on_one"), **changes}
+    return {**read_sample("push_chat_one_on_one"), **changes}
 
 
 def fault(answer: httpx.Response) -> tuple[str, str]:
@@ -47,8 +47,8 @@ def fault(answer: httpx.Response) -> tuple[str, str]:
 async def test_a_payload_is_accepted_and_its_repeat_is_a_duplicate_of_the_first(
     stage: Stage,
 ) -> None:
-    for name in STORY:
-        body = json.dumps(restamp(read(name), now=time.time(), story=name)).encode()
+    for name in SAMPLE_NAMES:
+        body = json.dumps(restamp(read_sample(name), now=time.time(), story=name)).encode()
         first, second = await post(stage, body), await post(stage, body)
         assert (first.status_code, second.status_code) == (200, 200), name
         assert first.json()["message"] == "accepted"
@@ -123,7 +123,7 @@ STRANGE = [
 
 
 async def test_a_strange_value_anywhere_is_accepted_or_refused(stage: Stage) -> None:
-    body = json.dumps(read("push_chat_one_on_one")).encode()
+    body = json.dumps(read_sample("push_chat_one_on_one")).encode()
     for place in ("appId", "region", "sentAt", "conversationId", "tag", "title", "type", "uid"):
         head, key, tail = body.partition(f'"{place}": '.encode())
         assert key, place
@@ -172,9 +172,9 @@ async def test_one_mebibyte_passes_and_a_byte_more_does_not(
 ) -> None:
     stage, intake = memory
     body = json.dumps(payload()).encode()
-    assert (await post(stage, body.ljust(MOST))).status_code == 200
+    assert (await post(stage, body.ljust(MAX_BODY_BYTES))).status_code == 200
     assert stage.refused == []
-    assert (await post(stage, body.ljust(MOST + 1))).status_code == 413
+    assert (await post(stage, body.ljust(MAX_BODY_BYTES + 1))).status_code == 413
     assert stage.refused == ["too_large"]
     assert len(intake.bodies) == 1
 
@@ -183,7 +183,7 @@ async def test_a_wrong_password_is_told_before_the_size_and_the_size_before_the_
     memory: tuple[Stage, Memory],
 ) -> None:
     stage, _ = memory
-    large = b"x" * (2 * MOST)
+    large = b"x" * (2 * MAX_BODY_BYTES)
     wrong = await stage.client().post("/webhook", content=large, headers=basic(password="x"))
     assert wrong.status_code == 401
     assert (await post(stage, large)).status_code == 413

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from router.core.model.payload import Json
-from router.samples import STORY, read
+from router.samples import SAMPLE_NAMES, read_sample
 from tests.web.anything import values
 from tests.web.stage import Stage, basic, open_stage
 
@@ -19,7 +19,7 @@ BODIES = 10_000
 REMOVED = 0.3
 """How often a value goes for good instead of making room for another."""
 
-SAMPLES = [json.dumps(read(name)) for name in STORY]
+SAMPLES = [json.dumps(read_sample(name)) for name in SAMPLE_NAMES]
 OTHERS = 4
 """Bodies of an example that are no bent sample."""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from router.samples import read
-from router.web.webhook import MOST
+from router.samples import read_sample
+from router.web.webhook import MAX_BODY_BYTES
 from tests.web.stage import Memory, basic, open_stage, serve
 
 
@@ -48,12 +48,12 @@ class TestOverTheWire:
         ).encode()
 
     async def test_a_payload_is_accepted(self, address: tuple[str, int]) -> None:
-        body = json.dumps(read("push_chat_one_on_one")).encode()
+        body = json.dumps(read_sample("push_chat_one_on_one")).encode()
         request = self.head(f"Content-Length: {len(body)}") + body
         assert await self.speak(address, request) == [b"200 OK"]
 
     async def test_a_payload_in_many_chunks_is_accepted(self, address: tuple[str, int]) -> None:
-        body = json.dumps(read("push_chat_one_on_one")).encode()
+        body = json.dumps(read_sample("push_chat_one_on_one")).encode()
         chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
         request = self.head("Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
         assert await self.speak(address, request) == [b"200 OK"]
@@ -61,7 +61,7 @@ class TestOverTheWire:
     async def test_two_mebibytes_are_refused_by_their_length_alone(
         self, address: tuple[str, int]
     ) -> None:
-        request = self.head(f"Content-Length: {2 * MOST}")
+        request = self.head(f"Content-Length: {2 * MAX_BODY_BYTES}")
         assert await self.speak(address, request) == [b"413 Request Entity Too Large"]
 
     async def test_two_mebibytes_in_chunks_are_refused_while_they_come(
@@ -74,8 +74,8 @@ class TestOverTheWire:
     async def test_the_connection_serves_on_after_a_refused_body(
         self, address: tuple[str, int]
     ) -> None:
-        large = b" " * (2 * MOST)
-        body = json.dumps(read("push_chat_one_on_one")).encode()
+        large = b" " * (2 * MAX_BODY_BYTES)
+        body = json.dumps(read_sample("push_chat_one_on_one")).encode()
         request = self.head(f"Content-Length: {len(large)}") + large
         request += self.head(f"Content-Length: {len(body)}") + body
         assert await self.speak(address, request, answers=2) == [
@@ -88,10 +88,10 @@ class TestOverTheWire:
     ) -> None:
         reader, writer = await asyncio.open_connection(*address)
         try:
-            large = b" " * (4 * MOST)
+            large = b" " * (4 * MAX_BODY_BYTES)
             writer.write(self.head("Connection: close", f"Content-Length: {len(large)}"))
-            for start in range(0, len(large), MOST):
-                writer.write(large[start : start + MOST])
+            for start in range(0, len(large), MAX_BODY_BYTES):
+                writer.write(large[start : start + MAX_BODY_BYTES])
                 await writer.drain()
                 await asyncio.sleep(0.05)  # an answer that comes too soon has come by now
             answer = await reader.read()
@@ -103,6 +103,6 @@ class TestOverTheWire:
     async def test_who_asks_before_sending_is_refused_at_once(
         self, address: tuple[str, int]
     ) -> None:
-        large = f"Content-Length: {2 * MOST}"
+        large = f"Content-Length: {2 * MAX_BODY_BYTES}"
         request = self.head("Connection: close", "Expect: 100-continue", large)
         assert await self.speak(address, request) == [b"413 Request Entity Too Large"]

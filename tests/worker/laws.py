@@ -11,7 +11,7 @@ from router.core.model.delivery import Attempt, DeliveryState
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.model.retry import THROTTLED
-from router.worker.channel_gate import kept_for_urgent
+from router.worker.channel_gate import reserved_for_urgent
 from tests.worker.stage import Collapsing, Scripted, Stage
 
 ENDS = {"delivered", "dead", "expired", "cancelled"}
@@ -78,7 +78,7 @@ def check_sends(channel: Scripted, plans: dict[str, Planned], slots: int) -> Non
     """Check slots, lanes and the order of first tries; `plans` stand in order of acceptance."""
     assert channel.most_of_a_lane == 1
     assert channel.most_in_flight <= slots
-    assert channel.most_ordinary <= slots - kept_for_urgent(slots)
+    assert channel.most_ordinary <= slots - reserved_for_urgent(slots)
     tried = {name: place for place, name in enumerate(dict.fromkeys(channel.order))}
     lines: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
     for name, plan in plans.items():

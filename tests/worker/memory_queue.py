@@ -11,7 +11,7 @@ from router.core.model.delivery import Attempt, Delivery
 from router.core.model.facts import Contact
 from router.core.model.notification import Notification
 from router.core.model.retry import (
-    HANDOUTS,
+    MAX_HANDOUTS,
     Again,
     Cancelled,
     Dead,
@@ -23,15 +23,15 @@ from router.core.model.retry import (
 from router.queue.ports import (
     ALL_CHANNELS,
     CAUSES,
+    Capacity,
     Cause,
+    ChannelHold,
     ChannelStats,
     DailyCount,
-    Held,
     Lease,
-    Room,
     Settlement,
 )
-from router.worker.load_deliveries import Known
+from router.worker.load_deliveries import KnownDeliveries
 from tests.worker.virtual import now as clock
 
 
@@ -57,7 +57,7 @@ class MemoryQueue:
     read_back: list[str] = field(default_factory=list)
 
     async def claim(
-        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Capacity] | None = None
     ) -> Sequence[Lease]:
         self._check()
         self._end_overdue(now)
@@ -79,11 +79,11 @@ class MemoryQueue:
 
         for due in sorted(self._due(now), key=rank):
             lane = (due.channel, due.lane)
-            space = Room(slots=limit, ordinary=limit)
+            space = Capacity(slots=limit, non_urgent=limit)
             if room is not None:
-                space = room.get(due.channel, Room(slots=0, ordinary=0))
+                space = room.get(due.channel, Capacity(slots=0, non_urgent=0))
             is_full = given[due.channel] >= space.slots or (
-                not due.urgent and ordinary[due.channel] >= space.ordinary
+                not due.urgent and ordinary[due.channel] >= space.non_urgent
             )
             is_held = bool(held & {due.channel, ALL_CHANNELS})
             is_held |= self.lanes.get(lane, 0.0) > now
@@ -144,14 +144,14 @@ class MemoryQueue:
         if "open" in causes:
             self.lanes = {lane: until for lane, until in self.lanes.items() if lane[0] != channel}
 
-    async def holds(self, *, now: float) -> list[Held]:
+    async def holds(self, *, now: float) -> list[ChannelHold]:
         self._check()
         return [
-            Held(channel=channel, cause=cause, host=host, until=until)
+            ChannelHold(channel=channel, cause=cause, host=host, until=until)
             for (channel, cause, host), until in self.causes.items()
             if until > now
         ] + [
-            Held(channel=name, cause="cap", until=end_of(day))
+            ChannelHold(channel=name, cause="cap", until=end_of(day))
             for (day, scope, name), count in self.counts.items()
             if day == day_of(now) and scope == "channel" and count.is_reached
         ]
@@ -185,7 +185,7 @@ class MemoryQueue:
         }
 
     async def read(
-        self, ids: Sequence[str], known: Known
+        self, ids: Sequence[str], known: KnownDeliveries
     ) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return what the log would return for leased deliveries."""
         self.read_back += [id_ for id_ in ids if id_ not in known]
@@ -236,7 +236,7 @@ class MemoryQueue:
         for due in self._due(now):
             if due.expires_at <= now:
                 self._change(due.id, state="expired", reason="expired before it was sent")
-            elif due.handouts >= HANDOUTS:
+            elif due.handouts >= MAX_HANDOUTS:
                 self._change(due.id, state="dead", reason="crash_loop")
 
     def _settle(self, settlement: Settlement) -> None:

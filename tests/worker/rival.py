@@ -11,7 +11,7 @@ from router.core.model.message import Message
 from router.core.model.notification import Notification
 from router.core.model.outcome import Outcome
 from router.queue.engine import SqlQueue
-from router.queue.ports import Lease, Room, Settlement
+from router.queue.ports import Capacity, Lease, Settlement
 from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from tests.worker.sql_stage import SqlStage
@@ -37,7 +37,7 @@ class LeasedQueue(SqlQueue):
         self.lost |= self.leases.keys()
 
     async def claim(
-        self, *, now: float, until: float, limit: int, room: Mapping[str, Room] | None = None
+        self, *, now: float, until: float, limit: int, room: Mapping[str, Capacity] | None = None
     ) -> Sequence[Lease]:
         found = await self._reach(super().claim(now=now, until=until, limit=limit, room=room))
         for lease in found:

@@ -13,10 +13,10 @@ from router.core.model.message import Content
 from router.core.model.notification import Notification, derive
 from router.core.model.payload import decode
 from router.queue.engine import SqlJournal, SqlQueue
-from router.queue.ports import LEASE, Entry, Plan
-from router.store.db.connection import Line
+from router.queue.ports import LEASE_S, AcceptedPayload, Plan
+from router.store.db.connection import WriteConnection
 from router.store.db.database import Database
-from router.store.log.log import Log
+from router.store.log.log import DeliveryLog
 from router.store.schema.tables import are_open, attempts, deliveries
 from router.telemetry import Metrics
 from router.worker import Worker
@@ -30,7 +30,7 @@ T = TypeVar("T")
 class TimelessLine:
     """A line over which a transaction takes no time."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WriteConnection) -> None:
         self._line = line
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
@@ -43,7 +43,9 @@ class TimelessLine:
 class TimelessDatabase(Database):
     """A database in virtual time: nothing that it does takes any, over threads or sockets."""
 
-    def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
+    def __init__(
+        self, readers: AsyncEngine, line: WriteConnection, glances: WriteConnection | None
+    ) -> None:
         super().__init__(readers, TimelessLine(line), glances and TimelessLine(glances))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
@@ -58,7 +60,7 @@ class SqlStage:
     ) -> None:
         self.database = database
         self.journal = SqlJournal(database, clock=now)
-        self.log = Log(database)
+        self.log = DeliveryLog(database)
         self.worker = Worker(
             queue or SqlQueue(database),
             self.log.open_deliveries,
@@ -76,7 +78,7 @@ class SqlStage:
         trigger = "push-notification-payload-generated"
         body = msgspec.json.encode({"trigger": trigger, "webhook": "custom", "data": data})
         about = derive(decode(body), id=f"{number:028x}", accepted_at=now())
-        await self.journal.append(Entry(notification=about, body=body, window=HOUR))
+        await self.journal.append(AcceptedPayload(notification=about, body=body, window=HOUR))
         return about
 
     async def plan(
@@ -138,7 +140,7 @@ class SqlStage:
             due_at=now(),
             expires_at=now() + HOUR,
             state="sending" if is_handed else "waiting",
-            lease_until=now() + LEASE if is_handed else 0.0,
+            lease_until=now() + LEASE_S if is_handed else 0.0,
             handouts=int(is_handed),
             urgent=plan.urgent,
             content=Content(title="title", body="body"),

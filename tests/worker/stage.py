@@ -36,7 +36,7 @@ class Sent(NamedTuple):
 class Nowhere:
     """A transport that no channel on this stage uses."""
 
-    live = False
+    is_live = False
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - as the port has it
         raise NotImplementedError

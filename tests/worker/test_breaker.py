@@ -224,7 +224,7 @@ def test_resuming_ends_the_rest_at_once(kind: type[Scripted], ways: str) -> None
         if ways == "queue":
             await stage.queue.resume("ops")
         else:
-            stage.worker.renew(["ops"])
+            stage.worker.reset(["ops"])
         await asyncio.sleep(5)
 
         assert sum(stage.state(name)[0] == "delivered" for name in deliveries) >= 25

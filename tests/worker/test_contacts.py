@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from router.core.model.outcome import Rejected
 from router.core.model.recipient_guard import RecipientGuard
 from router.redaction import Redactor
-from router.worker.attempt import attempt
+from router.worker.attempt import attempt_send
 from tests.plugins.opening import make_message
 from tests.worker.stage import Scripted, Stage, StageSettings
 from tests.worker.test_outcomes import answering
@@ -54,7 +54,7 @@ def test_what_waits_in_memory_for_who_has_left_is_read_again(
         waits = stage.plan("other", contact="c2", uid="bob", forced=True)
         await stage.run(1)
         del stage.queue.contacts["c2"]
-        stage.worker.reconsider(uids, addresses)
+        stage.worker.invalidate(uids, addresses)
         await stage.run(20)
 
         assert stage.state(first)[0] == "delivered"
@@ -69,7 +69,7 @@ def test_what_waits_in_memory_for_who_has_left_is_read_again(
 async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float | None) -> None:  # noqa: ANN401 - a plugin may not be typed
     outcome = Rejected(reason="gone", forget_contact=True, dead_since=said)
     channel = Scripted(StageSettings(), answering(outcome))
-    heard = await attempt(channel.send, make_message, Redactor(()), seconds=15.0)
+    heard = await attempt_send(channel.send, make_message, Redactor(()), seconds=15.0)
     assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
 
 

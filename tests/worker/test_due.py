@@ -6,7 +6,7 @@ import pytest
 
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome
-from router.worker.worker import POLL
+from router.worker.worker import POLL_INTERVAL_S
 from tests.worker.stage import Stage
 from tests.worker.virtual import now, play
 
@@ -21,7 +21,7 @@ def test_a_delivery_goes_at_its_time_and_at_most_one_look_later(wait: float) -> 
         at_once = stage.plan("a")
         await stage.run(wait + 2)
         assert channel.order == [at_once, later], "what waits for its time stops nobody"
-        assert due <= channel.sent[-1].began < due + POLL + 0.01
+        assert due <= channel.sent[-1].began < due + POLL_INTERVAL_S + 0.01
 
     play(scene())
 
@@ -37,7 +37,7 @@ def test_a_delivery_that_is_due_later_outlives_a_restart() -> None:
         await asyncio.sleep(100)
         await stage.run(250)
         assert channel.order == [later]
-        assert due <= channel.sent[0].began < due + POLL + 0.01
+        assert due <= channel.sent[0].began < due + POLL_INTERVAL_S + 0.01
 
     play(scene())
 
@@ -70,7 +70,7 @@ def test_what_piled_up_for_one_address_goes_out_without_a_look_between_any_two()
         channel = stage.open(take_a_moment)
         piled = [stage.plan("a") for _ in range(100)]
         await asyncio.sleep(10)
-        await stage.run(100 * 0.1 + 2 * POLL)
+        await stage.run(100 * 0.1 + 2 * POLL_INTERVAL_S)
         assert channel.order == piled
 
     play(scene())

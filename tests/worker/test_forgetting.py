@@ -12,9 +12,9 @@ from router.core.model.message import Content, Message
 from router.core.model.outcome import Delivered, Outcome, Rejected
 from router.redaction import Redactor
 from router.testing.sample import NOTIFICATION
-from router.worker.channel_gate import Gate
-from router.worker.lanes import Handout
-from router.worker.send import Sending
+from router.worker.channel_gate import ChannelGate
+from router.worker.lanes import SendJob
+from router.worker.send import ActiveSend
 from tests.core.events import digest
 from tests.worker.stage import Nowhere, StageSettings
 
@@ -80,8 +80,8 @@ async def attempt(
         content=Content(title="t", body="b"),
         **changes,
     )
-    gate = Gate(clock=lambda: 0.0)
-    sending = Sending(Handout(delivery, told, known), channel, gate, "", "", 0.0, country)
+    gate = ChannelGate(clock=lambda: 0.0)
+    sending = ActiveSend(SendJob(delivery, told, known), channel, gate, "", "", 0.0, country)
     return await sending.attempt(Redactor(()))
 
 

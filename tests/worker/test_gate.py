@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router.channel import Settings
 from router.core.model.outcome import Delivered, Retry
-from router.worker.channel_gate import Bucket, Gate, kept_for_urgent, parse_rate
+from router.worker.channel_gate import ChannelGate, TokenBucket, parse_rate, reserved_for_urgent
 
 
 @dataclass
@@ -19,9 +19,9 @@ class Clock:
         return self.now
 
 
-def gate(clock: Clock, *, concurrency: int = 32, rate: str = "") -> Gate:
-    made = Gate(clock=clock)
-    made.adapt(Settings(concurrency=concurrency, rate=rate))
+def gate(clock: Clock, *, concurrency: int = 32, rate: str = "") -> ChannelGate:
+    made = ChannelGate(clock=clock)
+    made.apply_settings(Settings(concurrency=concurrency, rate=rate))
     return made
 
 
@@ -44,27 +44,27 @@ def test_a_quarter_of_the_slots_is_kept_for_urgent_deliveries(slots: int, kept: 
     channel = gate(Clock(), concurrency=slots)
 
     ordinary = 0
-    while channel.admits(urgent=False):
-        channel.enter(urgent=False)
+    while channel.can_send(urgent=False):
+        channel.acquire(urgent=False)
         ordinary += 1
     urgent = 0
-    while channel.admits(urgent=True):
-        channel.enter(urgent=True)
+    while channel.can_send(urgent=True):
+        channel.acquire(urgent=True)
         urgent += 1
 
-    assert kept_for_urgent(slots) == kept
+    assert reserved_for_urgent(slots) == kept
     assert (ordinary, urgent) == (slots - kept, kept)
 
 
 def test_urgent_deliveries_may_take_every_slot() -> None:
     channel = gate(Clock(), concurrency=4)
     for _ in range(4):
-        assert channel.admits(urgent=True)
-        channel.enter(urgent=True)
+        assert channel.can_send(urgent=True)
+        channel.acquire(urgent=True)
 
-    assert not channel.admits(urgent=True)
-    channel.leave(urgent=True)
-    assert channel.admits(urgent=False)
+    assert not channel.can_send(urgent=True)
+    channel.release(urgent=True)
+    assert channel.can_send(urgent=False)
 
 
 @given(
@@ -77,7 +77,7 @@ def test_no_window_holds_more_sends_than_the_rate(
     count: int, seconds: float, pauses: list[float], greed: int
 ) -> None:
     start = now = 1_800_000_000.0
-    bucket = Bucket(count, seconds, now=now)
+    bucket = TokenBucket(count, seconds, now=now)
     taken: list[float] = []
     for pause in pauses:
         now += pause * seconds / 4
@@ -96,7 +96,7 @@ def test_no_window_holds_more_sends_than_the_rate(
 
 def test_a_rate_is_nearly_used_up_under_load() -> None:
     now = 0.0
-    bucket = Bucket(100, 60.0, now=now)
+    bucket = TokenBucket(100, 60.0, now=now)
     sent = 0
     while now < 600:
         now += bucket.wait(now)
@@ -107,7 +107,7 @@ def test_a_rate_is_nearly_used_up_under_load() -> None:
 
 
 def test_a_clock_that_is_set_back_neither_fills_nor_blocks_for_long() -> None:
-    bucket = Bucket(10, 1.0, now=1000.0)
+    bucket = TokenBucket(10, 1.0, now=1000.0)
     bucket.take(1000.0)
 
     assert bucket.wait(0.0) == pytest.approx(0.1)
@@ -122,29 +122,29 @@ def test_the_latest_end_of_all_causes_counts() -> None:
     channel.hold("suspended", clock.now + 5)
 
     clock.now += 9
-    assert channel.held()
+    assert channel.is_held()
     clock.now += 2
-    assert channel.held()
+    assert channel.is_held()
     clock.now += 50
-    assert not channel.held()
+    assert not channel.is_held()
 
 
 def test_after_a_suspension_one_probe_goes_and_the_rest_follow_its_success() -> None:
     clock = Clock()
     channel = gate(clock)
     channel.hold("suspended", clock.now + 10)
-    assert not channel.admits(urgent=True)
+    assert not channel.can_send(urgent=True)
 
     clock.now += 10
-    channel.enter(urgent=False)
-    assert not channel.admits(urgent=True)
-    channel.leave(urgent=False)
-    assert channel.admits(urgent=False)
+    channel.acquire(urgent=False)
+    assert not channel.can_send(urgent=True)
+    channel.release(urgent=False)
+    assert channel.can_send(urgent=False)
 
-    channel.enter(urgent=False)
-    channel.learn(Delivered(), "", began=clock.now, dice=0.5)
-    channel.leave(urgent=False)
-    assert channel.admits(urgent=False)
+    channel.acquire(urgent=False)
+    channel.record_outcome(Delivered(), "", began=clock.now, dice=0.5)
+    channel.release(urgent=False)
+    assert channel.can_send(urgent=False)
 
 
 def test_a_suspension_that_an_operator_lifts_needs_no_probe() -> None:
@@ -152,22 +152,22 @@ def test_a_suspension_that_an_operator_lifts_needs_no_probe() -> None:
     channel = gate(clock)
     channel.hold("suspended", clock.now + 600)
 
-    channel.hold_only({}, {})
+    channel.replace_holds({}, {})
 
-    channel.enter(urgent=False)
-    assert channel.admits(urgent=False)
+    channel.acquire(urgent=False)
+    assert channel.can_send(urgent=False)
 
 
 def test_new_settings_count_at_once() -> None:
     clock = Clock()
     channel = gate(clock, concurrency=1)
-    channel.enter(urgent=False)
-    assert not channel.admits(urgent=False)
+    channel.acquire(urgent=False)
+    assert not channel.can_send(urgent=False)
 
-    channel.adapt(Settings(concurrency=8, rate="1/s"))
-    assert channel.admits(urgent=False)
-    channel.enter(urgent=False)
-    assert not channel.admits(urgent=True)
+    channel.apply_settings(Settings(concurrency=8, rate="1/s"))
+    assert channel.can_send(urgent=False)
+    channel.acquire(urgent=False)
+    assert not channel.can_send(urgent=True)
     assert channel.wait() == pytest.approx(1.0)
 
 
@@ -176,19 +176,19 @@ def test_of_a_host_one_is_probed_while_older_sends_come_back() -> None:
     channel = gate(clock)
     busy = Retry(reason="busy")
     for _ in range(5):
-        assert channel.enter(urgent=False, host="h") == ""
+        assert channel.acquire(urgent=False, host="h") == ""
     for _ in range(5):
-        channel.learn(busy, "h", began=clock.now, dice=0.5)
-    assert channel.rest("h") == 3.75
-    assert channel.rest("other") == 0
+        channel.record_outcome(busy, "h", began=clock.now, dice=0.5)
+    assert channel.host_wait_s("h") == 3.75
+    assert channel.host_wait_s("other") == 0
 
     clock.now += 3.75
-    assert channel.rest("h") == 0
-    probed = channel.enter(urgent=False, host="h")
+    assert channel.host_wait_s("h") == 0
+    probed = channel.acquire(urgent=False, host="h")
     assert probed == "h"
-    channel.leave(urgent=False)
-    assert channel.rest("h") > 0
-    channel.learn(Delivered(), "h", began=clock.now, dice=0.5)
-    channel.leave(urgent=False, probed=probed)
-    assert channel.rest("h") == 0
-    assert channel.enter(urgent=False, host="h") == ""
+    channel.release(urgent=False)
+    assert channel.host_wait_s("h") > 0
+    channel.record_outcome(Delivered(), "h", began=clock.now, dice=0.5)
+    channel.release(urgent=False, probed=probed)
+    assert channel.host_wait_s("h") == 0
+    assert channel.acquire(urgent=False, host="h") == ""

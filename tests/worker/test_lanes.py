@@ -6,11 +6,13 @@ from msgspec.structs import replace
 
 from router.core.model.delivery import Delivery
 from router.core.model.message import Content
-from router.worker.lanes import Handout, Lanes
+from router.worker.lanes import Lanes, SendJob
 from tests.worker.stage import notification
 
 
-def handout(number: int, lane: str = "a", *, channel: str = "ops", urgent: bool = False) -> Handout:
+def send_job(
+    number: int, lane: str = "a", *, channel: str = "ops", urgent: bool = False
+) -> SendJob:
     about = notification(f"n{number:05}", "uid", urgent=urgent, accepted_at=0.0)
     delivery = Delivery(
         id=f"{about.id}-0",
@@ -24,28 +26,28 @@ def handout(number: int, lane: str = "a", *, channel: str = "ops", urgent: bool 
         urgent=urgent,
         content=Content(title="", body=""),
     )
-    return Handout(delivery, about, None)
+    return SendJob(delivery, about, None)
 
 
 def test_lanes_take_turns_by_acceptance() -> None:
     lanes = Lanes()
-    first, second, third = handout(1, "a"), handout(2, "b"), handout(3, "a")
+    first, second, third = send_job(1, "a"), send_job(2, "b"), send_job(3, "a")
     for waiting in (third, second, first):
         lanes.put(waiting)
 
     assert lanes.next("ops") == first
     assert lanes.next("ops") == second
     assert lanes.next("ops") is None
-    lanes.free(first)
+    lanes.release_lane(first)
     assert lanes.next("ops") == third
 
 
 def test_an_urgent_delivery_overtakes_within_its_lane_and_between_lanes() -> None:
     lanes = Lanes()
     for number in range(3):
-        lanes.put(handout(number, "a"))
-        lanes.put(handout(number + 10, "b"))
-    call = handout(99, "b", urgent=True)
+        lanes.put(send_job(number, "a"))
+        lanes.put(send_job(number + 10, "b"))
+    call = send_job(99, "b", urgent=True)
     lanes.put(call)
 
     assert lanes.next("ops") == call
@@ -53,7 +55,7 @@ def test_an_urgent_delivery_overtakes_within_its_lane_and_between_lanes() -> Non
 
 def test_ordinary_deliveries_stay_while_only_urgent_ones_may_go() -> None:
     lanes = Lanes()
-    lanes.put(handout(1))
+    lanes.put(send_job(1))
 
     assert lanes.next("ops", urgent_only=True) is None
     assert lanes.waiting("ops") == (1, 1)
@@ -61,7 +63,7 @@ def test_ordinary_deliveries_stay_while_only_urgent_ones_may_go() -> None:
 
 def test_the_tenth_delivery_of_a_notification_comes_after_the_second() -> None:
     lanes = Lanes()
-    second, tenth = handout(1, "a"), handout(1, "b")
+    second, tenth = send_job(1, "a"), send_job(1, "b")
     second = second._replace(delivery=replace(second.delivery, id="n00001-2"))
     tenth = tenth._replace(delivery=replace(tenth.delivery, id="n00001-10"))
     lanes.put(tenth)
@@ -72,18 +74,18 @@ def test_the_tenth_delivery_of_a_notification_comes_after_the_second() -> None:
 
 def test_what_is_withdrawn_is_gone_and_the_rest_takes_its_turns() -> None:
     lanes = Lanes()
-    out, after = handout(1, "a"), handout(4, "a")
-    alone, first, second = handout(2, "b"), handout(3, "c"), handout(5, "c")
+    out, after = send_job(1, "a"), send_job(4, "a")
+    alone, first, second = send_job(2, "b"), send_job(3, "c"), send_job(5, "c")
     for each in (out, alone, first, after, second):
         lanes.put(each)
     assert lanes.next("ops") == out
     gone = {alone.delivery.id, first.delivery.id, after.delivery.id, out.delivery.id}
-    withdrawn = lanes.withdraw(lambda each: each.delivery.id in gone)
+    withdrawn = lanes.remove_matching(lambda each: each.delivery.id in gone)
     assert sorted(each.delivery.id for each in withdrawn) == sorted(gone - {out.delivery.id})
     assert lanes.waiting("ops") == (1, 1)
     assert lanes.next("ops") == second
-    lanes.free(out)
-    lanes.free(second)
+    lanes.release_lane(out)
+    lanes.release_lane(second)
     assert lanes.next("ops") is None
     lanes.put(after)
     assert lanes.next("ops") == after
@@ -91,17 +93,17 @@ def test_what_is_withdrawn_is_gone_and_the_rest_takes_its_turns() -> None:
 
 def test_a_cleared_channel_is_empty_and_can_be_filled_again() -> None:
     lanes = Lanes()
-    out, waiting, other = handout(1), handout(2), handout(3, channel="mail")
+    out, waiting, other = send_job(1), send_job(2), send_job(3, channel="mail")
     for each in (out, waiting, other):
         lanes.put(each)
     assert lanes.next("ops") == out
 
     assert lanes.clear("ops") == [waiting]
     assert lanes.waiting("ops") == (0, 0)
-    again = handout(4)
+    again = send_job(4)
     lanes.put(again)
     assert lanes.next("ops") is None
-    lanes.free(out)
+    lanes.release_lane(out)
     assert lanes.next("ops") == again
     assert lanes.next("mail") == other
 
@@ -121,14 +123,14 @@ def test_the_best_delivery_of_a_free_lane_is_always_next(
     moves: list[tuple[str, int, bool]],
 ) -> None:
     lanes = Lanes()
-    waiting: list[Handout] = []
-    out: list[Handout] = []
+    waiting: list[SendJob] = []
+    out: list[SendJob] = []
     for number, (move, which, urgent) in enumerate(moves):
         if move == "put":
-            waiting.append(handout(number, str(which), urgent=urgent))
+            waiting.append(send_job(number, str(which), urgent=urgent))
             lanes.put(waiting[-1])
         elif move == "free" and out:
-            lanes.free(out.pop(which % len(out)))
+            lanes.release_lane(out.pop(which % len(out)))
         elif move == "next":
             taken = {handout.delivery.lane for handout in out}
             free = [

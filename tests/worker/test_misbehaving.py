@@ -7,7 +7,7 @@ import pytest
 
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome
-from router.telemetry import report_stalls
+from router.telemetry import monitor_event_loop
 from tests.worker.stage import Collapsing, Script, Stage
 from tests.worker.virtual import play
 
@@ -132,7 +132,7 @@ async def test_who_blocks_the_loop_is_named_with_the_line(
     async def block() -> None:
         time.sleep(0.5)  # noqa: ASYNC251 - what a careless plugin does
 
-    with report_stalls(asyncio.get_running_loop(), after=0.1):
+    with monitor_event_loop(asyncio.get_running_loop(), after=0.1):
         await asyncio.sleep(0.2)
         assert "stands still" not in capsys.readouterr().out
         await asyncio.create_task(block(), name="sending over gateway")

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from router.channel import Settings
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend
-from router.core.model.refusals import DISTINCT_RECIPIENTS, GONE_RECIPIENTS, MAX_HOLD_S
-from router.core.model.retry import MIN_SUSPENSION_S, SUSPENSION, Dead
+from router.core.model.refusals import GONE_RECIPIENTS, MAX_HOLD_S, MIN_DISTINCT_RECIPIENTS
+from router.core.model.retry import DEFAULT_SUSPENSION_S, MIN_SUSPENSION_S, Dead
 from router.queue.ports import Settlement
 from tests.worker.stage import Script, Scripted, Stage
 from tests.worker.virtual import now, play
@@ -103,7 +103,7 @@ def test_when_all_are_refused_the_channel_is_suspended_once_and_released_after()
             await asyncio.sleep(240)
         assert {stage.state(name)[0] for name in deliveries} == {"delivered"}
         assert {row.attempts for row in stage.queue.deliveries.values()} == {1}
-        assert max(sent.began for sent in channel.sent) < back + SUSPENSION
+        assert max(sent.began for sent in channel.sent) < back + DEFAULT_SUSPENSION_S
 
         probes = sorted(channel.sent, key=lambda sent: sent.began)[6:]
         refused = {sent.message.address for sent in channel.sent[:6]}
@@ -175,7 +175,7 @@ def test_many_blocked_recipients_among_those_who_are_served_suspend_nothing() ->
 def test_a_suspension_for_refusals_ends_as_soon_as_somebody_is_served() -> None:
     async def scene() -> None:
         stage = Stage()
-        blocked = [f"b{number}" for number in range(DISTINCT_RECIPIENTS)]
+        blocked = [f"b{number}" for number in range(MIN_DISTINCT_RECIPIENTS)]
 
         async def script(message: Message) -> Outcome:
             await asyncio.sleep(0.05 if message.address in blocked else 0.5)
@@ -197,7 +197,7 @@ def test_a_suspension_for_refusals_ends_as_soon_as_somebody_is_served() -> None:
 def test_one_person_refused_at_several_addresses_stops_nobody() -> None:
     async def scene() -> None:
         stage = Stage()
-        phones = [f"phone{number}" for number in range(2 * DISTINCT_RECIPIENTS)]
+        phones = [f"phone{number}" for number in range(2 * MIN_DISTINCT_RECIPIENTS)]
         stage.open(refuse(phones.__contains__))
         for phone in phones:
             stage.register(f"contact of {phone}", phone)
@@ -313,7 +313,7 @@ def test_resuming_a_channel_lets_its_held_recipients_go_at_once(way: str) -> Non
         if way == "operator":
             await stage.queue.resume("ops")
         else:
-            stage.worker.renew(["ops"])
+            stage.worker.reset(["ops"])
         await asyncio.sleep(2)
         assert stage.state(delivery)[0] == "delivered"
         await end(stage, run)

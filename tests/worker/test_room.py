@@ -6,7 +6,7 @@ import pytest
 
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome
-from router.worker.outbox import MEMORY
+from router.worker.outbox import MAX_IN_MEMORY
 from tests.worker.stage import Stage
 from tests.worker.virtual import play
 
@@ -71,7 +71,7 @@ def test_memory_is_bounded_however_many_channels_hang() -> None:
         await asyncio.sleep(5)
 
         sending = [r for r in stage.queue.deliveries.values() if r.state == "sending"]
-        assert MEMORY * 0.7 <= len(sending) <= MEMORY
+        assert MAX_IN_MEMORY * 0.7 <= len(sending) <= MAX_IN_MEMORY
         good = stage.open(name="good")
         stage.plan("z", channel="good")
         await asyncio.sleep(1)
@@ -119,7 +119,7 @@ def test_a_rate_that_allows_a_send_between_two_looks_at_the_clock_forgets_nobody
     async def scene() -> None:
         stage = Stage()
         channel = stage.open(rate="10/s")
-        gate = stage.worker._outbox.gate("ops")
+        gate = stage.worker._dispatcher.gate("ops")
         seconds = iter([0.05])
         monkeypatch.setattr(gate, "wait", lambda: next(seconds, 0.0))
         sent = stage.plan(forced=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from router.core.conditions.fields import FieldType, Read, Subject
+from router.core.conditions.fields import ConditionSubject, FieldType, Read
 from router.core.conditions.operators import EQUALITY, Holds, Operator, Wanted, written
 from router.core.errors import Place
 from router.core.model.payload import Json
@@ -14,10 +14,10 @@ __all__ = [
     "All",
     "AnyOf",
     "Condition",
+    "ConditionSubject",
     "Not",
-    "Subject",
     "Test",
-    "Verdict",
+    "TestResult",
     "name_fields",
     "verdicts",
 ]
@@ -37,7 +37,7 @@ _NO_SUCH: dict[FieldType, str] = {
 }
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class TestResult(Struct, frozen=True, kw_only=True):
     """How one test went, for explain: `held` after any `not` around it; `why` for people."""
 
     field: str
@@ -67,7 +67,7 @@ class All(Struct, frozen=True):
 
     parts: tuple["Condition", ...] = ()
 
-    def holds(self, subject: Subject) -> bool:
+    def holds(self, subject: ConditionSubject) -> bool:
         """Return whether every part holds."""
         for part in self.parts:  # noqa: SIM110 - a generator costs twice as much here
             if not part.holds(subject):
@@ -80,7 +80,7 @@ class AnyOf(Struct, frozen=True):
 
     parts: tuple["Condition", ...]
 
-    def holds(self, subject: Subject) -> bool:
+    def holds(self, subject: ConditionSubject) -> bool:
         """Return whether at least one part holds."""
         for part in self.parts:  # noqa: SIM110 - a generator costs twice as much here
             if part.holds(subject):
@@ -93,7 +93,7 @@ class Not(Struct, frozen=True):
 
     part: "Condition"
 
-    def holds(self, subject: Subject) -> bool:
+    def holds(self, subject: ConditionSubject) -> bool:
         """Return whether the part does not hold."""
         return not self.part.holds(subject)
 
@@ -114,23 +114,25 @@ def name_fields(condition: Condition) -> Iterator[str]:
                 yield from name_fields(part)
 
 
-def verdicts(condition: Condition, subject: Subject) -> list[Verdict]:
+def verdicts(condition: Condition, subject: ConditionSubject) -> list[TestResult]:
     """Return how every test in the condition went, in file order."""
-    return list(_judge(condition, subject, negated=False))
+    return list(_explain_condition(condition, subject, negated=False))
 
 
-def _judge(condition: Condition, subject: Subject, *, negated: bool) -> Iterator[Verdict]:
+def _explain_condition(
+    condition: Condition, subject: ConditionSubject, *, negated: bool
+) -> Iterator[TestResult]:
     match condition:
         case Test():
-            yield _judge_test(condition, subject, negated=negated)
+            yield _explain_test(condition, subject, negated=negated)
         case Not(part=part):
-            yield from _judge(part, subject, negated=not negated)
+            yield from _explain_condition(part, subject, negated=not negated)
         case _:
             for part in condition.parts:
-                yield from _judge(part, subject, negated=negated)
+                yield from _explain_condition(part, subject, negated=negated)
 
 
-def _judge_test(test: Test, subject: Subject, *, negated: bool) -> Verdict:
+def _explain_test(test: Test, subject: ConditionSubject, *, negated: bool) -> TestResult:
     before = len(subject.mismatches)
     held = test.holds(subject) is not negated
     why = f"{test.field} is {_show(test.read(subject), test.type)}"
@@ -140,7 +142,7 @@ def _judge_test(test: Test, subject: Subject, *, negated: bool) -> Verdict:
         why += f", wants {'not ' * negated}{test.wants}"
     elif test.operator not in EQUALITY and test.operator != "exists":
         why += f", {'not ' * negated}{test.wants}"
-    return Verdict(field=test.field, place=test.place, held=held, why=why)
+    return TestResult(field=test.field, place=test.place, held=held, why=why)
 
 
 def _show(value: Json, type: FieldType = "any") -> str:  # noqa: A002 - a field's type

@@ -21,7 +21,7 @@ FieldType = Literal["text", "word", "number", "time", "duration", "truth", "real
 `hours` the names of the file's, several at once."""
 
 
-class Subject(Struct, frozen=True, kw_only=True):
+class ConditionSubject(Struct, frozen=True, kw_only=True):
     """What a condition looks at: the notification, its recipient, top-level `vars`, and now.
 
     `calendar` tells which of the file's hours it is for the recipient.
@@ -36,7 +36,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     mismatches: list[str] = field(default_factory=list)
 
 
-Read = Callable[[Subject], Json]
+Read = Callable[[ConditionSubject], Json]
 """Gives a field's value as it came, None where it is absent or null."""
 
 
@@ -67,13 +67,13 @@ def _walk(value: Json, keys: tuple[str, ...]) -> Json:
 
 
 def _read_details(name: str, keys: tuple[str, ...] = ()) -> Read:
-    def read(subject: Subject) -> Json:
+    def read(subject: ConditionSubject) -> Json:
         return subject.notification.details.get(name)
 
-    def read_inside(subject: Subject) -> Json:
+    def read_inside(subject: ConditionSubject) -> Json:
         return _walk(subject.notification.details.get(name), keys)
 
-    def read_entry(subject: Subject) -> Json:
+    def read_entry(subject: ConditionSubject) -> Json:
         value = subject.notification.details.get(name)
         if value is None:
             return None
@@ -86,13 +86,13 @@ def _read_details(name: str, keys: tuple[str, ...] = ()) -> Read:
 
 
 def _read_data(name: str, keys: tuple[str, ...] = ()) -> Read:
-    def read(subject: Subject) -> Json:
+    def read(subject: ConditionSubject) -> Json:
         return _walk(subject.notification.data.get(name), keys)
 
     return read
 
 
-def _read_age(subject: Subject) -> Json:
+def _read_age(subject: ConditionSubject) -> Json:
     return subject.notification.age(subject.now)
 
 

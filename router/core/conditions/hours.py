@@ -17,7 +17,7 @@ from router.core.model.facts import Recipient
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """The days of a week as the file names them, in the order of `date.weekday`."""
 
-WHOLE_DAY = 24 * 60
+MINUTES_OF_DAY = 24 * 60
 """Minutes of a day as the clock on the wall counts them."""
 
 _AROUND = (-1, 0, 1)
@@ -51,7 +51,7 @@ class Window(Struct, frozen=True, kw_only=True):
     @property
     def is_endless(self) -> bool:
         """Whether it is always open."""
-        return len(self.days) == len(DAYS) and self.closes - self.opens >= WHOLE_DAY
+        return len(self.days) == len(DAYS) and self.closes - self.opens >= MINUTES_OF_DAY
 
     def contains(self, at: float, zone: tzinfo) -> bool:
         """Return whether it is open at an instant (epoch seconds), by the clock of a zone."""

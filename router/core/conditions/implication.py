@@ -12,14 +12,14 @@ from msgspec import Struct
 from router.core.conditions.condition import All, AnyOf, Condition, Not, Test
 from router.core.conditions.fields import FIELDS
 from router.core.conditions.operators import EQUALITY, Wanted
-from router.core.conditions.payload_shapes import TOLD, Reasoner
+from router.core.conditions.payload_shapes import SHAPE_FIELDS, ShapeAnalyzer
 
 T = TypeVar("T")
 Texts = dict[str, frozenset[Wanted]]
 """By field, the values of which it must have one (or must have none)."""
 
 
-class Claim(Struct, frozen=True):
+class ConditionFacts(Struct, frozen=True):
     """What a condition asks for: `parts` must all hold.
 
     `may` are the situations it can hold in; `asked` and `denied` name the parts that must hold
@@ -35,7 +35,7 @@ class Claim(Struct, frozen=True):
     refused: Texts
 
 
-def take_apart(condition: Condition, reasoner: Reasoner) -> Claim:
+def normalise_condition(condition: Condition, reasoner: ShapeAnalyzer) -> ConditionFacts:
     """Return what a condition asks for."""
     parts = tuple(_flatten(condition))
     wanted: Texts = {}
@@ -48,7 +48,7 @@ def take_apart(condition: Condition, reasoner: Reasoner) -> Claim:
                 wanted[field] = known & values if field in FIELDS else known
             case Not(part=Test(operator=operator, field=field) as test) if operator in EQUALITY:
                 refused[field] = refused.get(field, frozenset()) | frozenset(test.values)
-    return Claim(
+    return ConditionFacts(
         may=reasoner.bound(condition).may,
         parts=parts,
         asked=frozenset(name_part(part) for part in parts if not isinstance(part, Not)),
@@ -72,7 +72,7 @@ def name_part(condition: Condition) -> Hashable:
             return "any", frozenset(name_part(part) for part in condition.parts)
 
 
-def excludes(one: Claim, other: Claim) -> bool:
+def excludes(one: ConditionFacts, other: ConditionFacts) -> bool:
     """Return whether nothing can match both."""
     if not one.may & other.may:
         return True
@@ -81,7 +81,7 @@ def excludes(one: Claim, other: Claim) -> bool:
     return _differs(one, other) or _differs(other, one)
 
 
-def _differs(one: Claim, other: Claim) -> bool:
+def _differs(one: ConditionFacts, other: ConditionFacts) -> bool:
     """Return whether some field that has one value would need two, or one that is refused."""
     for field, values in one.wanted.items():
         if values <= other.refused.get(field, frozenset()):
@@ -91,17 +91,17 @@ def _differs(one: Claim, other: Claim) -> bool:
     return False
 
 
-class Shelf(Generic[T]):
+class ConditionIndex(Generic[T]):
     """Claims put by, so that those that can meet another are found among many."""
 
     def __init__(self) -> None:
         """Hold nothing yet."""
-        self._open: list[tuple[Claim, T]] = []
-        self._sorted: dict[str, dict[Wanted, list[tuple[Claim, T]]]] = {}
+        self._open: list[tuple[ConditionFacts, T]] = []
+        self._sorted: dict[str, dict[Wanted, list[tuple[ConditionFacts, T]]]] = {}
 
-    def put(self, claim: Claim, item: T) -> None:
+    def put(self, claim: ConditionFacts, item: T) -> None:
         """Keep an item under what it asks for."""
-        field = next((f for f in claim.wanted if f in FIELDS and f not in TOLD), None)
+        field = next((f for f in claim.wanted if f in FIELDS and f not in SHAPE_FIELDS), None)
         if field is None:
             self._open.append((claim, item))
             return
@@ -109,7 +109,7 @@ class Shelf(Generic[T]):
         for value in claim.wanted[field]:
             tray.setdefault(value, []).append((claim, item))
 
-    def meet(self, claim: Claim) -> Iterator[T]:
+    def meet(self, claim: ConditionFacts) -> Iterator[T]:
         """Give the items that some notification could match as well as this claim."""
         for kept, item in self._open:
             if not excludes(kept, claim):
@@ -121,12 +121,12 @@ class Shelf(Generic[T]):
                     yield item
 
 
-def implies(one: Claim, other: Condition, reasoner: Reasoner) -> bool:
+def implies(one: ConditionFacts, other: Condition, reasoner: ShapeAnalyzer) -> bool:
     """Return whether whatever matches the one is sure to match the other."""
     return all(_implies_part(one, part, reasoner) for part in _flatten(other))
 
 
-def _implies_part(one: Claim, part: Condition, reasoner: Reasoner) -> bool:
+def _implies_part(one: ConditionFacts, part: Condition, reasoner: ShapeAnalyzer) -> bool:
     if not one.may & ~reasoner.bound(part).must or name_part(part) in one.asked:
         return True
     match part:
@@ -135,7 +135,9 @@ def _implies_part(one: Claim, part: Condition, reasoner: Reasoner) -> bool:
         case Test(operator=operator, field=field) if operator in EQUALITY:
             return field in one.wanted and one.wanted[field] <= frozenset(part.values)
         case Not(part=inner):
-            return name_part(inner) in one.denied or excludes(one, take_apart(inner, reasoner))
+            return name_part(inner) in one.denied or excludes(
+                one, normalise_condition(inner, reasoner)
+            )
         case _:
             return False
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal, TypeVar
 
-from router.core.conditions.fields import Field, FieldType, Subject
+from router.core.conditions.fields import ConditionSubject, Field, FieldType
 from router.core.conditions.regex import compile_pattern, translate
 from router.core.model.notification import read_time
 from router.core.model.payload import Json
@@ -20,7 +20,7 @@ Operator = Literal[
 ]  # fmt: skip
 Wanted = str | bool | int | float
 """A value of the file, converted for its field: times in epoch seconds, durations in seconds."""
-Holds = Callable[[Subject], bool]
+Holds = Callable[[ConditionSubject], bool]
 
 EQUALITY = frozenset[Operator]({"is", "in", "list"})
 ORDER = frozenset[Operator]({"gt", "gte", "lt", "lte"})
@@ -112,7 +112,7 @@ _NUMBERS: dict[FieldType, Callable[[Json], int | float | None]] = {
 def _compile_exists(field: Field, wanted: Collection[Wanted]) -> Holds:
     read, outcomes = field.read, frozenset(wanted)
 
-    def holds(subject: Subject) -> bool:
+    def holds(subject: ConditionSubject) -> bool:
         return (read(subject) is not None) in outcomes
 
     return holds
@@ -123,7 +123,7 @@ def _compile_texts(field: Field, accepts: Callable[[str], bool]) -> Holds:
     read = field.read
     otherwise = _compile(field, written, accepts)
 
-    def holds(subject: Subject) -> bool:
+    def holds(subject: ConditionSubject) -> bool:
         value = read(subject)
         return accepts(value) if isinstance(value, str) else otherwise(subject)
 
@@ -135,10 +135,10 @@ def _compile(
 ) -> Holds:
     read, name = field.read, field.name
 
-    def holds(subject: Subject) -> bool:
+    def holds(subject: ConditionSubject) -> bool:
         return compare(read(subject), subject)
 
-    def compare(value: Json, subject: Subject) -> bool:
+    def compare(value: Json, subject: ConditionSubject) -> bool:
         if value is None:
             return False
         if isinstance(value, list):

@@ -13,7 +13,7 @@ from typing import cast
 from msgspec import Struct
 
 from router.core.conditions.condition import All, Condition, Not, Test
-from router.core.conditions.fields import FIELDS, Subject
+from router.core.conditions.fields import FIELDS, ConditionSubject
 from router.core.conditions.hours import Calendar, Hours
 from router.core.conditions.operators import Operator, Wanted
 from router.core.model.facts import Recipient
@@ -21,21 +21,21 @@ from router.core.model.notification import Kind, Notification, is_ring
 from router.core.model.payload import Feed, Json
 
 WORDS = ("type", "receiverType", "callAction", "callType")
-TOLD = frozenset({"feed", "kind", *WORDS})
+SHAPE_FIELDS = frozenset({"feed", "kind", *WORDS})
 """The fields whose values a situation fixes."""
 
 Situation = tuple[str, str, Json, Json, Json, Json]
 """Feed, kind, type, receiverType, callAction, callType; None where there is none."""
 
 
-class Bounds(Struct, frozen=True):
+class MayMust(Struct, frozen=True):
     """The situations in which a condition can hold, and those in which it is sure to."""
 
     may: int
     must: int
 
 
-def locate(subject: Subject) -> Situation:
+def locate(subject: ConditionSubject) -> Situation:
     """Return the situation a subject is in; it may be one CometChat does not document."""
     details = subject.notification.details
     return (
@@ -72,7 +72,7 @@ def is_ringing(situation: Situation) -> bool:
     return kind == "call" and action == "initiated"
 
 
-class Reasoner:
+class ShapeAnalyzer:
     """Tells the bounds of conditions; it remembers what it found out about tests."""
 
     def __init__(self) -> None:
@@ -83,38 +83,38 @@ class Reasoner:
         self.rings = sum(is_ring(s.notification) << n for n, s in enumerate(self._subjects))
         self._known: dict[tuple[str, Operator, tuple[Wanted, ...]], int] = {}
 
-    def bound(self, condition: Condition) -> Bounds:
+    def bound(self, condition: Condition) -> MayMust:
         """Return the situations in which a condition can hold, and is sure to."""
         match condition:
             case Test():
                 return self._bound_test(condition)
             case Not(part=part):
                 inner = self.bound(part)
-                return Bounds(self.every & ~inner.must, self.every & ~inner.may)
+                return MayMust(self.every & ~inner.must, self.every & ~inner.may)
             case All(parts=parts):
                 may = must = self.every
                 for part in parts:
                     inner = self.bound(part)
                     may, must = may & inner.may, must & inner.must
-                return Bounds(may, must)
+                return MayMust(may, must)
             case _:
                 may = must = 0
                 for part in condition.parts:
                     inner = self.bound(part)
                     may, must = may | inner.may, must | inner.must
-                return Bounds(may, must)
+                return MayMust(may, must)
 
-    def _bound_test(self, test: Test) -> Bounds:
-        if test.field not in TOLD:
-            return Bounds(self.every, 0)
+    def _bound_test(self, test: Test) -> MayMust:
+        if test.field not in SHAPE_FIELDS:
+            return MayMust(self.every, 0)
         key = (test.field, test.operator, test.values)
         if key not in self._known:
             held = (test.holds(subject) << n for n, subject in enumerate(self._subjects))
             self._known[key] = sum(held)
-        return Bounds(self._known[key], self._known[key])
+        return MayMust(self._known[key], self._known[key])
 
 
-def _stage(situation: Situation) -> Subject:
+def _stage(situation: Situation) -> ConditionSubject:
     """Return a subject that is in the situation."""
     feed, kind, *words = situation
     details: dict[str, Json] = {
@@ -139,7 +139,7 @@ def _stage(situation: Situation) -> Subject:
         details=details,
     )
     nobody = Recipient(app_id="", uid="")
-    return Subject(
+    return ConditionSubject(
         notification=notification,
         recipient=nobody,
         vars={},

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 
 import re2
 
-MEMORY = 8 << 20
+MAX_MEMORY_BYTES = 8 << 20
 """Bytes that the automaton of one pattern, or of one set, may take; RE2's own default."""
 
 _WILD = re.compile(r"([*?])")
@@ -24,7 +24,7 @@ class Pattern(Protocol):
 
 def compile_pattern(pattern: str) -> Pattern:
     """Return a compiled pattern; raise `re2.error` for what is no regular expression."""
-    return cast(Pattern, re2.compile(pattern, _options(MEMORY)))
+    return cast(Pattern, re2.compile(pattern, _options(MAX_MEMORY_BYTES)))
 
 
 def quote(text: str) -> str:
@@ -41,7 +41,7 @@ def translate(glob: str) -> str:
 class PatternSet:
     """Patterns sought in a text all at once, in about the time of one."""
 
-    def __init__(self, patterns: Iterable[str], memory: int = MEMORY) -> None:
+    def __init__(self, patterns: Iterable[str], memory: int = MAX_MEMORY_BYTES) -> None:
         """Compile them; `memory` bounds the automaton, and too little of it finds nothing out."""
         self._set = re2.Set.SearchSet(_options(memory))
         # RE2 answers "none" where its memory does not suffice. This one matches every text, so

@@ -10,16 +10,29 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from router.core.conditions.condition import ALWAYS, All, AnyOf, Condition, Not, Subject, Test
-from router.core.conditions.payload_shapes import TOLD, Reasoner, locate, number_situations
-from router.core.conditions.rule_index_terms import Clue, Selection, Table, tabulate
+from router.core.conditions.condition import (
+    ALWAYS,
+    All,
+    AnyOf,
+    Condition,
+    ConditionSubject,
+    Not,
+    Test,
+)
+from router.core.conditions.payload_shapes import (
+    SHAPE_FIELDS,
+    ShapeAnalyzer,
+    locate,
+    number_situations,
+)
+from router.core.conditions.rule_index_terms import FieldIndex, IndexTerm, TermSelector, tabulate
 
 T = TypeVar("T")
-FEW = 8
+MAX_UNINDEXED_RULES = 8
 """So many are tried one by one; a look-up costs as much."""
 
 
-class _Variant(Struct, Generic[T], frozen=True):
+class _SpecialisedRule(Struct, Generic[T], frozen=True):
     """What is left of an item in some situations, which are the bits of `mask`."""
 
     item: T
@@ -27,16 +40,16 @@ class _Variant(Struct, Generic[T], frozen=True):
     mask: int
 
 
-class _View(Struct, Generic[T], frozen=True):
+class _ShapeIndex(Struct, Generic[T], frozen=True):
     """What can match in one situation: all items, or variants always tried and tables of others."""
 
     bit: int
     items: Sequence[T]
     open: Sequence[int]
-    tables: Sequence[Table]
+    tables: Sequence[FieldIndex]
 
 
-class Index(Generic[T]):
+class RuleIndex(Generic[T]):
     """Items in order, each with the condition it needs.
 
     `narrow` gives an item the shorter condition that is left of its own in one situation.
@@ -47,13 +60,13 @@ class Index(Generic[T]):
     ) -> None:
         """Find out in which situations each can match, and by what it is found there."""
         self._items = [item for _, item in items]
-        reasoner = Reasoner()
+        reasoner = ShapeAnalyzer()
         self._variants = [
-            _Variant(narrow(item, left), left, mask)
+            _SpecialisedRule(narrow(item, left), left, mask)
             for condition, item in items
             for left, mask in _vary(condition, reasoner)
         ]
-        selection = Selection(variant.condition for variant in self._variants)
+        selection = TermSelector(variant.condition for variant in self._variants)
         clues = [selection.choose(variant.condition) for variant in self._variants]
         tables = tabulate(clues)
         self._views = {
@@ -62,20 +75,20 @@ class Index(Generic[T]):
         }
 
     def _view(
-        self, bit: int, clues: Sequence[Sequence[Clue] | None], tables: Sequence[Table]
-    ) -> _View[T]:
+        self, bit: int, clues: Sequence[Sequence[IndexTerm] | None], tables: Sequence[FieldIndex]
+    ) -> _ShapeIndex[T]:
         live = [n for n, variant in enumerate(self._variants) if variant.mask & bit]
         items = [self._variants[n].item for n in live]
-        if len(live) <= FEW:
-            return _View(bit, items, (), ())
-        return _View(
+        if len(live) <= MAX_UNINDEXED_RULES:
+            return _ShapeIndex(bit, items, (), ())
+        return _ShapeIndex(
             bit,
             items,
             [n for n in live if clues[n] is None],
             [table for table in tables if not table.every.isdisjoint(live)],
         )
 
-    def find(self, subject: Subject) -> Sequence[T]:
+    def find(self, subject: ConditionSubject) -> Sequence[T]:
         """Return the items whose condition may hold, in order; the others' cannot."""
         try:
             view = self._views.get(locate(subject))
@@ -94,7 +107,7 @@ class Index(Generic[T]):
         return [variants[n].item for n in sorted(found) if variants[n].mask & bit]
 
 
-def _vary(condition: Condition, reasoner: Reasoner) -> Iterator[tuple[Condition, int]]:
+def _vary(condition: Condition, reasoner: ShapeAnalyzer) -> Iterator[tuple[Condition, int]]:
     """Give what is left of a condition in the situations in which it can hold, and those."""
     alike = [reasoner.bound(condition).may]
     for test in _tests(condition):
@@ -111,7 +124,7 @@ def _tests(condition: Condition) -> Iterator[Test]:
     """Give the tests of a condition that a situation settles."""
     match condition:
         case Test():
-            if condition.field in TOLD:
+            if condition.field in SHAPE_FIELDS:
                 yield condition
         case Not(part=part):
             yield from _tests(part)
@@ -120,7 +133,7 @@ def _tests(condition: Condition) -> Iterator[Test]:
                 yield from _tests(part)
 
 
-def narrow(condition: Condition, bit: int, reasoner: Reasoner) -> Condition:
+def narrow(condition: Condition, bit: int, reasoner: ShapeAnalyzer) -> Condition:
     """Return what is left of a condition in one situation, in which it can hold."""
     if reasoner.bound(condition).must & bit:
         return ALWAYS

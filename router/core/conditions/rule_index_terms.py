@@ -13,28 +13,28 @@ from router.core.conditions.operators import EQUALITY, Operator, written
 from router.core.conditions.regex import PatternSet, quote, translate
 from router.core.model.payload import Json
 
-REMEMBERED = 256
+MAX_CACHED_TEXTS = 256
 """Texts of a field whose conditions are not looked up again: what is said to a group comes once
 for each of its members, from the same sender."""
 
-SHORT = 500
+MAX_CACHED_LENGTH = 500
 """Characters of the longest text that is remembered."""
 
-Way = Literal["whole", "start", "end", "pattern", "folded", "present"]
+MatchMode = Literal["whole", "start", "end", "pattern", "folded", "present"]
 """How a text is looked up: as it is, by its start or end, by patterns that match it as it is or
 case-folded, or by being there."""
 
 
-class Clue(Struct, frozen=True):
+class IndexTerm(Struct, frozen=True):
     """A field and what it must be one of; of one that need only be there, nothing."""
 
     field: str
     read: Read
-    way: Way
+    way: MatchMode
     values: tuple[str, ...]
 
 
-class Selection:
+class TermSelector:
     """Chooses by which clues each of some conditions is found: those that tell most apart."""
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
@@ -42,25 +42,25 @@ class Selection:
         seen = {
             (clue.field, clue.way, value)
             for condition in conditions
-            for clue in _clues(condition)
+            for clue in _index_terms(condition)
             for value in clue.values
         }
         self._told_apart = Counter((name, way) for name, way, _ in seen)
 
-    def choose(self, condition: Condition) -> Sequence[Clue] | None:
+    def choose(self, condition: Condition) -> Sequence[IndexTerm] | None:
         """Return clues at least one of which is there whenever the condition holds.
 
         None where there are no such clues, as of a `not`: it may hold of what is absent.
         """
         match condition:
             case Test():
-                clue = _clue(condition)
+                clue = _index_term(condition)
                 return None if clue is None else [clue]
             case All(parts=parts):
                 chosen = [one for part in parts if (one := self.choose(part)) is not None]
                 return max(chosen, key=self._worth) if chosen else None
             case AnyOf(parts=parts):
-                united: list[Clue] = []
+                united: list[IndexTerm] = []
                 for part in parts:
                     one = self.choose(part)
                     if one is None:
@@ -70,32 +70,32 @@ class Selection:
             case _:
                 return None
 
-    def _worth(self, clues: Sequence[Clue]) -> int:
+    def _worth(self, clues: Sequence[IndexTerm]) -> int:
         """Return by how many values the weakest of the clues tells conditions apart."""
         return min(self._told_apart[clue.field, clue.way] for clue in clues)
 
 
-def _clues(condition: Condition) -> Iterator[Clue]:
+def _index_terms(condition: Condition) -> Iterator[IndexTerm]:
     match condition:
         case Test():
-            if clue := _clue(condition):
+            if clue := _index_term(condition):
                 yield clue
         case All(parts=parts) | AnyOf(parts=parts):
             for part in parts:
-                yield from _clues(part)
+                yield from _index_terms(part)
 
 
-def _clue(test: Test) -> Clue | None:
+def _index_term(test: Test) -> IndexTerm | None:
     """Return what a field must be for a test of it to hold, None where it may be absent."""
     if test.operator == "exists":
-        return None if False in test.values else Clue(test.field, test.read, "present", ())
+        return None if False in test.values else IndexTerm(test.field, test.read, "present", ())
     if test.type not in {"text", "word", "any"} or test.operator not in _WAYS:
-        return Clue(test.field, test.read, "present", ())
+        return IndexTerm(test.field, test.read, "present", ())
     way, write = _WAYS[test.operator]
-    return Clue(test.field, test.read, way, tuple(write(str(want)) for want in test.values))
+    return IndexTerm(test.field, test.read, way, tuple(write(str(want)) for want in test.values))
 
 
-_WAYS: Mapping[Operator, tuple[Way, Callable[[str], str]]] = {
+_WAYS: Mapping[Operator, tuple[MatchMode, Callable[[str], str]]] = {
     **dict.fromkeys(EQUALITY, ("whole", str)),
     "starts_with": ("start", str.casefold),
     "ends_with": ("end", str.casefold),
@@ -106,7 +106,7 @@ _WAYS: Mapping[Operator, tuple[Way, Callable[[str], str]]] = {
 """How the operators that compare texts are looked up, and by what text."""
 
 
-class _Texts(Struct):
+class _TextIndex(Struct):
     """Numbers by the texts that lead to them, and how long those are."""
 
     numbers: dict[str, list[int]] = field(default_factory=dict)
@@ -118,10 +118,10 @@ class _Texts(Struct):
         self.lengths.add(len(text))
 
 
-class _Patterns:
+class _PatternIndex:
     """Numbers by the patterns that lead to them."""
 
-    def __init__(self, texts: _Texts) -> None:
+    def __init__(self, texts: _TextIndex) -> None:
         self._set = PatternSet(texts.numbers)
         self._numbers: list[Sequence[int]] = [(), *texts.numbers.values()]
 
@@ -132,24 +132,24 @@ class _Patterns:
             found.update(self._numbers[number])
 
 
-class Table:
+class FieldIndex:
     """The numbers of conditions found by one field; `every` are all of them."""
 
-    def __init__(self, clues: Sequence[tuple[int, Clue]]) -> None:
+    def __init__(self, clues: Sequence[tuple[int, IndexTerm]]) -> None:
         """Sort the clues, which are all of one field, by how they are looked up."""
         self.read = clues[0][1].read
         self.every = {number for number, _ in clues}
         self._present = {number for number, clue in clues if clue.way == "present"}
-        by: dict[Way, _Texts] = {}
+        by: dict[MatchMode, _TextIndex] = {}
         for number, clue in clues:
             for value in clue.values:
-                by.setdefault(clue.way, _Texts()).add(value, number)
-        self._whole = by.get("whole", _Texts()).numbers
+                by.setdefault(clue.way, _TextIndex()).add(value, number)
+        self._whole = by.get("whole", _TextIndex()).numbers
         self._starts, self._ends = by.get("start"), by.get("end")
-        self._patterns = _Patterns(by["pattern"]) if "pattern" in by else None
-        self._folded = _Patterns(by["folded"]) if "folded" in by else None
+        self._patterns = _PatternIndex(by["pattern"]) if "pattern" in by else None
+        self._folded = _PatternIndex(by["folded"]) if "folded" in by else None
         self._folds = not by.keys().isdisjoint({"start", "end", "folded"})
-        self._remember = lru_cache(REMEMBERED)(self._find)
+        self._remember = lru_cache(MAX_CACHED_TEXTS)(self._find)
 
     def collect(self, value: Json, found: set[int]) -> None:
         """Add those that may hold of a value; all of them where it is no single one."""
@@ -157,7 +157,7 @@ class Table:
         if text is None:
             found.update(self.every)
         else:
-            found.update((self._remember if len(text) <= SHORT else self._find)(text))
+            found.update((self._remember if len(text) <= MAX_CACHED_LENGTH else self._find)(text))
 
     def _find(self, text: str) -> set[int]:
         found = set(self._present)
@@ -179,13 +179,13 @@ class Table:
                 found.update(self._ends.numbers.get(text[max(0, len(text) - length) :], ()))
 
 
-def tabulate(clues: Iterable[Collection[Clue] | None]) -> list[Table]:
+def tabulate(clues: Iterable[Collection[IndexTerm] | None]) -> list[FieldIndex]:
     """Return a table for each field by which some condition is found.
 
     The clues are each condition's; its number is its position.
     """
-    by_field: dict[str, list[tuple[int, Clue]]] = {}
+    by_field: dict[str, list[tuple[int, IndexTerm]]] = {}
     for number, own in enumerate(clues):
         for clue in own or ():
             by_field.setdefault(clue.field, []).append((number, clue))
-    return [Table(of_field) for of_field in by_field.values()]
+    return [FieldIndex(of_field) for of_field in by_field.values()]

@@ -6,13 +6,13 @@ from router.core.model.notification import Notification, is_change
 from router.core.model.payload import Json, scalar
 from router.core.rules.ruleset import Collapse
 
-LONGEST = 64
+MAX_KEY_LENGTH = 64
 """Bytes of the longest key: what the strictest providers take."""
 _DIGITS = 18
 """Digits of the longest number; 64 bits hold it."""
 
 
-def tell_subject(notification: Notification) -> str:
+def topic_key(notification: Notification) -> str:
     """Return the key that a message, its edits and its deletion share; at most 64 bytes.
 
     A call's events share its session's, a conversation's digests the conversation's. A reaction
@@ -26,7 +26,7 @@ def tell_subject(notification: Notification) -> str:
 def collapse_key(how: Collapse, notification: Notification, subject: str, burst: str) -> str:
     """Return the key under which a step's message is replaced by later ones, or an empty text.
 
-    `subject` is what `tell_subject` says of the notification, `burst` the window of the rule's
+    `subject` is what `topic_key` says of the notification, `burst` the window of the rule's
     throttle, empty where it is in none.
     """
     match how:
@@ -56,7 +56,7 @@ def number_subject(about: str) -> int | None:
 
 
 def _shorten(kind: str, key: str) -> str:
-    if (len(key) if key.isascii() else len(key.encode())) <= LONGEST:
+    if (len(key) if key.isascii() else len(key.encode())) <= MAX_KEY_LENGTH:
         return key
     last = key.rpartition(":")[2]
     tail = f":{last}" if _is_number(last) else ""

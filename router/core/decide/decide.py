@@ -4,29 +4,34 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from router.core.decide.collapse_key import collapse_key, tell_subject
-from router.core.decide.evaluation import Outlook, hold, look, survey
-from router.core.decide.planned import Planned, arrange
-from router.core.decide.superseding import Precedence, Way
-from router.core.decide.targets import Targets, targets
-from router.core.decide.throttle import Overflow
+from router.core.decide.collapse_key import collapse_key, topic_key
+from router.core.decide.evaluation import (
+    EvalContext,
+    build_context,
+    build_context_for,
+    matching_enrichments,
+)
+from router.core.decide.planned import PlannedDelivery, resolve_fallbacks
+from router.core.decide.superseding import DeliveryResolver, StepContext
+from router.core.decide.targets import StepTargets, targets
+from router.core.decide.throttle import OverLimit
 from router.core.decide.timing import schedule
 from router.core.errors import Place
 from router.core.model.address import name_address_fault
-from router.core.model.call import hear, is_too_late
-from router.core.model.facts import Contact, Effects, Facts, appear_at
+from router.core.model.call import is_too_late, record_call_event
+from router.core.model.facts import Contact, DecisionState, StateChanges, with_device_locale
 from router.core.model.notification import Notification, is_about_others, is_ring, is_sequel
-from router.core.model.unless import CALL_OVER, watch
+from router.core.model.unless import CALL_OVER, bind_wait_condition
 from router.core.rules.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
 
 ON_NO_MATCH = "defaults.on_no_match"
 """What stands for the rule of a delivery that no rule sent."""
 
-_NOTHING = Effects()
+_NOTHING = StateChanges()
 _NOWHERE = Place("", 0, 0)
 
 
-class Duplicate(Struct, frozen=True, kw_only=True):
+class DuplicateStep(Struct, frozen=True, kw_only=True):
     """A step that sends nothing, because a delivery of an earlier rule stands for it."""
 
     rule: str
@@ -47,29 +52,31 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     version: str
     matched: tuple[str, ...] = ()
-    deliveries: tuple[Planned, ...] = ()
-    duplicates: tuple[Duplicate, ...] = ()
-    effects: Effects = Effects()
+    deliveries: tuple[PlannedDelivery, ...] = ()
+    duplicates: tuple[DuplicateStep, ...] = ()
+    effects: StateChanges = StateChanges()
     reason: str = ""
     mismatches: tuple[str, ...] = ()
 
 
-def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Decision:
+def decide(
+    notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
+) -> Decision:
     """Return what is to be sent, to whom, over which channels, and when.
 
     Pure: the same arguments give the same decision. The caller folds `effects` into the facts
     before the next decision of a batch.
     """
-    outlook = survey(notification, ruleset, facts, now)
+    outlook = build_context(notification, ruleset, facts, now)
     if not outlook.is_own_act and is_too_late(notification, facts):
         return Decision(version=ruleset.version, reason=CALL_OVER)
-    walk = _Walk(outlook, ruleset, facts)
+    walk = RuleEvaluation(outlook, ruleset, facts)
     reason = "own_act" if outlook.is_own_act else walk.rules()
     walk.take_back()
     return Decision(
         version=ruleset.version,
         matched=tuple(walk.matched),
-        deliveries=arrange(walk.planned, facts),
+        deliveries=resolve_fallbacks(walk.planned, facts),
         duplicates=tuple(walk.duplicates),
         effects=walk.effects(),
         reason="" if walk.planned else reason,
@@ -77,11 +84,11 @@ def decide(notification: Notification, ruleset: Ruleset, facts: Facts, now: floa
     )
 
 
-class _Origin(Struct, frozen=True):
+class _StepOrigin(Struct, frozen=True):
     """The rule a step stands in, and what that says for all of its steps."""
 
     rule: str
-    overflow: Overflow | None = None
+    overflow: OverLimit | None = None
     burst: str = ""
     """The window of the rule's throttle."""
     shared: tuple[Enrichment, ...] = ()
@@ -90,37 +97,37 @@ class _Origin(Struct, frozen=True):
     """All that hold for the recipient."""
 
 
-class _Walk:
+class RuleEvaluation:
     """One walk over the rules: what it met, what it plans, and what it changes."""
 
-    def __init__(self, outlook: Outlook, ruleset: Ruleset, facts: Facts) -> None:
+    def __init__(self, outlook: EvalContext, ruleset: Ruleset, facts: DecisionState) -> None:
         notification = outlook.subject.notification
         self.matched: list[str] = []
-        self.planned: list[Planned] = []
-        self.duplicates: list[Duplicate] = []
+        self.planned: list[PlannedDelivery] = []
+        self.duplicates: list[DuplicateStep] = []
         self._outlook = outlook
         self._subject = outlook.subject
         self._notification = notification
-        self._about = tell_subject(notification)
+        self._about = topic_key(notification)
         self._is_ring = is_ring(notification)
         self._ruleset = ruleset
         self._facts = facts
         recipient = outlook.subject.recipient
         self._country = ruleset.country_of(notification.app_id, recipient.country)
-        self._standing: dict[tuple[str, str], Planned] = {}
-        self._outlooks: dict[str, Outlook] = {}
-        self._precedence: Precedence | None = None
+        self._standing: dict[tuple[str, str], PlannedDelivery] = {}
+        self._outlooks: dict[str, EvalContext] = {}
+        self._precedence: DeliveryResolver | None = None
         if is_about_others(notification):
             self._weigh()
 
-    def effects(self) -> Effects:
+    def effects(self) -> StateChanges:
         """Return what the walk changes."""
         found = self._precedence
         if found is None:
             return _NOTHING
-        return Effects(
+        return StateChanges(
             once=tuple(found.once),
-            calls=hear(self._notification),
+            calls=record_call_event(self._notification),
             counters=found.moves,
             endings=tuple(found.endings),
         )
@@ -133,9 +140,13 @@ class _Walk:
                 continue
             self.matched.append(rule.name)
             overflow = None if rule.throttle is None else self._weigh().admit(rule, rule.throttle)
-            enrichments = (*self._outlook.enrichments, *hold(rule.shared, subject), rule.enrich)
+            enrichments = (
+                *self._outlook.enrichments,
+                *matching_enrichments(rule.shared, subject),
+                rule.enrich,
+            )
             burst = "" if rule.throttle is None else self._find_burst(rule, rule.throttle)
-            origin = _Origin(rule.name, overflow, burst, rule.shared, rule.enrich, enrichments)
+            origin = _StepOrigin(rule.name, overflow, burst, rule.shared, rule.enrich, enrichments)
             for ordinal, step in enumerate(rule.send):
                 self._step(origin, ordinal, step)
             if rule.stop or rule.drop:
@@ -146,7 +157,7 @@ class _Walk:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             step = Step(channel=channel, place=_NOWHERE)
-            origin = _Origin(ON_NO_MATCH, enrichments=self._outlook.enrichments)
+            origin = _StepOrigin(ON_NO_MATCH, enrichments=self._outlook.enrichments)
             self._step(origin, ordinal, step)
         return "no_match"
 
@@ -155,13 +166,15 @@ class _Walk:
         if self._precedence is not None:
             self.planned += self._precedence.take_back(self.planned)
 
-    def _weigh(self) -> Precedence:
+    def _weigh(self) -> DeliveryResolver:
         """Return what deliveries give way to; most notifications have nothing of the kind."""
         if self._precedence is None:
-            self._precedence = Precedence(self._subject, self._about, self._ruleset, self._facts)
+            self._precedence = DeliveryResolver(
+                self._subject, self._about, self._ruleset, self._facts
+            )
         return self._precedence
 
-    def _step(self, origin: _Origin, ordinal: int, step: Step) -> None:
+    def _step(self, origin: _StepOrigin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
         channel = self._ruleset.channels[step.channel]
         if not self._ruleset.heeds_locale:
@@ -173,21 +186,23 @@ class _Walk:
         for outlook, contacts in self._look_from(found.contacts):
             subject = outlook.subject
             if step.when is None or step.when.holds(subject):
-                shared = hold(origin.shared, subject)
+                shared = matching_enrichments(origin.shared, subject)
                 enrichments = (*outlook.enrichments, *shared, origin.enrich)
                 there = structs.replace(found, contacts=contacts)
                 self._send(origin, ordinal, step, there, enrichments)
 
     def _look_from(
         self, contacts: Sequence[Contact]
-    ) -> Iterator[tuple[Outlook, Sequence[Contact]]]:
+    ) -> Iterator[tuple[EvalContext, Sequence[Contact]]]:
         """Yield what conditions see, with the contacts from which they see it: one or several."""
         self._outlooks.setdefault(self._subject.recipient.locale, self._outlook)
         seen: dict[str, list[Contact]] = {}
         for contact in contacts:
-            recipient = appear_at(self._subject.recipient, contact)
+            recipient = with_device_locale(self._subject.recipient, contact)
             if recipient.locale not in self._outlooks:
-                outlook = look(self._notification, self._ruleset, recipient, self._subject.now)
+                outlook = build_context_for(
+                    self._notification, self._ruleset, recipient, self._subject.now
+                )
                 self._outlooks[recipient.locale] = outlook
             seen.setdefault(recipient.locale, []).append(contact)
         for locale, those in seen.items():
@@ -195,23 +210,23 @@ class _Walk:
 
     def _send(
         self,
-        origin: _Origin,
+        origin: _StepOrigin,
         ordinal: int,
         step: Step,
-        found: Targets,
+        found: StepTargets,
         enrichments: tuple[Enrichment, ...],
     ) -> None:
         """Plan the deliveries to some contacts, unless an earlier rule's stand for them."""
         draft = self._draft(origin, ordinal, step, enrichments, found)
         is_shared = found.is_fixed and step.once_per is not None
         is_barred = bool(found.suppression or found.fault)
-        way = Way(step, draft, is_barred, is_shared, origin.overflow)
+        way = StepContext(step, draft, is_barred, is_shared, origin.overflow)
         for contact in found.contacts:
             standing = self._standing.setdefault((step.channel, contact.address), draft)
             if standing.rule == origin.rule:
                 self.planned.append(self._address(way, contact))
             else:
-                duplicate = Duplicate(
+                duplicate = DuplicateStep(
                     rule=origin.rule, step=ordinal, channel=step.channel, stands=standing.rule
                 )
                 self.duplicates.append(duplicate)
@@ -224,12 +239,12 @@ class _Walk:
 
     def _draft(
         self,
-        origin: _Origin,
+        origin: _StepOrigin,
         ordinal: int,
         step: Step,
         enrichments: tuple[Enrichment, ...],
-        found: Targets,
-    ) -> Planned:
+        found: StepTargets,
+    ) -> PlannedDelivery:
         """Return what all deliveries of a step have in common."""
         notification = self._notification
         timing = schedule(step, self._subject)
@@ -238,7 +253,7 @@ class _Walk:
             state, reason = "suppressed", found.suppression
         elif found.fault:
             state, reason = "dead", name_address_fault(found.fault)
-        return Planned(
+        return PlannedDelivery(
             id="",
             rule=origin.rule,
             step=ordinal,
@@ -254,13 +269,13 @@ class _Walk:
             privacy=step.privacy,
             about=self._about,
             collapse=collapse_key(step.collapse, notification, self._about, origin.burst),
-            watch=watch(step.unless, notification, is_late=step.after is not None)
+            watch=bind_wait_condition(step.unless, notification, is_late=step.after is not None)
             if step.unless or self._is_ring
             else None,
             enrichments=(*enrichments, step.enrich),
         )
 
-    def _address(self, way: Way, contact: Contact) -> Planned:
+    def _address(self, way: StepContext, contact: Contact) -> PlannedDelivery:
         """Return the delivery to a contact, which others may stand for or come before."""
         planned = structs.replace(
             way.draft,

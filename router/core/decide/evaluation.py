@@ -4,34 +4,38 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar
-from router.core.model.facts import Facts, Recipient
+from router.core.model.facts import DecisionState, Recipient
 from router.core.model.notification import Notification
 from router.core.model.payload import scalar
 from router.core.rules.ruleset import Enrichment, Ruleset
 from router.core.templates.context import visible
-from router.core.templates.template import TemplateFault
+from router.core.templates.template import TemplateRenderError
 
 
-class Outlook(Struct, frozen=True, kw_only=True):
+class EvalContext(Struct, frozen=True, kw_only=True):
     """What conditions see of a notification, and the top-level enrichments that hold for it."""
 
-    subject: Subject
+    subject: ConditionSubject
     enrichments: tuple[Enrichment, ...]
     is_own_act: bool
 
 
-def survey(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Outlook:
+def build_context(
+    notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
+) -> EvalContext:
     """Return what the rules look at; `vars` are made of the payload, never of rewritten text."""
     recipient = facts.recipient(notification.app_id, notification.uid)
-    return look(notification, ruleset, recipient, now)
+    return build_context_for(notification, ruleset, recipient, now)
 
 
-def look(notification: Notification, ruleset: Ruleset, recipient: Recipient, now: float) -> Outlook:
+def build_context_for(
+    notification: Notification, ruleset: Ruleset, recipient: Recipient, now: float
+) -> EvalContext:
     """Return what the rules look at, for a recipient who is known."""
     variables: dict[str, str] = {}
-    subject = Subject(
+    subject = ConditionSubject(
         notification=notification,
         recipient=recipient,
         vars=variables,
@@ -46,14 +50,16 @@ def look(notification: Notification, ruleset: Ruleset, recipient: Recipient, now
         if enrichment.vars:
             names = visible(notification, recipient, variables, now, ruleset.assumed)
             set_variables(enrichment, names, variables)
-    return Outlook(
+    return EvalContext(
         subject=subject,
         enrichments=tuple(holding),
         is_own_act=not ruleset.defaults.notify_sender and is_own_act(notification),
     )
 
 
-def hold(enrichments: tuple[Enrichment, ...], subject: Subject) -> tuple[Enrichment, ...]:
+def matching_enrichments(
+    enrichments: tuple[Enrichment, ...], subject: ConditionSubject
+) -> tuple[Enrichment, ...]:
     """Return those of the enrichments whose condition holds."""
     if not enrichments:
         return ()
@@ -68,7 +74,7 @@ def set_variables(
     for name, template in enrichment.vars.items():
         try:
             variables[name] = template.render(names)
-        except TemplateFault:
+        except TemplateRenderError:
             variables.pop(name, None)
             faults += 1
     return faults

@@ -6,16 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.decide.timing import PlannedState
-from router.core.model.facts import Facts, OnceKey
+from router.core.model.facts import DecisionState, OnceKey
 from router.core.model.types import Operation, Priority, Privacy
-from router.core.model.unless import Ends, Watch, is_ripe, needless
+from router.core.model.unless import Ends, WaitCondition, cancel_reason, is_released
 from router.core.rules.ruleset import Enrichment
 
-ONCE = "once: "
+ONCE_REASON_PREFIX = "once: "
 """How the reason starts of a delivery for which another notification's stands."""
 
 
-class Planned(Struct, frozen=True, kw_only=True):
+class PlannedDelivery(Struct, frozen=True, kw_only=True):
     """A delivery as decided, its words not yet rendered; times are epoch seconds.
 
     `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
@@ -24,7 +24,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a cancelled one is
     needless already (`unless: …`); an expired one came too late to be sent, and a dead one has no
     address that anything can be sent to (`invalid_address: …`): both are dead letters.
-    `about` is what `tell_subject` says, `collapse` what a provider may replace it by. `watch` says
+    `about` is what `topic_key` says, `collapse` what a provider may replace it by. `watch` says
     what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
     a `count` is a summary of so many notifications: the `first` person's in the window and of
     `others`. One whose `operation` changes or takes back
@@ -53,14 +53,16 @@ class Planned(Struct, frozen=True, kw_only=True):
     count: int = 0
     first: str = ""
     others: int = 0
-    watch: Watch | None = None
+    watch: WaitCondition | None = None
     awaited: bool = False
     operation: Operation = "send"
     original: str = ""
     enrichments: tuple[Enrichment, ...] = ()
 
 
-def arrange(planned: Sequence[Planned], facts: Facts) -> tuple[Planned, ...]:
+def resolve_fallbacks(
+    planned: Sequence[PlannedDelivery], facts: DecisionState
+) -> tuple[PlannedDelivery, ...]:
     """Return the deliveries, each with those it waits for; what is needless already is cancelled.
 
     One that stands by is due when the last of those can end; where none is open, when it is. Of
@@ -77,7 +79,7 @@ def arrange(planned: Sequence[Planned], facts: Facts) -> tuple[Planned, ...]:
     for position in sorted(range(len(found)), key=lambda position: _stands_by(found[position])):
         each = found[position]
         ahead = [found[p] for p in range(len(found)) if p in done or not _stands_by(found[p])]
-        found[position] = arranged = _arrange(each, ahead, ends, facts)
+        found[position] = arranged = _resolve_fallback(each, ahead, ends, facts)
         if arranged.state == "cancelled":
             ends[arranged.id] = True
         done.add(position)
@@ -85,16 +87,18 @@ def arrange(planned: Sequence[Planned], facts: Facts) -> tuple[Planned, ...]:
     return tuple(replace(each, awaited=True) if each.id in awaited else each for each in found)
 
 
-def _stands_by(planned: Planned) -> bool:
+def _stands_by(planned: PlannedDelivery) -> bool:
     return planned.watch is not None and planned.watch.stands_by
 
 
-def _arrange(each: Planned, others: Sequence[Planned], ends: Ends, facts: Facts) -> Planned:
+def _resolve_fallback(
+    each: PlannedDelivery, others: Sequence[PlannedDelivery], ends: Ends, facts: DecisionState
+) -> PlannedDelivery:
     """Return a delivery with what it waits for of the others."""
     if each.watch is None or each.state != "waiting":
         return replace(each, watch=None)
     channels = {clause.delivered for clause in each.watch.clauses if clause.delivered}
-    awaited: dict[str, list[Planned]] = {}
+    awaited: dict[str, list[PlannedDelivery]] = {}
     for other in others:
         if (
             other.channel in channels
@@ -104,9 +108,9 @@ def _arrange(each: Planned, others: Sequence[Planned], ends: Ends, facts: Facts)
             awaited.setdefault(other.channel, []).append(other)
     ids = {channel: tuple(_ends_of(found)) for channel, found in awaited.items()}
     watch = replace(each.watch, awaited={channel: those for channel, those in ids.items() if those})
-    if reason := needless(watch, facts, ends):
+    if reason := cancel_reason(watch, facts, ends):
         return replace(each, state="cancelled", reason=reason, watch=None)
-    if not watch.stands_by or is_ripe(watch, ends):
+    if not watch.stands_by or is_released(watch, ends):
         return replace(each, watch=replace(watch, stands_by=False))
     last = max(other.expires_at for found in awaited.values() for other in found)
     wait = max(0.0, last - each.due_at)
@@ -118,10 +122,10 @@ def _arrange(each: Planned, others: Sequence[Planned], ends: Ends, facts: Facts)
     )
 
 
-def _ends_of(planned: Sequence[Planned]) -> Iterator[str]:
+def _ends_of(planned: Sequence[PlannedDelivery]) -> Iterator[str]:
     """Yield the deliveries whose end tells: open ones, needless ones, and whose once-key stands."""
     for each in planned:
         if each.state in {"waiting", "cancelled"}:
             yield each.id
-        elif each.reason.startswith(ONCE):
-            yield each.reason.removeprefix(ONCE)
+        elif each.reason.startswith(ONCE_REASON_PREFIX):
+            yield each.reason.removeprefix(ONCE_REASON_PREFIX)

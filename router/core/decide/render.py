@@ -3,17 +3,17 @@
 from msgspec import Struct
 
 from router.core.decide.evaluation import set_variables
-from router.core.decide.planned import Planned
-from router.core.model.facts import Recipient, appear_at
+from router.core.decide.planned import PlannedDelivery
+from router.core.model.facts import Recipient, with_device_locale
 from router.core.model.message import Content
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
-from router.core.model.privacy import withhold
+from router.core.model.privacy import redact_notification
 from router.core.model.types import Privacy
 from router.core.rules.ruleset import Defaults, Enrichment, Ruleset
 from router.core.templates.context import visible
 from router.core.templates.filters import number
-from router.core.templates.template import Template, TemplateFault
+from router.core.templates.template import Template, TemplateRenderError
 
 _TEXTS = ("title", "body", "link", "image", "sound", "badge")
 _LARGEST = 2**31 - 1
@@ -28,7 +28,7 @@ class Rendered(Struct, frozen=True, kw_only=True):
 
 
 def render(
-    planned: Planned,
+    planned: PlannedDelivery,
     notification: Notification,
     recipient: Recipient,
     ruleset: Ruleset,
@@ -45,9 +45,9 @@ def render(
     variables: dict[str, str] = {}
     for contact in recipient.contacts:
         if contact.id == planned.contact:
-            recipient = appear_at(recipient, contact)
+            recipient = with_device_locale(recipient, contact)
             break
-    open_part = withhold(notification, privacy)
+    open_part = redact_notification(notification, privacy)
     names = visible(open_part, recipient, variables, now, ruleset.assumed)
     if privacy != "none":
         names["body"] = defaults.private_body
@@ -56,7 +56,7 @@ def render(
     if planned.count:
         first = "" if privacy == "no_content" else planned.first
         names |= {"count": planned.count, "first": first, "others": planned.others}
-    draft = _Draft(names, variables)
+    draft = _TextDraft(names, variables)
     for enrichment in planned.enrichments:
         draft.enrich(enrichment)
     content = draft.content(notification.details.get("unreadMessageCount"))
@@ -74,7 +74,7 @@ def _private(content: Content, privacy: Privacy, defaults: Defaults) -> Content:
     )
 
 
-class _Draft:
+class _TextDraft:
     """The words as they stand after each enrichment; `own` are the payload's names."""
 
     def __init__(self, own: dict[str, object], variables: dict[str, str]) -> None:
@@ -112,7 +112,7 @@ class _Draft:
     def _set(self, words: dict[str, str], name: str, template: Template) -> None:
         try:
             words[name] = template.render(self._names).strip()
-        except TemplateFault:
+        except TemplateRenderError:
             words.pop(name, None)
             self.faults += 1
 

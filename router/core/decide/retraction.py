@@ -2,27 +2,31 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from router.core.decide.planned import Planned
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.targets import is_wanted
-from router.core.decide.timing import RING
-from router.core.model.call import hear
+from router.core.decide.timing import RING_S
+from router.core.model.call import record_call_event
 from router.core.model.delivery import Delivery
-from router.core.model.facts import Earlier, Ending, Facts, Stage
-from router.core.model.notification import DAY, Notification, is_change
+from router.core.model.facts import Cancellation, DecisionState, DeliveryProgress, PriorDelivery
+from router.core.model.notification import DAY_S, Notification, is_change
 from router.core.rules.ruleset import ChannelSpec, Ruleset, Step
 
 Place = tuple[str, str]
 """A channel, and the contact it goes to; the address, where that is fixed."""
 
-NEAR = 5.0
+DECISION_MARGIN_S = 5.0
 """Seconds within which what waits may go out while something is decided."""
 
 
-def leave(
-    each: Planned | Delivery, notification: Notification, state: Stage, *, named: bool = False
-) -> Earlier:
+def to_prior_delivery(
+    each: PlannedDelivery | Delivery,
+    notification: Notification,
+    state: DeliveryProgress,
+    *,
+    named: bool = False,
+) -> PriorDelivery:
     """Return a delivery as what changes its message later finds it, under its `about`."""
-    return Earlier(
+    return PriorDelivery(
         id=each.id,
         app_id=notification.app_id,
         uid=notification.uid,
@@ -46,12 +50,12 @@ def leave(
 
 def changes_something(notification: Notification) -> bool:
     """Return whether it may change, take back or end what was sent before."""
-    return is_change(notification) or bool(hear(notification))
+    return is_change(notification) or bool(record_call_event(notification))
 
 
 def withdraw(
-    notification: Notification, subject: str, ruleset: Ruleset, facts: Facts
-) -> Sequence[tuple[Earlier, Ending]]:
+    notification: Notification, subject: str, ruleset: Ruleset, facts: DecisionState
+) -> Sequence[tuple[PriorDelivery, Cancellation]]:
     """Return what a deletion cancels, whatever the rules make of the deletion itself.
 
     That is all that waits for the recipient, or for all at once, unless its step says
@@ -61,16 +65,16 @@ def withdraw(
         return ()
     find_step = _step_finder(ruleset)
     return [
-        (waiting, Ending(delivery=waiting.id, state="cancelled", reason="deleted"))
+        (waiting, Cancellation(delivery=waiting.id, state="cancelled", reason="deleted"))
         for waiting in facts.earlier.get(subject, {}).values()
         if is_unsent(waiting)
         if _concerns(waiting, notification, find_step(waiting))
     ]
 
 
-def take_back(
-    notification: Notification, subject: str, ruleset: Ruleset, facts: Facts, now: float
-) -> list[Earlier]:
+def plan_retractions(
+    notification: Notification, subject: str, ruleset: Ruleset, facts: DecisionState, now: float
+) -> list[PriorDelivery]:
     """Return what was shown and is to be taken back, whatever the rules make of the notification.
 
     Of a deletion that is its message, unless the step that showed it says `retract: false`. Of a
@@ -81,23 +85,23 @@ def take_back(
     if notification.kind == "delete":
         steps = ((each, find_step(each)) for each in find_shown(found))
         return [each for each, step in steps if _concerns(each, notification, step)]
-    whose = {heard.uid for heard in hear(notification)}
+    whose = {heard.uid for heard in record_call_event(notification)}
     return [
         each
         for each in found
         if each.urgent and ("" in whose or each.uid in whose)
-        if each.due_at <= now + NEAR and now < each.expires_at + RING
+        if each.due_at <= now + DECISION_MARGIN_S and now < each.expires_at + RING_S
         if (step := find_step(each)) is None or step.retract
     ]
 
 
-def find_told(found: Collection[Earlier], now: float) -> set[Place]:
+def already_notified(found: Collection[PriorDelivery], now: float) -> set[Place]:
     """Return where something has been sent since it rang: the device knows that it is over."""
     return {place_of(each) for each in found if not each.urgent and each.due_at <= now}
 
 
-def aim(
-    each: Earlier, channel: ChannelSpec, notification: Notification, facts: Facts
+def retraction_targets(
+    each: PriorDelivery, channel: ChannelSpec, notification: Notification, facts: DecisionState
 ) -> list[tuple[str, str]]:
     """Return the contacts, with their addresses, by which to take back what a delivery has shown.
 
@@ -123,7 +127,7 @@ def aim(
     ]
 
 
-def is_within_reach(each: Earlier, channel: ChannelSpec) -> bool:
+def is_within_reach(each: PriorDelivery, channel: ChannelSpec) -> bool:
     """Return whether what was shown can be taken back by its channel, or may yet turn out unsent.
 
     Without a rule that says so, a destination that is fixed in the channel is told nothing, and
@@ -136,10 +140,12 @@ def is_within_reach(each: Earlier, channel: ChannelSpec) -> bool:
     )
 
 
-def revoke(each: Earlier, notification: Notification, about: str, now: float) -> Planned:
+def make_retraction(
+    each: PriorDelivery, notification: Notification, about: str, now: float
+) -> PlannedDelivery:
     """Return the delivery that takes another one back, though no rule sends it, less its id."""
     is_call = notification.kind == "call"
-    return Planned(
+    return PlannedDelivery(
         id="",
         rule=each.rule,
         step=each.step,
@@ -148,7 +154,7 @@ def revoke(each: Earlier, notification: Notification, about: str, now: float) ->
         address=each.address,
         lane=each.lane,
         due_at=now,
-        expires_at=max(each.expires_at, now) + RING if is_call else now + DAY,
+        expires_at=max(each.expires_at, now) + RING_S if is_call else now + DAY_S,
         follows=True,
         priority="high" if is_call else "normal",
         privacy=each.privacy,
@@ -159,12 +165,12 @@ def revoke(each: Earlier, notification: Notification, about: str, now: float) ->
     )
 
 
-def is_unsent(each: Earlier) -> bool:
+def is_unsent(each: PriorDelivery) -> bool:
     """Return whether it waits, with something to be shown."""
     return each.state == "waiting" and each.operation != "retract"
 
 
-def find_shown(found: Collection[Earlier]) -> list[Earlier]:
+def find_shown(found: Collection[PriorDelivery]) -> list[PriorDelivery]:
     """Return what was shown, or is about to be, and has not been taken back."""
     gone = {each.original for each in found if each.operation == "retract"}
     return [
@@ -174,7 +180,7 @@ def find_shown(found: Collection[Earlier]) -> list[Earlier]:
     ]
 
 
-def find_place(planned: Planned, earlier: Sequence[Earlier]) -> Earlier | None:
+def find_place(planned: PlannedDelivery, earlier: Sequence[PriorDelivery]) -> PriorDelivery | None:
     """Return what stands where a delivery would, among what came earlier.
 
     That is the one of the same step, or one that another rule left.
@@ -193,9 +199,9 @@ def find_place(planned: Planned, earlier: Sequence[Earlier]) -> Earlier | None:
 def find_own(
     notification: Notification,
     subject: str,
-    facts: Facts,
+    facts: DecisionState,
     is_shared: bool,  # noqa: FBT001 - it is computed, never written out
-) -> list[Earlier]:
+) -> list[PriorDelivery]:
     """Return what there is of the message; with `is_shared` what speaks for all recipients too."""
     return [
         each
@@ -204,27 +210,27 @@ def find_own(
     ]
 
 
-def place_of(each: Earlier | Planned) -> Place:
+def place_of(each: PriorDelivery | PlannedDelivery) -> Place:
     """Return where a delivery goes."""
     return each.channel, each.contact or each.address
 
 
-def _concerns(each: Earlier, notification: Notification, step: Step | None) -> bool:
+def _concerns(each: PriorDelivery, notification: Notification, step: Step | None) -> bool:
     if step is not None and not step.retract:
         return False
     is_shared = step is not None and step.once_per is not None and not each.contact
     return is_shared or _is_of(each, notification)
 
 
-def _is_of(each: Earlier, notification: Notification) -> bool:
+def _is_of(each: PriorDelivery, notification: Notification) -> bool:
     return (each.app_id, each.uid) == (notification.app_id, notification.uid)
 
 
-def _step_finder(ruleset: Ruleset) -> Callable[[Earlier], Step | None]:
+def _step_finder(ruleset: Ruleset) -> Callable[[PriorDelivery], Step | None]:
     """Return what finds the step that a delivery came from, None where the rules lost it."""
     known: dict[tuple[str, int], Step | None] = {}
 
-    def find(each: Earlier) -> Step | None:
+    def find(each: PriorDelivery) -> Step | None:
         place = each.rule, each.step
         if place not in known:
             known[place] = _find_step(*place, ruleset)

@@ -5,85 +5,93 @@ from collections.abc import Collection, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from router.core.conditions.condition import Subject
-from router.core.decide.planned import ONCE, Planned
+from router.core.conditions.condition import ConditionSubject
+from router.core.decide.planned import ONCE_REASON_PREFIX, PlannedDelivery
 from router.core.decide.retraction import (
-    aim,
+    already_notified,
     find_own,
     find_place,
     find_shown,
-    find_told,
     is_unsent,
     is_within_reach,
+    make_retraction,
     place_of,
-    revoke,
-    take_back,
+    plan_retractions,
+    retraction_targets,
     withdraw,
 )
-from router.core.decide.throttle import Overflow, Windows, schedule_summary, summary_key
+from router.core.decide.throttle import OverLimit, ThrottleWindows, schedule_summary, summary_key
 from router.core.model.call import name_missed
-from router.core.model.facts import CounterMove, Earlier, Ending, Facts, OnceKey
-from router.core.model.notification import DAY, is_change
+from router.core.model.facts import (
+    Cancellation,
+    DecisionState,
+    OnceKey,
+    PriorDelivery,
+    WindowUpdate,
+)
+from router.core.model.notification import DAY_S, is_change
 from router.core.model.types import Operation
 from router.core.rules.ruleset import Enrichment, Rule, Ruleset, Step, Throttle
 
 
-class Way(Struct, frozen=True):
+class StepContext(Struct, frozen=True):
     """What the deliveries of a step have in common, `draft` being one without an address.
 
     One that is barred has nowhere to go; one that is shared speaks for all recipients.
     """
 
     step: Step
-    draft: Planned
+    draft: PlannedDelivery
     is_barred: bool
     is_shared: bool
-    overflow: Overflow | None
+    overflow: OverLimit | None
 
 
-class Precedence:
+class DeliveryResolver:
     """Settles what becomes of one notification's deliveries, and keeps what that changes."""
 
-    def __init__(self, subject: Subject, about: str, ruleset: Ruleset, facts: Facts) -> None:
-        """Withdraw what a deletion cancels; `about` is what `tell_subject` says."""
+    def __init__(
+        self, subject: ConditionSubject, about: str, ruleset: Ruleset, facts: DecisionState
+    ) -> None:
+        """Withdraw what a deletion cancels; `about` is what `topic_key` says."""
         self.once: list[tuple[OnceKey, str]] = []
         self._subject = subject
         self._notification = subject.notification
         self._about = about
         self._ruleset = ruleset
         self._facts = facts
-        self._windows: Windows | None = None
+        self._windows: ThrottleWindows | None = None
         self._withdrawn = (
             withdraw(subject.notification, about, ruleset, facts) if facts.earlier else ()
         )
         self.endings = [ending for _, ending in self._withdrawn]
 
     @property
-    def moves(self) -> tuple[CounterMove, ...]:
+    def moves(self) -> tuple[WindowUpdate, ...]:
         """How the counters of throttles moved."""
         return () if self._windows is None else self._windows.moves
 
-    def take_back(self, planned: Sequence[Planned]) -> Sequence[Planned]:
+    def take_back(self, planned: Sequence[PlannedDelivery]) -> Sequence[PlannedDelivery]:
         """Return what takes back what was shown, where none of the planned deliveries does."""
         earlier = self._facts.earlier and self._facts.earlier.get(self._about)
         return list(self._take_back(planned, earlier.values())) if earlier else ()
 
     def _take_back(
-        self, planned: Sequence[Planned], found: Collection[Earlier]
-    ) -> Iterator[Planned]:
+        self, planned: Sequence[PlannedDelivery], found: Collection[PriorDelivery]
+    ) -> Iterator[PlannedDelivery]:
         now, notification, count = self._subject.now, self._notification, len(planned)
         done = {each.original for each in planned}
         done.update(each.original for each in found if each.operation == "retract")
-        told = find_told(found, now)
+        told = already_notified(found, now)
         told |= {
             place_of(each) for each in planned if each.state == "waiting" if each.due_at <= now
         }
-        for each in take_back(notification, self._about, self._ruleset, self._facts, now):
+        for each in plan_retractions(notification, self._about, self._ruleset, self._facts, now):
             channel = self._ruleset.channels.get(each.channel)
             if each.id in done or channel is None or not is_within_reach(each, channel):
                 continue
-            draft = revoke(each, notification, self._about, now)
-            for contact, address in aim(each, channel, notification, self._facts):
+            draft = make_retraction(each, notification, self._about, now)
+            for contact, address in retraction_targets(each, channel, notification, self._facts):
                 place = each.channel, contact or address
                 if not each.urgent or place not in told:
                     told.add(place)
@@ -91,7 +99,7 @@ class Precedence:
                     yield replace(draft, id=id_, contact=contact, address=address)
                     count += 1
 
-    def admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
+    def admit(self, rule: Rule, throttle: Throttle) -> OverLimit | None:
         """Count the notification, or return what it is too much for."""
         return self._find_windows().admit(rule, throttle)
 
@@ -99,12 +107,12 @@ class Precedence:
         """Return what tells the window of a notification that was admitted, or not, from others."""
         return self._find_windows().find_burst(rule, throttle)
 
-    def _find_windows(self) -> Windows:
+    def _find_windows(self) -> ThrottleWindows:
         if self._windows is None:
-            self._windows = Windows(self._subject, self._facts.counters)
+            self._windows = ThrottleWindows(self._subject, self._facts.counters)
         return self._windows
 
-    def settle(self, way: Way, planned: Planned) -> Planned:
+    def settle(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery with what it gives way to, or takes the place of."""
         if self._is_change(way.step):
             return self._change(way, planned)
@@ -113,7 +121,7 @@ class Precedence:
     def _is_change(self, step: Step) -> bool:
         return step.retract and is_change(self._notification)
 
-    def _change(self, way: Way, planned: Planned) -> Planned:
+    def _change(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
         """Return what a step makes of an edit or a deletion."""
         is_edit = self._notification.kind == "edit"
         own = find_own(self._notification, self._about, self._facts, way.is_shared)
@@ -142,12 +150,14 @@ class Precedence:
             return replace(planned, state="suppressed", reason=reason)
         return self._hold_back(way, planned if is_edit else replace(planned, operation="retract"))
 
-    def _find_gone(self, own: list[Earlier]) -> list[Earlier]:
+    def _find_gone(self, own: list[PriorDelivery]) -> list[PriorDelivery]:
         """Return what a deletion has withdrawn, or took back already."""
         withdrawn = [waiting for waiting, _ in self._withdrawn]
         return withdrawn + [each for each in own if each.operation == "retract"]
 
-    def _alter(self, planned: Planned, shown: Earlier, operation: Operation) -> Planned:
+    def _alter(
+        self, planned: PlannedDelivery, shown: PriorDelivery, operation: Operation
+    ) -> PlannedDelivery:
         """Return the delivery as one that changes what is shown, at once: that disturbs nobody."""
         return replace(
             planned,
@@ -155,20 +165,20 @@ class Precedence:
             reason="",
             deferred_by="",
             due_at=self._subject.now,
-            expires_at=self._subject.now + DAY,
+            expires_at=self._subject.now + DAY_S,
             watch=None,
             operation=operation,
             original=shown.id,
             lane=shown.lane,
         )
 
-    def _rewrite(self, waiting: Earlier, planned: Planned) -> Planned:
+    def _rewrite(self, waiting: PriorDelivery, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery in the place of one that waits, which it ends."""
-        if planned.reason.startswith(ONCE):
+        if planned.reason.startswith(ONCE_REASON_PREFIX):
             return planned
         stands_by = planned.watch is not None and planned.watch.stands_by
         reason = f"replaced: {planned.id}"
-        self.endings.append(Ending(delivery=waiting.id, state="cancelled", reason=reason))
+        self.endings.append(Cancellation(delivery=waiting.id, state="cancelled", reason=reason))
         return replace(
             planned,
             state="waiting",
@@ -182,7 +192,7 @@ class Precedence:
             lane=waiting.lane,
         )
 
-    def _hold_back(self, way: Way, planned: Planned) -> Planned:
+    def _hold_back(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery as the rule's throttle has it."""
         overflow = way.overflow
         if planned.state == "suppressed":
@@ -196,7 +206,9 @@ class Precedence:
             return shared
         return self._sum_up(way, shared, overflow, overflow.throttle.summary)
 
-    def _sum_up(self, way: Way, planned: Planned, overflow: Overflow, words: Enrichment) -> Planned:
+    def _sum_up(
+        self, way: StepContext, planned: PlannedDelivery, overflow: OverLimit, words: Enrichment
+    ) -> PlannedDelivery:
         """Return the summary that a delivery becomes."""
         place = (planned.step, planned.channel, planned.contact, planned.address)
         timing = schedule_summary(way.step, self._subject, overflow)
@@ -220,7 +232,7 @@ class Precedence:
             enrichments=(*planned.enrichments, words),
         )
 
-    def _share(self, way: Way, planned: Planned) -> Planned:
+    def _share(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery, suppressed if one stands for it that holds its key.
 
         Such a key have the deliveries for all recipients, and the notices of a missed call.
@@ -230,12 +242,12 @@ class Precedence:
             return planned
         holder = self._facts.once.get(key, planned.id)
         if holder != planned.id and not holder.startswith(f"{self._notification.id}-"):
-            return replace(planned, state="suppressed", reason=f"{ONCE}{holder}")
+            return replace(planned, state="suppressed", reason=f"{ONCE_REASON_PREFIX}{holder}")
         if all(taken != key for taken, _ in self.once):
             self.once.append((key, planned.id))
         return replace(planned, once=key)
 
-    def _find_key(self, way: Way, planned: Planned) -> OnceKey | None:
+    def _find_key(self, way: StepContext, planned: PlannedDelivery) -> OnceKey | None:
         is_call = self._notification.kind == "call"
         missed = is_call and name_missed(self._notification, for_all=way.is_shared)
         if missed:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.model.facts import Contact, Recipient
 from router.core.model.notification import Notification
 from router.core.model.payload import scalar
@@ -14,7 +14,7 @@ _FEED_ADDRESS = {"email": "email", "sms": "phno"}
 """Where in `data.to` a feed brings an address itself; the kind of contact is the feed's name."""
 
 
-class Targets(Struct, frozen=True):
+class StepTargets(Struct, frozen=True):
     """Where a step sends; `is_fixed` says that it does not depend on the recipient.
 
     `suppression` is the reason that keeps all of it back; then there is one contact without an
@@ -32,37 +32,39 @@ _PLACE = Contact(id="", kind="", address="")
 """Stands for a destination that only the channel knows."""
 
 
-def targets(step: Step, channel: ChannelSpec, subject: Subject, country: str) -> Targets:
+def targets(
+    step: Step, channel: ChannelSpec, subject: ConditionSubject, country: str
+) -> StepTargets:
     """Return where a step sends over its channel; an address of a feed is read in the country."""
     recipient, notification = subject.recipient, subject.notification
     if (nowhere := _suppress(step, subject)) is not None:
         return nowhere
     if step.to:
         named = [Contact(id="", kind="", address=address) for address in dict.fromkeys(step.to)]
-        return Targets(named, is_fixed=True)
+        return StepTargets(named, is_fixed=True)
     if not channel.address_kind:
-        return Targets((_PLACE,), is_fixed=True)
+        return StepTargets((_PLACE,), is_fixed=True)
     if raw := find_feed_address(notification, channel.address_kind):
         address = channel.read_address(raw, country)
         contact = Contact(id="", kind=channel.address_kind, address=address.address or raw)
-        return Targets((contact,), fault=address.fault)
+        return StepTargets((contact,), fault=address.fault)
     found = [
         contact
         for contact in recipient.contacts
         if contact.kind == channel.address_kind and is_wanted(contact, channel, notification)
     ]
-    return Targets(found) if found else Targets((_PLACE,), suppression="no_contact")
+    return StepTargets(found) if found else StepTargets((_PLACE,), suppression="no_contact")
 
 
-def _suppress(step: Step, subject: Subject) -> Targets | None:
+def _suppress(step: Step, subject: ConditionSubject) -> StepTargets | None:
     """Return the reason for which a recipient gets nothing of a step, if there is one."""
     recipient = subject.recipient
     if recipient.is_guarded:
-        return Targets((_PLACE,), suppression="guarded")
+        return StepTargets((_PLACE,), suppression="guarded")
     if step.channel in recipient.opt_outs:
-        return Targets((_PLACE,), suppression="opted_out")
+        return StepTargets((_PLACE,), suppression="opted_out")
     if recipient.muted and is_muted(recipient, subject.notification.conversation, subject.now):
-        return Targets((_PLACE,), suppression="muted")
+        return StepTargets((_PLACE,), suppression="muted")
     return None
 
 

@@ -13,14 +13,14 @@ from hashlib import blake2b
 from msgspec import Struct
 from msgspec.structs import replace
 
-from router.core.conditions.condition import Subject
-from router.core.decide.timing import Timing, schedule
-from router.core.model.facts import Counter, CounterMove, Ending, Summary
+from router.core.conditions.condition import ConditionSubject
+from router.core.decide.timing import StepTiming, schedule
+from router.core.model.facts import Cancellation, ThrottleWindow, WaitingSummary, WindowUpdate
 from router.core.model.notification import Notification, is_ring
 from router.core.model.payload import Json, scalar
 from router.core.rules.ruleset import Rule, Ruleset, Step, Throttle
 
-PEOPLE = 200
+MAX_PEOPLE = 200
 """So many people in a window are told apart."""
 
 _MARK = 5
@@ -29,16 +29,16 @@ _NAME = 200
 """Characters of a name that are kept."""
 
 
-class Overflow(Struct, frozen=True, kw_only=True):
+class OverLimit(Struct, frozen=True, kw_only=True):
     """What came after the most that a window lets through: the window's key, and its end."""
 
-    windows: "Windows"
+    windows: "ThrottleWindows"
     key: str
     closes_at: float
     throttle: Throttle
 
 
-class Tally(Struct, frozen=True, kw_only=True):
+class SummaryTotals(Struct, frozen=True, kw_only=True):
     """What a summary stands for, when it goes out, and the summary whose place it takes.
 
     `first` opened the window, and `others` is how many other people came after.
@@ -48,10 +48,10 @@ class Tally(Struct, frozen=True, kw_only=True):
     first: str
     others: int
     due_at: float
-    ending: Ending | None
+    ending: Cancellation | None
 
 
-def find_keys(subject: Subject, ruleset: Ruleset) -> Iterator[str]:
+def find_keys(subject: ConditionSubject, ruleset: Ruleset) -> Iterator[str]:
     """Yield the keys of the counters that deciding may look at."""
     if not is_counted(subject.notification):
         return
@@ -63,7 +63,7 @@ def find_keys(subject: Subject, ruleset: Ruleset) -> Iterator[str]:
                 yield _own_key(key, subject.notification)
 
 
-def find_key(rule: Rule, throttle: Throttle, subject: Subject) -> str:
+def find_key(rule: Rule, throttle: Throttle, subject: ConditionSubject) -> str:
     """Return the key of the window that a notification falls in; nothing can be read in it."""
     notification = subject.notification
     parts: list[Json] = [rule.name, notification.app_id]
@@ -78,16 +78,16 @@ def is_counted(notification: Notification) -> bool:
     return notification.kind != "delete"
 
 
-class Windows:
+class ThrottleWindows:
     """The windows as one decision finds and moves them."""
 
-    def __init__(self, subject: Subject, counters: Mapping[str, Counter]) -> None:
+    def __init__(self, subject: ConditionSubject, counters: Mapping[str, ThrottleWindow]) -> None:
         """Look at the counters; they stay as they are."""
         self._subject = subject
         self._counters = counters
-        self._moved: dict[str, Counter] = {}
+        self._moved: dict[str, ThrottleWindow] = {}
 
-    def admit(self, rule: Rule, throttle: Throttle) -> Overflow | None:
+    def admit(self, rule: Rule, throttle: Throttle) -> OverLimit | None:
         """Let a notification through and count it, or return what it is too much for."""
         notification = self._subject.notification
         if not is_counted(notification):
@@ -97,7 +97,7 @@ class Windows:
         if notification.event in window.events:
             return None  # the same event, for another recipient
         if window.count >= throttle.max:
-            return Overflow(windows=self, key=key, closes_at=window.closes_at, throttle=throttle)
+            return OverLimit(windows=self, key=key, closes_at=window.closes_at, throttle=throttle)
         events = () if throttle.by_recipient else (*window.events, notification.event)
         self._moved[key] = opened = replace(window, count=window.count + 1, events=events)
         if throttle.summary is not None:
@@ -114,8 +114,8 @@ class Windows:
         return burst_key(key, self._open(key, self._subject.now + throttle.per).closes_at)
 
     def sum_up(
-        self, overflow: Overflow, place: tuple[int, str, str, str], delivery: str, due_at: float
-    ) -> Tally:
+        self, overflow: OverLimit, place: tuple[int, str, str, str], delivery: str, due_at: float
+    ) -> SummaryTotals:
         """Let a delivery stand for what was held back so far from a place, and return how much.
 
         A place is a step with its channel, contact and address. `due_at` is when the summary
@@ -129,7 +129,7 @@ class Windows:
         slot = _hash(list(place))
         before = next((each for each in counter.summaries if each.slot == slot), None)
         others = tuple(each for each in counter.summaries if each is not before)
-        after = Summary(
+        after = WaitingSummary(
             slot=slot,
             delivery=delivery,
             count=before.count + 1 if before else 1,
@@ -140,33 +140,33 @@ class Windows:
         ending = None
         if before is not None:
             reason = f"summary: {delivery}"
-            ending = Ending(delivery=before.delivery, state="suppressed", reason=reason)
+            ending = Cancellation(delivery=before.delivery, state="suppressed", reason=reason)
         people = {*window.people, *after.people}
-        return Tally(
+        return SummaryTotals(
             count=after.count,
             first=window.first,
-            others=max(0, min(len(people), PEOPLE) - 1),
+            others=max(0, min(len(people), MAX_PEOPLE) - 1),
             due_at=after.due_at,
             ending=ending,
         )
 
     @property
-    def moves(self) -> tuple[CounterMove, ...]:
+    def moves(self) -> tuple[WindowUpdate, ...]:
         """What changed."""
         return tuple(
-            CounterMove(key=key, before=self._counters.get(key), after=after)
+            WindowUpdate(key=key, before=self._counters.get(key), after=after)
             for key, after in self._moved.items()
         )
 
-    def _open(self, key: str, closes_at: float) -> Counter:
+    def _open(self, key: str, closes_at: float) -> ThrottleWindow:
         """Return the window of a key, a new one that closes then if it has closed."""
         found = self._moved.get(key) or self._counters.get(key)
         if found is None or found.closes_at <= self._subject.now:
-            return Counter(closes_at=closes_at)
+            return ThrottleWindow(closes_at=closes_at)
         return found
 
 
-def schedule_summary(step: Step, subject: Subject, overflow: Overflow) -> Timing:
+def schedule_summary(step: Step, subject: ConditionSubject, overflow: OverLimit) -> StepTiming:
     """Return when a step's summary goes out: as what happens when the window closes would."""
     closes_at = overflow.closes_at
     notification = replace(subject.notification, sent_at=None, accepted_at=closes_at)
@@ -186,7 +186,7 @@ def burst_key(key: str, closes_at: float) -> str:
 def _join(people: tuple[str, ...], notification: Notification) -> tuple[str, ...]:
     """Return the marks of some people and of whoever sent a notification, each once."""
     sender = _read_sender(notification, "uid") or scalar(notification.details.get("sender"))
-    if not sender or len(people) >= PEOPLE:
+    if not sender or len(people) >= MAX_PEOPLE:
         return people
     mark = blake2b(sender.encode(), digest_size=_MARK).hexdigest()
     return people if mark in people else (*people, mark)

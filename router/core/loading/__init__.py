@@ -1,20 +1,20 @@
 """From the text of `rules.yaml` to a ruleset, or to everything that is wrong with it."""
 
 from router.core.loading.grants import fixed_folder
-from router.core.loading.include import LAST_GOOD
-from router.core.loading.include_source import Included, Source, Sources, Standing
-from router.core.loading.load import Loaded, hash_texts, load
+from router.core.loading.include import LAST_GOOD_SUFFIX
+from router.core.loading.include_source import Included, IncludeSource, Sources, Standing
+from router.core.loading.load import LoadResult, hash_texts, load
 from router.core.loading.references import Resolver, Unresolved
 from router.core.loading.section import parse_duration
-from router.core.loading.source_excerpt import picture
+from router.core.loading.source_excerpt import render_excerpt
 from router.core.loading.tests.cases import find_rules, has_tests, read_cases
 
 __all__ = [
-    "LAST_GOOD",
+    "LAST_GOOD_SUFFIX",
+    "IncludeSource",
     "Included",
-    "Loaded",
+    "LoadResult",
     "Resolver",
-    "Source",
     "Sources",
     "Standing",
     "Unresolved",
@@ -24,6 +24,6 @@ __all__ = [
     "hash_texts",
     "load",
     "parse_duration",
-    "picture",
     "read_cases",
+    "render_excerpt",
 ]

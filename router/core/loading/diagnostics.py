@@ -7,7 +7,7 @@ Span = tuple[int, int]
 """A part of a node's text: where it starts, and how many characters it has."""
 
 
-class Report:
+class Diagnostics:
     """Collects the problems of one file, and where secrets stand in it."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from itertools import chain
 
 from msgspec import Struct
 
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import Section
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -58,7 +58,7 @@ def fixed_folder(pattern: str) -> str:
     return "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else "")
 
 
-def read_inclusions(section: Section, report: Report) -> Iterator[IncludePattern]:
+def read_inclusions(section: Section, report: Diagnostics) -> Iterator[IncludePattern]:
     """Yield the patterns of `include` in their order, each with its grant."""
     node = section.get("include")
     if node is None:
@@ -74,7 +74,7 @@ def read_inclusions(section: Section, report: Report) -> Iterator[IncludePattern
             report.error(item, "this item of include names no files", hint)
 
 
-def _read_mapping(node: MappingNode, report: Report) -> Iterator[IncludePattern]:
+def _read_mapping(node: MappingNode, report: Diagnostics) -> Iterator[IncludePattern]:
     section = Section(node, report, what="include", known=INCLUDE_KEYS)
     if "files" not in section:
         report.error(node, "this item of include names no files", "write files: PATTERN")
@@ -96,7 +96,7 @@ def _read_mapping(node: MappingNode, report: Report) -> Iterator[IncludePattern]
     yield from chain.from_iterable(patterns)
 
 
-def _read_pattern(node: ScalarNode, grant: Grant, report: Report) -> Iterator[IncludePattern]:
+def _read_pattern(node: ScalarNode, grant: Grant, report: Diagnostics) -> Iterator[IncludePattern]:
     if node.text.startswith("/"):
         report.error(node, f"{node.text} is no path relative to this file", "write one")
     else:

@@ -8,11 +8,11 @@ from msgspec import Struct, structs
 from router.core.conditions.condition import ALWAYS, All, Condition
 from router.core.conditions.hours import Window
 from router.core.errors import Place, Problem
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.grants import Grant, read_inclusions
-from router.core.loading.include_source import Included, Source, Sources
+from router.core.loading.include_source import Included, IncludeSource, Sources
 from router.core.loading.references import References
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.sections.channels import read_channels
 from router.core.loading.sections.enrich import name_variables, read_enrichments
@@ -20,21 +20,21 @@ from router.core.loading.sections.hours import warn_of_idle_hours
 from router.core.loading.sections.lists import read_lists, warn_of_idle_lists
 from router.core.loading.sections.rules import read_rules
 from router.core.loading.sections.when import read_condition
-from router.core.loading.source_excerpt import blur, hide
+from router.core.loading.source_excerpt import mask_all, mask_secrets
 from router.core.loading.yaml_document import read_document
 from router.core.loading.yaml_nodes import MappingNode
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Rule
 
-KEYS = ("owner", "when", "channels", "lists", "hours", "enrich", "rules")
-ReadHours = Callable[[Section, Report], Mapping[str, Window | None]]
-LAST_GOOD = " (last good)"
+INCLUDED_FILE_KEYS = ("owner", "when", "channels", "lists", "hours", "enrich", "rules")
+ReadHours = Callable[[Section, Diagnostics], Mapping[str, Window | None]]
+LAST_GOOD_SUFFIX = " (last good)"
 """What the name of a file ends in where its last good text is in force."""
-MOST = 200
+MAX_INCLUDED_FILES = 200
 """How many files there may be."""
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
-class _Read(Struct, frozen=True, kw_only=True):
+class _IncludedText(Struct, frozen=True, kw_only=True):
     """What one text of an included file came to; `names` are those of its rules so far."""
 
     problems: list[Problem]
@@ -54,12 +54,12 @@ class _Read(Struct, frozen=True, kw_only=True):
         return any(problem.severity == "error" for problem in self.problems)
 
 
-class Inclusion:
+class IncludedFiles:
     """The included files, read one by one: a name belongs to the file that has it first."""
 
     def __init__(
         self,
-        scope: Scope,
+        scope: FileScope,
         plugins: Mapping[str, ChannelSchema],
         references: References,
         read_hours: ReadHours,
@@ -92,23 +92,23 @@ class Inclusion:
             if not found:
                 report.warn(node, f"no file matches {node.text}", "paths start beside this file")
             for source in found:
-                if source.file not in seen and len(seen) < MOST:
+                if source.file not in seen and len(seen) < MAX_INCLUDED_FILES:
                     self._take(source, kept.get(source.file), inclusion.grant)
                 elif source.file not in seen:
                     hint = "put several owners' rules into one"
-                    report.error(node, f"more than {MOST} files are included", hint)
+                    report.error(node, f"more than {MAX_INCLUDED_FILES} files are included", hint)
                     return
                 seen.add(source.file)
 
-    def _take(self, source: Source, last: str | None, grant: Grant) -> None:
+    def _take(self, source: IncludeSource, last: str | None, grant: Grant) -> None:
         """Put a file in force, or its last good text, or nothing."""
         read, text = self._read(source, grant), source.text
         self.problems += read.problems
         self.texts[source.file] = read.hidden
         again = source.file
         if read.is_bad and last is not None:
-            again, text = source.file + LAST_GOOD, last
-            read = self._read(Source(file=again, text=last), grant)
+            again, text = source.file + LAST_GOOD_SUFFIX, last
+            read = self._read(IncludeSource(file=again, text=last), grant)
         if read.is_bad:
             self.files.append(Included(file=source.file, standing="left out"))
             return
@@ -131,25 +131,25 @@ class Inclusion:
         self._scope.used_hours.update(read.used_hours)
         self._scope.named.update(read.named)
 
-    def _read(self, source: Source, grant: Grant) -> _Read:
+    def _read(self, source: IncludeSource, grant: Grant) -> _IncludedText:
         if source.fault is not None:
-            return _Read(problems=[source.fault], hidden=blur(source.text))
-        report = Report()
+            return _IncludedText(problems=[source.fault], hidden=mask_all(source.text))
+        report = Diagnostics()
         root, report.problems = read_document(source.text, source.file)
         if not isinstance(root, MappingNode):
             problems = report.problems or [
                 _tell(source.file, "the file is no mapping", "start it with owner: NAME")
             ]
-            return _Read(problems=problems, hidden=blur(source.text))
+            return _IncludedText(problems=problems, hidden=mask_all(source.text))
         flawed = {(problem.line, problem.column) for problem in report.problems}
         flaws = len(report.problems)
-        section = Section(root, report, what="included file", known=KEYS)
+        section = Section(root, report, what="included file", known=INCLUDED_FILE_KEYS)
         read = self._read_parts(section, report, grant)
         found = report.problems[flaws:]
         report.problems[flaws:] = [p for p in found if (p.line, p.column) not in flawed]
-        return structs.replace(read, hidden=hide(source.text, report.secrets))
+        return structs.replace(read, hidden=mask_secrets(source.text, report.secrets))
 
-    def _read_parts(self, section: Section, report: Report, grant: Grant) -> _Read:
+    def _read_parts(self, section: Section, report: Diagnostics, grant: Grant) -> _IncludedText:
         owner = self._read_owner(section, report, grant)
         references = structs.replace(self._references, report=report, grant=grant)
         channels = read_channels(section, self._plugins, references)
@@ -183,7 +183,7 @@ class Inclusion:
         if not any(problem.severity == "error" for problem in report.problems):
             warn_of_idle_lists(section, scope)
             warn_of_idle_hours(section, scope)
-        return _Read(
+        return _IncludedText(
             problems=report.problems,
             hidden="",
             owner=owner,
@@ -200,7 +200,7 @@ class Inclusion:
             secrets=tuple(secret.text for secret in report.secrets),
         )
 
-    def _read_owner(self, section: Section, report: Report, grant: Grant) -> str:
+    def _read_owner(self, section: Section, report: Diagnostics, grant: Grant) -> str:
         if "owner" not in section:
             report.error(section.node, "the file names no owner", "write owner: NAME")
         owner = section.text("owner")

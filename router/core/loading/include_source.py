@@ -8,7 +8,7 @@ from msgspec import Struct
 from router.core.errors import Problem
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class IncludeSource(Struct, frozen=True, kw_only=True):
     """A file that an `include` names; one with a `fault` is refused for that."""
 
     file: str
@@ -16,7 +16,7 @@ class Source(Struct, frozen=True, kw_only=True):
     fault: Problem | None = None
 
 
-Sources = Callable[[str], Sequence[Source]]
+Sources = Callable[[str], Sequence[IncludeSource]]
 """Gives the files that a pattern matches, sorted; never the one that includes them."""
 
 Standing = Literal["current", "last good", "left out"]
@@ -38,6 +38,6 @@ class Included(Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
 
 
-def no_sources(pattern: str) -> Sequence[Source]:  # noqa: ARG001 - the signature of `Sources`
+def no_sources(pattern: str) -> Sequence[IncludeSource]:  # noqa: ARG001 - the signature of `Sources`
     """Find nothing: there are no files but the one."""
     return ()

@@ -9,11 +9,11 @@ from msgspec import Struct
 from router.core.conditions.fields import split_path
 from router.core.conditions.hours import UTC_ALONE, Hours, Zones
 from router.core.errors import Problem
-from router.core.loading.diagnostics import Report
-from router.core.loading.include import Inclusion
+from router.core.loading.diagnostics import Diagnostics
+from router.core.loading.include import IncludedFiles
 from router.core.loading.include_source import Included, Sources, no_sources
 from router.core.loading.references import References, Resolver
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.sections.apps import read_apps
 from router.core.loading.sections.channels import read_channels
@@ -23,7 +23,7 @@ from router.core.loading.sections.fields import read_fields
 from router.core.loading.sections.hours import read_hours, read_zone, warn_of_idle_hours
 from router.core.loading.sections.lists import read_lists, warn_of_idle_lists
 from router.core.loading.sections.rules import read_defaults, read_rules
-from router.core.loading.source_excerpt import blur, hide
+from router.core.loading.source_excerpt import mask_all, mask_secrets
 from router.core.loading.yaml_document import read_document
 from router.core.loading.yaml_nodes import MappingNode, ScalarNode
 from router.core.rules.lint import lint
@@ -36,7 +36,7 @@ _KEYS = (
 )
 
 
-class Loaded(Struct, frozen=True, kw_only=True):
+class LoadResult(Struct, frozen=True, kw_only=True):
     """What became of a file: its ruleset, None when a problem in it is an error, and the problems.
 
     An error in an included file leaves a ruleset, with what `included` says of that file.
@@ -67,7 +67,7 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
     zones: Zones = UTC_ALONE,
     sources: Sources = no_sources,
     kept: Mapping[str, str] | None = None,
-) -> Loaded:
+) -> LoadResult:
     """Return the ruleset in a text, with every problem at once, in file order.
 
     `sources` finds the included files; `kept` are the last good texts of these, which stand in
@@ -76,19 +76,19 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
     In `sandbox` mode a reference to what is not there is a warning, and a placeholder stands
     in. `zones` are the time zones there are.
     """
-    report = Report()
+    report = Diagnostics()
     root, report.problems = read_document(text, file)
     if not isinstance(root, MappingNode):
         if not report.problems:
             message = "the file is empty" if root is None else "the file must be a mapping"
             hint = "start it with version: 1"
             report.problems.append(Problem(file=file, line=1, column=1, message=message, hint=hint))
-        text = blur(text)
+        text = mask_all(text)
         problems = _sorted(report.problems)
-        return Loaded(ruleset=None, problems=problems, text=text, texts={file: text})
+        return LoadResult(ruleset=None, problems=problems, text=text, texts={file: text})
     flaws = list(report.problems)
     flawed = {(problem.line, problem.column) for problem in flaws}
-    outside = _Outside(
+    outside = _LoadContext(
         plugins=plugins,
         references=References(resolve, report, sandbox),
         zones=zones,
@@ -98,11 +98,11 @@ def load(  # noqa: PLR0913 - what the core may not fetch is given to it
     ruleset, inclusion = _read(root, text, outside)
     found = report.problems[len(flaws) :]
     further = (problem for problem in found if (problem.line, problem.column) not in flawed)
-    main, hidden = [*flaws, *further], hide(text, report.secrets)
+    main, hidden = [*flaws, *further], mask_secrets(text, report.secrets)
     is_bad = any(problem.severity == "error" for problem in main)
     texts = {file: hidden, **inclusion.texts}
     hints = [] if is_bad else [hint for hint in lint(ruleset) if hint.file in texts]
-    return Loaded(
+    return LoadResult(
         ruleset=None if is_bad else ruleset,
         problems=_sorted([*main, *inclusion.problems, *hints], list(texts)),
         text=hidden,
@@ -117,7 +117,7 @@ def hash_texts(*texts: str) -> str:
     return blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()
 
 
-class _Outside(Struct, frozen=True, kw_only=True):
+class _LoadContext(Struct, frozen=True, kw_only=True):
     """What a text is read with."""
 
     plugins: Mapping[str, ChannelSchema]
@@ -127,13 +127,13 @@ class _Outside(Struct, frozen=True, kw_only=True):
     kept: Mapping[str, str]
 
 
-def _read(root: MappingNode, text: str, outside: _Outside) -> tuple[Ruleset, Inclusion]:
+def _read(root: MappingNode, text: str, outside: _LoadContext) -> tuple[Ruleset, IncludedFiles]:
     plugins, references, zones = outside.plugins, outside.references, outside.zones
     report = references.report
     section = Section(root, report, what="file", known=_KEYS)
     _check_version(section, report)
     zone = read_zone(section, report, zones, UTC)
-    scope = Scope(
+    scope = FileScope(
         report=report,
         channels=read_channels(section, plugins, references),
         lists=read_lists(section, report),
@@ -143,7 +143,7 @@ def _read(root: MappingNode, text: str, outside: _Outside) -> tuple[Ruleset, Inc
     )
     defaults = read_defaults(section, scope)
     scope.country = defaults.country
-    inclusion = Inclusion(
+    inclusion = IncludedFiles(
         scope, plugins, references, lambda part, own: read_hours(part, own, zones, zone)
     )
     enrich, rules = read_enrichments(section, scope), read_rules(section, scope)
@@ -170,7 +170,7 @@ def _read(root: MappingNode, text: str, outside: _Outside) -> tuple[Ruleset, Inc
     return ruleset, inclusion
 
 
-def _warn_of_idle_parts(section: Section, scope: Scope) -> None:
+def _warn_of_idle_parts(section: Section, scope: FileScope) -> None:
     if not section.items("rules") and "include" not in section:
         hint = "write rules: and a list of them"
         scope.report.warn(section.node, "the file has no rules", hint)
@@ -182,7 +182,7 @@ def _warn_of_idle_parts(section: Section, scope: Scope) -> None:
             scope.report.warn(entry.key, message, "remove it")
 
 
-def _check_version(section: Section, report: Report) -> None:
+def _check_version(section: Section, report: Diagnostics) -> None:
     if "version" not in section:
         report.error(section.node, "the file names no version", f"write version: {VERSION}")
     node = section.get("version")

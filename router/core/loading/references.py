@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from router.core.loading.diagnostics import Report, Span
+from router.core.loading.diagnostics import Diagnostics, Span
 from router.core.loading.grants import RESERVED, Grant
 from router.core.loading.yaml_nodes import Node, ScalarNode
 
@@ -36,7 +36,7 @@ class References(Struct, frozen=True):
     """
 
     resolve: Resolver
-    report: Report
+    report: Diagnostics
     sandbox: bool
     grant: Grant | None = None
 

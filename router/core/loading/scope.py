@@ -7,13 +7,13 @@ from msgspec import Struct, field
 from router.core.conditions.fields import Field
 from router.core.conditions.hours import Window
 from router.core.errors import suggest
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import name_known
 from router.core.loading.yaml_nodes import Node, ScalarNode
 from router.core.rules.ruleset import ChannelSpec
 
 
-class Scope(Struct, kw_only=True):
+class FileScope(Struct, kw_only=True):
     """The names a file defines; `channels` and `hours` have None for what is wrong.
 
     `variables` are the names in top-level `vars`; `used` collects the lists, and `used_hours` the
@@ -22,7 +22,7 @@ class Scope(Struct, kw_only=True):
     the recipient is not known.
     """
 
-    report: Report
+    report: Diagnostics
     channels: Mapping[str, ChannelSpec | None]
     lists: Mapping[str, tuple[ScalarNode, ...]]
     variables: frozenset[str]
@@ -39,7 +39,7 @@ class Scope(Struct, kw_only=True):
     used_hours: set[str] = field(default_factory=set)
 
 
-def check_channel(node: Node, scope: Scope) -> str | None:
+def check_channel(node: Node, scope: FileScope) -> str | None:
     """Return the name of a channel the file defines, or report that it defines none such."""
     name = node.text if isinstance(node, ScalarNode) else "…"
     if name in scope.channels:

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from router.core.errors import suggest
-from router.core.loading.diagnostics import Report
-from router.core.loading.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from router.core.loading.diagnostics import Diagnostics
+from router.core.loading.yaml_nodes import MappingEntry, MappingNode, Node, ScalarNode, SequenceNode
 
 _STRAY: Mapping[str, Mapping[str, str]] = {
     "rule": dict.fromkeys(
@@ -38,12 +38,12 @@ class Section:
     """
 
     def __init__(
-        self, node: MappingNode, report: Report, *, what: str, known: Collection[str]
+        self, node: MappingNode, report: Diagnostics, *, what: str, known: Collection[str]
     ) -> None:
         """Look at the keys."""
         self.node = node
         self._report = report
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, MappingEntry] = {}
         for key, entry in node.entries.items():
             if key in known:
                 self._entries[key] = entry
@@ -122,7 +122,7 @@ class Section:
         self._report.error(self.key(key), f'"{key}" must be a list', 'start each item with "- "')
         return ()
 
-    def entries(self, key: str) -> Mapping[str, Entry]:
+    def entries(self, key: str) -> Mapping[str, MappingEntry]:
         """Return a mapping; an empty one where there is none."""
         node = self.get(key)
         if node is None or isinstance(node, MappingNode):
@@ -131,7 +131,7 @@ class Section:
         return {}
 
 
-def read_texts(node: Node, report: Report, what: str) -> list[ScalarNode]:
+def read_texts(node: Node, report: Diagnostics, what: str) -> list[ScalarNode]:
     """Return the single values of a list, or of a value that stands for a list of one."""
     nodes = node.items if isinstance(node, SequenceNode) else (node,)
     texts = []
@@ -143,7 +143,7 @@ def read_texts(node: Node, report: Report, what: str) -> list[ScalarNode]:
     return texts
 
 
-def read_duration(node: Node, report: Report, what: str) -> float | None:
+def read_duration(node: Node, report: Diagnostics, what: str) -> float | None:
     """Return a duration such as `45s` in seconds, or report that it is none."""
     text = node.text if isinstance(node, ScalarNode) else ""
     seconds = parse_duration(text)
@@ -159,7 +159,7 @@ def parse_duration(text: str) -> float | None:
     return int(found[1]) * _SECONDS[found[2]] or None if found else None
 
 
-def _refuse(key: ScalarNode, report: Report, what: str, known: Collection[str]) -> None:
+def _refuse(key: ScalarNode, report: Diagnostics, what: str, known: Collection[str]) -> None:
     if place := _STRAY.get(what, {}).get(key.text):
         owner, _, hint = place.partition("; ")
         report.error(key, f'"{key.text}" belongs to a {owner}', hint)

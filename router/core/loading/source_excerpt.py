@@ -17,10 +17,10 @@ _SECRET = re.compile(
 """What stands after a telling key or in a URL, for want of a schema to go by."""
 
 
-def picture(problem: Problem, lines: Sequence[str]) -> str:
+def render_excerpt(problem: Problem, lines: Sequence[str]) -> str:
     """Return the faulty line with a caret line below it.
 
-    Give it the lines of `Loaded.text`, in which secrets are hidden.
+    Give it the lines of `LoadResult.text`, in which secrets are hidden.
     """
     line = lines[problem.line - 1] if problem.line <= len(lines) else ""
     start = max(0, problem.column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
@@ -32,7 +32,7 @@ def picture(problem: Problem, lines: Sequence[str]) -> str:
     return f"{problem.line:>5} | {shown}\n      | {indent}{carets}"
 
 
-def hide(text: str, secrets: Iterable[ScalarNode]) -> str:
+def mask_secrets(text: str, secrets: Iterable[ScalarNode]) -> str:
     """Return the text with the secrets in it hidden, every other character in its place."""
     lines = split_lines(text)
     for secret in secrets:
@@ -44,7 +44,7 @@ def hide(text: str, secrets: Iterable[ScalarNode]) -> str:
     return "\n".join(lines)
 
 
-def blur(text: str) -> str:
+def mask_all(text: str) -> str:
     """Return a text that is no YAML with what looks like a secret hidden."""
     return _SECRET.sub(lambda found: found[1] + "·" * len(found[2]), text)
 

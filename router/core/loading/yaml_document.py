@@ -12,12 +12,12 @@ import yaml
 
 from router.core.errors import Place, Problem
 from router.core.loading.yaml_nodes import (
-    Entry,
+    MappingEntry,
     MappingNode,
     Node,
     ScalarNode,
     SequenceNode,
-    resolve,
+    resolve_scalar,
 )
 
 MAX_CHARACTERS = 1 << 20
@@ -32,7 +32,7 @@ _QUOTE_TEMPLATE = 'put a template in quotes: "{{ … }}"'
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the reading, its problem is in the list
+class _UnreadableDocument(Exception):  # noqa: N818 - it ends the reading, its problem is in the list
     """The text cannot be read further."""
 
 
@@ -47,10 +47,10 @@ def read_document(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     lines = split_lines(text)
     if problems := _find_unprintable(lines, file):
         return None, problems
-    composer = _Composer("\n".join(lines), file)
+    composer = _NodeComposer("\n".join(lines), file)
     try:
         return composer.read_root(), composer.problems
-    except _Stop:
+    except _UnreadableDocument:
         return None, composer.problems
     except yaml.MarkedYAMLError as error:
         return None, [*composer.problems, _tell(error, lines, file)]
@@ -107,7 +107,7 @@ def _tell(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
     )
 
 
-class _Composer:
+class _NodeComposer:
     """Builds nodes from the parser's events."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -178,7 +178,7 @@ class _Composer:
         return SequenceNode(self._place(event), tuple(items))
 
     def _mapping(self, event: yaml.Event, depth: int) -> Node:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
         is_template = False
         while not isinstance(inner := next(self._events), yaml.MappingEndEvent):
             key = self._compose(inner, depth + 1)
@@ -187,13 +187,13 @@ class _Composer:
                 is_template = True
                 self._complain(event, "a bare {{ starts a mapping", _QUOTE_TEMPLATE)
             elif self._accepts(key, inner, entries):
-                entries[key.text] = Entry(key, value)
+                entries[key.text] = MappingEntry(key, value)
         if is_template:
             return ScalarNode(self._place(event), 1, "", "")
         return MappingNode(self._place(event), entries)
 
     def _accepts(
-        self, key: Node, event: yaml.Event, entries: dict[str, Entry]
+        self, key: Node, event: yaml.Event, entries: dict[str, MappingEntry]
     ) -> TypeGuard[ScalarNode]:
         if not isinstance(key, ScalarNode):
             self._complain(event, "a key must be a text", "give the list or mapping a key")
@@ -222,7 +222,7 @@ class _Composer:
             message = f"a bare {text} is read differently by different tools"
             self._complain(event, message, "write true or false, or put it in quotes")
         inside = place if len(text) == length else None
-        return ScalarNode(place, max(1, length), text, resolve(text), inside, lines)
+        return ScalarNode(place, max(1, length), text, resolve_scalar(text), inside, lines)
 
     def _place(self, event: yaml.Event) -> Place:
         mark = _start(event)
@@ -244,7 +244,7 @@ class _Composer:
 
     def _stop(self, event: yaml.Event, message: str, hint: str = "") -> NoReturn:
         self._complain(event, message, hint)
-        raise _Stop
+        raise _UnreadableDocument
 
 
 def _start(event: yaml.Event) -> yaml.Mark:

@@ -45,21 +45,21 @@ class MappingNode(Struct, frozen=True):
     """A mapping; its place is that of its first character."""
 
     place: Place
-    entries: dict[str, "Entry"]
+    entries: dict[str, "MappingEntry"]
     length: int = 1
 
 
 Node = ScalarNode | SequenceNode | MappingNode
 
 
-class Entry(Struct, frozen=True):
+class MappingEntry(Struct, frozen=True):
     """A key of a mapping and what it stands for."""
 
     key: ScalarNode
     value: Node
 
 
-def resolve(text: str) -> Value:
+def resolve_scalar(text: str) -> Value:
     """Return what a bare text means: nothing, a truth value, a number, or itself."""
     if text in _NULL:
         return None

@@ -3,8 +3,8 @@
 import json
 from hashlib import blake2b
 
-from router.core.model.facts import Facts, Heard
-from router.core.model.notification import CONVERSATION, Notification, is_ring
+from router.core.model.facts import CallEvent, DecisionState
+from router.core.model.notification import MAX_CONVERSATION_ID_LENGTH, Notification, is_ring
 from router.core.model.payload import scalar
 
 OVER = ("ongoing", "unanswered", "cancelled", "rejected", "busy", "ended")
@@ -21,10 +21,10 @@ def session_of(notification: Notification) -> str:
     """Return the id of the call a notification is about; empty where there is none."""
     if notification.kind != "call":
         return ""
-    return scalar(notification.details.get("sessionId"))[:CONVERSATION]
+    return scalar(notification.details.get("sessionId"))[:MAX_CONVERSATION_ID_LENGTH]
 
 
-def hear(notification: Notification) -> tuple[Heard, ...]:
+def record_call_event(notification: Notification) -> tuple[CallEvent, ...]:
     """Return what a notification says of a call; an unknown action says nothing."""
     session, details = session_of(notification), notification.details
     if not session:
@@ -36,10 +36,10 @@ def hear(notification: Notification) -> tuple[Heard, ...]:
     if details.get("receiverType") == "group" and action in _PERSONAL:
         sender = scalar(details.get("sender"))
         whose = [uid for uid in dict.fromkeys((sender, notification.uid)) if uid]
-    return tuple(Heard(notification.app_id, session, uid, action) for uid in whose)
+    return tuple(CallEvent(notification.app_id, session, uid, action) for uid in whose)
 
 
-def is_too_late(notification: Notification, facts: Facts) -> bool:
+def is_too_late(notification: Notification, facts: DecisionState) -> bool:
     """Return whether a call comes in that is over for the recipient."""
     if not is_ring(notification):
         return False

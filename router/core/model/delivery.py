@@ -8,14 +8,14 @@ from msgspec import Struct
 from router.core.model.facts import Device
 from router.core.model.message import Content, Message
 from router.core.model.notification import Notification
-from router.core.model.privacy import generalise, withhold
+from router.core.model.privacy import generic_title, redact_notification
 from router.core.model.types import Operation, Priority, Privacy
-from router.core.model.unless import Watch
+from router.core.model.unless import WaitCondition
 
 DeliveryState = Literal[
     "waiting", "sending", "delivered", "dead", "cancelled", "expired", "suppressed"
 ]
-OPEN: frozenset[DeliveryState] = frozenset({"waiting", "sending"})
+OPEN_STATES: frozenset[DeliveryState] = frozenset({"waiting", "sending"})
 """The states a delivery can still leave by itself."""
 
 NotificationState = Literal[
@@ -65,7 +65,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     operation: Operation = "send"
     original: str = ""
     """The delivery whose message it changes or takes back; empty where that is not known."""
-    watch: Watch | None = None
+    watch: WaitCondition | None = None
     """What makes it needless while it waits."""
     awaited: bool = False
     """Another one of its notification wants to hear of its end."""
@@ -78,7 +78,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
         The end of a call goes to everybody whose devices rang, by the notification of one of them.
         """
         words, quiet = self.content, self.operation == "retract"
-        shown = withhold(notification, self.privacy)
+        shown = redact_notification(notification, self.privacy)
         is_stop = quiet and notification.kind == "call"
         return Message(
             address=address,
@@ -94,7 +94,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
             collapse=self.collapse,
             kind=notification.kind,
             privacy=self.privacy,
-            notification=generalise(shown) if is_stop else shown,
+            notification=generic_title(shown) if is_stop else shown,
             device=device,
             delivery=self.id,
             rule=self.rule,

@@ -12,7 +12,7 @@ Scalar = str | int | float | bool
 """A recipient's attribute as the API takes it."""
 
 
-Stage = Literal["waiting", "sending", "delivered"]
+DeliveryProgress = Literal["waiting", "sending", "delivered"]
 """How far a delivery is that something later may find; one that may have arrived is delivered."""
 
 
@@ -62,7 +62,7 @@ class Recipient(Struct, frozen=True, kw_only=True):
     country: str = ""
 
 
-def appear_at(recipient: Recipient, contact: Contact | None) -> Recipient:
+def with_device_locale(recipient: Recipient, contact: Contact | None) -> Recipient:
     """Return a recipient as a contact of theirs has them: in a device's language, if it has one."""
     if contact is None or contact.device is None or not contact.device.locale:
         return recipient
@@ -79,7 +79,7 @@ class OnceKey(Struct, frozen=True):
     address: str
 
 
-class Heard(Struct, frozen=True):
+class CallEvent(Struct, frozen=True):
     """Something that happened to a call; an empty `uid` means everybody in it."""
 
     app_id: str
@@ -88,14 +88,14 @@ class Heard(Struct, frozen=True):
     action: str
 
 
-class Reading(Struct, frozen=True):
+class ReadMarker(Struct, frozen=True):
     """How far somebody has read: the number of the last message (0: not told), and when."""
 
     message: int
     read_at: float
 
 
-class Summary(Struct, frozen=True, kw_only=True):
+class WaitingSummary(Struct, frozen=True, kw_only=True):
     """A summary that waits for a throttle's window to close, and how many it stands for.
 
     `slot` names the step and where it goes to, so that nobody can read an address in it. `people`
@@ -109,7 +109,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     people: tuple[str, ...] = ()
 
 
-class Counter(Struct, frozen=True, kw_only=True):
+class ThrottleWindow(Struct, frozen=True, kw_only=True):
     """A window of a throttle: when it closes, and how many notifications fell in so far.
 
     `events` are those that were let through, where many recipients share the window. Where there
@@ -120,20 +120,20 @@ class Counter(Struct, frozen=True, kw_only=True):
     closes_at: float
     count: int = 0
     events: tuple[str, ...] = ()
-    summaries: tuple[Summary, ...] = ()
+    summaries: tuple[WaitingSummary, ...] = ()
     first: str = ""
     people: tuple[str, ...] = ()
 
 
-class CounterMove(Struct, frozen=True, kw_only=True):
+class WindowUpdate(Struct, frozen=True, kw_only=True):
     """How a decision moves a counter; `before` is None where there was none."""
 
     key: str
-    before: Counter | None
-    after: Counter
+    before: ThrottleWindow | None
+    after: ThrottleWindow
 
 
-class Earlier(Struct, frozen=True, kw_only=True):
+class PriorDelivery(Struct, frozen=True, kw_only=True):
     """A delivery that waits, is being sent or was, as what changes its message or call finds it.
 
     `named` says that the provider left a handle. `original` is the delivery that it changes
@@ -149,7 +149,7 @@ class Earlier(Struct, frozen=True, kw_only=True):
     contact: str
     address: str
     lane: str = ""
-    state: Stage = "waiting"
+    state: DeliveryProgress = "waiting"
     due_at: float
     expires_at: float
     urgent: bool = False
@@ -160,7 +160,7 @@ class Earlier(Struct, frozen=True, kw_only=True):
     named: bool = False
 
 
-class Ending(Struct, frozen=True, kw_only=True):
+class Cancellation(Struct, frozen=True, kw_only=True):
     """A delivery that waits, and does so no longer because of a decision."""
 
     delivery: str
@@ -168,19 +168,19 @@ class Ending(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Effects(Struct, frozen=True, kw_only=True):
+class StateChanges(Struct, frozen=True, kw_only=True):
     """What a decision changes: once-keys taken, calls heard of, counters moved, what waits ended.
 
     `once` has each key with the delivery that holds it.
     """
 
     once: tuple[tuple[OnceKey, str], ...] = ()
-    calls: tuple[Heard, ...] = ()
-    counters: tuple[CounterMove, ...] = ()
-    endings: tuple[Ending, ...] = ()
+    calls: tuple[CallEvent, ...] = ()
+    counters: tuple[WindowUpdate, ...] = ()
+    endings: tuple[Cancellation, ...] = ()
 
 
-class Facts(Struct, kw_only=True):
+class DecisionState(Struct, kw_only=True):
     """The world as one batch of decisions sees it, read in bulk before the first of them.
 
     `calls` maps an app and a session to what was heard, as pairs of uid and action; `reads` an
@@ -192,9 +192,9 @@ class Facts(Struct, kw_only=True):
     recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)
     once: dict[OnceKey, str] = field(default_factory=dict)
     calls: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
-    reads: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
-    counters: dict[str, Counter] = field(default_factory=dict)
-    earlier: dict[str, dict[str, Earlier]] = field(default_factory=dict)
+    reads: dict[tuple[str, str, str], ReadMarker] = field(default_factory=dict)
+    counters: dict[str, ThrottleWindow] = field(default_factory=dict)
+    earlier: dict[str, dict[str, PriorDelivery]] = field(default_factory=dict)
     guard: RecipientGuard = NO_GUARD
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
@@ -207,7 +207,7 @@ class Facts(Struct, kw_only=True):
         found = self.calls.get((app_id, session), ())
         return {action for whose, action in found if whose in {"", uid}}
 
-    def fold(self, effects: Effects) -> None:
+    def fold(self, effects: StateChanges) -> None:
         """Let the next decision of the batch see what this one changed."""
         self.once.update(effects.once)
         for heard in effects.calls:

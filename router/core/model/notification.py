@@ -13,11 +13,11 @@ Kind = Literal["message", "edit", "delete", "reaction", "group_action", "call", 
 _OF_CALLS = frozenset({"callAction", "callType", "sessionId"})
 _ACTIONS: dict[str, Kind] = {"edited": "edit", "deleted": "delete"}
 
-CONVERSATION = 600
+MAX_CONVERSATION_ID_LENGTH = 600
 """Characters of the longest conversation id: two uids and what joins them."""
 
-DAY = 86400.0
-MINUTE = 60.0
+DAY_S = 86400.0
+MINUTE_S = 60.0
 
 
 class Notification(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Notification(Struct, frozen=True, kw_only=True):
         if self.sent_at is None:
             return self.accepted_at
         sent = self.sent_at + self.skew
-        return sent if -DAY <= sent - self.accepted_at <= 5 * MINUTE else self.accepted_at
+        return sent if -DAY_S <= sent - self.accepted_at <= 5 * MINUTE_S else self.accepted_at
 
     def age(self, now: float) -> float | None:
         """Return the seconds since it happened; None for a payload that says nothing of it."""
@@ -73,7 +73,7 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
     data = payload.data
     details = _mapping(data.get("notificationDetails"))
     message = _mapping(details.get("message"))
-    kind, guessed = tell_kind(payload.feed, details)
+    kind, guessed = detect_kind(payload.feed, details)
     event, key = identify(payload)
     return Notification(
         id=id,
@@ -96,7 +96,7 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
     )
 
 
-def overrule(notification: Notification, said: Mapping[str, str]) -> Notification:
+def apply_classification(notification: Notification, said: Mapping[str, str]) -> Notification:
     """Return the notification of a payload with what is said of it: `kind`, and any details.
 
     `type` follows from the kind unless it is said, and only a call keeps the words of one.
@@ -114,16 +114,16 @@ def overrule(notification: Notification, said: Mapping[str, str]) -> Notificatio
     )
 
 
-def restore(notification: Notification) -> Notification:
+def reset_classification(notification: Notification) -> Notification:
     """Return the notification as its payload tells, whatever was said of it."""
     if not notification.classified:
         return notification
     details = _mapping(notification.data.get("notificationDetails"))
-    kind, guessed = tell_kind(notification.feed, details)
+    kind, guessed = detect_kind(notification.feed, details)
     return structs.replace(notification, kind=kind, guessed=guessed, details=details, classified={})
 
 
-def tell_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:
+def detect_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:
     """Return what happened, and whether that is a guess made from texts."""
     if feed != "push":
         return "digest", False
@@ -170,11 +170,11 @@ def _mapping(value: Json) -> dict[str, Json]:
 
 def _conversation(uid: str, data: dict[str, Json], details: dict[str, Json]) -> str:
     if known := scalar(details.get("conversationId")):
-        return known[:CONVERSATION]
+        return known[:MAX_CONVERSATION_ID_LENGTH]
     if guid := scalar(_mapping(data.get("groupDetails")).get("guid")):
-        return f"group_{guid}"[:CONVERSATION]
+        return f"group_{guid}"[:MAX_CONVERSATION_ID_LENGTH]
     if other := scalar(_mapping(data.get("senderDetails")).get("uid")):
-        return "_user_".join(sorted((uid, other)))[:CONVERSATION]
+        return "_user_".join(sorted((uid, other)))[:MAX_CONVERSATION_ID_LENGTH]
     return ""
 
 

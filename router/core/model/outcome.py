@@ -8,19 +8,19 @@ Scope = Literal["channel", "recipient"]
 """Whom a refusal is about: everybody on the channel, or perhaps one recipient alone."""
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class OutcomeFields(Struct, frozen=True, kw_only=True):
     """What every outcome may carry: `status` is the HTTP status (or SMTP code) seen last."""
 
     status: int | None = None
 
 
-class Delivered(Answer, frozen=True, tag="delivered"):
+class Delivered(OutcomeFields, frozen=True, tag="delivered"):
     """The provider took the message; `handle` is what it calls it, for updates and support."""
 
     handle: str = ""
 
 
-class Retry(Answer, frozen=True, tag="retry"):
+class Retry(OutcomeFields, frozen=True, tag="retry"):
     """It did not go out and may work later; not before `after` seconds when that is given.
 
     With `throttled` the provider asks for fewer requests, which a status of 429 says by itself:
@@ -32,7 +32,7 @@ class Retry(Answer, frozen=True, tag="retry"):
     throttled: bool = False
 
 
-class Rejected(Answer, frozen=True, tag="rejected"):
+class Rejected(OutcomeFields, frozen=True, tag="rejected"):
     """It will never go out; with `forget_contact` the address is dead for every message.
 
     Only a provider can say that: without the `status` of its answer nothing is forgotten.
@@ -45,13 +45,13 @@ class Rejected(Answer, frozen=True, tag="rejected"):
     dead_since: float | None = None
 
 
-class Unknown(Answer, frozen=True, tag="unknown"):
+class Unknown(OutcomeFields, frozen=True, tag="unknown"):
     """The request went out and no answer came: it may have arrived."""
 
     reason: str
 
 
-class Suspend(Answer, frozen=True, tag="suspend"):
+class Suspend(OutcomeFields, frozen=True, tag="suspend"):
     """Nothing is wrong with the message: it waits, and no attempt is burnt.
 
     With `scope="channel"` the channel itself is out of order (credential, account, provider), and

@@ -31,20 +31,20 @@ FEEDS: dict[str, Feed] = {
 }
 """The `trigger` of each feed."""
 
-DEPTH = 100
+MAX_DEPTH = 100
 """How deeply a payload may be nested; CometChat's own reach about twelve."""
 
-NAME = 255
+MAX_NAME_LENGTH = 255
 """Characters of the longest uid, app id or region; CometChat allows 100."""
 
-SECRETS = frozenset({"wschannel", "secret", "password", "authtoken", "apikey"})
+SECRET_KEYS = frozenset({"wschannel", "secret", "password", "authtoken", "apikey"})
 """Keys, in small letters, whose values nobody after us may see.
 
 CometChat's call objects carry `wsChannel.secret`, which opens a socket to the call.
 """
 
 _EVENTS = "CometChat's general webhooks are for /webhook/events"
-_HINTS = (rb"\u", *(f'"{word}"'.encode() for word in SECRETS))
+_HINTS = (rb"\u", *(f'"{word}"'.encode() for word in SECRET_KEYS))
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b|.)" % ((rb"[0-9a-fA-F]{2}",) * 3),
     re.DOTALL,
@@ -151,7 +151,7 @@ def _prune(value: Json, unwanted: Unwanted) -> Json:
 
 
 def _secrets(value: dict[str, Json]) -> Collection[str]:
-    return [key for key in value if key.lower() in SECRETS]
+    return [key for key in value if key.lower() in SECRET_KEYS]
 
 
 def _may_hold_secrets(body: bytes) -> bool:
@@ -165,15 +165,15 @@ def parse(body: bytes) -> Json:
     try:
         value = _read(skip_byte_order_mark(body))
     except RecursionError as error:
-        raise PayloadError("$", f"is nested more than {DEPTH} deep") from error
+        raise PayloadError("$", f"is nested more than {MAX_DEPTH} deep") from error
     except UnicodeDecodeError as error:
         raise PayloadError("$", f"is not UTF-8 at byte {error.start}") from error
     except msgspec.ValidationError as error:  # it is JSON, with a number nothing here can hold
         raise PayloadError("$", f"holds a number too large to read: {error}") from error
     except msgspec.DecodeError as error:
         raise PayloadError("$", f"is not JSON: {error}") from error
-    if body.count(b"{") + body.count(b"[") > DEPTH and _is_deeper(value, DEPTH):
-        raise PayloadError("$", f"is nested more than {DEPTH} deep")
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        raise PayloadError("$", f"is nested more than {MAX_DEPTH} deep")
     return value
 
 
@@ -183,13 +183,13 @@ def _read(body: bytes) -> Json:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mended = _ESCAPES.sub(_mend, body)
+        mended = _ESCAPES.sub(_replace_lone_surrogates, body)
         if mended == body:
             raise
     return _value.decode(mended)  # type: ignore[no-any-return]  # as above
 
 
-def _mend(escape: re.Match[bytes]) -> bytes:
+def _replace_lone_surrogates(escape: re.Match[bytes]) -> bytes:
     """Return an escape; for half a surrogate pair, which a cut text may end in, U+FFFD."""
     is_half = len(escape[0]) == len(r"\ud800")
     return rb"\ufffd" if is_half else escape[0]
@@ -220,8 +220,8 @@ def as_object(value: Json, path: str) -> dict[str, Json]:
 def as_name(value: Json, path: str) -> str:
     """Return a name that fits a column; a truth value is none. Raises `PayloadError`."""
     name = "" if isinstance(value, bool) else scalar(value)
-    if len(name) > NAME:
-        raise PayloadError(path, f"is longer than {NAME} characters")
+    if len(name) > MAX_NAME_LENGTH:
+        raise PayloadError(path, f"is longer than {MAX_NAME_LENGTH} characters")
     return name
 
 
@@ -230,6 +230,8 @@ def _feed(trigger: Json) -> Feed:
         raise PayloadError("$.trigger", "must be a text")
     feed = FEEDS.get(trigger)
     if feed is None:
-        hint = suggest(trigger[:NAME], FEEDS) or f"known are {', '.join(FEEDS)}; {_EVENTS}"
+        hint = (
+            suggest(trigger[:MAX_NAME_LENGTH], FEEDS) or f"known are {', '.join(FEEDS)}; {_EVENTS}"
+        )
         raise PayloadError("$.trigger", f'unknown value "{trigger[:80]}"; {hint}')
     return feed

@@ -19,7 +19,7 @@ _NAMES = frozenset({
 _LOOKS = frozenset({"name", "avatar", "icon"})
 
 
-def withhold(notification: Notification, privacy: Privacy) -> Notification:
+def redact_notification(notification: Notification, privacy: Privacy) -> Notification:
     """Return the notification with nothing but what a privacy setting lets through.
 
     `no_body` lets the title through, the names and what an app needs to find its way;
@@ -38,7 +38,7 @@ def withhold(notification: Notification, privacy: Privacy) -> Notification:
     return structs.replace(notification, data=data, details=details)
 
 
-def generalise(notification: Notification) -> Notification:
+def generic_title(notification: Notification) -> Notification:
     """Return a call's notification without what counts for its own recipient alone."""
     details = {k: part for k, part in notification.details.items() if k != "unreadMessageCount"}
     return structs.replace(notification, details=details)

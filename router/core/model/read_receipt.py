@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from router.core.errors import PayloadError
-from router.core.model.notification import CONVERSATION
+from router.core.model.notification import MAX_CONVERSATION_ID_LENGTH
 from router.core.model.payload import FEEDS, Json, as_name, as_object, parse, scalar
-from router.core.model.unless import LONGEST, number
+from router.core.model.unless import MAX_KEY_LENGTH, number
 
-READ = "message_read_receipt"
+READ_RECEIPT_TRIGGER = "message_read_receipt"
 """The trigger of a read receipt."""
 
 _MILLISECONDS = 1e11
@@ -41,14 +41,14 @@ class ReadReceipt(Struct, frozen=True, kw_only=True):
         return number(self.message)
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class GeneralWebhookEvent(Struct, frozen=True, kw_only=True):
     """A general webhook's body: its trigger, and the receipt if it is a read receipt."""
 
     trigger: str
     receipt: ReadReceipt | None = None
 
 
-def read_event(body: bytes) -> Event:
+def read_event(body: bytes) -> GeneralWebhookEvent:
     """Return the event in a request body.
 
     Raises `PayloadError` with a JSON path and a reason for what is none.
@@ -59,10 +59,10 @@ def read_event(body: bytes) -> Event:
         raise PayloadError("$.trigger", "must be a text")
     if trigger in FEEDS or envelope.get("webhook") == "custom":
         raise PayloadError("$.trigger", "is a custom provider's: have it sent to /webhook")
-    if trigger != READ:
-        return Event(trigger=trigger)
+    if trigger != READ_RECEIPT_TRIGGER:
+        return GeneralWebhookEvent(trigger=trigger)
     app_id = as_name(envelope.get("appId"), "$.appId")
-    return Event(trigger=trigger, receipt=_read_receipt(app_id, envelope.get("data")))
+    return GeneralWebhookEvent(trigger=trigger, receipt=_read_receipt(app_id, envelope.get("data")))
 
 
 def _read_receipt(app_id: str, value: Json) -> ReadReceipt:
@@ -76,7 +76,7 @@ def _read_receipt(app_id: str, value: Json) -> ReadReceipt:
     message = scalar(_first(parts, "messageId"))
     if not name:
         raise PayloadError("$.data.user.uid", "must name who read it")
-    if not message or len(message) > LONGEST:
+    if not message or len(message) > MAX_KEY_LENGTH:
         raise PayloadError("$.data.messageId", "must name the message that was read")
     return ReadReceipt(
         app_id=app_id,
@@ -93,15 +93,15 @@ def _first(parts: Sequence[dict[str, Json]], key: str) -> Json:
 
 def _tell_conversation(uid: str, data: dict[str, Json], parts: Sequence[dict[str, Json]]) -> str:
     if known := scalar(_first(parts, "conversationId")):
-        return known[:CONVERSATION]
+        return known[:MAX_CONVERSATION_ID_LENGTH]
     receiver = scalar(data.get("receiver"))
     if data.get("receiverType") == "group" and receiver:
-        return f"group_{receiver}"[:CONVERSATION]
+        return f"group_{receiver}"[:MAX_CONVERSATION_ID_LENGTH]
     if data.get("receiverType") != "user":
         return ""
     others = (scalar(data.get(key)) for key in ("messageSender", "sender", "receiver"))
     other = next((each for each in others if each and each != uid), "")
-    return "_user_".join(sorted((uid, other)))[:CONVERSATION] if other else ""
+    return "_user_".join(sorted((uid, other)))[:MAX_CONVERSATION_ID_LENGTH] if other else ""
 
 
 def _read_time(value: Json) -> float | None:

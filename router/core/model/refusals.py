@@ -7,7 +7,7 @@ recipient who has blocked the sender. The answers to others tell the two apart.
 from msgspec import Struct
 from msgspec.structs import replace
 
-DISTINCT_RECIPIENTS = 3
+MIN_DISTINCT_RECIPIENTS = 3
 """So many recipients refused, with nobody served in between, suspend the channel."""
 
 GONE_RECIPIENTS = 3
@@ -37,7 +37,7 @@ class RefusalStreak(Struct, frozen=True, kw_only=True):
     @property
     def is_channel(self) -> bool:
         """Return whether the channel is to blame: so many recipients are refused one by one."""
-        return len(self.recipients) >= DISTINCT_RECIPIENTS
+        return len(self.recipients) >= MIN_DISTINCT_RECIPIENTS
 
 
 UNTRIED = RefusalStreak()

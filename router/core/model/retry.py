@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Scope, Suspend, Unknown
 
-DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
+RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
 """Upper bounds in seconds of the wait before the second, third, … attempt (full jitter)."""
 
 MIN_RETRY_S = 1.0
@@ -22,7 +22,7 @@ THROTTLE_S = 60.0
 Google asks for as much: https://firebase.google.com/docs/cloud-messaging/error-codes
 """
 
-SUSPENSION = 60.0
+DEFAULT_SUSPENSION_S = 60.0
 """Seconds a suspended channel waits when the outcome names no time."""
 
 MIN_SUSPENSION_S = 5.0
@@ -31,7 +31,7 @@ MIN_SUSPENSION_S = 5.0
 MAX_SUSPENSION_S = 3600.0
 """Seconds it waits at most."""
 
-HANDOUTS = 3
+MAX_HANDOUTS = 3
 """A delivery handed out this often without an answer is dead: `crash_loop`."""
 
 
@@ -90,7 +90,7 @@ class Suppressed(Struct, frozen=True, tag="suppressed"):
     reason: str
 
 
-Next = Done | Again | Hold | Dead | Expired | Cancelled | Suppressed
+NextStep = Done | Again | Hold | Dead | Expired | Cancelled | Suppressed
 
 THROTTLED = 429
 """The status of an answer that asks for fewer requests (RFC 6585)."""
@@ -113,12 +113,12 @@ def asked_wait(outcome: Outcome) -> float | None:
     return float(min(after, MAX_RETRY_S))
 
 
-def counts(step: Next) -> bool:
+def counts(step: NextStep) -> bool:
     """Return whether the attempt that led to this is one of those a delivery has."""
     return not isinstance(step, Hold) and not (isinstance(step, Again) and not step.counts)
 
 
-def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fact of it
+def next_step(  # noqa: PLR0913 - one attempt is what it is: each argument is a fact of it
     outcome: Outcome,
     *,
     attempts: int,
@@ -128,7 +128,7 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
     age: float,
     dice: float,
     hold: float = 0.0,
-) -> Next:
+) -> NextStep:
     """Return what happens to a delivery after an attempt.
 
     `attempts` counts the attempts made, this one included; `idempotent` says whether the
@@ -145,13 +145,13 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
         case Rejected(status=status, reason=reason, forget_contact=forget, dead_since=since):
             return Dead(reason, forget and status is not None, since)
         case Suspend(reason=reason, scope=scope):
-            wait = max(MIN_SUSPENSION_S, asked_wait(outcome) or SUSPENSION)
+            wait = max(MIN_SUSPENSION_S, asked_wait(outcome) or DEFAULT_SUSPENSION_S)
             least = hold if scope == "recipient" else 0.0
             return Hold(now + max(least, min(wait, MAX_SUSPENSION_S)), reason, scope)
         case Unknown() if not idempotent:
             return Dead("may_have_arrived")
         case Retry() if is_throttled(outcome):
-            grown = dice * min(max(age, DELAYS[0]), DELAYS[-1])
+            grown = dice * min(max(age, RETRY_DELAYS_S[0]), RETRY_DELAYS_S[-1])
             wait = max(asked_wait(outcome) or THROTTLE_S, grown)
             return _at(now + max(MIN_RETRY_S, wait), expires_at, counts=False)
         case Retry() | Unknown():
@@ -163,9 +163,9 @@ def follow(  # noqa: PLR0913 - one attempt is what it is: each argument is a fac
 def _again(
     after: float | None, attempts: int, now: float, expires_at: float, dice: float
 ) -> Again | Dead | Expired:
-    if attempts > len(DELAYS):
+    if attempts > len(RETRY_DELAYS_S):
         return Dead("attempts_exhausted")
-    wait = max(MIN_RETRY_S, after or 0.0, dice * DELAYS[attempts - 1])
+    wait = max(MIN_RETRY_S, after or 0.0, dice * RETRY_DELAYS_S[attempts - 1])
     return _at(now + wait, expires_at)
 
 

@@ -1,7 +1,7 @@
 """What makes a waiting delivery needless: `unless`, bound to one notification.
 
-Pure, so that the database and a story in virtual time ask the same question: `needless` says
-whether it holds, `is_ripe` whether what it waits for has ended, `keys` what to be told of.
+Pure, so that the database and a story in virtual time ask the same question: `cancel_reason` says
+whether it holds, `is_released` whether what it waits for has ended, `keys` what to be told of.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from itertools import chain
 from msgspec import Struct
 
 from router.core.model.call import OVER, session_of
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.notification import Notification, is_ring
 from router.core.model.payload import scalar
 
@@ -21,8 +21,8 @@ CALL_OVER = "call_over"
 BY_OPERATOR = "operator"
 """Why a delivery is cancelled that an operator did not want to go out."""
 
-_BECAUSE = "unless: "
-LONGEST = 120
+_REASON_PREFIX = "unless: "
+MAX_KEY_LENGTH = 120
 """Characters of the longest key, and of the longest id of a message."""
 _DIGITS = 18
 """Digits of the longest message id that counts as a number; 64 bits hold it."""
@@ -31,7 +31,7 @@ Ends = Mapping[str, bool]
 """The deliveries that have ended, each with whether that makes what waits for it needless."""
 
 
-class Clause(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WaitClause(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What must be so at once: a channel's delivery was taken, it was read, one of `call` heard."""
 
     delivered: str = ""
@@ -49,7 +49,7 @@ class Clause(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return ", ".join(filter(None, parts))
 
 
-class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WaitCondition(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a waiting delivery wants to hear of; any of `clauses` makes it needless.
 
     `message` is the id of the message it tells of, `sent_at` CometChat's time of it (epoch
@@ -58,7 +58,7 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     call is over, whatever the clauses say.
     """
 
-    clauses: tuple[Clause, ...] = ()
+    clauses: tuple[WaitClause, ...] = ()
     app_id: str
     uid: str
     session: str = ""
@@ -75,9 +75,9 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return chain.from_iterable(self.awaited.values())
 
 
-def watch(
-    clauses: tuple[Clause, ...], notification: Notification, *, is_late: bool
-) -> Watch | None:
+def bind_wait_condition(
+    clauses: tuple[WaitClause, ...], notification: Notification, *, is_late: bool
+) -> WaitCondition | None:
     """Return what a delivery of the notification watches; None where nothing makes it needless.
 
     One that `is_late` has a time of its own to go, and stands by for no other.
@@ -87,7 +87,7 @@ def watch(
     if not clauses and not ring:
         return None
     sent_at = notification.sent_at
-    return Watch(
+    return WaitCondition(
         clauses=clauses,
         app_id=notification.app_id,
         uid=notification.uid,
@@ -100,7 +100,7 @@ def watch(
     )
 
 
-def needless(watch: Watch, facts: Facts, ends: Ends) -> str:
+def cancel_reason(watch: WaitCondition, facts: DecisionState, ends: Ends) -> str:
     """Return why a delivery is needless, empty while it is not."""
     heard = facts.heard(watch.app_id, watch.session, watch.uid)
     for clause in watch.clauses:
@@ -109,11 +109,11 @@ def needless(watch: Watch, facts: Facts, ends: Ends) -> str:
             and (not clause.read or _is_read(watch, facts))
             and (not clause.call or not heard.isdisjoint(clause.call))
         ):
-            return f"{_BECAUSE}{clause}"
+            return f"{_REASON_PREFIX}{clause}"
     return CALL_OVER if watch.ring and heard else ""
 
 
-def is_ripe(watch: Watch, ends: Ends) -> bool:
+def is_released(watch: WaitCondition, ends: Ends) -> bool:
     """Return whether a delivery that stands by need wait no longer."""
     return watch.stands_by and all(id_ in ends for id_ in watch.all_awaited())
 
@@ -125,16 +125,17 @@ def makes_needless(state: str, reason: str) -> bool:
     Nor is the stand-in of a message that an operator cancelled: the recipient is not to get it.
     """
     return state == "delivered" or (
-        state == "cancelled" and (reason in {CALL_OVER, BY_OPERATOR} or reason.startswith(_BECAUSE))
+        state == "cancelled"
+        and (reason in {CALL_OVER, BY_OPERATOR} or reason.startswith(_REASON_PREFIX))
     )
 
 
-def keys(watch: Watch) -> tuple[str, ...]:
+def keys(watch: WaitCondition) -> tuple[str, ...]:
     """Return the keys of the events that can make a delivery needless, or let it go."""
     return tuple(dict.fromkeys(_keys(watch)))
 
 
-def _keys(watch: Watch) -> Iterator[str]:
+def _keys(watch: WaitCondition) -> Iterator[str]:
     if watch.session and (watch.ring or any(clause.call for clause in watch.clauses)):
         yield call_key(watch.app_id, watch.session)
     if any(clause.read for clause in watch.clauses):
@@ -170,11 +171,11 @@ def number(message: str) -> int:
     return int(message) if is_one else 0
 
 
-def _is_taken(watch: Watch, channel: str, ends: Ends) -> bool:
+def _is_taken(watch: WaitCondition, channel: str, ends: Ends) -> bool:
     return any(ends.get(id_, False) for id_ in watch.awaited.get(channel, ()))
 
 
-def _is_read(watch: Watch, facts: Facts) -> bool:
+def _is_read(watch: WaitCondition, facts: DecisionState) -> bool:
     mark = facts.reads.get((watch.app_id, watch.uid, watch.conversation))
     this = number(watch.message)
     if mark is not None and (mark.message >= this > 0 or mark.read_at >= watch.sent_at):
@@ -188,11 +189,11 @@ def _message(notification: Notification) -> str:
         return ""
     message = notification.details.get("message")
     known = scalar(message.get("id")) if isinstance(message, dict) else ""
-    return (known or scalar(notification.details.get("tag")))[:LONGEST]
+    return (known or scalar(notification.details.get("tag")))[:MAX_KEY_LENGTH]
 
 
 def _shorten(key: str) -> str:
-    if len(key) <= LONGEST:
+    if len(key) <= MAX_KEY_LENGTH:
         return key
     kind, _, name = key.partition(":")
     return f"{kind}:{blake2b(name.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"

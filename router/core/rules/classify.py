@@ -5,14 +5,19 @@ from typing import get_args
 
 from msgspec import Struct, structs
 
-from router.core.conditions.condition import Subject
+from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.fields import FIELDS
 from router.core.conditions.hours import Calendar
 from router.core.model.facts import Recipient
-from router.core.model.notification import Kind, Notification, overrule, restore
+from router.core.model.notification import (
+    Kind,
+    Notification,
+    apply_classification,
+    reset_classification,
+)
 from router.core.rules.ruleset import Classifier, Ruleset
 from router.core.templates.context import visible
-from router.core.templates.template import TemplateFault
+from router.core.templates.template import TemplateRenderError
 
 KINDS: tuple[str, ...] = tuple(kind for kind in get_args(Kind) if kind != "digest")
 """What a push can be; digests come by feeds of their own."""
@@ -54,11 +59,11 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     The payload is judged as it came, whatever was said of it before, as of the time it was
     accepted: the same rules always say the same. Digests are never overruled.
     """
-    told = restore(notification)
+    told = reset_classification(notification)
     if not ruleset.classify or told.feed != "push":
         return Classified(notification=told)
     nobody, now = Recipient(app_id=told.app_id, uid=told.uid), told.accepted_at
-    subject = Subject(
+    subject = ConditionSubject(
         notification=told,
         recipient=nobody,
         vars={},
@@ -71,16 +76,16 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
         return found
     try:
         said = _say(by, subject, ruleset)
-    except (TemplateFault, _Unknown) as fault:
+    except (TemplateRenderError, _UnknownWord) as fault:
         return structs.replace(found, fault=f"{by.place}: {fault}")
-    return structs.replace(found, notification=overrule(told, said))
+    return structs.replace(found, notification=apply_classification(told, said))
 
 
-class _Unknown(Exception):  # noqa: N818 - it says what a word is
+class _UnknownWord(Exception):  # noqa: N818 - it says what a word is
     """A word that is none of those known."""
 
 
-def _say(entry: Classifier, subject: Subject, ruleset: Ruleset) -> dict[str, str]:
+def _say(entry: Classifier, subject: ConditionSubject, ruleset: Ruleset) -> dict[str, str]:
     """Return what an entry says; a value that comes out empty says nothing."""
     told, who = subject.notification, subject.recipient
     names = visible(told, who, subject.vars, subject.now, ruleset.assumed)
@@ -88,7 +93,7 @@ def _say(entry: Classifier, subject: Subject, ruleset: Ruleset) -> dict[str, str
     for name, value in said.items():
         known = WORDS.get(name)
         if known is not None and value not in known and (value or name == "kind"):
-            raise _Unknown(f'unknown value "{value[:60]}" for {name}')
+            raise _UnknownWord(f'unknown value "{value[:60]}" for {name}')
     if said.get("type") and (said["type"] == "call") is not (said["kind"] == "call"):
-        raise _Unknown(f'type "{said["type"]}" does not fit kind "{said["kind"]}"')
+        raise _UnknownWord(f'type "{said["type"]}" does not fit kind "{said["kind"]}"')
     return {name: value for name, value in said.items() if value}

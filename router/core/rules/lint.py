@@ -7,40 +7,48 @@ from itertools import combinations, groupby
 from msgspec import Struct
 
 from router.core.conditions.condition import All, Condition, Not, Test
-from router.core.conditions.implication import Claim, Shelf, excludes, implies, take_apart
+from router.core.conditions.implication import (
+    ConditionFacts,
+    ConditionIndex,
+    excludes,
+    implies,
+    normalise_condition,
+)
 from router.core.conditions.operators import EQUALITY
-from router.core.conditions.payload_shapes import Reasoner, is_ringing, number_situations
+from router.core.conditions.payload_shapes import ShapeAnalyzer, is_ringing, number_situations
 from router.core.errors import Place, Problem
 from router.core.rules.lint_unless import find_idle_clauses
 from router.core.rules.ruleset import Rule, Ruleset, Step
 
-PAIRED = 50
+MAX_COMPARED_PARTS = 50
 """So many parts of one condition are held against each other."""
 
 
-class _Judged(Struct, frozen=True):
+class _AnalyzedRule(Struct, frozen=True):
     """A rule with what it asks for."""
 
     rule: Rule
-    claim: Claim
+    claim: ConditionFacts
 
 
-class _Way(Struct, frozen=True):
+class _AnalyzedStep(Struct, frozen=True):
     """A step with what it takes to get to it."""
 
     rule: Rule
     step: Step
-    claim: Claim
+    claim: ConditionFacts
 
 
 def lint(ruleset: Ruleset) -> list[Problem]:
     """Return warnings about rules and channels, in no particular order."""
-    reasoner = Reasoner()
-    rules = [_Judged(rule, take_apart(rule.when, reasoner)) for rule in ruleset.rules]
+    reasoner = ShapeAnalyzer()
+    rules = [
+        _AnalyzedRule(rule, normalise_condition(rule.when, reasoner)) for rule in ruleset.rules
+    ]
     dead = [(judged, _contradict(judged.claim, reasoner)) for judged in rules]
     live = [judged for judged, found in dead if found is None]
     ways = [
-        _Way(judged.rule, step, _narrow(judged.claim, step, reasoner))
+        _AnalyzedStep(judged.rule, step, _narrow(judged.claim, step, reasoner))
         for judged in live
         for step in judged.rule.send
     ]
@@ -58,44 +66,46 @@ def lint(ruleset: Ruleset) -> list[Problem]:
     ]
 
 
-def _narrow(claim: Claim, step: Step, reasoner: Reasoner) -> Claim:
+def _narrow(claim: ConditionFacts, step: Step, reasoner: ShapeAnalyzer) -> ConditionFacts:
     if step.when is None:
         return claim
-    return take_apart(All((*claim.parts, step.when)), reasoner)
+    return normalise_condition(All((*claim.parts, step.when)), reasoner)
 
 
 def _warn_of_dead_rule(rule: Rule, place: Place, why: str) -> Problem:
     return _warn(place, f'rule "{rule.name}" can never match{why}')
 
 
-def _find_dead_steps(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+def _find_dead_steps(ways: list[_AnalyzedStep], reasoner: ShapeAnalyzer) -> Iterator[Problem]:
     for way in ways:
         if way.step.when is not None and (found := _contradict(way.claim, reasoner)):
             place, why = found
             yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
 
 
-def _contradict(claim: Claim, reasoner: Reasoner) -> tuple[Place, str] | None:
+def _contradict(claim: ConditionFacts, reasoner: ShapeAnalyzer) -> tuple[Place, str] | None:
     """Return where and why a claim contradicts itself; None if it does not, as far as is seen."""
-    parts = [(part, take_apart(part, reasoner)) for part in claim.parts[:PAIRED]]
+    parts = [
+        (part, normalise_condition(part, reasoner)) for part in claim.parts[:MAX_COMPARED_PARTS]
+    ]
     for (one, asked), (other, also) in combinations(parts, 2):
         if excludes(asked, also):
-            place = max(_places(one) + _places(other), key=lambda p: (p.line, p.column))
+            place = max(_places_of(one) + _places_of(other), key=lambda p: (p.line, p.column))
             said = f"{_say(one)} and {_say(other)}"
             return place, f": no payload has both {said}"
     if claim.may:
         return None
-    return _places(All(claim.parts))[0], ""
+    return _places_of(All(claim.parts))[0], ""
 
 
-def _places(condition: Condition) -> list[Place]:
+def _places_of(condition: Condition) -> list[Place]:
     match condition:
         case Test():
             return [condition.place]
         case Not(part=part):
-            return _places(part)
+            return _places_of(part)
         case _:
-            return [place for part in condition.parts for place in _places(part)]
+            return [place for part in condition.parts for place in _places_of(part)]
 
 
 def _say(condition: Condition) -> str:
@@ -110,13 +120,13 @@ def _say(condition: Condition) -> str:
             return " or ".join(_say(part) for part in condition.parts)
 
 
-def _part(rules: list[_Judged]) -> list[list[_Judged]]:
+def _part(rules: list[_AnalyzedRule]) -> list[list[_AnalyzedRule]]:
     """Return the rules of each file apart: what ends a walk ends that over one file."""
     return [list(file) for _, file in groupby(rules, lambda judged: judged.rule.owner)]
 
 
-def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem]:
-    ending: Shelf[Rule] = Shelf()
+def _find_shadowed(rules: list[_AnalyzedRule], reasoner: ShapeAnalyzer) -> Iterator[Problem]:
+    ending: ConditionIndex[Rule] = ConditionIndex()
     for judged in rules:
         for above in ending.meet(judged.claim):
             if implies(judged.claim, above.when, reasoner):
@@ -129,8 +139,8 @@ def _find_shadowed(rules: list[_Judged], reasoner: Reasoner) -> Iterator[Problem
             ending.put(judged.claim, judged.rule)
 
 
-def _find_late_drops(rules: list[_Judged]) -> Iterator[Problem]:
-    sending: Shelf[Rule] = Shelf()
+def _find_late_drops(rules: list[_AnalyzedRule]) -> Iterator[Problem]:
+    sending: ConditionIndex[Rule] = ConditionIndex()
     for judged in rules:
         above = next(sending.meet(judged.claim), None) if judged.rule.drop else None
         if above is not None:
@@ -150,7 +160,7 @@ def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
                 yield _warn(test.place, message, hint)
 
 
-def _find_throttled(rules: list[_Judged]) -> Iterator[Problem]:
+def _find_throttled(rules: list[_AnalyzedRule]) -> Iterator[Problem]:
     """Warn where a throttle would hold back what cannot wait, or counts what is sent once."""
     rings = sum(1 << number for place, number in number_situations().items() if is_ringing(place))
     for judged in rules:
@@ -176,8 +186,8 @@ def _tests(condition: Condition) -> Iterator[Test]:
                 yield from _tests(part)
 
 
-def _find_duplicates(steps: list[_Way]) -> Iterator[Problem]:
-    shelves: dict[tuple[str, tuple[str, ...]], Shelf[Rule]] = defaultdict(Shelf)
+def _find_duplicates(steps: list[_AnalyzedStep]) -> Iterator[Problem]:
+    shelves: dict[tuple[str, tuple[str, ...]], ConditionIndex[Rule]] = defaultdict(ConditionIndex)
     for way in steps:
         shelf = shelves[way.step.channel, way.step.to]
         others = (rule for rule in shelf.meet(way.claim) if _may_precede(rule, way.rule))
@@ -197,7 +207,7 @@ def _may_precede(above: Rule, rule: Rule) -> bool:
     return above is not rule and not (above.stop and above.owner == rule.owner)
 
 
-def _find_quiet_rings(ways: list[_Way], reasoner: Reasoner) -> Iterator[Problem]:
+def _find_quiet_rings(ways: list[_AnalyzedStep], reasoner: ShapeAnalyzer) -> Iterator[Problem]:
     for way in ways:
         quiet = way.step.quiet
         if quiet is not None and quiet.mode == "defer" and not way.claim.may & ~reasoner.rings:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from router.core.conditions.payload_shapes import number_situations
 from router.core.errors import Problem
-from router.core.model.unless import Clause
+from router.core.model.unless import WaitClause
 from router.core.rules.ruleset import Rule, Ruleset, Step
 
 
@@ -36,7 +36,7 @@ def _find_senders(ruleset: Ruleset) -> dict[str, set[tuple[str, int]]]:
 
 
 def _check_channel(
-    rule: Rule, step: Step, clause: Clause, senders: dict[str, set[tuple[str, int]]]
+    rule: Rule, step: Step, clause: WaitClause, senders: dict[str, set[tuple[str, int]]]
 ) -> Iterator[Problem]:
     channel = clause.delivered
     own = (rule.name, next(n for n, each in enumerate(rule.send) if each is step))

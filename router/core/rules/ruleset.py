@@ -6,17 +6,17 @@ from typing import Any, Literal, Protocol, cast
 from msgspec import Struct, field
 from msgspec.structs import force_setattr, replace
 
-from router.core.conditions.condition import Condition, Subject, name_fields
+from router.core.conditions.condition import Condition, ConditionSubject, name_fields
 from router.core.conditions.fields import Field
 from router.core.conditions.hours import Hours
-from router.core.conditions.rule_index import Index
+from router.core.conditions.rule_index import RuleIndex
 from router.core.errors import Place
 from router.core.model.address import Address, Normalize, read_address
 from router.core.model.local_access import LocalAccess
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
 from router.core.model.types import Priority, Privacy
-from router.core.model.unless import Clause
+from router.core.model.unless import WaitClause
 from router.core.templates.template import Template
 
 Wants = Callable[[Any, Notification, str, str], bool]
@@ -161,7 +161,7 @@ class Step(Struct, frozen=True, kw_only=True):
     when: Condition | None = None
     to: tuple[str, ...] = ()
     after: float | None = None
-    unless: tuple[Clause, ...] = ()
+    unless: tuple[WaitClause, ...] = ()
     quiet: Quiet | None = None
     priority: Priority | None = None
     expires: float | None = None
@@ -253,7 +253,7 @@ class Ruleset(Struct, frozen=True, kw_only=True):
     hours: Hours = Hours()
     apps: dict[str, App] = field(default_factory=dict)
 
-    index: Index[Rule] | None = None
+    index: RuleIndex[Rule] | None = None
     """Finds candidates; made from `rules`."""
     heeds_locale: bool = False
     """Whether a condition of a step or of words may hold for one device of a recipient and not for
@@ -261,7 +261,7 @@ class Ruleset(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Build the index."""
-        index = Index([(rule.when, rule) for rule in self.rules], _narrow)
+        index = RuleIndex([(rule.when, rule) for rule in self.rules], _narrow)
         force_setattr(self, "index", index)
         heeds = any(map(_heeds_locale, self._of_steps_and_words()))
         force_setattr(self, "heeds_locale", heeds)
@@ -277,10 +277,10 @@ class Ruleset(Struct, frozen=True, kw_only=True):
         app = self.apps.get(app_id)
         return country or (app.country if app else "") or self.defaults.country
 
-    def candidates(self, subject: Subject) -> Sequence[Rule]:
+    def candidates(self, subject: ConditionSubject) -> Sequence[Rule]:
         """Return the rules that may match, in file order; the others cannot.
 
         For each of them `rule.when.holds(subject)` decides; what the subject's situation
         settles is left out of `when`.
         """
-        return cast(Index[Rule], self.index).find(subject)
+        return cast(RuleIndex[Rule], self.index).find(subject)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from router.core.loading.grants import INCLUDE_KEYS
-from router.core.loading.include import KEYS as INCLUDED_KEYS
+from router.core.loading.include import INCLUDED_FILE_KEYS as INCLUDED_KEYS
 from router.core.loading.load import _KEYS as FILE_KEYS
 from router.core.loading.load import VERSION
 from router.core.loading.sections.apps import APP_KEYS
@@ -14,7 +14,7 @@ from router.core.loading.sections.fields import FIELD_KEYS, FIELD_TYPES
 from router.core.loading.sections.hours import _KEYS as HOURS_KEYS
 from router.core.loading.sections.rules import _DEFAULTS, _RULE
 from router.core.loading.sections.send import _KEYS as STEP_KEYS
-from router.core.loading.sections.throttle import MOST, THROTTLE_KEYS, Overflow
+from router.core.loading.sections.throttle import MAX_LIMIT, THROTTLE_KEYS, Overflow
 from router.core.loading.sections.timing import _KEYS as QUIET_KEYS
 from router.core.loading.sections.unless import _KEYS as UNLESS_KEYS
 from router.core.loading.tests.cases import _CASE, _EXPECTED, _PERSON
@@ -113,7 +113,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "drop": FLAG,
     },
     "throttle": {
-        "max": {"type": "integer", "minimum": 1, "maximum": MOST},
+        "max": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
         "per": DURATION,
         "by": TEXTS,
         "overflow": word(*get_args(Overflow)),

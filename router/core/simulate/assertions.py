@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from router.core.errors import Place
-from router.core.simulate.test_case import Case, Expected, Sent
+from router.core.simulate.test_case import ExpectedMessage, RuleTest, SentMessage
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class FailedExpectation(Struct, frozen=True, kw_only=True):
     """An expectation that does not hold: where it stands, and what is the matter."""
 
     place: Place
     message: str
 
 
-def judge(case: Case, sent: Sequence[Sent]) -> list[Failure]:
+def check_expectations(case: RuleTest, sent: Sequence[SentMessage]) -> list[FailedExpectation]:
     """Return what is not as the case expects; every expected message needs one of its own."""
     partners = _pair(case, sent)
     taken = set(partners.values())
@@ -25,36 +25,40 @@ def judge(case: Case, sent: Sequence[Sent]) -> list[Failure]:
         if number not in partners
     ]
     unwanted = [
-        Failure(place=expected.place, message=f"it went out: {describe(one, case.at)}")
+        FailedExpectation(place=expected.place, message=f"it went out: {describe(one, case.at)}")
         for expected in case.expect_not
         for one in sent
         if expected.fits(one, case.at)
     ]
     surplus = [
-        Failure(place=case.place, message=f"nothing else may go out: {describe(one, case.at)}")
+        FailedExpectation(
+            place=case.place, message=f"nothing else may go out: {describe(one, case.at)}"
+        )
         for number, one in enumerate(sent)
         if case.exact and number not in taken and not one.by_itself
     ]
     return [*missing, *unwanted, *surplus]
 
 
-def describe(sent: Sent, began: float) -> str:
+def describe(sent: SentMessage, began: float) -> str:
     """Return a message in a line."""
     how = "" if sent.operation == "send" else f" ({sent.operation})"
     where = f"{sent.channel} to {sent.uid}{how}"
     return f"{sent.at - began:.0f}s {sent.rule} → {where}: {sent.content.title!r}"
 
 
-def _miss(expected: Expected, left: Sequence[Sent], began: float) -> Failure:
+def _miss(
+    expected: ExpectedMessage, left: Sequence[SentMessage], began: float
+) -> FailedExpectation:
     if not left:
-        return Failure(place=expected.place, message="nothing (else) went out")
+        return FailedExpectation(place=expected.place, message="nothing (else) went out")
     found = [(expected.differences(one, began), one) for one in left]
     differences, nearest = min(found, key=lambda pair: len(pair[0]))
     message = f"{'; '.join(differences)} (nearest: {describe(nearest, began)})"
-    return Failure(place=expected.place, message=message)
+    return FailedExpectation(place=expected.place, message=message)
 
 
-def _pair(case: Case, sent: Sequence[Sent]) -> dict[int, int]:
+def _pair(case: RuleTest, sent: Sequence[SentMessage]) -> dict[int, int]:
     """Return for each expectation that can have one a message of its own (a maximum matching)."""
     fitting = [
         [number for number, one in enumerate(sent) if expected.fits(one, case.at)]

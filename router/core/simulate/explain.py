@@ -5,17 +5,17 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from router.core.conditions.condition import All, Condition, Subject, verdicts
+from router.core.conditions.condition import All, Condition, ConditionSubject, verdicts
 from router.core.decide.decide import decide
-from router.core.decide.evaluation import survey
-from router.core.decide.planned import Planned
+from router.core.decide.evaluation import build_context
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
 from router.core.model.call import is_too_late
-from router.core.model.facts import Facts
+from router.core.model.facts import DecisionState
 from router.core.model.message import Content
 from router.core.model.notification import Notification
 from router.core.model.payload import Json, scalar
-from router.core.model.unless import Watch
+from router.core.model.unless import WaitCondition
 from router.core.rules.classify import Classified, examine
 from router.core.rules.ruleset import Rule, Ruleset
 
@@ -117,10 +117,12 @@ class Trace(Struct, frozen=True, kw_only=True):
     faults: int
 
 
-def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: float) -> Trace:
+def explain(
+    notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
+) -> Trace:
     """Return the decision with every test and every word; pure, as `decide` is."""
     decision = decide(notification, ruleset, facts, now)
-    outlook = survey(notification, ruleset, facts, now)
+    outlook = build_context(notification, ruleset, facts, now)
     recipient = outlook.subject.recipient
     rendered = [
         (planned, render(planned, notification, recipient, ruleset, now))
@@ -142,14 +144,14 @@ def explain(notification: Notification, ruleset: Ruleset, facts: Facts, now: flo
 
 
 def find_near_misses(
-    notification: Notification, ruleset: Ruleset, facts: Facts, now: float
+    notification: Notification, ruleset: Ruleset, facts: DecisionState, now: float
 ) -> tuple[str, ...]:
     """Return the names of the rules that one part of their condition alone kept from matching."""
-    subject = survey(notification, ruleset, facts, now).subject
+    subject = build_context(notification, ruleset, facts, now).subject
     return tuple(rule.name for rule in ruleset.rules if _miss_rule(rule, subject))
 
 
-def _retell(subject: Subject, ruleset: Ruleset, *, walks: bool) -> Iterator[TracedRule]:
+def _retell(subject: ConditionSubject, ruleset: Ruleset, *, walks: bool) -> Iterator[TracedRule]:
     """Yield every rule of the file, by its own condition and without the index."""
     ended: Rule | None = None
     for rule in ruleset.rules:
@@ -172,7 +174,7 @@ def _retell(subject: Subject, ruleset: Ruleset, *, walks: bool) -> Iterator[Trac
             ended = rule
 
 
-def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:
+def _steps(rule: Rule, subject: ConditionSubject) -> Iterator[TracedStep]:
     for step in rule.send:
         if step.when is not None:
             yield TracedStep(
@@ -184,27 +186,27 @@ def _steps(rule: Rule, subject: Subject) -> Iterator[TracedStep]:
             )
 
 
-def _tests(condition: Condition, subject: Subject) -> list[TracedTest]:
+def _tests(condition: Condition, subject: ConditionSubject) -> list[TracedTest]:
     return [
         TracedTest(field=test.field, place=str(test.place), held=test.held, why=test.why)
         for test in verdicts(condition, subject)
     ]
 
 
-def _miss_rule(rule: Rule, subject: Subject) -> str:
+def _miss_rule(rule: Rule, subject: ConditionSubject) -> str:
     """Return the one part of a condition that failed, of several that had to hold."""
     missed = _missed(rule.when, subject)
     is_near = missed and isinstance(rule.when, All) and len(rule.when.parts) > 1
     return f"`{rule.name}` failed only on {missed}" if is_near else ""
 
 
-def _miss_step(rule: Rule, channel: str, when: Condition, subject: Subject) -> str:
+def _miss_step(rule: Rule, channel: str, when: Condition, subject: ConditionSubject) -> str:
     """Return the one part of a step's condition that failed; that of its rule held."""
     missed = _missed(when, subject)
     return f"`{rule.name}` to {channel} failed only on {missed}" if missed else ""
 
 
-def _missed(condition: Condition, subject: Subject) -> str:
+def _missed(condition: Condition, subject: ConditionSubject) -> str:
     """Return why the only part failed that did; empty for none or several."""
     parts = condition.parts if isinstance(condition, All) else (condition,)
     failed = [part for part in parts if not part.holds(subject)]
@@ -250,14 +252,14 @@ def _why_told(notification: Notification) -> str:
     return f"a guess, for want of a message object: {sign}"
 
 
-def _unless(watch: Watch | None) -> list[str]:
+def _unless(watch: WaitCondition | None) -> list[str]:
     if watch is None:
         return []
     said = [*map(str, watch.clauses), *(["call over"] if watch.ring else [])]
     return list(dict.fromkeys(said))
 
 
-def _defer(planned: Planned, subject: Subject) -> str:
+def _defer(planned: PlannedDelivery, subject: ConditionSubject) -> str:
     if not planned.deferred_by:
         return ""
     zone = subject.calendar.zone(planned.deferred_by)
@@ -265,7 +267,7 @@ def _defer(planned: Planned, subject: Subject) -> str:
     return f"to {time:%H:%M} {zone} by {planned.deferred_by}"
 
 
-def _show(planned: Planned, words: Content, subject: Subject) -> TracedDelivery:
+def _show(planned: PlannedDelivery, words: Content, subject: ConditionSubject) -> TracedDelivery:
     return TracedDelivery(
         id=planned.id,
         rule=planned.rule,

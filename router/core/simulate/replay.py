@@ -13,24 +13,24 @@ from msgspec import Struct
 
 from router.core.decide.collapse_key import number_subject
 from router.core.decide.decide import decide
-from router.core.decide.planned import Planned
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
-from router.core.decide.retraction import leave
-from router.core.model.facts import Facts, Recipient
+from router.core.decide.retraction import to_prior_delivery
+from router.core.model.facts import DecisionState, Recipient
 from router.core.model.message import Content
 from router.core.model.notification import Notification
 from router.core.model.types import Operation, Priority, Privacy
 from router.core.rules.classify import classify
 from router.core.rules.ruleset import Ruleset
 
-MEMORY = 50_000
+MIN_REMEMBERED = 50_000
 """How many calls, messages, once-keys and throttles' windows are remembered at least."""
 
 Value = str | float | None
 """What is compared: a text, or seconds after the notification was accepted; None if absent."""
 
 
-class Foreseen(Struct, frozen=True, kw_only=True):
+class PredictedDelivery(Struct, frozen=True, kw_only=True):
     """A message that would go out; `due` and `expires` in seconds after the acceptance."""
 
     rule: str
@@ -66,7 +66,7 @@ class Foreseen(Struct, frozen=True, kw_only=True):
         }
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class FieldDifference(Struct, frozen=True, kw_only=True):
     """One value of a message that would be another."""
 
     field: str
@@ -74,7 +74,7 @@ class Difference(Struct, frozen=True, kw_only=True):
     after: Value
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class MessageChange(Struct, frozen=True, kw_only=True):
     """A message that would go out no more (`-`), newly (`+`), or otherwise (`~`)."""
 
     sign: Literal["-", "+", "~"]
@@ -82,19 +82,19 @@ class Change(Struct, frozen=True, kw_only=True):
     channel: str
     address: str
     operation: Operation = "send"
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
 
 
-class Rehearsal:
+class Replay:
     """One ruleset, to which notifications come in the order in which they came."""
 
-    def __init__(self, ruleset: Ruleset, memory: int = MEMORY) -> None:
+    def __init__(self, ruleset: Ruleset, memory: int = MIN_REMEMBERED) -> None:
         """Know nothing yet."""
         self._ruleset = ruleset
         self._memory = memory
-        self._facts = Facts()
+        self._facts = DecisionState()
 
-    def foresee(self, told: Notification, recipient: Recipient) -> tuple[Foreseen, ...]:
+    def foresee(self, told: Notification, recipient: Recipient) -> tuple[PredictedDelivery, ...]:
         """Return what would go out because of a notification, decided when it was accepted."""
         ruleset, facts, now = self._ruleset, self._facts, told.accepted_at
         notification = classify(told, ruleset)
@@ -106,17 +106,19 @@ class Rehearsal:
             self._note(planned, notification)
         self._forget()
         return tuple(
-            _foresee(planned, render(planned, notification, recipient, ruleset, now).content, now)
+            _predict(planned, render(planned, notification, recipient, ruleset, now).content, now)
             for planned in going
         )
 
-    def _note(self, planned: Planned, notification: Notification) -> None:
+    def _note(self, planned: PlannedDelivery, notification: Notification) -> None:
         """Take a message to be there at once, for what changes it later."""
         if number_subject(planned.about) is not None:
             channel = self._ruleset.channels[planned.channel]
             named = channel.updates or channel.retracts
             of_subject = self._facts.earlier.setdefault(planned.about, {})
-            of_subject[planned.id] = leave(planned, notification, "delivered", named=named)
+            of_subject[planned.id] = to_prior_delivery(
+                planned, notification, "delivered", named=named
+            )
 
     def _forget(self) -> None:
         """Let go of the oldest, many at once: to find the oldest of many costs their number."""
@@ -128,13 +130,15 @@ class Rehearsal:
                     del mapping[key]
 
 
-def compare(before: Sequence[Foreseen], after: Sequence[Foreseen]) -> Iterator[Change]:
+def compare(
+    before: Sequence[PredictedDelivery], after: Sequence[PredictedDelivery]
+) -> Iterator[MessageChange]:
     """Yield how what goes out changes; which rule sends it makes no difference to anybody.
 
     Messages over one channel to one address are paired in their order.
     """
-    ways: dict[tuple[str, str], tuple[list[Foreseen], list[Foreseen]]] = defaultdict(
-        lambda: ([], [])
+    ways: dict[tuple[str, str], tuple[list[PredictedDelivery], list[PredictedDelivery]]] = (
+        defaultdict(lambda: ([], []))
     )
     for side, foreseen in enumerate((before, after)):
         for each in foreseen:
@@ -144,7 +148,9 @@ def compare(before: Sequence[Foreseen], after: Sequence[Foreseen]) -> Iterator[C
             yield from _compare(was, becomes)
 
 
-def _compare(was: Foreseen | None, becomes: Foreseen | None) -> Iterator[Change]:
+def _compare(
+    was: PredictedDelivery | None, becomes: PredictedDelivery | None
+) -> Iterator[MessageChange]:
     if was is None:
         yield from () if becomes is None else (_change("+", becomes),)
     elif becomes is None:
@@ -154,9 +160,11 @@ def _compare(was: Foreseen | None, becomes: Foreseen | None) -> Iterator[Change]
 
 
 def _change(
-    sign: Literal["-", "+", "~"], of: Foreseen, differences: tuple[Difference, ...] = ()
-) -> Change:
-    return Change(
+    sign: Literal["-", "+", "~"],
+    of: PredictedDelivery,
+    differences: tuple[FieldDifference, ...] = (),
+) -> MessageChange:
+    return MessageChange(
         sign=sign,
         rule=of.rule,
         channel=of.channel,
@@ -166,16 +174,16 @@ def _change(
     )
 
 
-def _differ(before: dict[str, Value], after: dict[str, Value]) -> Iterator[Difference]:
+def _differ(before: dict[str, Value], after: dict[str, Value]) -> Iterator[FieldDifference]:
     for name in dict.fromkeys((*before, *after)):
         was, becomes = before.get(name), after.get(name)
         if was != becomes:
-            yield Difference(field=name, before=was, after=becomes)
+            yield FieldDifference(field=name, before=was, after=becomes)
 
 
-def _foresee(planned: Planned, content: Content, accepted_at: float) -> Foreseen:
+def _predict(planned: PlannedDelivery, content: Content, accepted_at: float) -> PredictedDelivery:
     clauses = planned.watch.clauses if planned.watch is not None else ()
-    return Foreseen(
+    return PredictedDelivery(
         rule=planned.rule,
         channel=planned.channel,
         address=planned.address,

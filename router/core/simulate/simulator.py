@@ -9,51 +9,51 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.decide.decide import ON_NO_MATCH, decide
-from router.core.decide.planned import Planned
+from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
-from router.core.decide.retraction import leave
-from router.core.model.facts import Facts, Reading, Stage
+from router.core.decide.retraction import to_prior_delivery
+from router.core.model.facts import DecisionState, DeliveryProgress, ReadMarker
 from router.core.model.notification import Notification
-from router.core.model.unless import is_ripe, makes_needless, needless
+from router.core.model.unless import cancel_reason, is_released, makes_needless
 from router.core.rules.classify import classify
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.test_case import Case, Event, Sent
+from router.core.simulate.test_case import RuleTest, SentMessage, TestEvent
 
 
-class Played(Struct, frozen=True, kw_only=True):
+class SimulationResult(Struct, frozen=True, kw_only=True):
     """What went out, in order, and the names of the rules that matched some event."""
 
-    sent: tuple[Sent, ...]
+    sent: tuple[SentMessage, ...]
     matched: frozenset[str]
 
 
-class _Waiting(NamedTuple):
-    planned: Planned
+class _WaitingDelivery(NamedTuple):
+    planned: PlannedDelivery
     notification: Notification
     by_itself: bool
 
 
-def play(case: Case, ruleset: Ruleset) -> Played:
+def simulate(case: RuleTest, ruleset: Ruleset) -> SimulationResult:
     """Return what goes out when the events of a case happen, until nothing waits any more."""
-    stage = _Stage(case, ruleset)
+    stage = _Simulator(case, ruleset)
     for event in case.events:
         stage.advance(event.at)
         stage.hear(event)
     stage.advance(float("inf"))
-    return Played(sent=tuple(stage.sent), matched=frozenset(stage.matched))
+    return SimulationResult(sent=tuple(stage.sent), matched=frozenset(stage.matched))
 
 
-class _Stage:
+class _Simulator:
     """The world of one case: what is known, what waits, what went out."""
 
-    def __init__(self, case: Case, ruleset: Ruleset) -> None:
-        self.sent: list[Sent] = []
+    def __init__(self, case: RuleTest, ruleset: Ruleset) -> None:
+        self.sent: list[SentMessage] = []
         self.matched: set[str] = set()
         self._case = case
         self._ruleset = ruleset
         self._kinds = frozenset(spec.address_kind for spec in ruleset.channels.values()) - {""}
-        self._facts = Facts()
-        self._waiting: dict[str, _Waiting] = {}
+        self._facts = DecisionState()
+        self._waiting: dict[str, _WaitingDelivery] = {}
         self._ends: dict[str, bool] = {}
         self._now = case.at
 
@@ -63,7 +63,7 @@ class _Stage:
             self._take(due.planned.id)
             self._send(due)
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: TestEvent) -> None:
         """Decide on a payload that comes, or remember that it was read."""
         self._now = event.at
         if event.is_read:
@@ -73,13 +73,13 @@ class _Stage:
         self._reconsider()
         self.advance(event.at)
 
-    def _next(self, until: float) -> _Waiting | None:
+    def _next(self, until: float) -> _WaitingDelivery | None:
         due = (each for each in self._waiting.values() if each.planned.due_at <= until)
         return min(due, key=lambda each: (each.planned.due_at, each.planned.id), default=None)
 
     def _read(self, notification: Notification) -> None:
         whose = (notification.app_id, notification.uid, notification.conversation)
-        self._facts.reads[whose] = Reading(message=0, read_at=self._now)
+        self._facts.reads[whose] = ReadMarker(message=0, read_at=self._now)
 
     def _decide(self, notification: Notification) -> None:
         notification = classify(notification, self._ruleset)
@@ -91,25 +91,25 @@ class _Stage:
             by_rule = planned.rule in {*decision.matched, ON_NO_MATCH}
             if planned.state == "waiting":
                 by_itself = planned.operation == "retract" and not by_rule
-                self._keep(_Waiting(planned, notification, by_itself))
+                self._keep(_WaitingDelivery(planned, notification, by_itself))
         for ending in decision.effects.endings:
             if due := self._take(ending.delivery):
                 self._end(due.planned, ending.state, ending.reason)
 
-    def _keep(self, due: _Waiting) -> None:
+    def _keep(self, due: _WaitingDelivery) -> None:
         """Let a delivery wait, where an edit or a deletion of its message finds it."""
         self._waiting[due.planned.id] = due
         self._note(due, "waiting")
 
-    def _note(self, due: _Waiting, state: Stage) -> None:
+    def _note(self, due: _WaitingDelivery, state: DeliveryProgress) -> None:
         """Let what changes its message later find a delivery."""
         planned, notification, _ = due
         channel = self._ruleset.channels[planned.channel]
         named = state == "delivered" and (channel.updates or channel.retracts)
         of_subject = self._facts.earlier.setdefault(planned.about, {})
-        of_subject[planned.id] = leave(planned, notification, state, named=named)
+        of_subject[planned.id] = to_prior_delivery(planned, notification, state, named=named)
 
-    def _take(self, delivery: str) -> _Waiting | None:
+    def _take(self, delivery: str) -> _WaitingDelivery | None:
         """Return a delivery that waits no longer; None for one that did not."""
         due = self._waiting.pop(delivery, None)
         if due is not None:
@@ -122,15 +122,15 @@ class _Stage:
             planned, watch = each.planned, each.planned.watch
             if watch is None or planned.id not in self._waiting:
                 continue
-            if reason := needless(watch, self._facts, self._ends):
+            if reason := cancel_reason(watch, self._facts, self._ends):
                 self._take(planned.id)
                 self._end(planned, "cancelled", reason)
-            elif is_ripe(watch, self._ends):
+            elif is_released(watch, self._ends):
                 due_at = max(self._now, watch.earliest)
                 free = replace(planned, due_at=due_at, watch=replace(watch, stands_by=False))
                 self._waiting[planned.id] = each._replace(planned=free)
 
-    def _end(self, planned: Planned, state: str, reason: str = "") -> None:
+    def _end(self, planned: PlannedDelivery, state: str, reason: str = "") -> None:
         self._ends[planned.id] = makes_needless(state, reason)
         self._reconsider()
 
@@ -140,7 +140,7 @@ class _Stage:
             person = self._case.people.get(notification.uid, self._case.person)
             self._facts.recipients[who] = person.appear(*who, self._kinds)
 
-    def _send(self, due: _Waiting) -> None:
+    def _send(self, due: _WaitingDelivery) -> None:
         planned, notification, by_itself = due
         self._now = max(self._now, planned.due_at)
         if planned.channel in self._case.refused:
@@ -149,7 +149,7 @@ class _Stage:
         recipient = self._facts.recipient(notification.app_id, notification.uid)
         rendered = render(planned, notification, recipient, self._ruleset, notification.accepted_at)
         self.sent.append(
-            Sent(
+            SentMessage(
                 at=self._now,
                 uid=notification.uid,
                 rule=planned.rule,

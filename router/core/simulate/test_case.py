@@ -9,7 +9,7 @@ from router.core.model.notification import Notification
 from router.core.model.types import Operation, Priority
 
 
-class Person(Struct, frozen=True, kw_only=True):
+class TestRecipient(Struct, frozen=True, kw_only=True):
     """What a test says of its recipients; `contacts` are those of the kinds it names."""
 
     attributes: dict[str, Scalar] = {}
@@ -41,7 +41,7 @@ class Person(Struct, frozen=True, kw_only=True):
         )
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class TestEvent(Struct, frozen=True, kw_only=True):
     """Something that happens at a time (epoch seconds): a payload comes, or one is read.
 
     With `is_read` the recipient has read the notification, which came before.
@@ -52,7 +52,7 @@ class Event(Struct, frozen=True, kw_only=True):
     is_read: bool = False
 
 
-class Expected(Struct, frozen=True, kw_only=True):
+class ExpectedMessage(Struct, frozen=True, kw_only=True):
     """One message that must go out, or must not; None and absent keys leave it open.
 
     `at` counts seconds since the test begins.
@@ -70,12 +70,12 @@ class Expected(Struct, frozen=True, kw_only=True):
     """Of a content's texts; the badge as it is written."""
     data: dict[str, str] = {}
 
-    def fits(self, sent: "Sent", began: float) -> bool:
+    def fits(self, sent: "SentMessage", began: float) -> bool:
         """Return whether it speaks of a message."""
         is_silent = sent.by_itself and self.operation is None
         return not is_silent and not self.differences(sent, began)
 
-    def differences(self, sent: "Sent", began: float) -> list[str]:
+    def differences(self, sent: "SentMessage", began: float) -> list[str]:
         """Return in words what of a message is not as expected."""
         asked: list[tuple[str, object, object]] = [
             ("uid", self.uid, sent.uid),
@@ -98,7 +98,7 @@ class Expected(Struct, frozen=True, kw_only=True):
         return found
 
 
-class Sent(Struct, frozen=True, kw_only=True):
+class SentMessage(Struct, frozen=True, kw_only=True):
     """A message that went out at a time (epoch seconds), or what became of one that did.
 
     What was taken back `by_itself`, since no rule said so, is no message: only an expectation that
@@ -116,7 +116,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     content: Content
 
 
-class Case(Struct, frozen=True, kw_only=True):
+class RuleTest(Struct, frozen=True, kw_only=True):
     """One test; it begins `at` an epoch second.
 
     `refused` are channels whose providers take nothing. With `exact` nothing but what is
@@ -126,13 +126,13 @@ class Case(Struct, frozen=True, kw_only=True):
     name: str
     place: Place
     at: float
-    person: Person = Person()
-    people: dict[str, Person] = {}
+    person: TestRecipient = TestRecipient()
+    people: dict[str, TestRecipient] = {}
     """Recipients of whom the test says something of their own, by uid."""
     refused: frozenset[str] = frozenset()
-    events: tuple[Event, ...] = ()
-    expect: tuple[Expected, ...] = ()
-    expect_not: tuple[Expected, ...] = ()
+    events: tuple[TestEvent, ...] = ()
+    expect: tuple[ExpectedMessage, ...] = ()
+    expect_not: tuple[ExpectedMessage, ...] = ()
     exact: bool = False
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from router.core.model.facts import Recipient
 from router.core.model.notification import Notification
 from router.core.model.payload import Json, scalar
-from router.core.templates.expression import ASSUMED
-from router.core.templates.filters import ITEMS, LIMIT, text
+from router.core.templates.expression import ASSUMED_VALUE
+from router.core.templates.filters import MAX_ITEMS, MAX_RESULT_LENGTH, text
 
 # not a word to a line, which would take a page
 DERIVED = (
@@ -47,7 +47,7 @@ def visible(
         "vars": variables,
         "title": title,
         "body": body,
-        ASSUMED: assumed,
+        ASSUMED_VALUE: assumed,
     }
 
 
@@ -55,10 +55,14 @@ def words(notification: Notification) -> tuple[str, str]:
     """Return the payload's own title and body; those of a digest are put together."""
     if notification.feed == "push":
         details = notification.details
-        return scalar(details.get("title"))[:LIMIT], scalar(details.get("body"))[:LIMIT]
+        return scalar(details.get("title"))[:MAX_RESULT_LENGTH], scalar(details.get("body"))[
+            :MAX_RESULT_LENGTH
+        ]
     data = notification.data
     title = scalar(data.get("subject")) or _other(data)
-    return title[:LIMIT], (scalar(data.get("smsContent")) or _lines(data.get("messages")))[:LIMIT]
+    return title[:MAX_RESULT_LENGTH], (
+        scalar(data.get("smsContent")) or _lines(data.get("messages"))
+    )[:MAX_RESULT_LENGTH]
 
 
 def _other(data: Mapping[str, Json]) -> str:
@@ -74,7 +78,7 @@ def _lines(messages: Json) -> str:
     """Return `Name: text` for every message of a digest."""
     if not isinstance(messages, list):
         return ""
-    lines = [_line(message) for message in messages[:ITEMS] if isinstance(message, dict)]
+    lines = [_line(message) for message in messages[:MAX_ITEMS] if isinstance(message, dict)]
     return "\n".join(line for line in lines if line)
 
 

@@ -22,7 +22,7 @@ _WORDS: Mapping[type[nodes.Node], str] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - it says what became of a node
+class UnsupportedSyntax(Exception):  # noqa: N818 - it says what became of a node
     """A node that is not allowed: on which line (from 1), and the word that shows where."""
 
     def __init__(self, message: str, node: nodes.Node, word: str = "") -> None:
@@ -33,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - it says what became of a node
         self.word = word
 
 
-def refuse(node: nodes.Node) -> Refused:
+def raise_syntax_error(node: nodes.Node) -> UnsupportedSyntax:
     """Return the refusal of a node, by its word in the source."""
     word = _WORDS.get(type(node), f"`{type(node).__name__.lower()}`")
-    return Refused(f"{word} is not allowed in a template", node, word.strip("`"))
+    return UnsupportedSyntax(f"{word} is not allowed in a template", node, word.strip("`"))

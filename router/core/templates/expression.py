@@ -12,16 +12,16 @@ from jinja2 import nodes
 
 from router.core.errors import suggest
 from router.core.templates import operators
-from router.core.templates.errors import Refused, refuse
-from router.core.templates.filters import FILTERS, LIMIT, key, text
+from router.core.templates.errors import UnsupportedSyntax, raise_syntax_error
+from router.core.templates.filters import FILTERS, MAX_RESULT_LENGTH, key, text
 
-NODES = 250
-DEPTH = 32
+MAX_NODES = 250
+MAX_EXPRESSION_DEPTH = 32
 
-DECLARABLE = frozenset({"custom", "attributes", "message"})
+DECLARABLE_ROOTS = frozenset({"custom", "attributes", "message"})
 """Where paths begin that a file can declare, with a default."""
 
-ASSUMED = ""
+ASSUMED_VALUE = ""
 """Under this name, which no template can write, stand the defaults by path."""
 
 Names = Mapping[str, object]
@@ -31,7 +31,7 @@ _SIGNATURES = {name: inspect.signature(function) for name, function in FILTERS.i
 _TESTS = {"defined": True, "undefined": False, "none": False}
 
 
-class Builder:
+class ExpressionBuilder:
     """Turns the nodes of one template into closures; `names` collects the paths they read."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Builder:
                 case nodes.If():
                     made.append(self._branches(node))
                 case _:
-                    raise refuse(node)
+                    raise raise_syntax_error(node)
         return made
 
     def build(self, node: nodes.Node) -> Evaluate:
@@ -58,7 +58,7 @@ class Builder:
         self._enter(node)
         build = _BUILDERS.get(type(node))
         if build is None:
-            raise refuse(node)
+            raise raise_syntax_error(node)
         made = build(self, node)
         self._depth -= 1
         return made
@@ -66,8 +66,8 @@ class Builder:
     def _enter(self, node: nodes.Node) -> None:
         self._count += 1
         self._depth += 1
-        if self._count > NODES or self._depth > DEPTH:
-            raise Refused("is too long or nested too deeply", node)
+        if self._count > MAX_NODES or self._depth > MAX_EXPRESSION_DEPTH:
+            raise UnsupportedSyntax("is too long or nested too deeply", node)
 
     def _branches(self, node: nodes.If) -> Evaluate:
         """Return the closure of an `if`: it gives the outputs of the first branch that holds."""
@@ -94,26 +94,28 @@ def joined(outputs: Sequence[Evaluate], names: Names) -> str:
         part = value if type(value) is str else text(value)
         parts.append(part)
         size += len(part)
-        if size >= LIMIT:
+        if size >= MAX_RESULT_LENGTH:
             break
-    return "".join(parts)[:LIMIT]
+    return "".join(parts)[:MAX_RESULT_LENGTH]
 
 
-def _data(_: Builder, node: nodes.TemplateData) -> Evaluate:
+def _data(_: ExpressionBuilder, node: nodes.TemplateData) -> Evaluate:
     words = node.data
     return lambda _: words
 
 
-def _constant(_: Builder, node: nodes.Const) -> Evaluate:
+def _constant(_: ExpressionBuilder, node: nodes.Const) -> Evaluate:
     value = node.value
     if value is None:
-        raise Refused("`none` is no value; ask `is defined`, or use `default`", node, "none")
+        raise UnsupportedSyntax(
+            "`none` is no value; ask `is defined`, or use `default`", node, "none"
+        )
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise Refused("a text holds half a character", node, "\\u")
+        raise UnsupportedSyntax("a text holds half a character", node, "\\u")
     return lambda _: value
 
 
-def _reference(builder: Builder, node: nodes.Expr) -> Evaluate:
+def _reference(builder: ExpressionBuilder, node: nodes.Expr) -> Evaluate:
     """Return the closure of a name and the keys behind it, which are one path."""
     keys: list[str | int] = []
     while isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -123,7 +125,7 @@ def _reference(builder: Builder, node: nodes.Expr) -> Evaluate:
         return _walk(builder.build(node), keys)
     builder.names.add(_path(node.name, keys))
     read = _walk(_name(node.name), keys)
-    return _assuming(read, (node.name, *keys)) if node.name in DECLARABLE else read
+    return _assuming(read, (node.name, *keys)) if node.name in DECLARABLE_ROOTS else read
 
 
 def _assuming(read: Evaluate, path: tuple[str | int, ...]) -> Evaluate:
@@ -131,7 +133,7 @@ def _assuming(read: Evaluate, path: tuple[str | int, ...]) -> Evaluate:
 
     def read_or_assume(names: Names) -> object:
         value = read(names)
-        if value is None and isinstance(assumed := names.get(ASSUMED), Mapping):
+        if value is None and isinstance(assumed := names.get(ASSUMED_VALUE), Mapping):
             return assumed.get(path)
         return value
 
@@ -141,7 +143,7 @@ def _assuming(read: Evaluate, path: tuple[str | int, ...]) -> Evaluate:
 def _name(name: str) -> Evaluate:
     def read(names: Names) -> object:
         value = names.get(name)
-        return value[:LIMIT] if isinstance(value, str) else value
+        return value[:MAX_RESULT_LENGTH] if isinstance(value, str) else value
 
     return read
 
@@ -166,7 +168,7 @@ def _index(node: nodes.Getitem) -> str | int:
         case nodes.Neg(node=nodes.Const(value=int() as part)):
             return -part
         case _:
-            raise Refused("a key in [ ] must be written out", node, "[")
+            raise UnsupportedSyntax("a key in [ ] must be written out", node, "[")
 
 
 def _path(root: str, keys: list[str | int]) -> str:
@@ -174,7 +176,7 @@ def _path(root: str, keys: list[str | int]) -> str:
     return root + "".join(f".{w}" if w.isidentifier() else f"['{w}']" for w in words)
 
 
-def _compare(builder: Builder, node: nodes.Compare) -> Evaluate:
+def _compare(builder: ExpressionBuilder, node: nodes.Compare) -> Evaluate:
     first = builder.build(node.expr)
     rest = [(operators.COMPARISONS[part.op], builder.build(part.expr)) for part in node.ops]
 
@@ -191,71 +193,73 @@ def _compare(builder: Builder, node: nodes.Compare) -> Evaluate:
 
 
 def _binary(operate: Callable[[object, object], object]) -> Callable[..., Evaluate]:
-    def build(builder: Builder, node: nodes.BinExpr) -> Evaluate:
+    def build(builder: ExpressionBuilder, node: nodes.BinExpr) -> Evaluate:
         left, right = builder.build(node.left), builder.build(node.right)
         return lambda names: operate(left(names), right(names))
 
     return build
 
 
-def _and(builder: Builder, node: nodes.And) -> Evaluate:
+def _and(builder: ExpressionBuilder, node: nodes.And) -> Evaluate:
     left, right = builder.build(node.left), builder.build(node.right)
     return lambda names: left(names) and right(names)
 
 
-def _or(builder: Builder, node: nodes.Or) -> Evaluate:
+def _or(builder: ExpressionBuilder, node: nodes.Or) -> Evaluate:
     left, right = builder.build(node.left), builder.build(node.right)
     return lambda names: left(names) or right(names)
 
 
-def _not(builder: Builder, node: nodes.Not) -> Evaluate:
+def _not(builder: ExpressionBuilder, node: nodes.Not) -> Evaluate:
     inner = builder.build(node.node)
     return lambda names: not inner(names)
 
 
-def _negative(builder: Builder, node: nodes.Neg) -> Evaluate:
+def _negative(builder: ExpressionBuilder, node: nodes.Neg) -> Evaluate:
     inner = builder.build(node.node)
     return lambda names: operators.subtract(0, inner(names))
 
 
-def _conditional(builder: Builder, node: nodes.CondExpr) -> Evaluate:
+def _conditional(builder: ExpressionBuilder, node: nodes.CondExpr) -> Evaluate:
     test, first = builder.build(node.test), builder.build(node.expr1)
     second = builder.build(node.expr2) if node.expr2 is not None else lambda _: None
     return lambda names: first(names) if test(names) else second(names)
 
 
-def _items(builder: Builder, node: nodes.List | nodes.Tuple) -> Evaluate:
+def _items(builder: ExpressionBuilder, node: nodes.List | nodes.Tuple) -> Evaluate:
     parts = [builder.build(item) for item in node.items]
     return lambda names: [part(names) for part in parts]
 
 
-def _concat(builder: Builder, node: nodes.Concat) -> Evaluate:
+def _concat(builder: ExpressionBuilder, node: nodes.Concat) -> Evaluate:
     parts = [builder.build(part) for part in node.nodes]
     return lambda names: joined(parts, names)
 
 
-def _test(builder: Builder, node: nodes.Test) -> Evaluate:
+def _test(builder: ExpressionBuilder, node: nodes.Test) -> Evaluate:
     if node.name not in _TESTS:
         known = ", ".join(f"`is {name}`" for name in _TESTS)
-        raise Refused(f"unknown test `is {node.name}`; known are {known}", node, node.name)
+        raise UnsupportedSyntax(
+            f"unknown test `is {node.name}`; known are {known}", node, node.name
+        )
     inner, wanted = builder.build(node.node), _TESTS[node.name]
     return lambda names: (inner(names) is not None) is wanted
 
 
-def _filter(builder: Builder, node: nodes.Filter) -> Evaluate:
+def _filter(builder: ExpressionBuilder, node: nodes.Filter) -> Evaluate:
     apply = FILTERS.get(node.name)
     if apply is None:
         hint = suggest(node.name, FILTERS) or f"known are {', '.join(FILTERS)}"
-        raise Refused(f'unknown filter "{node.name}"; {hint}', node, node.name)
+        raise UnsupportedSyntax(f'unknown filter "{node.name}"; {hint}', node, node.name)
     if node.node is None or node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise Refused(f'filter "{node.name}" cannot be used so', node, node.name)
+        raise UnsupportedSyntax(f'filter "{node.name}" cannot be used so', node, node.name)
     value = builder.build(node.node)
     arguments = [builder.build(argument) for argument in node.args]
     named = {str(pair.key): builder.build(pair.value) for pair in node.kwargs}
     try:
         _SIGNATURES[node.name].bind(value, *arguments, **named)
     except TypeError as error:
-        raise Refused(f'filter "{node.name}": {error}', node, node.name) from error
+        raise UnsupportedSyntax(f'filter "{node.name}": {error}', node, node.name) from error
     if not node.args and not named:
         return lambda names: apply(value(names))
     return lambda names: apply(

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import msgspec
 
-LIMIT = 16 * 1024
+MAX_RESULT_LENGTH = 16 * 1024
 """Characters of the longest text a template reads, makes on its way, or gives."""
 
-ITEMS = 1000
+MAX_ITEMS = 1000
 """Items of a list that a template looks at."""
 
 _DATE_FORMAT = re.compile(r"(?:[^%]|%[aAbBdeHIjmMpSuUVyYZ%-])*")
@@ -28,7 +28,7 @@ def text(value: object) -> str:
     """Return a value as a template prints it; lists with commas, mappings as JSON."""
     match value:
         case str():
-            return value[:LIMIT]
+            return value[:MAX_RESULT_LENGTH]
         case None:
             return ""
         case bool():
@@ -38,7 +38,7 @@ def text(value: object) -> str:
         case list():
             return join(value, ", ")
         case _:
-            return msgspec.json.encode(value).decode()[:LIMIT]
+            return msgspec.json.encode(value).decode()[:MAX_RESULT_LENGTH]
 
 
 def number(value: object) -> float | int | None:
@@ -64,22 +64,22 @@ def default(value: object, fallback: object = "", boolean: object = False) -> ob
 
 def upper(value: object) -> str:
     """Return the text in capitals."""
-    return text(value).upper()[:LIMIT]
+    return text(value).upper()[:MAX_RESULT_LENGTH]
 
 
 def lower(value: object) -> str:
     """Return the text in small letters."""
-    return text(value).lower()[:LIMIT]
+    return text(value).lower()[:MAX_RESULT_LENGTH]
 
 
 def capitalize(value: object) -> str:
     """Return the text with a capital at its start and small letters after it."""
-    return text(value).capitalize()[:LIMIT]
+    return text(value).capitalize()[:MAX_RESULT_LENGTH]
 
 
 def title(value: object) -> str:
     """Return the text with a capital at the start of every word."""
-    return re.sub(r"\w[\w'’]*", lambda word: word[0].capitalize(), text(value))[:LIMIT]  # noqa: RUF001 - people write it
+    return re.sub(r"\w[\w'’]*", lambda word: word[0].capitalize(), text(value))[:MAX_RESULT_LENGTH]  # noqa: RUF001 - people write it
 
 
 def trim(value: object, chars: object = None) -> str:
@@ -103,21 +103,21 @@ def replace(value: object, old: object, new: object) -> str:
     words, before, after = text(value), text(old), text(new)
     if not before:
         return words
-    room = LIMIT // max(len(after), 1)
-    return words.replace(before, after, room + 1)[:LIMIT]
+    room = MAX_RESULT_LENGTH // max(len(after), 1)
+    return words.replace(before, after, room + 1)[:MAX_RESULT_LENGTH]
 
 
 def join(value: object, separator: object = "", attribute: object = None) -> str:
     """Return the items of a list, or that attribute of them, as one text."""
     items = [value] if not isinstance(value, list) else value
     between, parts, size = text(separator), [], 0
-    for item in islice(items, ITEMS):
+    for item in islice(items, MAX_ITEMS):
         part = text(item if attribute is None else key(item, attribute))
         size += len(part) + len(between)
         parts.append(part)
-        if size > LIMIT:
+        if size > MAX_RESULT_LENGTH:
             break
-    return between.join(parts)[:LIMIT]
+    return between.join(parts)[:MAX_RESULT_LENGTH]
 
 
 def length(value: object) -> int:
@@ -161,12 +161,12 @@ def date(value: object, form: object = "%Y-%m-%d %H:%M") -> str:
         moment = datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return ""
-    return moment.strftime(pattern)[:LIMIT]
+    return moment.strftime(pattern)[:MAX_RESULT_LENGTH]
 
 
 def urlencode(value: object) -> str:
     """Return the text as one part of a URL."""
-    return quote(text(value), safe="")[:LIMIT]
+    return quote(text(value), safe="")[:MAX_RESULT_LENGTH]
 
 
 FILTERS: Mapping[str, Callable[..., object]] = MappingProxyType(
@@ -203,12 +203,12 @@ def key(value: object, name: object) -> object:
         return None
     if isinstance(name, int):
         return _part(value[name]) if -len(value) <= name < len(value) else None
-    found = [key(item, name) for item in islice(value, ITEMS) if isinstance(item, Mapping)]
+    found = [key(item, name) for item in islice(value, MAX_ITEMS) if isinstance(item, Mapping)]
     return [part for part in found if part is not None] or None
 
 
 def _part(value: object) -> object:
-    return value[:LIMIT] if isinstance(value, str) else value
+    return value[:MAX_RESULT_LENGTH] if isinstance(value, str) else value
 
 
 def _float(value: str) -> float | None:

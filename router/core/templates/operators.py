@@ -10,7 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from router.core.templates.filters import ITEMS, LIMIT, number, text
+from router.core.templates.filters import MAX_ITEMS, MAX_RESULT_LENGTH, number, text
 
 Compare = Callable[[object, object], bool]
 
@@ -30,7 +30,7 @@ def within(item: object, whole: object) -> bool:
     """Return whether an item is in a list, a text in a text, or a key in a mapping."""
     match whole:
         case list():
-            return any(equal(item, part) for part in islice(whole, ITEMS))
+            return any(equal(item, part) for part in islice(whole, MAX_ITEMS))
         case str():
             return item is not None and text(item) in whole
         case Mapping():
@@ -43,7 +43,7 @@ def add(left: object, right: object) -> object:
     """Return the sum of two numbers; of anything else, one text behind the other."""
     if _is_number(left) and _is_number(right):
         return left + right  # type: ignore[operator]  # both are numbers
-    return (text(left) + text(right))[:LIMIT]
+    return (text(left) + text(right))[:MAX_RESULT_LENGTH]
 
 
 def subtract(left: object, right: object) -> object:

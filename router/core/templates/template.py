@@ -14,16 +14,16 @@ from jinja2.sandbox import SandboxedEnvironment
 from msgspec import Struct
 
 from router.core.errors import Place
-from router.core.templates.errors import Refused
-from router.core.templates.expression import Builder, Evaluate, joined
+from router.core.templates.errors import UnsupportedSyntax
+from router.core.templates.expression import Evaluate, ExpressionBuilder, joined
 
-SOURCE = 8 * 1024
+MAX_SOURCE_LENGTH = 8 * 1024
 """Characters of the longest source."""
 
 Render = Callable[[Mapping[str, object]], str]
 
 
-class TemplateError(ValueError):
+class TemplateSourceError(ValueError):
     """A source that is no template we take: `offset` counts characters from its start."""
 
     def __init__(self, message: str, offset: int) -> None:
@@ -33,7 +33,7 @@ class TemplateError(ValueError):
         self.offset = offset
 
 
-class TemplateFault(Exception):  # noqa: N818 - it names what went wrong with one text
+class TemplateRenderError(Exception):
     """A template could not be rendered with these values; it costs that text alone."""
 
 
@@ -41,7 +41,7 @@ class Template(Struct, frozen=True, kw_only=True):
     """A compiled template; `names` are the paths it reads, written as in a condition.
 
     An index leaves no trace in a path: `messages[0].message` is `messages.message`. `render`
-    takes the visible names and raises `TemplateFault`, nothing else.
+    takes the visible names and raises `TemplateRenderError`, nothing else.
     """
 
     source: str
@@ -61,25 +61,27 @@ def compile_template(source: str, place: Place) -> Template:
 
 @lru_cache(maxsize=4096)
 def _compiled(source: str) -> tuple[frozenset[str], Render]:
-    tree, builder = _parse(source), Builder()
+    tree, builder = _parse(source), ExpressionBuilder()
     try:
         outputs = builder.outputs(tree.body)
-    except Refused as refused:
+    except UnsupportedSyntax as refused:
         offset = _offset(source, refused.line, refused.word)
-        raise TemplateError(refused.message, offset) from refused
+        raise TemplateSourceError(refused.message, offset) from refused
     return frozenset(builder.names), _renderer(outputs)
 
 
 def _parse(source: str) -> nodes.Template:
-    if len(source) > SOURCE:
-        raise TemplateError(f"is longer than {SOURCE} characters", SOURCE)
+    if len(source) > MAX_SOURCE_LENGTH:
+        raise TemplateSourceError(
+            f"is longer than {MAX_SOURCE_LENGTH} characters", MAX_SOURCE_LENGTH
+        )
     try:
         return _grammar().parse(source)
     except TemplateSyntaxError as error:
         said = (error.message or "is no template").rstrip(".")
-        raise TemplateError(said, _offset(source, error.lineno)) from error
+        raise TemplateSourceError(said, _offset(source, error.lineno)) from error
     except RecursionError as error:
-        raise TemplateError("is nested too deeply", 0) from error
+        raise TemplateSourceError("is nested too deeply", 0) from error
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +95,7 @@ def _renderer(outputs: list[Evaluate]) -> Render:
         try:
             return joined(outputs, names).replace("\0", "\ufffd")
         except Exception as error:  # whatever a template does costs its text alone
-            raise TemplateFault(f"{type(error).__name__}: {error}"[:200]) from error
+            raise TemplateRenderError(f"{type(error).__name__}: {error}"[:200]) from error
 
     return render
 

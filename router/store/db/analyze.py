@@ -8,17 +8,17 @@ from sqlalchemy import Connection
 
 from router.store.db.locks import is_shared
 
-FIRST = 1000
+FIRST_ANALYZE_AFTER = 1000
 """After so many changes it is told for the first time; then whenever they have doubled."""
 
 
-class Statistics:
+class AnalyzeSchedule:
     """Counts changes of the registry, and says when PostgreSQL is to look at it again."""
 
     def __init__(self) -> None:
         """Begin with nothing changed."""
         self._changes = 0
-        self._next = FIRST
+        self._next = FIRST_ANALYZE_AFTER
 
     def count(self, changes: int) -> bool:
         """Add changes; return whether it is time to look again."""

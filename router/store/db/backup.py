@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-PAGES = 2000
+PAGES_PER_STEP = 2000
 """How many pages are copied between two reports of progress."""
 
 Progress = Callable[[int, int], None]
@@ -25,18 +25,18 @@ def back_up(database: Path, target: Path, progress: Progress = lambda _done, _al
     """
     partial = target.with_name(f"{target.name}.partial")
     try:
-        _reserve(target)
+        _create_private_file(target)
     except FileExistsError:
         raise BackupFailed(f"{target} is there already; name another file") from None
     except OSError as error:
         raise BackupFailed(f"{target} cannot be made: {error.strerror}") from None
     try:
-        _reserve(partial)
+        _create_private_file(partial)
         _copy(database, partial, progress)
-        _prove(partial)
+        _check_integrity(partial)
         size = partial.stat().st_size
         partial.replace(target)
-        _sync(target.parent)
+        _sync_folder(target.parent)
     except (sqlite3.Error, OSError) as error:
         _drop(target, partial)
         raise BackupFailed(f"{database} cannot be copied to {target}: {error}") from error
@@ -46,7 +46,7 @@ def back_up(database: Path, target: Path, progress: Progress = lambda _done, _al
     return size
 
 
-def _reserve(path: Path) -> None:
+def _create_private_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
@@ -65,7 +65,7 @@ def _copy(database: Path, target: Path, progress: Progress) -> None:
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         source.backup(
             copy,
-            pages=PAGES,
+            pages=PAGES_PER_STEP,
             progress=lambda _status, left, total: progress(total - left, total),
         )
         copy.execute("PRAGMA journal_mode=DELETE")  # else a log beside it would be part of it
@@ -73,14 +73,14 @@ def _copy(database: Path, target: Path, progress: Progress) -> None:
         os.fsync(file.fileno())
 
 
-def _prove(copy: Path) -> None:
+def _check_integrity(copy: Path) -> None:
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
     if found != ["ok"]:
         raise sqlite3.DatabaseError(f"the copy is not sound: {found[0]}")
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

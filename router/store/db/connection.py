@@ -15,7 +15,7 @@ from router.store.db.postgres import driver_of, limited
 T = TypeVar("T")
 
 
-class Line(Protocol):
+class WriteConnection(Protocol):
     """One connection; a transaction that fails is rolled back, and the next one starts afresh."""
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
@@ -25,7 +25,7 @@ class Line(Protocol):
         """Close the connection."""
 
 
-class ThreadLine:
+class ThreadWriteConnection:
     """A line over a blocking driver, in a thread of its own.
 
     A transaction crosses threads once. An asyncio driver for SQLite crosses three or four times
@@ -67,7 +67,7 @@ class ThreadLine:
         self._engine.dispose()
 
 
-class AsyncLine:
+class AsyncWriteConnection:
     """A line over an asyncio driver; a transaction of more than `limit` seconds is cut off."""
 
     def __init__(self, engine: AsyncEngine, limit: float) -> None:

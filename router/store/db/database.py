@@ -20,8 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from router.store.db.connection import AsyncLine, Line, ThreadLine
-from router.store.db.group_commit import Writer
+from router.store.db.connection import AsyncWriteConnection, ThreadWriteConnection, WriteConnection
+from router.store.db.group_commit import GroupCommitWriter
 from router.store.db.locks import lock
 from router.store.db.postgres import limited, open_server
 from router.store.db.sqlite_file import DatabaseFile, empty_log, prepare
@@ -31,16 +31,16 @@ from router.store.schema.tables import seen
 
 T = TypeVar("T")
 
-HEAD = "0001"
+SCHEMA_REVISION = "0001"
 """The revision of the schema this version works with."""
 
-READERS = 4
+MAX_CONCURRENT_READS = 4
 """How many queries may run at the same time."""
 
-LONGEST_READ = 30.0
+READ_TIMEOUT_S = 30.0
 """Seconds a query may take on a server."""
 
-LONGEST_WRITE = 10.0
+WRITE_TIMEOUT_S = 10.0
 """Seconds a transaction may take on a server."""
 
 _TRIES, _PAUSE = 20, 0.05
@@ -54,13 +54,15 @@ class Database:
     thread, on asyncio, and inside a migration.
     """
 
-    def __init__(self, readers: AsyncEngine, line: Line, glances: Line | None) -> None:
+    def __init__(
+        self, readers: AsyncEngine, line: WriteConnection, glances: WriteConnection | None
+    ) -> None:
         """Read over a pool, glance over a line and write over another; use `open`."""
         self.owner = uuid4().hex
         """Whom what is leased over this database is leased to: no other process has the name."""
         self._readers = readers
         self._glances = glances
-        self.writer = Writer(line)
+        self.writer = GroupCommitWriter(line)
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = False) -> "Database":
@@ -74,7 +76,7 @@ class Database:
         readers = _open_readers(parsed)
         try:
             if migrate and is_sqlite(parsed):
-                await _bring_up(parsed, readers)
+                await _prepare_schema(parsed, readers)
             else:
                 await _require_head(parsed, readers)
         except BaseException:
@@ -83,20 +85,22 @@ class Database:
         file = DatabaseFile(Path(parsed.database or "")) if is_sqlite(parsed) else None
         if file is not None:
             file.guard(readers.sync_engine)
-        return cls(readers, _open_line(parsed, file), _open_glances(parsed, file))
+        return cls(readers, _open_writer(parsed, file), _open_fast_reader(parsed, file))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Return what the query gives on a reading connection; raises `StoreUnavailable`."""
         try:
             async with (
                 self._readers.connect() as connection,
-                limited(connection, LONGEST_READ),
+                limited(connection, READ_TIMEOUT_S),
             ):
                 return await connection.run_sync(query)
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
+            raise StoreUnavailable(
+                f"the database cannot be read: {_driver_message(error)}"
+            ) from error
 
-    async def glance(self, query: Callable[[Connection], T]) -> T:
+    async def read_fast(self, query: Callable[[Connection], T]) -> T:
         """Return what a short query of the hot path gives; raises `StoreUnavailable`.
 
         One at a time: nobody may have to wait for a long one here.
@@ -106,7 +110,9 @@ class Database:
         try:
             return await self._glances.commit(query)
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be read: {_said(error)}") from error
+            raise StoreUnavailable(
+                f"the database cannot be read: {_driver_message(error)}"
+            ) from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work gives, once it is committed; raises `StoreUnavailable`."""
@@ -122,7 +128,7 @@ class Database:
     async def check(self) -> None:
         """Return when it was read and written; raises `StoreUnavailable` when it cannot be."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")))
-        await self.write(_write_nothing)
+        await self.write(_check_writable)
 
     async def close(self) -> None:
         """Write what still waits, and close every connection."""
@@ -141,16 +147,16 @@ async def migrate(url: str) -> str:
     parsed = parse(url)
     readers = _open_readers(parsed)
     try:
-        await _bring_up(parsed, readers)
+        await _prepare_schema(parsed, readers)
     finally:
         await readers.dispose()
-    return HEAD
+    return SCHEMA_REVISION
 
 
 async def _require_head(url: URL, readers: AsyncEngine) -> None:
-    stamp = None if _is_absent(url) else await _stamp(readers, url)
-    if stamp != HEAD:
-        raise DatabaseUnusable(_remedy(stamp, url))
+    stamp = None if _is_absent(url) else await _find_revision(readers, url)
+    if stamp != SCHEMA_REVISION:
+        raise DatabaseUnusable(_explain_revision(stamp, url))
 
 
 def _is_absent(url: URL) -> bool:
@@ -163,22 +169,24 @@ def _make_private(url: URL) -> None:
     try:
         Path(url.database or "").touch(mode=0o600)
     except OSError as error:
-        raise DatabaseUnusable(f"{_name(url)} cannot be made: {error.strerror}") from error
+        raise DatabaseUnusable(f"{_database_name(url)} cannot be made: {error.strerror}") from error
 
 
-async def _bring_up(url: URL, readers: AsyncEngine) -> None:
+async def _prepare_schema(url: URL, readers: AsyncEngine) -> None:
     if _is_absent(url):
         _make_private(url)
-    stamp = await _stamp(readers, url)
-    if stamp == HEAD:
+    stamp = await _find_revision(readers, url)
+    if stamp == SCHEMA_REVISION:
         return
-    if stamp is not None and stamp > HEAD:
-        raise DatabaseUnusable(_remedy(stamp, url))
-    line = _open_line(url, limit=0)
+    if stamp is not None and stamp > SCHEMA_REVISION:
+        raise DatabaseUnusable(_explain_revision(stamp, url))
+    line = _open_writer(url, limit=0)
     try:
         await line.commit(_upgrade)
     except (SQLAlchemyError, OSError) as error:
-        raise DatabaseUnusable(f"{_name(url)} cannot be migrated: {_said(error)}") from error
+        raise DatabaseUnusable(
+            f"{_database_name(url)} cannot be migrated: {_driver_message(error)}"
+        ) from error
     finally:
         await line.close()
 
@@ -186,33 +194,37 @@ async def _bring_up(url: URL, readers: AsyncEngine) -> None:
 def _open_readers(url: URL) -> AsyncEngine:
     if not is_sqlite(url):
         try:
-            return open_server(url, connections=READERS, limit=LONGEST_READ, isolation="AUTOCOMMIT")
+            return open_server(
+                url, connections=MAX_CONCURRENT_READS, limit=READ_TIMEOUT_S, isolation="AUTOCOMMIT"
+            )
         except ImportError as error:
             remedy = "pip install 'notification-router[postgres]'"
             raise DatabaseUnusable(f"{url.drivername}: {error}; {remedy}") from error
     engine = create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
-        pool_size=READERS,
+        pool_size=MAX_CONCURRENT_READS,
         max_overflow=0,
-        pool_timeout=LONGEST_READ,
+        pool_timeout=READ_TIMEOUT_S,
         hide_parameters=True,  # an error is logged, tokens and texts are not
     )
     event.listen(engine.sync_engine, "connect", prepare)
     return engine
 
 
-def _open_line(url: URL, file: DatabaseFile | None = None, *, limit: float = LONGEST_WRITE) -> Line:
+def _open_writer(
+    url: URL, file: DatabaseFile | None = None, *, limit: float = WRITE_TIMEOUT_S
+) -> WriteConnection:
     if not is_sqlite(url):
         server = open_server(url, connections=1, limit=limit, isolation="READ COMMITTED")
-        return AsyncLine(server, limit)
+        return AsyncWriteConnection(server, limit)
     engine = _open_file(url, file)
     event.listen(engine, "begin", _begin)
-    return ThreadLine(engine)
+    return ThreadWriteConnection(engine)
 
 
-def _open_glances(url: URL, file: DatabaseFile | None) -> Line | None:
-    return ThreadLine(_open_file(url, file)) if is_sqlite(url) else None
+def _open_fast_reader(url: URL, file: DatabaseFile | None) -> WriteConnection | None:
+    return ThreadWriteConnection(_open_file(url, file)) if is_sqlite(url) else None
 
 
 def _open_file(url: URL, file: DatabaseFile | None) -> Engine:
@@ -228,14 +240,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _write_nothing(connection: Connection) -> None:
+def _check_writable(connection: Connection) -> None:
     """Write to the disk and change nothing: a full one can still be read."""
     row = {"key": "", "notification": "", "expires_at": 0.0}
     connection.execute(insert(seen), row)
     connection.execute(delete(seen).where(seen.c.key == ""))
 
 
-async def _stamp(engine: AsyncEngine, url: URL) -> str | None:
+async def _find_revision(engine: AsyncEngine, url: URL) -> str | None:
     """Return the revision a database has; None when it has no tables of ours.
 
     A file is looked into without the asyncio driver, whose thread dies noisily when it cannot
@@ -243,20 +255,22 @@ async def _stamp(engine: AsyncEngine, url: URL) -> str | None:
     """
     try:
         if is_sqlite(url):
-            return await asyncio.to_thread(_read_stamp_of_file, url)
+            return await asyncio.to_thread(_read_revision_of_file, url)
         async with engine.connect() as connection:
-            return await connection.run_sync(_read_stamp)
+            return await connection.run_sync(_read_revision)
     except (SQLAlchemyError, OSError) as error:
-        raise DatabaseUnusable(f"{_name(url)} cannot be opened: {_said(error)}") from error
+        raise DatabaseUnusable(
+            f"{_database_name(url)} cannot be opened: {_driver_message(error)}"
+        ) from error
 
 
-def _read_stamp_of_file(url: URL) -> str | None:
+def _read_revision_of_file(url: URL) -> str | None:
     engine = create_engine(url.set(drivername="sqlite+pysqlite"), poolclass=NullPool)
     with engine.connect() as connection:
-        return _read_stamp(connection)
+        return _read_revision(connection)
 
 
-def _read_stamp(connection: Connection) -> str | None:
+def _read_revision(connection: Connection) -> str | None:
     if not connection.dialect.has_table(connection, "alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -266,26 +280,28 @@ def _upgrade(connection: Connection) -> None:
     from router.store.migrations import upgrade  # noqa: PLC0415 - alembic is slow to import
 
     lock(connection, "migrate")
-    if _read_stamp(connection) != HEAD:  # else another process was first
-        upgrade(connection, HEAD)
+    if _read_revision(connection) != SCHEMA_REVISION:  # else another process was first
+        upgrade(connection, SCHEMA_REVISION)
 
 
-def _remedy(stamp: str | None, url: URL) -> str:
-    name = _name(url)
-    if stamp is not None and stamp > HEAD:
+def _explain_revision(stamp: str | None, url: URL) -> str:
+    name = _database_name(url)
+    if stamp is not None and stamp > SCHEMA_REVISION:
         return (
             f"{name} is at revision {stamp}, made by a newer version of the router than this one,"
-            f" which knows up to {HEAD}; install that version, or restore a backup"
+            f" which knows up to {SCHEMA_REVISION}; install that version, or restore a backup"
         )
-    state = "has no tables yet" if stamp is None else f"is at revision {stamp}, not {HEAD}"
+    state = (
+        "has no tables yet" if stamp is None else f"is at revision {stamp}, not {SCHEMA_REVISION}"
+    )
     return f"{name} {state}; run: router migrate"
 
 
-def _name(url: URL) -> str:
+def _database_name(url: URL) -> str:
     return f"the database {url.database}" if is_sqlite(url) else "the database"
 
 
-def _said(error: BaseException) -> str:
+def _driver_message(error: BaseException) -> str:
     """Return what the driver said, without statement, values or credentials."""
     said = getattr(error, "orig", None) or error
     lines = str(said).splitlines()

@@ -7,7 +7,7 @@ from typing import Any
 from router.store.errors import StoreUnavailable
 
 
-class Watch:
+class FutureTimeouts:
     """Fails futures that are not done some seconds after they were added.
 
     All share one timer, because one for each would cost more than what most of them wait for.

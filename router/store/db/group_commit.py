@@ -11,10 +11,10 @@ from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from router.store.db.connection import Line
-from router.store.db.give_up import Watch
+from router.store.db.connection import WriteConnection
+from router.store.db.give_up import FutureTimeouts
 from router.store.errors import StoreUnavailable
-from router.store.state.endings import Ended, count_ended, drop_ended, take_ended
+from router.store.state.endings import EndedDelivery, count_ended, drop_ended, take_ended
 
 _log = structlog.get_logger("router.store")
 
@@ -23,19 +23,19 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-TRIES = 3
+MAX_COMMIT_TRIES = 3
 """How often a commit is tried that the database undoes in favour of another."""
 
-_UNDONE = {"0A000", "40001", "40P01"}
+_SERIALIZATION_CONFLICTS = {"0A000", "40001", "40P01"}
 """A statement prepared before the tables changed, a conflict, a deadlock: nothing was written.
 
 The codes of PostgreSQL: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
-_DOWN = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}
+_UNAVAILABLE_SQLSTATES = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}
 """Classes of codes with which it says that it cannot, whatever the rows."""
 
 
-class Rank(IntEnum):
+class WriteOrder(IntEnum):
     """In which order the operations of a commit are done."""
 
     ACCEPT = 0
@@ -44,7 +44,7 @@ class Rank(IntEnum):
     REST = 3
 
 
-class Operation(Struct, Generic[Item, R], frozen=True, kw_only=True):
+class WriteOperation(Struct, Generic[Item, R], frozen=True, kw_only=True):
     """Something the writer does to many items at once.
 
     `apply` gets the open transaction and the items, and returns one result an item. It may be
@@ -54,19 +54,19 @@ class Operation(Struct, Generic[Item, R], frozen=True, kw_only=True):
     """
 
     name: str
-    rank: Rank
+    rank: WriteOrder
     apply: Callable[[Connection, Sequence[Item]], Sequence[R]]
     batch: int = 500
     queue: int | None = None
     patience: float | None = None
 
 
-class _Job(Struct, kw_only=True, eq=False):
+class _WriteJob(Struct, kw_only=True, eq=False):
     item: Any
     future: asyncio.Future[Any]
 
 
-class Writer:
+class GroupCommitWriter:
     """The one way to change the database: operations of many callers in one commit.
 
     It does not linger: a lone item is committed at once, and the busier it is the more items
@@ -75,22 +75,22 @@ class Writer:
     favour of another process.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WriteConnection) -> None:
         """Write over a line."""
         self._line = line
-        self._queues: dict[Operation[Any, Any], deque[_Job]] = {}
-        self._watches: dict[float, Watch] = {}
+        self._queues: dict[WriteOperation[Any, Any], deque[_WriteJob]] = {}
+        self._watches: dict[float, FutureTimeouts] = {}
         self._wanted = asyncio.Event()
         self._closing = False
         self.accepted: Callable[[int], None] = lambda _: None
         """Told with how many notifications each commit of some accepted."""
         self.unawaited: Callable[[], None] = lambda: None
         """Told when a commit accepted some that had been given up: nobody else knows of them."""
-        self.ended: Callable[[Sequence[Ended]], None] = lambda _: None
+        self.ended: Callable[[Sequence[EndedDelivery]], None] = lambda _: None
         """Told of the deliveries that a commit ended without their being delivered."""
         self._task = asyncio.create_task(self._run(), name="writer")
 
-    async def put(self, operation: Operation[Item, R], item: Item) -> R:
+    async def put(self, operation: WriteOperation[Item, R], item: Item) -> R:
         """Return the item's result once it is committed.
 
         Raises `StoreUnavailable` when it is not, or the error of its own row. Who stops waiting
@@ -99,7 +99,7 @@ class Writer:
         return await self._enqueue(operation, item)
 
     async def put_all(
-        self, operation: Operation[Item, R], items: Sequence[Item]
+        self, operation: WriteOperation[Item, R], items: Sequence[Item]
     ) -> list[R | Exception]:
         """Return each item's result or error once all are committed or have failed."""
         futures = [self._enqueue(operation, item) for item in items]
@@ -120,7 +120,7 @@ class Writer:
         await self._task
         await self._line.close()
 
-    def _enqueue(self, operation: Operation[Item, R], item: Item) -> asyncio.Future[R]:
+    def _enqueue(self, operation: WriteOperation[Item, R], item: Item) -> asyncio.Future[R]:
         if self._closing or self._task.done():
             raise StoreUnavailable("the database is closed")
         queue = self._queues.get(operation)
@@ -129,7 +129,7 @@ class Writer:
             self._queues = dict(sorted(self._queues.items(), key=lambda pair: pair[0].rank))
         if operation.queue is not None and len(queue) >= operation.queue:
             raise StoreUnavailable(f"{len(queue)} wait to be written, which is the most")
-        job = _Job(item=item, future=asyncio.get_running_loop().create_future())
+        job = _WriteJob(item=item, future=asyncio.get_running_loop().create_future())
         queue.append(job)
         if operation.patience is not None:
             self._watch(job.future, operation.patience)
@@ -139,7 +139,7 @@ class Writer:
     def _watch(self, future: asyncio.Future[Any], patience: float) -> None:
         watch = self._watches.get(patience)
         if watch is None:
-            watch = self._watches[patience] = Watch(patience)
+            watch = self._watches[patience] = FutureTimeouts(patience)
         watch.add(future)
 
     async def _run(self) -> None:
@@ -155,7 +155,7 @@ class Writer:
         """Return what the next commit is made of; the withdrawn are gone from here on."""
         batch: _Batch = []
         for operation, queue in self._queues.items():
-            jobs: list[_Job] = []
+            jobs: list[_WriteJob] = []
             while queue and len(jobs) < operation.batch:
                 job = queue.popleft()
                 if not job.future.done():
@@ -186,7 +186,7 @@ class Writer:
         self._answer(batch, results)
 
     def _answer(self, batch: "_Batch", results: Sequence[Any]) -> None:
-        accepted = [job for each, jobs in batch if each.rank is Rank.ACCEPT for job in jobs]
+        accepted = [job for each, jobs in batch if each.rank is WriteOrder.ACCEPT for job in jobs]
         is_late = any(job.future.done() for job in accepted)
         _answer(batch, results)
         if accepted:
@@ -195,7 +195,7 @@ class Writer:
             self.unawaited()
 
     async def _perform(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
-        def work_and_note(connection: Connection) -> tuple[list[Any], list[Ended]]:
+        def work_and_note(connection: Connection) -> tuple[list[Any], list[EndedDelivery]]:
             drop_ended(connection, 0)  # of a transaction that was undone
             return work(connection), take_ended(connection)
 
@@ -206,25 +206,25 @@ class Writer:
 
     async def _commit_in_spite(self, work: Callable[[Connection], T]) -> T:
         """Return what the work gives, tried again where it was undone in favour of another."""
-        for _ in range(TRIES - 1):
+        for _ in range(MAX_COMMIT_TRIES - 1):
             try:
                 return await self._line.commit(work)
             except DBAPIError as error:
-                if _sqlstate(error) not in _UNDONE:
+                if _sqlstate(error) not in _SERIALIZATION_CONFLICTS:
                     raise
                 _log.info("a commit was in the way of another", sqlstate=_sqlstate(error))
         return await self._line.commit(work)
 
 
-_Batch = list[tuple[Operation[Any, Any], list[_Job]]]
+_Batch = list[tuple[WriteOperation[Any, Any], list[_WriteJob]]]
 
 
 def _do_work(connection: Connection, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
     return [work(connection) for work in works]
 
 
-_WORK: Operation[Callable[[Connection], Any], Any] = Operation(
-    name="work", rank=Rank.REST, apply=_do_work, batch=50
+_WORK: WriteOperation[Callable[[Connection], Any], Any] = WriteOperation(
+    name="work", rank=WriteOrder.REST, apply=_do_work, batch=50
 )
 
 
@@ -247,11 +247,11 @@ def _apply_singly(connection: Connection, batch: _Batch) -> list[Any]:
                 if not _blames_data(error):
                     raise
                 drop_ended(connection, ended)
-                results.append(_Culprit(error))
+                results.append(_FailedItem(error))
     return results
 
 
-class _Culprit(Struct, frozen=True):
+class _FailedItem(Struct, frozen=True):
     error: Exception
 
 
@@ -260,7 +260,9 @@ def _blames_data(error: Exception) -> bool:
     if isinstance(error, OperationalError | StoreUnavailable | OSError):
         return False
     if isinstance(error, DBAPIError):
-        return not error.connection_invalidated and _sqlstate(error)[:2] not in _DOWN
+        return (
+            not error.connection_invalidated and _sqlstate(error)[:2] not in _UNAVAILABLE_SQLSTATES
+        )
     return True
 
 
@@ -273,7 +275,7 @@ def _answer(batch: _Batch, results: Sequence[Any]) -> None:
     for job, result in zip(jobs, results, strict=True):
         if job.future.done():
             continue
-        if isinstance(result, _Culprit):
+        if isinstance(result, _FailedItem):
             job.future.set_exception(result.error)
         else:
             job.future.set_result(result)

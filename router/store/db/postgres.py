@@ -9,11 +9,11 @@ from sqlalchemy import URL, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-CONNECT = 5.0
+CONNECT_TIMEOUT_S = 5.0
 """Seconds a server has to let us in."""
-BUSY = 5.0
+LOCK_TIMEOUT_S = 5.0
 """Seconds a statement waits for what another process has locked."""
-MARGIN = 2.0
+TIMEOUT_MARGIN_S = 2.0
 """Seconds that a server has, beyond the limit it was told, to say that it was reached."""
 
 
@@ -32,10 +32,10 @@ def open_server(url: URL, *, connections: int, limit: float, isolation: str) -> 
         pool_timeout=limit or None,
         hide_parameters=True,  # an error is logged, tokens and texts are not
         connect_args={
-            "timeout": CONNECT,
+            "timeout": CONNECT_TIMEOUT_S,
             "server_settings": {
                 "application_name": "notification-router",
-                "lock_timeout": f"{BUSY * 1000:.0f}",
+                "lock_timeout": f"{LOCK_TIMEOUT_S * 1000:.0f}",
                 "statement_timeout": milliseconds,
                 "idle_in_transaction_session_timeout": milliseconds,
                 "jit": "off",  # which takes longer than any statement of ours
@@ -57,7 +57,7 @@ async def limited(connection: AsyncConnection, limit: float) -> AsyncIterator[No
         yield
         return
     driver = await driver_of(connection)
-    alarm = asyncio.get_running_loop().call_later(limit + MARGIN, driver.terminate)
+    alarm = asyncio.get_running_loop().call_later(limit + TIMEOUT_MARGIN_S, driver.terminate)
     try:
         yield
     finally:

@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-BUSY = 5.0
+BUSY_TIMEOUT_S = 5.0
 """Seconds a statement waits for another process that writes."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
-    f"busy_timeout={BUSY * 1000:.0f}",
+    f"busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}",
     "temp_store=MEMORY",
     "journal_size_limit=67108864",
     "secure_delete=ON",
@@ -73,5 +73,5 @@ def empty_log(connection: Connection) -> bool:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
         busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
     return not busy

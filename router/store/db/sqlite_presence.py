@@ -27,7 +27,7 @@ class Presence:
 
 
 @contextmanager
-def be_present(url: str) -> Iterator[Presence]:
+def announce_presence(url: str) -> Iterator[Presence]:
     """Be present at a database for a while.
 
     Of an SQLite file, the lock is a file beside it that ends in `.lock`. Where there can be none,

@@ -9,13 +9,13 @@ from msgspec import Struct, field
 from sqlalchemy import Connection, Select, func, literal, select, union_all, update
 
 from router.core.model.delivery import mask
-from router.core.model.notification import DAY
+from router.core.model.notification import DAY_S
 from router.store.db.database import Database
-from router.store.log.filters import Whose, equal, for_whom
-from router.store.log.pagination import LIMIT, Page, cut, read_cursor
+from router.store.log.filters import CommonFilter, column_conditions, notification_conditions
+from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page, cut, read_cursor
 from router.store.schema.rows import AnyRow
 from router.store.schema.tables import deliveries, is_dead, is_undecidable, notifications
-from router.store.state.rollup import roll_up
+from router.store.state.rollup import update_notification_states
 
 DeadState = Literal["dead", "expired", "undecidable"]
 
@@ -23,21 +23,21 @@ Progress = Callable[[int], None]
 """Told after each step how many are done so far."""
 
 
-class Change(Protocol):
+class DeadLetterUpdate(Protocol):
     """Changes dead letters, and returns how many."""
 
     def __call__(self, connection: Connection, *, ids: Sequence[str]) -> int:
         """Change those of the ids that are dead letters."""
 
 
-STEP = 200
+CHANGED_PER_TRANSACTION = 200
 """How many dead letters one transaction changes."""
 
-LIFE = DAY
+RETRIED_LIFETIME_S = DAY_S
 """Seconds that a delivery lives again when a person retries it."""
 
 
-class DeadLetterFilter(Whose, frozen=True, kw_only=True):
+class DeadLetterFilter(CommonFilter, frozen=True, kw_only=True):
     """Which dead letters to take; None lets all pass. Times are epoch seconds of acceptance."""
 
     state: DeadState | None = None
@@ -80,7 +80,7 @@ class DeadLetters:
     async def list(
         self,
         filter: DeadLetterFilter = ALL,  # noqa: A002 - what it is
-        limit: int = LIMIT,
+        limit: int = DEFAULT_PAGE_SIZE,
         cursor: str | None = None,
     ) -> Page[DeadLetter]:
         """Return a page of dead letters, newest first; raises `CursorInvalid`."""
@@ -118,7 +118,7 @@ class DeadLetters:
     async def _change(
         self,
         which: Sequence[str] | DeadLetterFilter,
-        change: Change,
+        change: DeadLetterUpdate,
         progress: Progress | None,
     ) -> int:
         done = 0
@@ -130,12 +130,12 @@ class DeadLetters:
 
     async def _steps(self, which: Sequence[str] | DeadLetterFilter) -> AsyncIterator[Sequence[str]]:
         if not isinstance(which, DeadLetterFilter):
-            for start in range(0, len(which), STEP):
-                yield which[start : start + STEP]
+            for start in range(0, len(which), CHANGED_PER_TRANSACTION):
+                yield which[start : start + CHANGED_PER_TRANSACTION]
             return
         below: str | None = None
         while True:
-            rows = await self._rows(_select(which, below=below).limit(STEP))
+            rows = await self._rows(_select(which, below=below).limit(CHANGED_PER_TRANSACTION))
             if not rows:
                 return
             below = rows[-1].id
@@ -155,17 +155,24 @@ def _select(
         .add_columns(row.address, row.attempts, about.uid, about.app_id, about.accepted_at)
         .join(notifications, about.id == row.notification)
         .where(is_dead)
-        .where(*equal((row.state, asked.state), (row.channel, asked.channel)))
-        .where(*equal((row.rule, asked.rule), (row.reason, asked.reason)))
-        .where(*for_whom(asked, row.id))
+        .where(*column_conditions((row.state, asked.state), (row.channel, asked.channel)))
+        .where(*column_conditions((row.rule, asked.rule), (row.reason, asked.reason)))
+        .where(*notification_conditions(asked, row.id))
     )
     none = literal("")
     undecidable = (
         select(*(about.id, about.id, about.state, about.reason, none, none))
         .add_columns(none, literal(0), about.uid, about.app_id, about.accepted_at)
         .where(is_undecidable)
-        .where(*equal((about.state, asked.state), (none, asked.channel), (none, asked.rule)))
-        .where(*equal((about.reason, asked.reason)), *for_whom(asked, about.id))
+        .where(
+            *column_conditions(
+                (about.state, asked.state), (none, asked.channel), (none, asked.rule)
+            )
+        )
+        .where(
+            *column_conditions((about.reason, asked.reason)),
+            *notification_conditions(asked, about.id),
+        )
     )
     if below is not None:
         dead, undecidable = dead.where(row.id < below), undecidable.where(about.id < below)
@@ -192,15 +199,15 @@ def _read(row: AnyRow) -> DeadLetter:
 
 
 def _retry(connection: Connection, *, ids: Sequence[str], now: float) -> int:
-    due = {"due_at": now, "expires_at": now + LIFE, "handouts": 0}
+    due = {"due_at": now, "expires_at": now + RETRIED_LIFETIME_S, "handouts": 0}
     waiting = {"state": "waiting", "reason": "", **due}
     accepted = {"state": "accepted", "reason": "", "decided_at": None}
-    return _move(connection, ids, waiting, accepted)
+    return _update_dead(connection, ids, waiting, accepted)
 
 
 def _drop(connection: Connection, *, ids: Sequence[str]) -> int:
     reason = "dropped_by_operator"
-    return _move(
+    return _update_dead(
         connection,
         ids,
         {"state": "cancelled", "reason": reason},
@@ -208,7 +215,7 @@ def _drop(connection: Connection, *, ids: Sequence[str]) -> int:
     )
 
 
-def _move(
+def _update_dead(
     connection: Connection,
     ids: Iterable[str],
     delivery: dict[str, Any],
@@ -218,6 +225,6 @@ def _move(
     these = (is_dead, deliveries.c.id.in_(ids))
     about = connection.execute(select(deliveries.c.notification).where(*these)).scalars().all()
     connection.execute(update(deliveries).where(*these).values(**delivery))
-    roll_up(connection, about)
+    update_notification_states(connection, about)
     undecided = update(notifications).where(is_undecidable, notifications.c.id.in_(ids))
     return len(about) + connection.execute(undecided.values(**notification)).rowcount

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement
 from router.core.model.delivery import DeliveryState, NotificationState
 from router.core.model.notification import Kind
 from router.core.model.payload import Feed
-from router.store.schema.ids import floor
+from router.store.schema.ids import first_id_at
 from router.store.schema.tables import deliveries, notifications
-from router.store.state.rollup import range_of
+from router.store.state.rollup import delivery_id_range
 
 
-class Whose(Struct, frozen=True, kw_only=True):
+class CommonFilter(Struct, frozen=True, kw_only=True):
     """For whom, and when accepted (epoch seconds); None lets all pass."""
 
     recipient: str | None = None
@@ -23,7 +23,7 @@ class Whose(Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
-class NotificationFilter(Whose, frozen=True, kw_only=True):
+class NotificationFilter(CommonFilter, frozen=True, kw_only=True):
     """Which notifications to list; None lets all pass. Times are epoch seconds of acceptance."""
 
     state: NotificationState | None = None
@@ -31,7 +31,7 @@ class NotificationFilter(Whose, frozen=True, kw_only=True):
     kind: Kind | None = None
 
 
-class DeliveryFilter(Whose, frozen=True, kw_only=True):
+class DeliveryFilter(CommonFilter, frozen=True, kw_only=True):
     """Which deliveries to list; None lets all pass. Times are epoch seconds of acceptance."""
 
     state: DeliveryState | None = None
@@ -48,38 +48,40 @@ Conditions = Iterator[ColumnElement[bool]]
 
 def of_notifications(asked: NotificationFilter) -> Conditions:
     """Yield what is asked of rows of notifications."""
-    yield from equal(
+    yield from column_conditions(
         (notifications.c.state, asked.state),
         (notifications.c.feed, asked.feed),
         (notifications.c.kind, asked.kind),
     )
-    yield from for_whom(asked, notifications.c.id)
+    yield from notification_conditions(asked, notifications.c.id)
 
 
 def of_deliveries(asked: DeliveryFilter) -> Conditions:
     """Yield what is asked of rows of deliveries and of the notifications beside them."""
-    yield from equal(
+    yield from column_conditions(
         (deliveries.c.state, asked.state),
         (deliveries.c.channel, asked.channel),
         (deliveries.c.rule, asked.rule),
     )
     if asked.notification is not None:
-        low, high = range_of(asked.notification)
+        low, high = delivery_id_range(asked.notification)
         yield deliveries.c.id > low
         yield deliveries.c.id < high
-    yield from for_whom(asked, deliveries.c.id)
+    yield from notification_conditions(asked, deliveries.c.id)
 
 
-def equal(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:
+def column_conditions(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:
     """Yield that each column has its value, where that is not None."""
     return (column == value for column, value in pairs if value is not None)
 
 
-def for_whom(asked: Whose, begins_with_id: ColumnElement[str]) -> Conditions:
+def notification_conditions(asked: CommonFilter, begins_with_id: ColumnElement[str]) -> Conditions:
     """Yield what is asked of rows of notifications; the column lets old ones be skipped."""
-    yield from equal((notifications.c.uid, asked.recipient), (notifications.c.app_id, asked.app_id))
+    yield from column_conditions(
+        (notifications.c.uid, asked.recipient), (notifications.c.app_id, asked.app_id)
+    )
     if asked.since is not None:
-        yield begins_with_id >= floor(asked.since)
+        yield begins_with_id >= first_id_at(asked.since)
         yield notifications.c.accepted_at >= asked.since
     if asked.until is not None:
         yield notifications.c.accepted_at < asked.until

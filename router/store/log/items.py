@@ -10,7 +10,7 @@ from router.core.model.payload import Feed
 from router.core.model.types import Operation
 from router.store.schema.rows import AnyRow, read_attempt
 from router.store.schema.tables import attempts, deliveries, notifications
-from router.store.state.rollup import range_of
+from router.store.state.rollup import delivery_id_range
 
 _words = msgspec.json.Decoder(tuple[str, ...])
 
@@ -59,7 +59,7 @@ class DeliveryTrail(Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...]
 
 
-class Decided(Struct, frozen=True, kw_only=True):
+class DecisionItem(Struct, frozen=True, kw_only=True):
     """When and by which rules it was decided what to send; `version` is the ruleset's."""
 
     at: float
@@ -71,7 +71,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
     """Everything that happened to a notification; `decided` is None until it is."""
 
     notification: NotificationItem
-    decided: Decided | None
+    decided: DecisionItem | None
     deliveries: tuple[DeliveryTrail, ...]
 
 
@@ -128,8 +128,8 @@ def read_timeline(connection: Connection, id_: str) -> Timeline | None:
     decided = None
     if row.decided_at is not None:
         matched = _words.decode(row.matched)
-        decided = Decided(at=row.decided_at, version=row.version, matched=matched)
-    low, high = range_of(id_)
+        decided = DecisionItem(at=row.decided_at, version=row.version, matched=matched)
+    low, high = delivery_id_range(id_)
     return Timeline(
         notification=read_notification_item(row),
         decided=decided,

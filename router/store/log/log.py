@@ -19,7 +19,7 @@ from router.store.log.filters import (
     of_notifications,
 )
 from router.store.log.items import (
-    Decided,
+    DecisionItem,
     DeliveryItem,
     DeliveryTrail,
     NotificationItem,
@@ -29,24 +29,24 @@ from router.store.log.items import (
     read_timeline,
     read_trails,
 )
-from router.store.log.pagination import LIMIT, Page, cut, read_cursor
-from router.store.log.send_reader import Known, read_handouts
-from router.store.schema.rows import KEPT, AnyRow, read_attempt, read_notification
+from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page, cut, read_cursor
+from router.store.log.send_reader import Known, read_send_jobs
+from router.store.schema.rows import SELECT_NOTIFICATION, AnyRow, read_attempt, read_notification
 from router.store.schema.tables import attempts, deliveries, notifications
 
 __all__ = [
-    "Decided",
+    "DecisionItem",
     "DeliveryFilter",
     "DeliveryItem",
+    "DeliveryLog",
     "DeliveryTrail",
-    "Log",
     "NotificationFilter",
     "NotificationItem",
     "Timeline",
 ]
 
 
-class Log:
+class DeliveryLog:
     """The log of a database, newest first."""
 
     def __init__(self, database: Database) -> None:
@@ -56,7 +56,7 @@ class Log:
     async def notifications(
         self,
         filter: NotificationFilter = ALL_NOTIFICATIONS,  # noqa: A002 - what it is
-        limit: int = LIMIT,
+        limit: int = DEFAULT_PAGE_SIZE,
         cursor: str | None = None,
     ) -> Page[NotificationItem]:
         """Return a page of notifications; raises `CursorInvalid`."""
@@ -72,7 +72,7 @@ class Log:
 
     async def payload(self, id: str) -> Notification | None:
         """Return a notification with the payload it came from, for explain and replay."""
-        rows = await self._rows(KEPT.where(notifications.c.id == id))
+        rows = await self._rows(SELECT_NOTIFICATION.where(notifications.c.id == id))
         return read_notification(rows[0]) if rows else None
 
     async def payloads(
@@ -83,7 +83,9 @@ class Log:
         Those whose ids are greater than `after`; at most `limit`.
         """
         when = (*of_notifications(NotificationFilter(since=since, until=until)),)
-        query = KEPT.where(*when, notifications.c.id > after).order_by(notifications.c.id)
+        query = SELECT_NOTIFICATION.where(*when, notifications.c.id > after).order_by(
+            notifications.c.id
+        )
         return tuple(map(read_notification, await self._rows(query.limit(limit))))
 
     async def count(self, since: float, until: float) -> int:
@@ -96,7 +98,7 @@ class Log:
     async def deliveries(
         self,
         filter: DeliveryFilter = ALL_DELIVERIES,  # noqa: A002 - what it is
-        limit: int = LIMIT,
+        limit: int = DEFAULT_PAGE_SIZE,
         cursor: str | None = None,
     ) -> Page[DeliveryItem]:
         """Return a page of deliveries; raises `CursorInvalid`."""
@@ -131,7 +133,9 @@ class Log:
         """
         if all(id_ in known and not known[id_][0].contact for id_ in ids):
             return [(*known[id_], None) for id_ in ids]
-        return await self._database.glance(lambda connection: read_handouts(connection, ids, known))
+        return await self._database.read_fast(
+            lambda connection: read_send_jobs(connection, ids, known)
+        )
 
     async def _rows(self, query: Select[Any]) -> Sequence[AnyRow]:
         return await self._database.read(lambda connection: connection.execute(query).all())

@@ -13,7 +13,7 @@ from router.store.db.database import Database
 from router.store.db.dialect import insert_or
 from router.store.schema.state_tables import rule_days
 
-KEPT = 400
+KEPT_DAYS = 400
 """For so many days counts are kept."""
 
 
@@ -26,7 +26,7 @@ class RuleCount(Struct, frozen=True, kw_only=True):
     last_at: float = 0.0
 
 
-class RuleDays:
+class DailyRuleStats:
     """The counts in a database; the days are those of UTC."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -36,7 +36,7 @@ class RuleDays:
 
     async def add(self, counts: Iterable[RuleCount]) -> None:
         """Add what was counted to today's counts, and forget those of long ago."""
-        today, oldest = _day(self._clock()), _day(self._clock() - KEPT * 86400.0)
+        today, oldest = _day(self._clock()), _day(self._clock() - KEPT_DAYS * 86400.0)
         rows = [
             {
                 "rule": count.rule,

@@ -30,7 +30,9 @@ class Rulesets:
             "loaded_at": rules.loaded_at,
         }
         await self._database.write(
-            lambda connection: connection.execute(insert_or(connection, rulesets, _renew), row)
+            lambda connection: connection.execute(
+                insert_or(connection, rulesets, _refresh_time), row
+            )
         )
 
     async def last(self) -> StoredRules | None:
@@ -57,5 +59,5 @@ class Rulesets:
         return await self._database.read(read)
 
 
-def _renew(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+def _refresh_time(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
     return {"file": row.file, "included": row.included, "loaded_at": row.loaded_at}

@@ -10,7 +10,7 @@ from router.core.model.delivery import Delivery
 from router.core.model.facts import Contact
 from router.core.model.notification import Notification
 from router.store.recipients.profiles import CONTACT, read_contact
-from router.store.schema.rows import KEPT, AnyRow, read_delivery, read_notification
+from router.store.schema.rows import SELECT_NOTIFICATION, AnyRow, read_delivery, read_notification
 from router.store.schema.tables import contacts, deliveries, is_sending, notifications
 
 Handout = tuple[Delivery, Notification, Contact | None]
@@ -19,7 +19,7 @@ Known = Mapping[str, tuple[Delivery, Notification]]
 _leased: Select[Any] = select(deliveries).where(
     is_sending, deliveries.c.id.in_(bindparam("ids", expanding=True))
 )
-_bodies = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
+_bodies = SELECT_NOTIFICATION.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
 _handles: Select[Any] = select(deliveries.c.id, deliveries.c.handle).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -28,7 +28,7 @@ _contacts: Select[Any] = select(*CONTACT, contacts.c.uid).where(
 )
 
 
-def read_handouts(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
+def read_send_jobs(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
     """Return the deliveries that are being sent, with notification and contact, in order.
 
     One that changes another has the handle that the provider left of that.

@@ -13,7 +13,7 @@ from router.core.model.facts import Recipient
 from router.store.db.bulk import execute_many
 from router.store.db.locks import lock_all
 from router.store.recipients.contacts import (
-    DEVICES,
+    MAX_DEVICES,
     contact_row,
     device_row,
     last_seen,
@@ -22,7 +22,12 @@ from router.store.recipients.contacts import (
     set_contact,
 )
 from router.store.recipients.profiles import change_profile, profile_row, read_recipients, save
-from router.store.recipients.validation import Change, Registered, Registration, check_entry
+from router.store.recipients.validation import (
+    ProfilePatch,
+    RegisteredAddress,
+    Registration,
+    check_entry,
+)
 from router.store.schema.rows import AnyRow, Values
 from router.store.schema.tables import contacts, is_device, recipients
 
@@ -39,7 +44,7 @@ _insert_person = insert(recipients)
 _insert_contact = insert(contacts)
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class RecipientRecord(Struct, frozen=True, kw_only=True):
     """What is to be known of a recipient: a change, and devices that are to be registered.
 
     Making one raises `RecipientInvalid` with everything that is wrong with it.
@@ -47,7 +52,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     app_id: str
     uid: str
-    change: Change = Change()
+    change: ProfilePatch = ProfilePatch()
     devices: tuple[Registration, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,7 +60,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         check_entry(self.uid, self.app_id, self.change, self.devices)
 
 
-class _Known(Struct, frozen=True):
+class _ExistingRecipients(Struct, frozen=True):
     """What there is already of the people and tokens in some entries."""
 
     people: dict[str, Recipient]
@@ -65,7 +70,9 @@ class _Known(Struct, frozen=True):
     """By uid."""
 
 
-def enrol(connection: Connection, entries: Sequence[Entry], now: float) -> list[bool]:
+def import_recipients(
+    connection: Connection, entries: Sequence[RecipientRecord], now: float
+) -> list[bool]:
     """Make everything so that the entries say, in their order; return which changed anything.
 
     What an entry leaves out stays, a device's fields too. A device with a `seen_at` gives way to
@@ -75,33 +82,35 @@ def enrol(connection: Connection, entries: Sequence[Entry], now: float) -> list[
     for app_id, group in _by_app(entries):
         names = [f"{app_id}\0{entry.uid}" for _, entry in group]
         lock_all(connection, "recipient", names)
-        effects = _enrol(connection, app_id, [entry for _, entry in group], now)
+        effects = _import_batch(connection, app_id, [entry for _, entry in group], now)
         changed.update(zip((index for index, _ in group), effects, strict=True))
     return [changed[index] for index in range(len(entries))]
 
 
-def compare(connection: Connection, entries: Sequence[Entry]) -> list[bool]:
+def compare(connection: Connection, entries: Sequence[RecipientRecord]) -> list[bool]:
     """Return which of the entries would change anything of what there is; nothing is written."""
     changed: dict[int, bool] = {}
     for app_id, group in _by_app(entries):
         known = _read(connection, app_id, [entry for _, entry in group])
-        changed.update((index, not _is_so(known, entry)) for index, entry in group)
+        changed.update((index, not _is_unchanged(known, entry)) for index, entry in group)
     return [changed[index] for index in range(len(entries))]
 
 
-def _by_app(entries: Sequence[Entry]) -> Iterator[tuple[str, list[tuple[int, Entry]]]]:
+def _by_app(
+    entries: Sequence[RecipientRecord],
+) -> Iterator[tuple[str, list[tuple[int, RecipientRecord]]]]:
     """Yield the entries of each app with their places; no app knows of another."""
     numbered = sorted(enumerate(entries), key=lambda pair: pair[1].app_id)
     for app_id, group in groupby(numbered, key=lambda pair: pair[1].app_id):
         yield app_id, list(group)
 
 
-def _enrol(
-    connection: Connection, app_id: str, entries: Sequence[Entry], now: float
+def _import_batch(
+    connection: Connection, app_id: str, entries: Sequence[RecipientRecord], now: float
 ) -> Iterator[bool]:
     known = _read(connection, app_id, entries)
     uids, tokens = set(known.people), set(known.devices)
-    new: list[Entry] = []
+    new: list[RecipientRecord] = []
     is_stale = False
     for entry in entries:
         if _is_new(entry, uids, tokens):
@@ -112,7 +121,7 @@ def _enrol(
             _insert(connection, new, now)
             new = []
             mine = _read(connection, app_id, [entry]) if is_stale else known
-            changed = not _is_so(mine, entry)
+            changed = not _is_unchanged(mine, entry)
             if changed:
                 _apply(connection, mine, entry, now)
                 is_stale = True
@@ -122,16 +131,16 @@ def _enrol(
     _insert(connection, new, now)
 
 
-def _is_new(entry: Entry, uids: Collection[str], tokens: Collection[str]) -> bool:
+def _is_new(entry: RecipientRecord, uids: Collection[str], tokens: Collection[str]) -> bool:
     """Return whether nothing of an entry was heard of: it cannot move or replace anything."""
     return (
         entry.uid not in uids
-        and len(entry.devices) <= DEVICES
+        and len(entry.devices) <= MAX_DEVICES
         and not any(device.address in tokens for device in entry.devices)
     )
 
 
-def _insert(connection: Connection, entries: Iterable[Entry], now: float) -> None:
+def _insert(connection: Connection, entries: Iterable[RecipientRecord], now: float) -> None:
     people: list[Values] = []
     addresses: list[Values] = []
     for entry in entries:
@@ -163,7 +172,9 @@ def _insert(connection: Connection, entries: Iterable[Entry], now: float) -> Non
     execute_many(connection, _insert_contact, addresses)
 
 
-def _apply(connection: Connection, known: _Known, entry: Entry, now: float) -> None:
+def _apply(
+    connection: Connection, known: _ExistingRecipients, entry: RecipientRecord, now: float
+) -> None:
     app_id, uid = entry.app_id, entry.uid
     person = known.people.get(uid)
     owner = person or Recipient(app_id=app_id, uid=uid)
@@ -182,7 +193,7 @@ def _apply(connection: Connection, known: _Known, entry: Entry, now: float) -> N
             register_device(connection, app_id, uid, merged, now)
 
 
-def _is_so(known: _Known, entry: Entry) -> bool:
+def _is_unchanged(known: _ExistingRecipients, entry: RecipientRecord) -> bool:
     """Return whether everything is already as an entry says."""
     person = known.people.get(entry.uid)
     return (
@@ -194,11 +205,11 @@ def _is_so(known: _Known, entry: Entry) -> bool:
 
 
 def _other_addresses(
-    person: Recipient | None, change: Change
-) -> Iterator[tuple[str, str | None, Registered]]:
+    person: Recipient | None, change: ProfilePatch
+) -> Iterator[tuple[str, str | None, RegisteredAddress]]:
     contacts = person.contacts if person else ()
     known = {
-        contact.kind: (contact.address, Registered(raw=contact.raw, country=contact.country))
+        contact.kind: (contact.address, RegisteredAddress(raw=contact.raw, country=contact.country))
         for contact in contacts
         if contact.device is None
     }
@@ -207,7 +218,7 @@ def _other_addresses(
             yield kind, address, registered
 
 
-def _is_registered(known: _Known, uid: str, device: Registration) -> bool:
+def _is_registered(known: _ExistingRecipients, uid: str, device: Registration) -> bool:
     """Return whether a device is there as it should be, or somebody was seen there later."""
     row = known.devices.get(device.address)
     seen_at = device.seen_at
@@ -221,7 +232,7 @@ def _is_registered(known: _Known, uid: str, device: Registration) -> bool:
     return all(getattr(row, name) == wanted[name] for name in _FIELDS)
 
 
-def _in_the_way(known: _Known, uid: str, device: Registration) -> Iterator[AnyRow]:
+def _in_the_way(known: _ExistingRecipients, uid: str, device: Registration) -> Iterator[AnyRow]:
     """Yield the device with the same token, and those in the same place of the same session."""
     if device.address in known.devices:
         yield known.devices[device.address]
@@ -231,7 +242,7 @@ def _in_the_way(known: _Known, uid: str, device: Registration) -> Iterator[AnyRo
             yield row
 
 
-def _merged(device: Registration, uid: str, known: _Known) -> Registration:
+def _merged(device: Registration, uid: str, known: _ExistingRecipients) -> Registration:
     """Return a device with what is known of it where nothing is said."""
     row = known.devices.get(device.address)
     if row is None or row.uid != uid:
@@ -245,14 +256,16 @@ def _merged(device: Registration, uid: str, known: _Known) -> Registration:
     )
 
 
-def _read(connection: Connection, app_id: str, entries: Sequence[Entry]) -> _Known:
+def _read(
+    connection: Connection, app_id: str, entries: Sequence[RecipientRecord]
+) -> _ExistingRecipients:
     uids = list({entry.uid for entry in entries})
     tokens = list({device.address for entry in entries for device in entry.devices})
     rows = connection.execute(_devices, {"app_id": app_id, "uids": uids, "tokens": tokens}).all()
     owned: dict[str, list[AnyRow]] = {}
     for row in rows:
         owned.setdefault(row.uid, []).append(row)
-    return _Known(
+    return _ExistingRecipients(
         people=read_recipients(connection, app_id, uids),
         devices={row.address: row for row in rows},
         owned=owned,

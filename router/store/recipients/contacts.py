@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, inser
 
 from router.core.model.facts import Recipient
 from router.store.db.bulk import execute_many
-from router.store.recipients.validation import DEVICE_KIND, Registered, Registration
+from router.store.recipients.validation import DEVICE_KIND, RegisteredAddress, Registration
 from router.store.schema.rows import Values, hash_lane
 from router.store.schema.tables import contacts, deliveries, is_device, is_waiting
 from router.store.state.cancellation import cancel_waiting
 
-DEVICES = 100
+MAX_DEVICES = 100
 """How many devices a recipient can have; one more replaces the one that was longest not seen.
 
 Source: CometChat's own limit, "Maximum push tokens per user", REST API, Properties and Constraints.
@@ -32,12 +32,12 @@ def set_contact(connection: Connection, owner: Recipient, contact: Values, now: 
     """Give a recipient an address (`contact_row`); what waits for the old one follows."""
     app_id, uid = owner.app_id, owner.uid
     known = connection.execute(
-        select(_row.id).where(_belongs(app_id, uid), _row.kind == contact["kind"])
+        select(_row.id).where(_is_owned_by(app_id, uid), _row.kind == contact["kind"])
     ).scalar()
-    _write(connection, known, {"app_id": app_id, "uid": uid, **contact}, now)
+    _write_contact(connection, known, {"app_id": app_id, "uid": uid, **contact}, now)
 
 
-def contact_row(kind: str, address: str, registered: Registered) -> Values:
+def contact_row(kind: str, address: str, registered: RegisteredAddress) -> Values:
     """Return what a contact that is no device says of its row."""
     country = registered.country
     return {"kind": kind, "address": address, "raw": registered.raw, "country": country}
@@ -45,7 +45,7 @@ def contact_row(kind: str, address: str, registered: Registered) -> Values:
 
 def remove_contact(connection: Connection, owner: Recipient, kind: str, now: float) -> None:
     """Take an address from a recipient, and cancel what waits for it."""
-    remove(connection, _belongs(owner.app_id, owner.uid), _row.kind == kind, now=now)
+    remove(connection, _is_owned_by(owner.app_id, owner.uid), _row.kind == kind, now=now)
 
 
 def register_device(
@@ -60,7 +60,7 @@ def register_device(
     if known is None and older:
         known = older[0]
     remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]), now=now)
-    id_ = _write(connection, known, device, last_seen(registration, now))
+    id_ = _write_contact(connection, known, device, last_seen(registration, now))
     _remove_oldest(connection, app_id, uid, now)
     return id_
 
@@ -86,7 +86,7 @@ def last_seen(registration: Registration, now: float) -> float:
 def log_out(connection: Connection, app_id: str, uid: str, auth_token: str, now: float) -> int:
     """Remove the devices of a session; return how many those were."""
     session = _row.session == hash_session(auth_token)
-    return remove(connection, _belongs(app_id, uid), is_device, session, now=now)
+    return remove(connection, _is_owned_by(app_id, uid), is_device, session, now=now)
 
 
 def remove(connection: Connection, *where: ColumnElement[bool], now: float) -> int:
@@ -103,7 +103,7 @@ def hash_session(auth_token: str) -> str:
     return sha256(auth_token.encode()).hexdigest() if auth_token else ""
 
 
-def _belongs(app_id: str, uid: str) -> ColumnElement[bool]:
+def _is_owned_by(app_id: str, uid: str) -> ColumnElement[bool]:
     return and_(_row.app_id == app_id, _row.uid == uid)
 
 
@@ -118,18 +118,18 @@ def _replaced(connection: Connection, device: Values) -> list[str]:
     return list(connection.execute(query.order_by(_row.seen_at.desc())).scalars())
 
 
-def _write(connection: Connection, known: str | None, contact: Values, now: float) -> str:
+def _write_contact(connection: Connection, known: str | None, contact: Values, now: float) -> str:
     """Write a contact, in the place of a known one if there is one; return its id."""
     if known is None:
         id_ = uuid4().hex
         connection.execute(insert(contacts), {"id": id_, "seen_at": now, **contact})
         return id_
     connection.execute(update(contacts).where(_row.id == known).values(seen_at=now, **contact))
-    _readdress(connection, known, str(contact["address"]))
+    _update_waiting_addresses(connection, known, str(contact["address"]))
     return known
 
 
-def _readdress(connection: Connection, contact: str, address: str) -> None:
+def _update_waiting_addresses(connection: Connection, contact: str, address: str) -> None:
     """Let what waits for a contact follow it to its new address."""
     to_it = (is_waiting, deliveries.c.contact == contact, deliveries.c.address != address)
     query = select(deliveries.c.id, deliveries.c.channel, deliveries.c.lane).where(*to_it)
@@ -147,8 +147,10 @@ def _readdress(connection: Connection, contact: str, address: str) -> None:
 def _remove_oldest(connection: Connection, app_id: str, uid: str, now: float) -> None:
     kept = (
         select(_row.id)
-        .where(_belongs(app_id, uid), is_device)
+        .where(_is_owned_by(app_id, uid), is_device)
         .order_by(_row.seen_at.desc(), _row.id.desc())
     )
-    surplus: Iterable[Any] = connection.execute(kept.offset(DEVICES).limit(DEVICES)).scalars()
+    surplus: Iterable[Any] = connection.execute(
+        kept.offset(MAX_DEVICES).limit(MAX_DEVICES)
+    ).scalars()
     remove(connection, _row.id.in_(list(surplus)), now=now)

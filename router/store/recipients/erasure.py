@@ -13,7 +13,7 @@ from router.core.errors import PayloadError
 from router.store.db.bulk import execute_many
 from router.store.db.database import Database
 from router.store.recipients.contacts import remove
-from router.store.schema.rows import KEPT, read_notification, seen_key
+from router.store.schema.rows import SELECT_NOTIFICATION, read_notification, seen_key
 from router.store.schema.state_tables import calls, reads, watches
 from router.store.schema.tables import (
     attempts,
@@ -26,17 +26,17 @@ from router.store.schema.tables import (
     recipients,
     seen,
 )
-from router.store.state.rollup import range_of
+from router.store.state.rollup import delivery_id_range
 
 T = TypeVar("T")
 
-STEP = 200
+DELETED_PER_TRANSACTION = 200
 """How many notifications one transaction deletes."""
 
-LOOK = 5000
+INDEX_ENTRIES_PER_QUERY = 5000
 """How many entries of an index one query looks at."""
 
-LONGEST = 1.0
+MAX_REST_S = 1.0
 """Seconds that others get after a step at most."""
 
 _low: BindParameter[str] = bindparam("low")
@@ -51,7 +51,7 @@ _delete_watches = delete(watches).where(watches.c.delivery > _low, watches.c.del
 _delete_once = delete(once).where(once.c.delivery > _low, once.c.delivery < _high)
 
 
-class _Found(Struct, frozen=True, kw_only=True):
+class _ErasureBatch(Struct, frozen=True, kw_only=True):
     """Notifications to a recipient, their idempotency keys, and the last id that was looked at."""
 
     ids: Sequence[str]
@@ -65,24 +65,27 @@ async def erase(database: Database, app_id: str, uid: str, now: float) -> bool:
     On SQLite nothing of it can be read in the file any more: freed pages are overwritten, and
     the log of writes is emptied at the end.
     """
-    gone = await take_step(database, partial(_delete_recipient, app_id=app_id, uid=uid, now=now))
+    gone = await run_paced(database, partial(_delete_recipient, app_id=app_id, uid=uid, now=now))
     after: str | None = ""
     while after is not None:
-        found = await database.read(partial(_look, app_id=app_id, uid=uid, after=after))
-        for start in range(0, len(found.ids), STEP):
-            ids, keys = found.ids[start : start + STEP], found.keys[start : start + STEP]
-            await take_step(database, partial(_delete_whole, ids=ids, keys=keys))
+        found = await database.read(partial(_find_batch, app_id=app_id, uid=uid, after=after))
+        for start in range(0, len(found.ids), DELETED_PER_TRANSACTION):
+            ids, keys = (
+                found.ids[start : start + DELETED_PER_TRANSACTION],
+                found.keys[start : start + DELETED_PER_TRANSACTION],
+            )
+            await run_paced(database, partial(_delete_whole, ids=ids, keys=keys))
         gone, after = gone or bool(found.ids), found.last
     if gone:
         await database.empty_log()
     return gone
 
 
-async def take_step(database: Database, work: Callable[[Connection], T]) -> T:
+async def run_paced(database: Database, work: Callable[[Connection], T]) -> T:
     """Return what the work gives, once it is committed and others had as much time as it took."""
     began = time.perf_counter()
     result = await database.write(work)
-    await asyncio.sleep(min(LONGEST, time.perf_counter() - began))
+    await asyncio.sleep(min(MAX_REST_S, time.perf_counter() - began))
     return result
 
 
@@ -107,30 +110,32 @@ def _delete_whole(connection: Connection, ids: Sequence[str], keys: Sequence[str
 
 
 def _ranges(ids: Sequence[str]) -> list[dict[str, str]]:
-    return [dict(zip(("low", "high"), range_of(id_), strict=True)) for id_ in ids]
+    return [dict(zip(("low", "high"), delivery_id_range(id_), strict=True)) for id_ in ids]
 
 
-def _look(connection: Connection, app_id: str, uid: str, after: str) -> _Found:
+def _find_batch(connection: Connection, app_id: str, uid: str, after: str) -> _ErasureBatch:
     """Find a recipient's among the next notifications of an app."""
     row = notifications.c
     page = (
         select(row.id, row.uid)
         .where(row.app_id == app_id, row.id > after)
         .order_by(row.id)
-        .limit(LOOK)
+        .limit(INDEX_ENTRIES_PER_QUERY)
         .subquery("page")
     )
     last = connection.execute(select(func.max(page.c.id))).scalar()
     ids = connection.execute(select(page.c.id).where(page.c.uid == uid)).scalars().all()
-    return _Found(ids=ids, keys=_read_keys(connection, ids), last=last)
+    return _ErasureBatch(ids=ids, keys=_read_keys(connection, ids), last=last)
 
 
 def _read_keys(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Return the idempotency key of each notification; empty where the body tells none."""
-    query = KEPT.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
+    query = SELECT_NOTIFICATION.where(notifications.c.id.in_(bindparam("ids", expanding=True)))
     keys: dict[str, str] = {}
-    for start in range(0, len(ids), STEP):
-        for row in connection.execute(query, {"ids": list(ids[start : start + STEP])}):
+    for start in range(0, len(ids), DELETED_PER_TRANSACTION):
+        for row in connection.execute(
+            query, {"ids": list(ids[start : start + DELETED_PER_TRANSACTION])}
+        ):
             try:
                 keys[row.id] = seen_key(read_notification(row))
             except PayloadError:

@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 from sqlalchemy import Connection, Select, func, select, tuple_
 
 from router.store.recipients.profiles import read_recipients
-from router.store.recipients.validation import Change, Registered, Registration
+from router.store.recipients.validation import ProfilePatch, RegisteredAddress, Registration
 from router.store.schema.tables import contacts, is_device, recipients
 
 _row = contacts.c
@@ -17,7 +17,7 @@ _device: Select[Any] = select(
 ).where(is_device)
 
 
-class Listing(Struct, frozen=True, kw_only=True):
+class ExportRecord(Struct, frozen=True, kw_only=True):
     """What is known of a recipient: what an import would have to say for it to be so.
 
     Addresses and tokens stand in it whole.
@@ -25,7 +25,7 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     app_id: str
     uid: str
-    change: Change
+    change: ProfilePatch
     devices: tuple[Registration, ...]
 
 
@@ -35,9 +35,9 @@ def count_recipients(connection: Connection, app_id: str | None) -> int:
     return int(connection.execute(select(func.count()).where(*of_app)).scalar_one())
 
 
-def read_roster(
+def read_export(
     connection: Connection, app_id: str | None, after: tuple[str, str], limit: int
-) -> list[Listing]:
+) -> list[ExportRecord]:
     """Return recipients in the order of app and uid, those that come after a pair of these."""
     key = (recipients.c.app_id, recipients.c.uid)
     query = select(*key).order_by(*key).limit(limit)
@@ -51,7 +51,7 @@ def read_roster(
     return [each for app, of_app in uids.items() for each in _read(connection, app, of_app)]
 
 
-def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[Listing]:
+def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[ExportRecord]:
     people = read_recipients(connection, app_id, uids)
     devices: dict[str, list[Registration]] = {}
     of_people = (_row.app_id == app_id, _row.uid.in_(uids))
@@ -69,9 +69,11 @@ def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[List
     for uid in uids:
         person = people[uid]
         plain = [contact for contact in person.contacts if contact.device is None]
-        change = Change(
+        change = ProfilePatch(
             contacts={contact.kind: contact.address for contact in plain} or UNSET,
-            registered={c.kind: Registered(raw=c.raw, country=c.country) for c in plain if c.raw},
+            registered={
+                c.kind: RegisteredAddress(raw=c.raw, country=c.country) for c in plain if c.raw
+            },
             country=person.country or UNSET,
             attributes=dict(person.attributes) or UNSET,
             timezone=person.timezone or UNSET,
@@ -79,4 +81,6 @@ def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[List
             muted=dict(person.muted) or UNSET,
             opt_outs=sorted(person.opt_outs) or UNSET,
         )
-        yield Listing(app_id=app_id, uid=uid, change=change, devices=tuple(devices.get(uid, ())))
+        yield ExportRecord(
+            app_id=app_id, uid=uid, change=change, devices=tuple(devices.get(uid, ()))
+        )

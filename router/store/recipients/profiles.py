@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 from router.core.model.facts import Contact, Device, Recipient, Scalar
 from router.store.db.dialect import insert_or
 from router.store.db.distinct import select_distinct
-from router.store.errors import AppUnclear
-from router.store.recipients.validation import Change
+from router.store.errors import AppAmbiguous
+from router.store.recipients.validation import ProfilePatch
 from router.store.schema.rows import AnyRow, Values
 from router.store.schema.tables import contacts, notifications, recipients
 
@@ -103,12 +103,12 @@ def known_apps(connection: Connection) -> list[str]:
 
 
 def resolve_app(connection: Connection, app_id: str | None) -> str:
-    """Return the app that is meant; raises `AppUnclear` when that is not clear."""
+    """Return the app that is meant; raises `AppAmbiguous` when that is not clear."""
     if app_id is not None:
         return app_id
     known = known_apps(connection)
     if len(known) != 1:
-        raise AppUnclear(known)
+        raise AppAmbiguous(known)
     return known[0]
 
 
@@ -117,7 +117,7 @@ def save(connection: Connection, recipient: Recipient) -> None:
     connection.execute(insert_or(connection, recipients, _replace), profile_row(recipient))
 
 
-def change_profile(recipient: Recipient, change: Change) -> Recipient:
+def change_profile(recipient: Recipient, change: ProfilePatch) -> Recipient:
     """Return the recipient with everything changed but its contacts."""
     return msgspec.structs.replace(
         recipient,

@@ -15,7 +15,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Meta, Struct
 
-from router.store.errors import Fault
+from router.store.errors import RequestFault
 
 PLATFORM = "web"
 """The platform of a browser that has a subscription; one of Firebase's has a token."""
@@ -25,47 +25,51 @@ _POINT, _SECRET = 65, 16
 """Bytes of a public key, and of a secret."""
 
 
-class SubscriptionKeys(Struct, frozen=True, kw_only=True):
+class StoredSubscriptionKeys(Struct, frozen=True, kw_only=True):
     """What to encrypt for a browser with."""
 
     p256dh: Annotated[str, Meta(description="The browser's public key, 65 bytes in base64url.")]
     auth: Annotated[str, Meta(description="The secret it shares, 16 bytes in base64url.")]
 
 
-class PushSubscription(Struct, frozen=True, kw_only=True):
+class StoredSubscription(Struct, frozen=True, kw_only=True):
     """A browser's push subscription, less what no push needs."""
 
     endpoint: str
-    keys: SubscriptionKeys
+    keys: StoredSubscriptionKeys
 
 
-def write_address(subscription: PushSubscription) -> str:
+def subscription_address(subscription: StoredSubscription) -> str:
     """Return the text that stands for a subscription, the same for the same."""
     return msgspec.json.encode(subscription, order="deterministic").decode()
 
 
-def subscription_faults(platform: str, address: str) -> Iterator[Fault]:
+def subscription_faults(platform: str, address: str) -> Iterator[RequestFault]:
     """Yield what is wrong with the address of a browser; of other devices nothing."""
     if address.startswith("{"):
         try:
-            told = msgspec.json.decode(address, type=PushSubscription)
+            told = msgspec.json.decode(address, type=StoredSubscription)
         except (msgspec.DecodeError, ValueError):
-            yield Fault("$.token", "must be a token, or a subscription as a browser gives it")
+            yield RequestFault(
+                "$.token", "must be a token, or a subscription as a browser gives it"
+            )
         else:
             yield from _faults(told)
     elif platform.lower() == PLATFORM:
         remedy = "give `subscription`, as `PushSubscription.toJSON()` gives it"
-        yield Fault("$.token", f"is none of a browser's; {remedy}")
+        yield RequestFault("$.token", f"is none of a browser's; {remedy}")
 
 
-def _faults(told: PushSubscription) -> Iterator[Fault]:
+def _faults(told: StoredSubscription) -> Iterator[RequestFault]:
     if not _is_endpoint(told.endpoint):
-        yield Fault("$.subscription.endpoint", "must be a https:// address of a push service")
-    if not _is_point(_unpack(told.keys.p256dh)):
+        yield RequestFault(
+            "$.subscription.endpoint", "must be a https:// address of a push service"
+        )
+    if not _is_point(_decode_subscription(told.keys.p256dh)):
         reason = "must be the browser's public key, 65 bytes in base64url that are a point on P-256"
-        yield Fault("$.subscription.keys.p256dh", reason)
-    if len(_unpack(told.keys.auth)) != _SECRET:
-        yield Fault("$.subscription.keys.auth", f"must be {_SECRET} bytes in base64url")
+        yield RequestFault("$.subscription.keys.p256dh", reason)
+    if len(_decode_subscription(told.keys.auth)) != _SECRET:
+        yield RequestFault("$.subscription.keys.auth", f"must be {_SECRET} bytes in base64url")
 
 
 def _is_endpoint(url: str) -> bool:
@@ -87,7 +91,7 @@ def _is_point(point: bytes) -> bool:
     return len(point) == _POINT
 
 
-def _unpack(text: str) -> bytes:
+def _decode_subscription(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

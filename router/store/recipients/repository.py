@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from sqlalchemy import Connection, select
 
 from router.core.model.facts import Contact, Recipient
-from router.store.db.analyze import Statistics, analyze
+from router.store.db.analyze import AnalyzeSchedule, analyze
 from router.store.db.database import Database
 from router.store.db.locks import lock
-from router.store.recipients.bulk_import import Entry, compare, enrol
+from router.store.recipients.bulk_import import RecipientRecord, compare, import_recipients
 from router.store.recipients.contacts import (
     contact_row,
     log_out,
@@ -17,8 +17,8 @@ from router.store.recipients.contacts import (
     remove_contact,
     set_contact,
 )
-from router.store.recipients.erasure import erase, take_step
-from router.store.recipients.export import Listing, count_recipients, read_roster
+from router.store.recipients.erasure import erase, run_paced
+from router.store.recipients.export import ExportRecord, count_recipients, read_export
 from router.store.recipients.profiles import (
     change_profile,
     known_apps,
@@ -28,7 +28,7 @@ from router.store.recipients.profiles import (
 )
 from router.store.recipients.validation import (
     DEVICE_KIND,
-    Change,
+    ProfilePatch,
     Registration,
     check_change,
     check_logout,
@@ -36,7 +36,14 @@ from router.store.recipients.validation import (
 )
 from router.store.schema.tables import contacts
 
-__all__ = ["DEVICE_KIND", "Change", "Entry", "Listing", "Recipients", "Registration"]
+__all__ = [
+    "DEVICE_KIND",
+    "ExportRecord",
+    "ProfilePatch",
+    "RecipientRecord",
+    "Recipients",
+    "Registration",
+]
 
 
 Changed = Callable[[Collection[str], Collection[str]], None]
@@ -46,7 +53,7 @@ Changed = Callable[[Collection[str], Collection[str]], None]
 class Recipients:
     """The registry of recipients.
 
-    Everywhere `app_id` may be left out while exactly one app is known: `AppUnclear` is raised
+    Everywhere `app_id` may be left out while exactly one app is known: `AppAmbiguous` is raised
     otherwise. Addresses are given in full: mask them before they are shown.
     """
 
@@ -61,7 +68,7 @@ class Recipients:
         self._database = database
         self._clock = clock
         self._changed = changed
-        self._statistics = Statistics()
+        self._statistics = AnalyzeSchedule()
 
     async def get(self, uid: str, app_id: str | None = None) -> Recipient | None:
         """Return a recipient with all contacts, oldest first; None when never heard of."""
@@ -80,7 +87,7 @@ class Recipients:
             lambda connection: connection.execute(query).scalars().all()
         )
 
-    async def put(self, uid: str, change: Change, app_id: str | None = None) -> Recipient:
+    async def put(self, uid: str, change: ProfilePatch, app_id: str | None = None) -> Recipient:
         """Change a recipient, making it if need be, and return it as it is now.
 
         What waits for a contact that goes is cancelled in the same transaction. Raises
@@ -132,25 +139,25 @@ class Recipients:
         self._changed({uid}, {contact.address})
         return contact
 
-    async def enrol(self, entries: Sequence[Entry]) -> list[bool]:
+    async def enrol(self, entries: Sequence[RecipientRecord]) -> list[bool]:
         """Make everything as the entries say, in one transaction; return which changed anything."""
         now = self._clock()
-        changed = await take_step(self._database, lambda c: enrol(c, entries, now))
+        changed = await run_paced(self._database, lambda c: import_recipients(c, entries, now))
         devices = (device.address for entry in entries for device in entry.devices)
         self._changed({entry.uid for entry in entries}, set(devices))
         if self._statistics.count(sum(changed)):
-            await take_step(self._database, analyze)
+            await run_paced(self._database, analyze)
         return changed
 
-    async def compare(self, entries: Sequence[Entry]) -> list[bool]:
+    async def compare(self, entries: Sequence[RecipientRecord]) -> list[bool]:
         """Return which of the entries would change anything; nothing is written."""
         return await self._database.read(lambda c: compare(c, entries))
 
     async def roster(
         self, app_id: str | None = None, after: tuple[str, str] = ("", ""), limit: int = 200
-    ) -> list[Listing]:
+    ) -> list[ExportRecord]:
         """Return recipients by app and uid, those after a pair of them; of all apps for None."""
-        return await self._database.read(lambda c: read_roster(c, app_id, after, limit))
+        return await self._database.read(lambda c: read_export(c, app_id, after, limit))
 
     async def count(self, app_id: str | None = None) -> int:
         """Return how many recipients there are, of all apps for None."""
@@ -173,7 +180,7 @@ class Recipients:
         return await self._database.read(read)
 
     async def only_app(self) -> str:
-        """Return the one app that is known; raises `AppUnclear` when that is not one."""
+        """Return the one app that is known; raises `AppAmbiguous` when that is not one."""
         return await self._database.read(lambda c: resolve_app(c, None))
 
     async def logout(self, uid: str, auth_token: str, app_id: str | None = None) -> int:

@@ -11,22 +11,22 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from router.core.errors import suggest
 from router.core.model.country import find_country_fault
 from router.core.model.facts import Scalar
-from router.store.errors import Fault, RecipientInvalid
+from router.store.errors import RecipientInvalid, RequestFault
 from router.store.recipients.push_subscription import subscription_faults
 from router.zones import zone_names
 
 DEVICE_KIND = "push"
 """The kind of contact a registered device is."""
 
-MANY = 200
+MAX_ENTRIES = 200
 """How many entries a mapping or a list of a recipient may have."""
-NAME = 255
+MAX_NAME_LENGTH = 255
 """Characters of the longest uid, app id, attribute name, channel or provider id."""
-CONVERSATION = 600
+MAX_CONVERSATION_ID_LENGTH = 600
 """Characters of the longest conversation id."""
-TEXT = 4096
+MAX_TEXT_LENGTH = 4096
 """Characters of the longest address, token or attribute."""
-FAR = 1e12
+MAX_EPOCH_S = 1e12
 """No time in epoch seconds is later than this."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -35,7 +35,7 @@ _SESSION = re.compile(r"[0-9a-f]{64}")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 
 
-class Registered(Struct, frozen=True, kw_only=True):
+class RegisteredAddress(Struct, frozen=True, kw_only=True):
     """How an address was registered, where that is not as it is kept.
 
     `raw` is the text, and `country` the one in which it was read, empty where it needed none.
@@ -45,11 +45,11 @@ class Registered(Struct, frozen=True, kw_only=True):
     country: Annotated[str, Meta(description="Where it was read; empty: it stood by itself.")] = ""
 
 
-AS_KEPT = Registered()
+AS_KEPT = RegisteredAddress()
 """How an address was registered that is kept as it came."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class ProfilePatch(Struct, frozen=True, kw_only=True):
     """What to change of a recipient; what is left out stays.
 
     `contacts` and `attributes` are merged key by key, None removes a key. `muted` maps
@@ -65,9 +65,9 @@ class Change(Struct, frozen=True, kw_only=True):
     muted: dict[str, float | None] | UnsetType = UNSET
     opt_outs: list[str] | UnsetType = UNSET
     country: str | UnsetType | None = UNSET
-    registered: Mapping[str, Registered] = {}
+    registered: Mapping[str, RegisteredAddress] = {}
 
-    def addresses(self) -> Iterator[tuple[str, str | None, Registered]]:
+    def addresses(self) -> Iterator[tuple[str, str | None, RegisteredAddress]]:
         """Yield the contacts by kind, each with how it was registered; None removes one."""
         for kind, address in (self.contacts or {}).items():
             yield kind, address, self.registered.get(kind, AS_KEPT)
@@ -90,19 +90,21 @@ class Registration(Struct, frozen=True, kw_only=True):
     seen_at: float | None = None
 
 
-def check_change(uid: str, app_id: str | None, change: Change) -> None:
+def check_change(uid: str, app_id: str | None, change: ProfilePatch) -> None:
     """Raise `RecipientInvalid` with everything that is wrong with a change."""
-    _refuse(*_name_faults(uid, app_id), *_change_faults(change))
+    _raise_faults(*_name_faults(uid, app_id), *_change_faults(change))
 
 
 def check_registration(uid: str, app_id: str | None, registration: Registration) -> None:
     """Raise `RecipientInvalid` with everything that is wrong with a registration."""
-    _refuse(*_name_faults(uid, app_id), *_device_faults(registration))
+    _raise_faults(*_name_faults(uid, app_id), *_device_faults(registration))
 
 
-def check_entry(uid: str, app_id: str, change: Change, devices: Sequence[Registration]) -> None:
+def check_entry(
+    uid: str, app_id: str, change: ProfilePatch, devices: Sequence[Registration]
+) -> None:
     """Raise `RecipientInvalid` with everything that is wrong with a change and devices at once."""
-    _refuse(
+    _raise_faults(
         *_name_faults(uid, app_id),
         *_change_faults(change),
         *_size_faults("$.devices", len(devices)),
@@ -112,10 +114,10 @@ def check_entry(uid: str, app_id: str, change: Change, devices: Sequence[Registr
 
 def check_logout(uid: str, auth_token: str) -> None:
     """Raise `RecipientInvalid` for a session that cannot be."""
-    _refuse(*_name_faults(uid, None), *_text_faults("$.authToken", auth_token))
+    _raise_faults(*_name_faults(uid, None), *_text_faults("$.authToken", auth_token))
 
 
-def _change_faults(change: Change) -> Iterator[Fault]:
+def _change_faults(change: ProfilePatch) -> Iterator[RequestFault]:
     return chain(
         _contact_faults(change.contacts or {}),
         _registered_faults(change.registered),
@@ -128,54 +130,56 @@ def _change_faults(change: Change) -> Iterator[Fault]:
     )
 
 
-def _device_faults(device: Registration) -> Iterator[Fault]:
+def _device_faults(device: Registration) -> Iterator[RequestFault]:
     yield from _pattern_faults("$.platform", device.platform, _PLATFORM)
     yield from _text_faults("$.token", device.address)
     yield from subscription_faults(device.platform, device.address)
     yield from _text_faults("$.authToken", device.auth_token, needed=False)
-    yield from _text_faults("$.providerId", device.provider_id, NAME, needed=False)
+    yield from _text_faults("$.providerId", device.provider_id, MAX_NAME_LENGTH, needed=False)
     yield from _zone_faults(device.timezone)
     yield from _locale_faults(device.locale)
     if device.session and not _SESSION.fullmatch(device.session):
-        yield Fault("$.session", "must be a SHA-256 hash in 64 hexadecimal digits")
+        yield RequestFault("$.session", "must be a SHA-256 hash in 64 hexadecimal digits")
     if device.session and device.auth_token:
-        yield Fault("$.session", "stands for `authToken`: give one of them")
-    if device.seen_at is not None and not 0 <= device.seen_at <= FAR:
-        yield Fault("$.seenAt", "must be an epoch second")
+        yield RequestFault("$.session", "stands for `authToken`: give one of them")
+    if device.seen_at is not None and not 0 <= device.seen_at <= MAX_EPOCH_S:
+        yield RequestFault("$.seenAt", "must be an epoch second")
 
 
-def _entry_device_faults(devices: Sequence[Registration]) -> Iterator[Fault]:
+def _entry_device_faults(devices: Sequence[Registration]) -> Iterator[RequestFault]:
     tokens: dict[str, int] = {}
     places: dict[tuple[str, ...], int] = {}
     for index, device in enumerate(devices):
         path = f"$.devices[{index}]"
         for fault in _device_faults(device):
-            yield Fault(path + fault.path.removeprefix("$"), fault.reason)
+            yield RequestFault(path + fault.path.removeprefix("$"), fault.reason)
         if (first := tokens.setdefault(device.address, index)) != index:
-            yield Fault(path, f"has the token of $.devices[{first}]")
+            yield RequestFault(path, f"has the token of $.devices[{first}]")
         session = device.auth_token or device.session
         place = (session, device.platform, device.provider_id)
         if session and (first := places.setdefault(place, index)) != index:
-            yield Fault(path, f"has session, platform and provider of $.devices[{first}]")
+            yield RequestFault(path, f"has session, platform and provider of $.devices[{first}]")
 
 
-def _refuse(*faults: Fault) -> None:
+def _raise_faults(*faults: RequestFault) -> None:
     if faults:
         raise RecipientInvalid(faults)
 
 
-def _name_faults(uid: str, app_id: str | None) -> Iterator[Fault]:
-    yield from _text_faults("uid", uid, NAME)
-    yield from _text_faults("$.appId", app_id or "", NAME, needed=False)
+def _name_faults(uid: str, app_id: str | None) -> Iterator[RequestFault]:
+    yield from _text_faults("uid", uid, MAX_NAME_LENGTH)
+    yield from _text_faults("$.appId", app_id or "", MAX_NAME_LENGTH, needed=False)
 
 
-def _text_faults(path: str, text: str, most: int = TEXT, *, needed: bool = True) -> Iterator[Fault]:
+def _text_faults(
+    path: str, text: str, most: int = MAX_TEXT_LENGTH, *, needed: bool = True
+) -> Iterator[RequestFault]:
     if needed and not text.strip():
-        yield Fault(path, "must not be empty")
+        yield RequestFault(path, "must not be empty")
     if len(text) > most:
-        yield Fault(path, f"is longer than {most} characters")
+        yield RequestFault(path, f"is longer than {most} characters")
     if not _is_storable(text):
-        yield Fault(path, "holds a control character or half of a surrogate pair")
+        yield RequestFault(path, "holds a control character or half of a surrogate pair")
 
 
 def is_sound_text(address: str) -> bool:
@@ -189,75 +193,75 @@ def _is_storable(text: str) -> bool:
 
 def _pattern_faults(
     path: str, text: str, pattern: re.Pattern[str], hint: str = "of letters, digits and _ -"
-) -> Iterator[Fault]:
+) -> Iterator[RequestFault]:
     if not pattern.fullmatch(text):
-        yield Fault(path, f"must be a word {hint}")
+        yield RequestFault(path, f"must be a word {hint}")
 
 
-def _size_faults(path: str, size: int) -> Iterator[Fault]:
-    if size > MANY:
-        yield Fault(path, f"has {size} entries; at most {MANY} are kept")
+def _size_faults(path: str, size: int) -> Iterator[RequestFault]:
+    if size > MAX_ENTRIES:
+        yield RequestFault(path, f"has {size} entries; at most {MAX_ENTRIES} are kept")
 
 
-def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[Fault]:
+def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[RequestFault]:
     yield from _size_faults("$.contacts", len(contacts))
     for kind, address in contacts.items():
-        path = f"$.contacts.{kind[:NAME]}"
+        path = f"$.contacts.{kind[:MAX_NAME_LENGTH]}"
         if kind == DEVICE_KIND:
-            yield Fault(path, "is for devices: register each under /devices")
+            yield RequestFault(path, "is for devices: register each under /devices")
             continue
         yield from _pattern_faults(path, kind, _KIND)
         if address is not None:
             yield from _text_faults(path, address)
 
 
-def _registered_faults(registered: Mapping[str, Registered]) -> Iterator[Fault]:
+def _registered_faults(registered: Mapping[str, RegisteredAddress]) -> Iterator[RequestFault]:
     yield from _size_faults("$.registered", len(registered))
     for kind, told in registered.items():
-        path = f"$.registered.{kind[:NAME]}"
+        path = f"$.registered.{kind[:MAX_NAME_LENGTH]}"
         yield from _text_faults(f"{path}.raw", told.raw, needed=False)
         yield from _country_faults(f"{path}.country", told.country)
 
 
-def _country_faults(path: str, country: str) -> Iterator[Fault]:
+def _country_faults(path: str, country: str) -> Iterator[RequestFault]:
     if country and (fault := find_country_fault(country)):
-        yield Fault(path, fault)
+        yield RequestFault(path, fault)
 
 
-def _attribute_faults(attributes: Mapping[str, Scalar | None]) -> Iterator[Fault]:
+def _attribute_faults(attributes: Mapping[str, Scalar | None]) -> Iterator[RequestFault]:
     yield from _size_faults("$.attributes", len(attributes))
     for name, value in attributes.items():
-        path = f"$.attributes.{name[:NAME]}"
-        yield from _text_faults(path, name, NAME)
+        path = f"$.attributes.{name[:MAX_NAME_LENGTH]}"
+        yield from _text_faults(path, name, MAX_NAME_LENGTH)
         if isinstance(value, str):
             yield from _text_faults(path, value, needed=False)
         elif isinstance(value, float) and not math.isfinite(value):
-            yield Fault(path, "must be a finite number")
+            yield RequestFault(path, "must be a finite number")
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            yield Fault(path, "must fit 64 bits")
+            yield RequestFault(path, "must fit 64 bits")
 
 
-def _zone_faults(zone: str) -> Iterator[Fault]:
+def _zone_faults(zone: str) -> Iterator[RequestFault]:
     if zone and zone not in zone_names():
-        hint = suggest(zone[:NAME], zone_names()) or "as Europe/Paris"
-        yield Fault("$.timezone", f"must be an IANA name; {hint}")
+        hint = suggest(zone[:MAX_NAME_LENGTH], zone_names()) or "as Europe/Paris"
+        yield RequestFault("$.timezone", f"must be an IANA name; {hint}")
 
 
-def _locale_faults(locale: str) -> Iterator[Fault]:
+def _locale_faults(locale: str) -> Iterator[RequestFault]:
     if locale:
         yield from _pattern_faults("$.locale", locale, _LOCALE, "as fr or pt-BR")
 
 
-def _mute_faults(muted: Mapping[str, float | None]) -> Iterator[Fault]:
+def _mute_faults(muted: Mapping[str, float | None]) -> Iterator[RequestFault]:
     yield from _size_faults("$.muted", len(muted))
     for conversation, until in muted.items():
-        path = f"$.muted.{conversation[:NAME]}"
-        yield from _text_faults(path, conversation, CONVERSATION)
-        if until is not None and not 0 <= until <= FAR:
-            yield Fault(path, "must be an epoch second")
+        path = f"$.muted.{conversation[:MAX_NAME_LENGTH]}"
+        yield from _text_faults(path, conversation, MAX_CONVERSATION_ID_LENGTH)
+        if until is not None and not 0 <= until <= MAX_EPOCH_S:
+            yield RequestFault(path, "must be an epoch second")
 
 
-def _opt_out_faults(channels: list[str]) -> Iterator[Fault]:
+def _opt_out_faults(channels: list[str]) -> Iterator[RequestFault]:
     yield from _size_faults("$.optOuts", len(channels))
     for index, channel in enumerate(channels):
-        yield from _text_faults(f"$.optOuts[{index}]", channel, NAME)
+        yield from _text_faults(f"$.optOuts[{index}]", channel, MAX_NAME_LENGTH)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 
-class Minter:
+class IdGenerator:
     """Mints ids of 28 hexadecimal digits: milliseconds, then noise.
 
     Within a process each id is greater than the one before, whatever the clock does.
@@ -21,6 +21,6 @@ class Minter:
         return f"{self._last:028x}"
 
 
-def floor(time: float) -> str:
+def first_id_at(time: float) -> str:
     """Return what no id minted at or after a moment is less than."""
     return f"{max(0, int(time * 1000)):012x}"

@@ -9,9 +9,9 @@ from sqlalchemy import Row, Select, select
 from router.core.decide.collapse_key import number_subject
 from router.core.model.delivery import Attempt, Delivery
 from router.core.model.message import Content
-from router.core.model.notification import Notification, derive, overrule
+from router.core.model.notification import Notification, apply_classification, derive
 from router.core.model.payload import decode
-from router.core.model.unless import Watch
+from router.core.model.unless import WaitCondition
 from router.store.schema.tables import notifications, payloads
 
 Values = dict[str, object]
@@ -20,10 +20,10 @@ Values = dict[str, object]
 AnyRow = Row[*tuple[Any, ...]]
 """A row of some query, its columns by name."""
 
-LONGEST = 1000
+MAX_REASON_LENGTH = 1000
 """How many characters of a reason or a provider's id are kept."""
 
-KEPT: Select[Any] = select(
+SELECT_NOTIFICATION: Select[Any] = select(
     notifications.c.id,
     notifications.c.accepted_at,
     notifications.c.skew,
@@ -34,11 +34,11 @@ KEPT: Select[Any] = select(
 
 _said = msgspec.json.Decoder(dict[str, str])
 _content = msgspec.json.Decoder(Content)
-_watch = msgspec.json.Decoder(Watch)
+_watch = msgspec.json.Decoder(WaitCondition)
 _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name not in {"content", "watch"})
 
 
-def clean(text: str, most: int = LONGEST) -> str:
+def storable_text(text: str, most: int = MAX_REASON_LENGTH) -> str:
     """Return a text that any database can hold: no NUL, no half of a pair, no endless tail."""
     if len(text) <= most and text.isascii() and "\0" not in text:
         return text
@@ -68,7 +68,7 @@ def write_notification(notification: Notification) -> Values:
         "uid": notification.uid,
         "feed": notification.feed,
         "kind": notification.kind,
-        "conversation": clean(notification.conversation),
+        "conversation": storable_text(notification.conversation),
         "event": notification.event,
         "sent_at": notification.sent_at,
         "accepted_at": notification.accepted_at,
@@ -80,7 +80,7 @@ def write_notification(notification: Notification) -> Values:
 def read_notification(row: AnyRow) -> Notification:
     """Return the notification in a row of `KEPT`: the same as when it was accepted, or planned."""
     told = derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
-    return overrule(told, _said.decode(row.classified)) if row.classified else told
+    return apply_classification(told, _said.decode(row.classified)) if row.classified else told
 
 
 def write_delivery(delivery: Delivery) -> Values:
@@ -97,7 +97,7 @@ def write_delivery(delivery: Delivery) -> Values:
         "lane_hash": hash_lane(delivery.channel, delivery.lane or delivery.address),
         "parked": 0,
         "state": delivery.state,
-        "reason": clean(delivery.reason),
+        "reason": storable_text(delivery.reason),
         "due_at": delivery.due_at,
         "expires_at": delivery.expires_at,
         "lease_until": delivery.lease_until,
@@ -108,10 +108,10 @@ def write_delivery(delivery: Delivery) -> Values:
         "follows": delivery.follows,
         "priority": delivery.priority,
         "privacy": delivery.privacy,
-        "about": clean(delivery.about),
-        "collapse": clean(delivery.collapse),
+        "about": storable_text(delivery.about),
+        "collapse": storable_text(delivery.collapse),
         "content": msgspec.json.encode(delivery.content),
-        "handle": clean(delivery.handle),
+        "handle": storable_text(delivery.handle),
         "operation": delivery.operation,
         "original": delivery.original,
         "topic": number_subject(delivery.about),
@@ -127,12 +127,12 @@ def read_delivery(row: AnyRow) -> Delivery:
     return Delivery(content=_content.decode(row.content), watch=watch, **values)
 
 
-def encode_watch(watch: Watch) -> bytes:
+def encode_watch(watch: WaitCondition) -> bytes:
     """Return what a delivery watches for, as its column `unless` holds it."""
     return msgspec.json.encode(watch)
 
 
-def decode_watch(unless: bytes) -> Watch:
+def decode_watch(unless: bytes) -> WaitCondition:
     """Return what a delivery watches for, from its column `unless`."""
     return _watch.decode(unless)
 
@@ -146,8 +146,8 @@ def write_attempt(attempt: Attempt) -> Values:
         "ended_at": attempt.ended_at,
         "outcome": attempt.outcome,
         "status": attempt.status,
-        "handle": clean(attempt.handle),
-        "reason": clean(attempt.reason),
+        "handle": storable_text(attempt.handle),
+        "reason": storable_text(attempt.reason),
     }
 
 

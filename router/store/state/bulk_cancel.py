@@ -25,13 +25,13 @@ from sqlalchemy import (
 
 from router.core.model.unless import BY_OPERATOR
 from router.store.db.database import Database
-from router.store.log.filters import Whose, equal, for_whom
-from router.store.recipients.erasure import take_step
+from router.store.log.filters import CommonFilter, column_conditions, notification_conditions
+from router.store.recipients.erasure import run_paced
 from router.store.schema.tables import deliveries, is_sending, is_waiting, notifications
-from router.store.state.cancellation import ENDING, end
-from router.store.state.rollup import range_of
+from router.store.state.cancellation import ENDING, end_deliveries
+from router.store.state.rollup import delivery_id_range
 
-STEP = 200
+CANCELLED_PER_TRANSACTION = 200
 """How many deliveries one transaction cancels."""
 
 RECALL_PATIENCE_S = 2.0
@@ -49,7 +49,7 @@ Progress = Callable[[int], None]
 _Condition = ColumnElement[bool]
 
 
-class CancelFilter(Whose, frozen=True, kw_only=True):
+class CancelFilter(CommonFilter, frozen=True, kw_only=True):
     """Which open deliveries to cancel; None lets all pass.
 
     Times are epoch seconds of acceptance.
@@ -69,7 +69,7 @@ class OpenCount(Struct, frozen=True, kw_only=True):
     sending: int
 
 
-class Cancelled(Struct, frozen=True, kw_only=True):
+class BulkCancelResult(Struct, frozen=True, kw_only=True):
     """What became of a bulk cancellation.
 
     `cancelled` is how many it ended. `in_flight` is how many were being sent when it came to them:
@@ -83,7 +83,7 @@ class Cancelled(Struct, frozen=True, kw_only=True):
 _row = deliveries.c
 
 
-class _Stage(NamedTuple):
+class _OpenState(NamedTuple):
     """A state in which deliveries are open: its name, its condition, and their id."""
 
     state: str
@@ -91,15 +91,17 @@ class _Stage(NamedTuple):
     id: ColumnElement[str]
 
 
-_LEASED = _Stage(
+_LEASED = _OpenState(
     "sending",
     and_(is_sending, _row.cancel_requested == literal_column("0")),
     # Not the bare column: SQLite would walk the whole log by it, not the few that are sent.
     _row.id.concat(literal_column("''")),
 )
 # With a range of ids, though every id is in it, SQLite takes the index that holds all it asks for.
-_WAITING = _Stage("waiting", and_(is_waiting, _row.id > literal_column("''")), _row.id.expression)
-_STAGES = (_LEASED, _WAITING)
+_WAITING = _OpenState(
+    "waiting", and_(is_waiting, _row.id > literal_column("''")), _row.id.expression
+)
+_OPEN_STATES = (_LEASED, _WAITING)
 
 _ids = _row.id.in_(bindparam("ids", expanding=True))
 _open = (
@@ -136,32 +138,34 @@ class BulkCancel:
 
     async def cancel(
         self, which: CancelFilter, *, most: float = math.inf, progress: Progress = lambda _: None
-    ) -> Cancelled:
+    ) -> BulkCancelResult:
         """Cancel those that are open now, the oldest first, until `most` were.
 
         What is accepted first goes first, so that sending does not overtake the cancellation.
         Returns when the processes that held some gave them up, or had `RECALL_PATIENCE_S` to.
         """
-        last = await self._database.read(partial(_last, which=which))
+        last = await self._database.read(partial(_last_open_id, which=which))
         done, recalled, is_over = 0, list[str](), last is None
         while not is_over and done < most:
             is_over = True
-            for stage in _STAGES:
+            for stage in _OPEN_STATES:
                 after = ""
-                while ids := await self._next(which, stage, after, last, min(STEP, most - done)):
+                while ids := await self._next(
+                    which, stage, after, last, min(CANCELLED_PER_TRANSACTION, most - done)
+                ):
                     is_over, after = False, ids[-1]
                     work = partial(_cancel, ids=ids, now=self._clock())
-                    ended, leased = await take_step(self._database, work)
+                    ended, leased = await run_paced(self._database, work)
                     if leased:
                         recalled += leased
                         self._recall(leased)
                     done += ended + len(leased)
                     progress(done)
         in_flight = await self._wait_for(recalled)
-        return Cancelled(cancelled=done - in_flight, in_flight=in_flight)
+        return BulkCancelResult(cancelled=done - in_flight, in_flight=in_flight)
 
     async def _next(
-        self, which: CancelFilter, stage: _Stage, after: str, last: str | None, most: float
+        self, which: CancelFilter, stage: _OpenState, after: str, last: str | None, most: float
     ) -> Sequence[str]:
         if most <= 0:
             return ()
@@ -179,40 +183,40 @@ class BulkCancel:
             await asyncio.sleep(RECALL_POLL_S)
 
 
-def _tables(which: CancelFilter) -> FromClause:
+def _joined_tables(which: CancelFilter) -> FromClause:
     """Return deliveries, with notifications beside them where something is asked of those."""
     if (which.recipient, which.app_id, which.since, which.until) == (None, None, None, None):
         return deliveries
     return deliveries.join(notifications, notifications.c.id == _row.notification)
 
 
-def _select(which: CancelFilter, stage: _Stage) -> Select[Any]:
-    query = select(_row.id).select_from(_tables(which))
+def _select(which: CancelFilter, stage: _OpenState) -> Select[Any]:
+    query = select(_row.id).select_from(_joined_tables(which))
     return query.where(*_conditions(which, stage))
 
 
-def _conditions(which: CancelFilter, stage: _Stage) -> Iterator[_Condition]:
+def _conditions(which: CancelFilter, stage: _OpenState) -> Iterator[_Condition]:
     yield stage.is_open
-    yield from equal((_row.channel, which.channel), (_row.rule, which.rule))
+    yield from column_conditions((_row.channel, which.channel), (_row.rule, which.rule))
     if which.notification is not None:
-        low, high = range_of(which.notification)
+        low, high = delivery_id_range(which.notification)
         yield from (stage.id > low, stage.id < high)
-    yield from for_whom(which, stage.id)
+    yield from notification_conditions(which, stage.id)
 
 
-def _last(connection: Connection, *, which: CancelFilter) -> str | None:
+def _last_open_id(connection: Connection, *, which: CancelFilter) -> str | None:
     """Return the greatest id of those that are open, or the cancellation might never end."""
-    newest = (_select(which, stage).order_by(stage.id.desc()).limit(1) for stage in _STAGES)
+    newest = (_select(which, stage).order_by(stage.id.desc()).limit(1) for stage in _OPEN_STATES)
     found = [connection.execute(query).scalar() for query in newest]
     return max((id_ for id_ in found if id_ is not None), default=None)
 
 
 def _count(connection: Connection, *, which: CancelFilter) -> tuple[OpenCount, ...]:
     counts: dict[str, Counter[tuple[str, str]]] = {}
-    for stage in _STAGES:
+    for stage in _OPEN_STATES:
         query = (
             select(_row.channel, _row.rule, func.count())
-            .select_from(_tables(which))
+            .select_from(_joined_tables(which))
             .where(*_conditions(which, stage))
             .group_by(_row.channel, _row.rule)
         )
@@ -231,7 +235,7 @@ def _cancel(connection: Connection, *, ids: Sequence[str], now: float) -> tuple[
     rows = connection.execute(_open, {"ids": ids}).all()
     waiting = [row for row in rows if row.state == "waiting"]
     leased = [row.id for row in rows if row.state == "sending"]
-    end(connection, waiting, "cancelled", BY_OPERATOR, now)
+    end_deliveries(connection, waiting, "cancelled", BY_OPERATOR, now)
     if leased:
         connection.execute(_request, {"ids": leased})
     return len(waiting), leased
@@ -239,7 +243,7 @@ def _cancel(connection: Connection, *, ids: Sequence[str], now: float) -> tuple[
 
 def _read_states(connection: Connection, *, ids: Sequence[str]) -> Counter[str]:
     states: Counter[str] = Counter()
-    for start in range(0, len(ids), STEP):
-        rows = connection.execute(_states, {"ids": ids[start : start + STEP]})
+    for start in range(0, len(ids), CANCELLED_PER_TRANSACTION):
+        rows = connection.execute(_states, {"ids": ids[start : start + CANCELLED_PER_TRANSACTION]})
         states.update(row.state for row in rows)
     return states

@@ -7,15 +7,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, select
 
-from router.core.model.facts import Heard, Reading
+from router.core.model.facts import CallEvent, ReadMarker
 from router.core.model.unless import makes_needless
 from router.store.db.bulk import execute_many
 from router.store.db.dialect import insert_new, insert_or
-from router.store.schema.rows import clean
+from router.store.schema.rows import storable_text
 from router.store.schema.state_tables import calls, reads
 from router.store.schema.tables import deliveries
 
-FEW = 20
+MAX_READ_MARKERS_PER_QUERY = 20
 """How many readings one query looks for: it tries every uid with every conversation."""
 
 _calls = select(calls.c.session, calls.c.uid, calls.c.action).where(
@@ -33,7 +33,7 @@ _states = select(deliveries.c.id, deliveries.c.state, deliveries.c.reason).where
 _settled_states = _states.order_by(deliveries.c.id).with_for_update(read=True)
 
 
-def _later(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
+def _keep_latest_read(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the columns of a row
     """Return the change that lets what was read last win."""
     return {
         name: case((new > reads.c[name], new), else_=reads.c[name])
@@ -44,33 +44,33 @@ def _later(row: Any) -> dict[str, ColumnElement[Any]]:  # noqa: ANN401 - the col
 def read_calls(
     connection: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], set[tuple[str, str]]]:
-    """Return what was heard of calls (app and session), as `Facts.calls` has it."""
+    """Return what was heard of calls (app and session), as `DecisionState.calls` has it."""
     found: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for app in {app for app, _ in keys}:
-        sessions = [clean(session) for of, session in keys if of == app]
+        sessions = [storable_text(session) for of, session in keys if of == app]
         for row in connection.execute(_calls, {"app": app, "sessions": sessions}):
             found.setdefault((app, row.session), set()).add((row.uid, row.action))
     return found
 
 
-def read_readings(
+def read_read_markers(
     connection: Connection, keys: Collection[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], Reading]:
-    """Return how far conversations were read (app, uid, conversation), as `Facts.reads` has it."""
-    found: dict[tuple[str, str, str], Reading] = {}
+) -> dict[tuple[str, str, str], ReadMarker]:
+    """Return how far conversations were read, by app, uid and conversation."""
+    found: dict[tuple[str, str, str], ReadMarker] = {}
     ordered = sorted(keys, key=lambda key: (key[0], key[2], key[1]))
     for app, those in groupby(ordered, key=itemgetter(0)):
         whole = list(those)
-        for start in range(0, len(whole), FEW):
-            some = whole[start : start + FEW]
-            uids, places = ({clean(key[n]) for key in some} for n in (1, 2))
+        for start in range(0, len(whole), MAX_READ_MARKERS_PER_QUERY):
+            some = whole[start : start + MAX_READ_MARKERS_PER_QUERY]
+            uids, places = ({storable_text(key[n]) for key in some} for n in (1, 2))
             asked = {"app": app, "uids": sorted(uids), "conversations": sorted(places)}
             for row in connection.execute(_reads, asked):
-                found[app, row.uid, row.conversation] = Reading(row.message, row.read_at)
+                found[app, row.uid, row.conversation] = ReadMarker(row.message, row.read_at)
     return found
 
 
-def read_ends(
+def read_terminal_states(
     connection: Connection, ids: Collection[str], *, settled: bool = False
 ) -> dict[str, bool]:
     """Return which deliveries have ended, as `watch.Ends`; one that is gone has.
@@ -89,12 +89,12 @@ def read_ends(
     return ends
 
 
-def write_calls(connection: Connection, heard: Iterable[Heard], now: float) -> None:
+def write_calls(connection: Connection, heard: Iterable[CallEvent], now: float) -> None:
     """Write what was heard of calls."""
     rows = [
         {
             "app_id": each.app_id,
-            "session": clean(each.session),
+            "session": storable_text(each.session),
             "uid": each.uid,
             "action": each.action,
             "heard_at": now,
@@ -104,18 +104,18 @@ def write_calls(connection: Connection, heard: Iterable[Heard], now: float) -> N
     execute_many(connection, insert_new(connection, calls), rows)
 
 
-def write_readings(
-    connection: Connection, readings: Iterable[tuple[tuple[str, str, str], Reading]]
+def write_read_markers(
+    connection: Connection, readings: Iterable[tuple[tuple[str, str, str], ReadMarker]]
 ) -> None:
     """Write how far conversations were read; what was read last stays."""
     rows = [
         {
             "app_id": app_id,
             "uid": uid,
-            "conversation": clean(conversation),
+            "conversation": storable_text(conversation),
             "message": reading.message,
             "read_at": reading.read_at,
         }
         for (app_id, uid, conversation), reading in sorted(readings, key=lambda pair: pair[0])
     ]
-    execute_many(connection, insert_or(connection, reads, _later), rows)
+    execute_many(connection, insert_or(connection, reads, _keep_latest_read), rows)

@@ -22,15 +22,26 @@ from sqlalchemy import (
 )
 
 from router.core.model.delivery import Delivery
-from router.core.model.facts import Facts
-from router.core.model.unless import Watch, end_key, is_ripe, keys, needless, place_of
+from router.core.model.facts import DecisionState
+from router.core.model.unless import (
+    WaitCondition,
+    cancel_reason,
+    end_key,
+    is_released,
+    keys,
+    place_of,
+)
 from router.store.db.bulk import execute_many
-from router.store.schema.rows import AnyRow, Values, clean, decode_watch, encode_watch
+from router.store.schema.rows import AnyRow, Values, decode_watch, encode_watch, storable_text
 from router.store.schema.state_tables import watches
 from router.store.schema.tables import deliveries, is_waiting
-from router.store.state.call_and_read_state import read_calls, read_ends, read_readings
-from router.store.state.endings import Ended, note_ended
-from router.store.state.rollup import roll_up
+from router.store.state.call_and_read_state import (
+    read_calls,
+    read_read_markers,
+    read_terminal_states,
+)
+from router.store.state.endings import EndedDelivery, note_ended
+from router.store.state.rollup import update_notification_states
 
 _row = deliveries.c
 ENDING = (_row.id, _row.notification, _row.channel, _row.unless, _row.awaited)
@@ -58,13 +69,15 @@ _let_go = (
 )
 
 
-def register(connection: Connection, planned: Iterable[Delivery], now: float) -> None:
+def register_wait_conditions(
+    connection: Connection, planned: Iterable[Delivery], now: float
+) -> None:
     """Let planned deliveries hear of events, and of what happened before they could."""
     pairs = [(each.id, each.watch) for each in planned if each.watch is not None]
     if not pairs:
         return
     rows: list[Values] = [
-        {"key": clean(key), "delivery": id_} for id_, watch in pairs for key in keys(watch)
+        {"key": storable_text(key), "delivery": id_} for id_, watch in pairs for key in keys(watch)
     ]
     execute_many(connection, _add_watch, rows)
     awaited = {id_ for _, watch in pairs for id_ in watch.all_awaited()}
@@ -73,19 +86,19 @@ def register(connection: Connection, planned: Iterable[Delivery], now: float) ->
         connection.execute(
             update(deliveries).where(_row.id.in_(ids), ~_row.awaited).values(awaited=True)
         )
-        read_ends(connection, ids, settled=True)
+        read_terminal_states(connection, ids, settled=True)
     found = connection.execute(_these, {"ids": [id_ for id_, _ in pairs]}).all()
-    tell(connection, _move(connection, found, now), now)
+    apply_events(connection, _cancel_and_release(connection, found, now), now)
 
 
-def tell(connection: Connection, happened: Collection[str], now: float) -> None:
+def apply_events(connection: Connection, happened: Collection[str], now: float) -> None:
     """Cancel what the events with these keys made needless, and let go what stood by for them."""
     while happened:
-        rows = connection.execute(_told, {"keys": [clean(key) for key in happened]}).all()
-        happened = _move(connection, rows, now)
+        rows = connection.execute(_told, {"keys": [storable_text(key) for key in happened]}).all()
+        happened = _cancel_and_release(connection, rows, now)
 
 
-def end(
+def end_deliveries(
     connection: Connection, rows: Collection[AnyRow], state: str, reason: str, now: float
 ) -> None:
     """End deliveries (rows with `ENDING`), with all that follows from it."""
@@ -96,23 +109,23 @@ def end(
         .where(_row.id.in_([row.id for row in rows]))
         .values(state=state, reason=reason, lease_until=0.0, parked=0, cancel_requested=0)
     )
-    note_ended(connection, (Ended(row.id, row.channel, state, reason) for row in rows))
-    roll_up(connection, (row.notification for row in rows))
-    follow(connection, rows, now)
+    note_ended(connection, (EndedDelivery(row.id, row.channel, state, reason) for row in rows))
+    update_notification_states(connection, (row.notification for row in rows))
+    apply_endings(connection, rows, now)
 
 
 def cancel_waiting(connection: Connection, contacts: Collection[str], now: float) -> None:
     """Cancel what waits for contacts that are no more."""
     waiting = select(*ENDING).where(is_waiting, _row.contact.in_(contacts)).order_by(_row.id)
     rows = connection.execute(waiting.with_for_update()).all() if contacts else ()
-    end(connection, rows, "cancelled", "contact_gone", now)
+    end_deliveries(connection, rows, "cancelled", "contact_gone", now)
 
 
-def follow(connection: Connection, ended: Iterable[AnyRow], now: float) -> None:
+def apply_endings(connection: Connection, ended: Iterable[AnyRow], now: float) -> None:
     """Do what follows from the end of deliveries (rows with `ENDING`)."""
     ended = list(ended)
-    _forget(connection, [row.id for row in ended if row.unless])
-    tell(connection, [end_key(row.id) for row in ended if row.awaited], now)
+    _delete_wait_conditions(connection, [row.id for row in ended if row.unless])
+    apply_events(connection, [end_key(row.id) for row in ended if row.awaited], now)
 
 
 def find_needless(connection: Connection, rows: Iterable[AnyRow]) -> dict[str, str]:
@@ -120,37 +133,37 @@ def find_needless(connection: Connection, rows: Iterable[AnyRow]) -> dict[str, s
     watching = [(row.id, decode_watch(row.unless)) for row in rows if row.unless]
     if not watching:
         return {}
-    facts, ends = _look(connection, [watch for _, watch in watching])
-    reasons = ((id_, needless(watch, facts, ends)) for id_, watch in watching)
+    facts, ends = _read_occurred(connection, [watch for _, watch in watching])
+    reasons = ((id_, cancel_reason(watch, facts, ends)) for id_, watch in watching)
     return {id_: reason for id_, reason in reasons if reason}
 
 
-def _move(connection: Connection, rows: Sequence[AnyRow], now: float) -> list[str]:
+def _cancel_and_release(connection: Connection, rows: Sequence[AnyRow], now: float) -> list[str]:
     """Cancel and let go what it is time for; return the keys of the ends that somebody awaits."""
     if not rows:
         return []
     found = [(row, decode_watch(row.unless)) for row in rows]
-    facts, ends = _look(connection, [watch for _, watch in found])
+    facts, ends = _read_occurred(connection, [watch for _, watch in found])
     cancelled: list[AnyRow] = []
     reasons: list[Values] = []
-    ended: list[Ended] = []
+    ended: list[EndedDelivery] = []
     ripe: list[Values] = []
     for row, watch in found:
-        if reason := needless(watch, facts, ends):
+        if reason := cancel_reason(watch, facts, ends):
             cancelled.append(row)
-            reasons.append({"which": row.id, "why": clean(reason)})
-            ended.append(Ended(row.id, row.channel, "cancelled", clean(reason)))
-        elif is_ripe(watch, ends):
-            ripe.append(_wake(row, watch, now))
+            reasons.append({"which": row.id, "why": storable_text(reason)})
+            ended.append(EndedDelivery(row.id, row.channel, "cancelled", storable_text(reason)))
+        elif is_released(watch, ends):
+            ripe.append(_release_columns(row, watch, now))
     execute_many(connection, _let_go, ripe)
     execute_many(connection, _end_one, reasons)
     note_ended(connection, ended)
-    roll_up(connection, [row.notification for row in cancelled])
-    _forget(connection, [row.id for row in cancelled])
+    update_notification_states(connection, [row.notification for row in cancelled])
+    _delete_wait_conditions(connection, [row.id for row in cancelled])
     return [end_key(row.id) for row in cancelled if row.awaited]
 
 
-def _wake(row: AnyRow, watch: Watch, now: float) -> Values:
+def _release_columns(row: AnyRow, watch: WaitCondition, now: float) -> Values:
     """Return what changes of a delivery that need stand by no longer; its lifetime does not."""
     due_at = min(row.due_at, max(now, watch.earliest))
     return {
@@ -161,7 +174,9 @@ def _wake(row: AnyRow, watch: Watch, now: float) -> Values:
     }
 
 
-def _look(connection: Connection, watching: Collection[Watch]) -> tuple[Facts, dict[str, bool]]:
+def _read_occurred(
+    connection: Connection, watching: Collection[WaitCondition]
+) -> tuple[DecisionState, dict[str, bool]]:
     """Return what happened of all that these watch for."""
     sessions = {(watch.app_id, watch.session) for watch in watching if watch.session}
     readings = {
@@ -171,10 +186,12 @@ def _look(connection: Connection, watching: Collection[Watch]) -> tuple[Facts, d
         for conversation in (watch.conversation, place_of(watch.message))
     }
     awaited = set(chain.from_iterable(watch.all_awaited() for watch in watching))
-    facts = Facts(calls=read_calls(connection, sessions), reads=read_readings(connection, readings))
-    return facts, read_ends(connection, awaited)
+    facts = DecisionState(
+        calls=read_calls(connection, sessions), reads=read_read_markers(connection, readings)
+    )
+    return facts, read_terminal_states(connection, awaited)
 
 
-def _forget(connection: Connection, ids: Collection[str]) -> None:
+def _delete_wait_conditions(connection: Connection, ids: Collection[str]) -> None:
     if ids:
         connection.execute(delete(watches).where(watches.c.delivery.in_(ids)))

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 COUNTED = frozenset({"dead", "expired", "cancelled"})
 """The states of ends that are noted: all in which nobody got the message."""
 
-_KEY = "ended deliveries"
+_ENDED_KEY = "ended deliveries"
 
 
-class Ended(NamedTuple):
+class EndedDelivery(NamedTuple):
     """A delivery that ended, in which state and why."""
 
     delivery: str
@@ -20,23 +20,23 @@ class Ended(NamedTuple):
     reason: str
 
 
-def note_ended(connection: Connection, ended: Iterable[Ended]) -> None:
+def note_ended(connection: Connection, ended: Iterable[EndedDelivery]) -> None:
     """Note deliveries that the open transaction ends."""
-    noted: list[Ended] = connection.info.setdefault(_KEY, [])
+    noted: list[EndedDelivery] = connection.info.setdefault(_ENDED_KEY, [])
     noted += [each for each in ended if each.state in COUNTED]
 
 
 def count_ended(connection: Connection) -> int:
     """Return how many are noted, for `drop_ended`."""
-    return len(connection.info.get(_KEY, ()))
+    return len(connection.info.get(_ENDED_KEY, ()))
 
 
 def drop_ended(connection: Connection, kept: int) -> None:
     """Forget all but the first: what noted the others was rolled back."""
-    del connection.info.get(_KEY, [])[kept:]
+    del connection.info.get(_ENDED_KEY, [])[kept:]
 
 
-def take_ended(connection: Connection) -> list[Ended]:
+def take_ended(connection: Connection) -> list[EndedDelivery]:
     """Return what is noted, and forget it."""
-    ended: list[Ended] = connection.info.pop(_KEY, [])
+    ended: list[EndedDelivery] = connection.info.pop(_ENDED_KEY, [])
     return ended

@@ -8,11 +8,11 @@ from router.store.db.bulk import execute_many
 from router.store.db.locks import is_shared
 from router.store.schema.tables import deliveries, notifications
 
-CHUNK = 500
+MAX_IDS_PER_STATEMENT = 500
 """How many ids one statement names at most."""
 
 
-def range_of(notification: str) -> tuple[str, str]:
+def delivery_id_range(notification: str) -> tuple[str, str]:
     """Return the bounds between which the ids of a notification's deliveries lie."""
     return f"{notification}-", f"{notification}."  # a full stop is what comes after a dash
 
@@ -60,13 +60,13 @@ _LOCK = (
 )
 
 
-def roll_up(connection: Connection, ids: Iterable[str]) -> None:
+def update_notification_states(connection: Connection, ids: Iterable[str]) -> None:
     """Bring the states of notifications up to date with their deliveries."""
     whose = sorted(set(ids))
     if whose and is_shared(connection):  # else one that waits for another sees what was before it
         connection.execute(_LOCK, {"ids": whose}).close()
     values: list[dict[str, object]] = []
     for id_ in whose:
-        low, high = range_of(id_)
+        low, high = delivery_id_range(id_)
         values.append({"which": id_, "low": low, "high": high})
     execute_many(connection, _ROLL_UP, values)

@@ -1,17 +1,19 @@
 """The proof that a channel keeps the contract, in parts."""
 
-from router.testing.contract.addresses import Addresses
-from router.testing.contract.changes import Changes
-from router.testing.contract.outcomes import Outcomes
-from router.testing.contract.schema import Schema
-from router.testing.contract.secrecy import Secrecy
-from router.testing.contract.stage import Answer
-from router.testing.contract.texts import Texts
+from router.testing.contract.addresses import AddressTests
+from router.testing.contract.changes import ChangeTests
+from router.testing.contract.outcomes import OutcomeTests
+from router.testing.contract.schema import SchemaTests
+from router.testing.contract.secrecy import SecrecyTests
+from router.testing.contract.stage import ResponseCase
+from router.testing.contract.texts import TextTests
 
-__all__ = ["Answer", "ChannelContract"]
+__all__ = ["ChannelContract", "ResponseCase"]
 
 
-class ChannelContract(Outcomes, Changes, Addresses, Secrecy, Texts, Schema):
+class ChannelContract(
+    OutcomeTests, ChangeTests, AddressTests, SecrecyTests, TextTests, SchemaTests
+):
     """Every test a channel must pass; subclass it in a test file.
 
     >>> class TestPager(ChannelContract):

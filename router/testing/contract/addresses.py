@@ -15,9 +15,9 @@ from router.channel import Request
 from router.core.errors import AddressError
 from router.core.model.notification import Kind
 from router.core.model.outcome import Delivered, Rejected
-from router.testing.contract.stage import THOROUGH, Stage
+from router.testing.contract.stage import HYPOTHESIS_SETTINGS, ContractHarness
 from router.testing.sample import NOTIFICATION
-from router.testing.script import hosts
+from router.testing.script import request_hosts
 
 HOSTILE = (
     "",
@@ -50,20 +50,20 @@ HOSTILE = (
 )
 
 
-class Addresses(Stage):
+class AddressTests(ContractHarness):
     """What an address says cannot change where a message goes, nor how many get it."""
 
     @pytest.mark.parametrize("address", HOSTILE)
     def test_a_hostile_address_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)
 
-    @settings(THOROUGH, max_examples=80)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=80)
     @example(tail="/../x")
     @given(tail=st.text(st.sampled_from("aZ09@.,;:/?&=#%+-_{}[]|\\ \n\r\0é"), max_size=30))
     def test_what_follows_a_sound_address_adds_nobody(self, tail: str) -> None:
         self._prove(self.address + tail)
 
-    @settings(THOROUGH, max_examples=50)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=50)
     @given(address=st.text(max_size=60))
     def test_any_text_reaches_one_target_or_nobody(self, address: str) -> None:
         self._prove(address)
@@ -71,7 +71,7 @@ class Addresses(Stage):
     def test_it_takes_the_sound_address_as_it_is(self) -> None:
         assert self._normalize(self.address) == self.address
 
-    @settings(THOROUGH, max_examples=50)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=50)
     @given(
         address=st.sampled_from(HOSTILE) | st.text(max_size=60),
         country=st.sampled_from(["", "US", "GB", "DE", "AQ"]),
@@ -86,7 +86,7 @@ class Addresses(Stage):
             assert self._normalize(form, is_fixed=is_fixed) == form
             assert self._normalize(form, country, is_fixed=is_fixed) == form
 
-    @settings(THOROUGH, max_examples=50)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=50)
     @given(address=st.sampled_from(HOSTILE) | st.text(max_size=60))
     def test_an_address_that_stands_by_itself_is_the_same_in_every_country(
         self, address: str
@@ -98,16 +98,16 @@ class Addresses(Stage):
         assert self._normalize(address, "US") == self._normalize(address, "GB") == form
 
     def _normalize(self, address: str, country: str = "", *, is_fixed: bool = False) -> str:
-        given = self.read_settings()
+        settings = self.read_settings()
         return self.channel.normalize_address(
-            address, settings=given, country=country, is_fixed=is_fixed
+            address, settings=settings, country=country, is_fixed=is_fixed
         )
 
     def test_it_wants_the_device_behind_the_sound_address(self) -> None:
         if self.device is not None:
             assert self._wants("message", "", self.device.platform, self.device.provider_id)
 
-    @settings(THOROUGH, max_examples=50)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=50)
     @given(
         kind=st.sampled_from(get_args(Kind)),
         action=st.sampled_from(["", "initiated", "ended", "unheard-of"]),
@@ -123,12 +123,12 @@ class Addresses(Stage):
 
     def _wants(self, kind: Kind, action: str, platform: str, provider_id: str) -> bool:
         details = NOTIFICATION.details | ({"callAction": action} if action else {})
-        told = replace(NOTIFICATION, kind=kind, details=details)
-        return self.channel.wants(self.read_settings(), told, platform, provider_id)
+        notification = replace(NOTIFICATION, kind=kind, details=details)
+        return self.channel.wants(self.read_settings(), notification, platform, provider_id)
 
     def _prove(self, address: str) -> None:
         message = self.message(address=address)
-        outcome, carried = self.witness(self.ok.spoken(), message)
+        outcome, carried = self.send_and_collect(self.ok.to_response(), message)
         assert isinstance(outcome, Delivered | Rejected), outcome
         assert len(carried) <= 1, carried
         assert len(carried) == isinstance(outcome, Delivered)
@@ -139,8 +139,8 @@ class Addresses(Stage):
             }
             assert all(request.guarded for request in carried)
             return
-        sound = self.sound()
-        assert hosts(carried) <= hosts(sound)
+        sound = self.sound_requests()
+        assert request_hosts(carried) <= request_hosts(sound)
         for request in carried:
             assert shape(request) == shape(sound[0])
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from router.channel import Channel, Response, TransportError
 from router.core.model.outcome import Delivered, Rejected, Retry, Suspend, Unknown
-from router.testing.contract.stage import THOROUGH, Means, Stage
+from router.testing.contract.stage import HYPOTHESIS_SETTINGS, ContractHarness, OutcomeType
 from router.testing.script import ScriptedTransport
 
-HTTP: dict[int, Means] = {
+HTTP: dict[int, OutcomeType] = {
     **dict.fromkeys((300, 301, 302, 303, 304, 307, 308), Rejected),
     **dict.fromkeys((400, 402, 404, 405, 406, 409, 410, 411, 413, 415, 422, 451), Rejected),
     **dict.fromkeys((401, 403, 407), Suspend),
@@ -22,14 +22,14 @@ HTTP: dict[int, Means] = {
 }
 """What a status means in general (RFC 9110)."""
 
-SMTP: dict[int, Means] = {
+SMTP: dict[int, OutcomeType] = {
     **dict.fromkeys((421, 450, 451, 452, 454), Retry),
     **dict.fromkeys((500, 550, 551, 552, 553, 554), Rejected),
 }
 """What a reply to the message means in general (RFC 5321)."""
 
 
-class Outcomes(Stage):
+class OutcomeTests(ContractHarness):
     """What the provider says is what the router hears."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -42,7 +42,7 @@ class Outcomes(Stage):
 
     def test_a_named_answer_means_what_its_author_says(self, answer_name: str) -> None:
         answer = self.answers[answer_name]
-        outcome = self.play(answer.spoken(), self.message())
+        outcome = self.play(answer.to_response(), self.message())
         assert type(outcome) is answer.means, outcome
         assert outcome.status == answer.status
         assert getattr(outcome, "forget_contact", False) is answer.forget, outcome
@@ -82,7 +82,7 @@ class Outcomes(Stage):
 
     def test_the_sandbox_takes_every_message(self) -> None:
         channel, _ = self.share()
-        outcome, carried = self.witness(channel.sandbox, self.message())
+        outcome, carried = self.send_and_collect(channel.sandbox, self.message())
         assert isinstance(outcome, Delivered), outcome
         assert carried
 
@@ -93,7 +93,7 @@ class Outcomes(Stage):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            transport.line = self.ok.spoken()
+            transport.line = self.ok.to_response()
             return await channel.send(self.message())
 
         assert isinstance(self.run(None, scene), Delivered)
@@ -104,9 +104,11 @@ class Outcomes(Stage):
             assert len(transport.carried) == 8
             return list(outcomes)
 
-        assert all(isinstance(one, Delivered) for one in self.run(self.ok.spoken(), scene))
+        assert all(
+            isinstance(outcome, Delivered) for outcome in self.run(self.ok.to_response(), scene)
+        )
 
-    @settings(THOROUGH, max_examples=40)
+    @settings(HYPOTHESIS_SETTINGS, max_examples=40)
     @given(
         status=st.integers(200, 599),
         body=st.binary(max_size=200) | st.sampled_from([b"[]", b"null", b"3", b'{"a":', b'"x"']),

@@ -10,16 +10,16 @@ import pytest
 from router.channel import Channel
 from router.core.errors import SettingsError
 from router.registry import PluginSchema
-from router.registry.inspection import inspect
-from router.testing.contract.stage import Stage
+from router.registry.inspection import inspect_channel
+from router.testing.contract.stage import ContractHarness
 from router.testing.script import ScriptedTransport
 
 
-class Schema(Stage):
+class SchemaTests(ContractHarness):
     """A rules file can tell its reader all about the channel."""
 
     def test_the_channel_is_one_the_router_takes(self) -> None:
-        inspect(self.channel)
+        inspect_channel(self.channel)
 
     def test_every_setting_is_described(self) -> None:
         schema = PluginSchema(self.channel).schema()
@@ -41,9 +41,9 @@ class Schema(Stage):
 
     def test_what_stands_in_for_a_setting_is_sound(self) -> None:
         schema = PluginSchema(self.channel)
-        known = {name for name, _ in _fields(schema.schema())}
+        names = {name for name, _ in _fields(schema.schema())}
         for path in self.channel.placeholders:
-            assert path.rpartition(".")[2] in known
+            assert path.rpartition(".")[2] in names
             assert schema.placeholder(path)
 
     def test_it_closes_cleanly_and_may_be_closed_twice(self) -> None:
@@ -54,14 +54,14 @@ class Schema(Stage):
             assert not others
 
         before = threading.active_count()
-        self.run(self.ok.spoken(), scene)
+        self.run(self.ok.to_response(), scene)
         assert threading.active_count() <= before
 
     def test_it_closes_cleanly_without_having_sent(self) -> None:
         async def scene(_: Channel[Any], transport: ScriptedTransport) -> None:
             assert not transport.carried
 
-        self.run(self.ok.spoken(), scene)
+        self.run(self.ok.to_response(), scene)
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

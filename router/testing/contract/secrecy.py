@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from router.bridge import Exchange, Redactor, SandboxTransport, reveal
+from router.bridge import RecordedExchange, Redactor, SandboxTransport, collect_secrets
 from router.channel import Channel, Request, Response, TransportError
 from router.core.model.outcome import Outcome
-from router.testing.contract.stage import Stage
-from router.testing.script import Line, ScriptedTransport
+from router.testing.contract.stage import ContractHarness
+from router.testing.script import ScriptedResult, ScriptedTransport
 
 
-class Secrecy(Stage):
+class SecrecyTests(ContractHarness):
     """Secrets go to the provider, and to nobody else."""
 
     def test_no_outcome_and_no_log_line_shows_a_secret(
@@ -32,21 +32,21 @@ class Secrecy(Stage):
             shown = [channel, channel.settings, vars(channel), *transport.carried]
             return [repr(thing) for thing in shown]
 
-        for text in self.run(self.ok.spoken(), scene):
+        for text in self.run(self.ok.to_response(), scene):
             self._search(text)
 
     def test_no_recorded_request_shows_a_secret(self) -> None:
-        recorded: list[Exchange] = []
+        recorded: list[RecordedExchange] = []
 
         def answer(request: Request) -> Response:
             return channel.sandbox(request)
 
         transport = SandboxTransport(
-            answer, recorded.append, channel="c", secrets=reveal(self.read_settings())
+            answer, recorded.append, channel="c", secrets=collect_secrets(self.read_settings())
         )
         channel = self.channel(self.read_settings(), transport)
 
-        ways = self.ways()
+        ways = self.list_changes()
 
         async def send() -> None:
             try:
@@ -65,23 +65,23 @@ class Secrecy(Stage):
 
     def _provoke(self) -> list[Outcome]:
         """Return what comes of answers that quote the secrets back."""
-        quoted = " ".join(reveal(self.read_settings()))
+        quoted = " ".join(collect_secrets(self.read_settings()))
         echo = quoted.encode(errors="replace")
-        lines: list[Line] = [
+        lines: list[ScriptedResult] = [
             Response(status=status, headers={"x": quoted}, body=echo)
             for status in (200, 302, 400, 401, 403, 404, 429, 500)
         ]
-        lines += [answer.spoken() for answer in self.answers.values()]
+        lines += [answer.to_response() for answer in self.answers.values()]
         lines += [TransportError("timed out", sent=sent) for sent in (True, False)]
         outcomes = [self.play(line, self.message()) for line in lines]
         return outcomes + [
             self.change(operation, handle, line)[0]
-            for operation, handle in self.ways()
+            for operation, handle in self.list_changes()
             for line in lines
         ]
 
     def _search(self, text: str) -> None:
-        secrets = reveal(self.read_settings())
+        secrets = collect_secrets(self.read_settings())
         for secret in secrets:
             assert len(secret) <= 4 or secret not in text
-        assert Redactor(secrets).text(text) == text
+        assert Redactor(secrets).mask_text(text) == text

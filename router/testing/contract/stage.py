@@ -14,24 +14,24 @@ from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspe
 from router.core.model.types import Operation
 from router.registry import PluginSchema
 from router.testing.sample import make_message
-from router.testing.script import Line, ScriptedTransport
+from router.testing.script import ScriptedResult, ScriptedTransport
 
 T = TypeVar("T")
 
-THOROUGH = settings(deadline=None, suppress_health_check=list(HealthCheck))
+HYPOTHESIS_SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck))
 """A channel is judged by what it does: not by its pace, nor by where its test is inherited."""
 
-Means = type[Delivered | Rejected | Retry | Suspend | Unknown]
+OutcomeType = type[Delivered | Rejected | Retry | Suspend | Unknown]
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class ResponseCase(Struct, frozen=True, kw_only=True):
     """What a provider answers to the request that carries the message, and what it means.
 
     `means` is the outcome's class; `forget` whether the address is dead for every message;
     `after` the seconds it asks to wait; `handle` what it calls the message.
     """
 
-    means: Means
+    means: OutcomeType
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
@@ -39,13 +39,13 @@ class Answer(Struct, frozen=True, kw_only=True):
     after: float | None = None
     handle: str = ""
 
-    def spoken(self) -> Response:
+    def to_response(self) -> Response:
         """Return the answer as it comes over the wire."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Response(status=self.status, headers=headers, body=self.body)
 
 
-class Stage:
+class ContractHarness:
     """The channel under test and how it is played."""
 
     channel: ClassVar[type[Channel[Any]]]
@@ -55,13 +55,13 @@ class Stage:
     """A sound address; empty where the destination is fixed."""
     device: ClassVar[Device | None] = None
     """What is known of the device behind the address."""
-    answers: ClassVar[Mapping[str, Answer]]
+    answers: ClassVar[Mapping[str, ResponseCase]]
     """Answers by name; `ok` is the one to a message taken."""
-    updates: ClassVar[Mapping[str, Answer]] = {}
+    updates: ClassVar[Mapping[str, ResponseCase]] = {}
     """Answers to `update` by name, where the channel has it."""
-    retractions: ClassVar[Mapping[str, Answer]] = {}
+    retractions: ClassVar[Mapping[str, ResponseCase]] = {}
     """Answers to `retract` by name, where the channel has it."""
-    statuses: ClassVar[Mapping[int, Means]] = {}
+    statuses: ClassVar[Mapping[int, OutcomeType]] = {}
     """What a bare status means to this provider, where it is not as HTTP or SMTP has it."""
     gone: ClassVar[Collection[int]] = ()
     """Bare statuses that say an address is dead for every message."""
@@ -74,7 +74,7 @@ class Stage:
     """The channel that plain sends go through, once open."""
     checked: ClassVar[object]
     """The settings as read, once there."""
-    sounded: ClassVar[list[Request]]
+    cached_sound_requests: ClassVar[list[Request]]
     """What carries a message to the sound address, once there."""
 
     def message(self, **changes: Any) -> Message:  # noqa: ANN401 - any field of a message
@@ -108,7 +108,7 @@ class Stage:
     def open(self, transport: ScriptedTransport) -> Channel[Any]:
         """Return the channel over a script."""
         channel = self.channel(self.read_settings(), transport)
-        transport.carries = getattr(channel, "carries", transport.carries)
+        transport.carries_message = getattr(channel, "carries_message", transport.carries_message)
         transport.aside = channel.sandbox
         return channel
 
@@ -120,12 +120,14 @@ class Stage:
             kind.shared = self.open(transport), transport
         return kind.shared
 
-    def play(self, line: Line | Callable[[Request], Line], message: Message) -> Outcome:
+    def play(
+        self, line: ScriptedResult | Callable[[Request], ScriptedResult], message: Message
+    ) -> Outcome:
         """Return what comes of a message when the provider answers so."""
-        return self.witness(line, message)[0]
+        return self.send_and_collect(line, message)[0]
 
-    def witness(
-        self, line: Line | Callable[[Request], Line], message: Message
+    def send_and_collect(
+        self, line: ScriptedResult | Callable[[Request], ScriptedResult], message: Message
     ) -> tuple[Outcome, list[Request]]:
         """Return what comes of a message, and the requests that carried it."""
 
@@ -137,9 +139,9 @@ class Stage:
 
         return self.runner.run(send())
 
-    def ways(self) -> list[tuple[Operation, str]]:
+    def list_changes(self) -> list[tuple[Operation, str]]:
         """Return what the channel can do to what it has shown, each with a handle to do it by."""
-        handle = getattr(self.play(self.ok.spoken(), self.message()), "handle", "")
+        handle = getattr(self.play(self.ok.to_response(), self.message()), "handle", "")
         able: dict[Operation, bool] = {
             "update": can_update(self.channel),
             "retract": can_retract(self.channel),
@@ -147,7 +149,10 @@ class Stage:
         return [(operation, handle) for operation, is_able in able.items() if is_able and handle]
 
     def change(
-        self, operation: Operation, handle: str, line: Line | Callable[[Request], Line]
+        self,
+        operation: Operation,
+        handle: str,
+        line: ScriptedResult | Callable[[Request], ScriptedResult],
     ) -> tuple[Outcome, list[Request]]:
         """Return what comes of a change of what was shown, and the requests that carried it."""
 
@@ -168,7 +173,7 @@ class Stage:
 
     def run(
         self,
-        line: Line | Callable[[Request], Line],
+        line: ScriptedResult | Callable[[Request], ScriptedResult],
         scene: Callable[[Channel[Any], ScriptedTransport], Awaitable[T]],
     ) -> T:
         """Play a scene with a channel of its own, and close it."""
@@ -185,21 +190,21 @@ class Stage:
 
     def carried(self, message: Message) -> list[Request]:
         """Return the requests that would carry a message that the provider takes."""
-        return self.witness(self.ok.spoken(), message)[1]
+        return self.send_and_collect(self.ok.to_response(), message)[1]
 
-    def sound(self) -> list[Request]:
+    def sound_requests(self) -> list[Request]:
         """Return what carries a message to the sound address, found once for all tests."""
         kind = type(self)
-        if "sounded" not in vars(kind):
-            kind.sounded = self.carried(self.message())
-        return kind.sounded
+        if "cached_sound_requests" not in vars(kind):
+            kind.cached_sound_requests = self.carried(self.message())
+        return kind.cached_sound_requests
 
     @property
-    def changed(self) -> Answer:
+    def changed(self) -> ResponseCase:
         """The answer to a change that was made: `ok` of `updates`, else that to a message."""
         return self.updates.get("ok", self.ok)
 
     @property
-    def ok(self) -> Answer:
+    def ok(self) -> ResponseCase:
         """The answer to a message taken."""
         return self.answers["ok"]

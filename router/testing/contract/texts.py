@@ -8,27 +8,29 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
-from router.bridge import split
+from router.bridge import split_graphemes
 from router.channel import Limits, Request
 from router.core.model.outcome import Delivered
-from router.testing.contract.stage import Stage
+from router.testing.contract.stage import ContractHarness
 
 FAMILY = "👩\u200d👩\u200d👧\u200d👦"
 FLAG = "🇳🇿"
 ACCENT = "ɔ\u0301"
-MANY = 4000
+LONG_TEXT_LENGTH = 4000
 
 
-class Texts(Stage):
+class TextTests(ContractHarness):
     """What is written reaches the reader whole, or cut where nobody sees a seam."""
 
     @pytest.mark.parametrize("cluster", [FAMILY, FLAG, ACCENT, "👍🏽", "x"])
     @pytest.mark.parametrize("lead", ["", "a", "ab", "abc"])
     def test_a_long_text_is_cut_between_characters(self, cluster: str, lead: str) -> None:
-        message = self.message(title=lead + cluster * MANY, body=lead + cluster * MANY)
+        message = self.message(
+            title=lead + cluster * LONG_TEXT_LENGTH, body=lead + cluster * LONG_TEXT_LENGTH
+        )
         for request in self.carried(message):
             for text in _texts(request):
-                kept = [part for part in split(text) if set(part) & set(cluster) - {"x"}]
+                kept = [part for part in split_graphemes(text) if set(part) & set(cluster) - {"x"}]
                 assert set(kept) <= {cluster}
 
     @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ class Texts(Stage):
         [("", "Lunch?"), ("Ben", ""), ("", ""), ("Ben\nBen", "a\r\nb\0c\x07"), ("{{ x }}", "${y}")],
     )
     def test_an_odd_text_is_sent_all_the_same(self, title: str, body: str) -> None:
-        outcome = self.play(self.ok.spoken(), self.message(title=title, body=body))
+        outcome = self.play(self.ok.to_response(), self.message(title=title, body=body))
         assert isinstance(outcome, Delivered), outcome
 
     def test_the_limits_are_kept(self) -> None:

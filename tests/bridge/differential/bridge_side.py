@@ -6,9 +6,9 @@ from apprise.plugins.base import NotifyBase
 from apprise.plugins.email import NotifyEmail
 
 from router import Delivered, Secret
-from router.bridge import Request, Response, make, parse
-from router.bridge.address import fill
-from router.bridge.patching import tell_speech
+from router.bridge import Request, Response, make_plugin, parse_url
+from router.bridge.address import fill_template
+from router.bridge.patching import execution_mode
 from router.plugins.apprise import Apprise, AppriseSettings
 from router.testing import make_message
 from tests.bridge.differential import templates, world
@@ -19,7 +19,7 @@ from tests.bridge.differential.templates import Case
 class RecordingTransport:
     """Records requests and answers them."""
 
-    live = False
+    is_live = False
 
     def __init__(self, status: int) -> None:
         """Answer with a status."""
@@ -63,7 +63,7 @@ def _own() -> set[str]:
 
 
 def _speaks_otherwise(plugin: type[NotifyBase]) -> bool:
-    return tell_speech(plugin) == "own" or issubclass(plugin, NotifyEmail)  # type: ignore[arg-type]  # as in passage
+    return execution_mode(plugin) == "own" or issubclass(plugin, NotifyEmail)  # type: ignore[arg-type]  # as in passage
 
 
 async def _run(case: Case, status: int) -> Outcome:
@@ -72,10 +72,10 @@ async def _run(case: Case, status: int) -> Outcome:
         settings = AppriseSettings(url=Secret(case.url), fixed="{to}" not in case.url)
     except ValueError as error:
         return Outcome(refused=f"check: {error}")
-    build = parse(fill(case.url, {"to": case.address}))
+    build = parse_url(fill_template(case.url, {"to": case.address}))
     if _speaks_otherwise(build[0]):
         try:
-            return Outcome(plugin=describe(make(build, case.address)))
+            return Outcome(plugin=describe(make_plugin(build, case.address)))
         except ValueError as error:
             return Outcome(refused=str(error))
     transport = RecordingTransport(status)

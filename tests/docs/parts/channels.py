@@ -7,7 +7,7 @@ import msgspec
 
 from router.channel import Settings
 from router.registry import load_plugins
-from router.registry.schema import PluginSchema, describe
+from router.registry.schema import PluginSchema, custom_type_schema
 from tests.docs.parts.kinds import Schema, default_of, name_of, tell
 from tests.docs.parts.table import code, table
 
@@ -20,7 +20,7 @@ def write_common() -> str:
 
 
 def _common() -> Schema:
-    whole = msgspec.json.schema(Settings, schema_hook=describe)
+    whole = msgspec.json.schema(Settings, schema_hook=custom_type_schema)
     return _resolve(whole, whole)
 
 

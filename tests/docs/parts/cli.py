@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from router.cli import VERBS, Verbs, main
+from router.cli import VERBS, LazyGroup, main
 from tests.docs.parts.table import code, table
 
 
@@ -13,7 +13,7 @@ def read_commands() -> Iterator[tuple[click.Command, click.Context]]:
     """Yield every command that does something, with the context that knows its name."""
     top = click.Context(main, info_name="router")
     for verb in VERBS:
-        command = Verbs().get_command(top, verb)
+        command = LazyGroup().get_command(top, verb)
         assert command is not None
         yield from _unfold(command, click.Context(command, info_name=verb, parent=top))
 

@@ -14,7 +14,7 @@ from router.core.model.payload import Feed
 from router.ingest import accept
 from router.queue.ports import Cause, ChannelStats
 from router.store.state.endings import COUNTED
-from router.telemetry.metrics import OTHER, Metrics
+from router.telemetry.metrics import OTHER_LABEL, Metrics
 from router.web.webhook import Reason
 from tests.docs.parts.table import code, table
 
@@ -70,5 +70,5 @@ def write_label_values() -> str:
         for label, words in values.items()
     ]
     return table(
-        ("label", "values"), [*rows, ("any", f"{code(OTHER)}, for what is beyond the cap")]
+        ("label", "values"), [*rows, ("any", f"{code(OTHER_LABEL)}, for what is beyond the cap")]
     )

@@ -7,8 +7,8 @@ import msgspec
 from litestar.routes import HTTPRoute
 
 from router.settings import Environment
-from router.web.app import Site, _build_pages
-from router.web.openapi import WEBHOOKS, Operation, read_operations, write_document
+from router.web.app import AppDependencies, _build_pages
+from router.web.openapi import WEBHOOKS, ApiOperation, read_operations, write_document
 from tests.docs.parts.kinds import default_of, tell
 from tests.docs.parts.table import code, table
 
@@ -21,15 +21,15 @@ _METHODS = ("get", "put", "post", "patch", "delete")
 class Served(NamedTuple):
     """The routes as the site serves them: the operations, their document, who may call them."""
 
-    operations: list[Operation]
+    operations: list[ApiOperation]
     document: Node
     scopes: dict[tuple[str, str], str]
 
 
 def read_site() -> Served:
     """Return what a site serves that stands on nothing: nobody calls it."""
-    nothing: dict[str, Any] = dict.fromkeys(Site.__struct_fields__)
-    pages = _build_pages(Site(**nothing | {"environment": Environment()}))
+    nothing: dict[str, Any] = dict.fromkeys(AppDependencies.__struct_fields__)
+    pages = _build_pages(AppDependencies(**nothing | {"environment": Environment()}))
     operations = [*WEBHOOKS, *read_operations(pages.routes)]
     scopes = {
         (str(method), handler.opt.get("path") or route.path_format): handler.opt["scope"]

@@ -2,7 +2,7 @@
 
 import re
 
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import Section
 from router.core.loading.yaml_nodes import MappingNode
 from router.core.model.country import find_country_fault
@@ -12,7 +12,7 @@ from router.core.rules.ruleset import App
 APP_KEYS = ("country", "cap")
 
 
-def read_apps(section: Section, report: Report) -> dict[str, App]:
+def read_apps(section: Section, report: Diagnostics) -> dict[str, App]:
     """Return what the file says of apps, by their ids."""
     apps: dict[str, App] = {}
     for app_id, entry in section.entries("apps").items():
@@ -25,7 +25,7 @@ def read_apps(section: Section, report: Report) -> dict[str, App]:
     return apps
 
 
-def _read_cap(section: Section, report: Report) -> int:
+def _read_cap(section: Section, report: Diagnostics) -> int:
     """Return the most sends of an app on one day; 0 where the section sets no cap."""
     text = section.text("cap")
     if text is None:
@@ -37,7 +37,7 @@ def _read_cap(section: Section, report: Report) -> int:
     return parse_cap(text)
 
 
-def read_country(section: Section, report: Report) -> str:
+def read_country(section: Section, report: Diagnostics) -> str:
     """Return the country that a section names; empty where it names none."""
     text = section.text("country")
     if text is None:

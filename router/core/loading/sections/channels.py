@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from router.core.errors import SettingsError, SettingsFault, suggest
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.references import References, has_reference
 from router.core.loading.section import Section, name_known
-from router.core.loading.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from router.core.loading.yaml_nodes import MappingEntry, MappingNode, Node, ScalarNode, SequenceNode
 from router.core.model.local_access import LocalAccess
 from router.core.model.payload import Json
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec
@@ -31,7 +31,7 @@ def read_channels(
 
 
 def _read_channel(
-    entry: Entry, plugins: Mapping[str, ChannelSchema], references: References
+    entry: MappingEntry, plugins: Mapping[str, ChannelSchema], references: References
 ) -> ChannelSpec | None:
     report, name, node = references.report, entry.key.text, entry.value
     if not isinstance(node, MappingNode):
@@ -42,7 +42,7 @@ def _read_channel(
         report.secrets += _find_scalars(node)  # for want of a schema, any of them may be one
         return None
     before = len(report.problems)
-    settings = _Settings(schema, references).read(node)
+    settings = _SettingsReader(schema, references).read(node)
     if any(problem.severity == "error" for problem in report.problems[before:]):
         return None
     try:
@@ -72,7 +72,7 @@ def _read_channel(
 
 
 def _read_local_files(
-    access: LocalAccess, entry: Entry, references: References
+    access: LocalAccess, entry: MappingEntry, references: References
 ) -> dict[str, str] | None:
     """Return the texts of the files that settings name, by path; None where one is refused.
 
@@ -94,7 +94,7 @@ def _read_local_files(
 
 
 def _find_plugin(
-    key: ScalarNode, node: MappingNode, plugins: Mapping[str, ChannelSchema], report: Report
+    key: ScalarNode, node: MappingNode, plugins: Mapping[str, ChannelSchema], report: Diagnostics
 ) -> ChannelSchema | None:
     entry = node.entries.get("plugin")
     if entry is None:
@@ -107,7 +107,7 @@ def _find_plugin(
     return plugins.get(name)
 
 
-def _report_fault(fault: SettingsFault, entry: Entry, report: Report) -> None:
+def _report_fault(fault: SettingsFault, entry: MappingEntry, report: Diagnostics) -> None:
     """Report a fault at the key or value its path leads to, or as near as it leads."""
     key, node = entry.key, entry.value
     for step in fault.path:
@@ -136,7 +136,7 @@ def _find_scalars(node: Node) -> Iterator[ScalarNode]:
                 yield from _find_scalars(item)
 
 
-class _Settings:
+class _SettingsReader:
     """Turns the settings of one channel into plain values, with references replaced."""
 
     def __init__(self, schema: ChannelSchema, references: References) -> None:
@@ -151,7 +151,7 @@ class _Settings:
         return self._read_entries(settings, (), self._root)
 
     def _read_entries(
-        self, entries: Mapping[str, Entry], path: tuple[str, ...], schema: Schema
+        self, entries: Mapping[str, MappingEntry], path: tuple[str, ...], schema: Schema
     ) -> dict[str, Json]:
         read: dict[str, Json] = {}
         for key, entry in entries.items():

@@ -4,7 +4,7 @@ from msgspec import structs
 
 from router.core.conditions.condition import ALWAYS
 from router.core.errors import suggest
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section, name_known
 from router.core.loading.sections.enrich import read_template
 from router.core.loading.sections.when import read_condition
@@ -17,7 +17,7 @@ CLASSIFIER_KEYS = ("when", "as")
 _EXAMPLE = "write as: {kind: …}"
 
 
-def read_classifiers(section: Section, scope: Scope) -> tuple[Classifier, ...]:
+def read_classifiers(section: Section, scope: FileScope) -> tuple[Classifier, ...]:
     """Return the `classify` entries in file order."""
     early = structs.replace(scope, variables=frozenset[str](), is_early=True)
     found = []
@@ -30,7 +30,7 @@ def read_classifiers(section: Section, scope: Scope) -> tuple[Classifier, ...]:
     return tuple(found)
 
 
-def _read_classifier(node: MappingNode, scope: Scope) -> Classifier:
+def _read_classifier(node: MappingNode, scope: FileScope) -> Classifier:
     section = Section(node, scope.report, what="classify", known=CLASSIFIER_KEYS)
     when = section.get("when")
     if when is None and "when" not in section:
@@ -42,7 +42,7 @@ def _read_classifier(node: MappingNode, scope: Scope) -> Classifier:
     )
 
 
-def _read_says(section: Section, scope: Scope) -> dict[str, Template]:
+def _read_says(section: Section, scope: FileScope) -> dict[str, Template]:
     node, report = section.get("as"), scope.report
     if node is None:
         if "as" not in section:
@@ -67,7 +67,7 @@ def _read_says(section: Section, scope: Scope) -> dict[str, Template]:
     return says
 
 
-def _check_word(name: str, node: ScalarNode, scope: Scope) -> None:
+def _check_word(name: str, node: ScalarNode, scope: FileScope) -> None:
     """Refuse an unknown word; what a template makes is seen only when it is rendered."""
     known = WORDS.get(name)
     if known is not None and "{" not in node.text and node.text not in known:
@@ -75,7 +75,7 @@ def _check_word(name: str, node: ScalarNode, scope: Scope) -> None:
         scope.report.error(node, f'unknown value "{node.text}" for {name}', hint)
 
 
-def _check_fit(part: Section, scope: Scope) -> None:
+def _check_fit(part: Section, scope: FileScope) -> None:
     """Refuse what a kind cannot have, where the kind is written out."""
     kind = _word(part, "kind")
     if kind not in WORDS["kind"]:

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 
 from router.core.conditions.condition import Condition
 from router.core.loading.name_lookup import is_known, suggest_name
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.sections.when import read_condition
-from router.core.loading.yaml_nodes import Entry, MappingNode, Node, ScalarNode, SequenceNode
+from router.core.loading.yaml_nodes import MappingEntry, MappingNode, Node, ScalarNode, SequenceNode
 from router.core.rules.ruleset import Enrichment
-from router.core.templates.template import Template, TemplateError, compile_template
+from router.core.templates.template import Template, TemplateSourceError, compile_template
 
 ENRICH_KEYS = ("title", "body", "link", "image", "sound", "badge", "data", "vars")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -26,7 +26,7 @@ def name_variables(node: Node | None) -> frozenset[str]:
     return frozenset(values.entries) if isinstance(values, MappingNode) else frozenset()
 
 
-def read_enrichments(section: Section, scope: Scope) -> tuple[Enrichment, ...]:
+def read_enrichments(section: Section, scope: FileScope) -> tuple[Enrichment, ...]:
     """Return the top-level `enrich` entries, each with the condition it asks for."""
     found = []
     for node in section.items("enrich"):
@@ -41,7 +41,7 @@ def read_enrichments(section: Section, scope: Scope) -> tuple[Enrichment, ...]:
 
 
 def read_enrichment(
-    section: Section, scope: Scope, variables: Collection[str], when: Condition | None = None
+    section: Section, scope: FileScope, variables: Collection[str], when: Condition | None = None
 ) -> Enrichment:
     """Return the templates of a section; `variables` are the names they find in `vars`."""
 
@@ -70,7 +70,7 @@ def read_enrichment(
 
 
 def _read_templates(
-    entries: Mapping[str, Entry], scope: Scope, variables: Collection[str]
+    entries: Mapping[str, MappingEntry], scope: FileScope, variables: Collection[str]
 ) -> dict[str, Template]:
     read = {
         key: read_template(entry.value, scope, variables, key) for key, entry in entries.items()
@@ -79,7 +79,7 @@ def _read_templates(
 
 
 def read_template(
-    node: Node, scope: Scope, variables: Collection[str], key: str
+    node: Node, scope: FileScope, variables: Collection[str], key: str
 ) -> Template | None:
     """Return the template in a node; what is wrong with it is reported."""
     if not isinstance(node, ScalarNode) or node.value is None:
@@ -88,7 +88,7 @@ def read_template(
     text = str(node.value).lower() if isinstance(node.value, bool) else node.text
     try:
         template = compile_template(text.rstrip("\n"), node.inside or node.place)
-    except TemplateError as error:
+    except TemplateSourceError as error:
         scope.report.error(node, error.message, span=(error.offset, 1))
         return None
     for name in sorted(template.names):
@@ -97,7 +97,7 @@ def read_template(
     return template
 
 
-def _refuse_name(name: str, node: ScalarNode, scope: Scope, variables: Collection[str]) -> None:
+def _refuse_name(name: str, node: ScalarNode, scope: FileScope, variables: Collection[str]) -> None:
     hint = suggest_name(name, scope, variables) or "names are those of the payload"
     found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", node.text)
     span = (found.start(), len(name)) if found else None

@@ -4,14 +4,21 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import structs
 
-from router.core.conditions.fields import Field, FieldType, Read, Subject, find_field, split_path
+from router.core.conditions.fields import (
+    ConditionSubject,
+    Field,
+    FieldType,
+    Read,
+    find_field,
+    split_path,
+)
 from router.core.conditions.operators import number
 from router.core.errors import suggest
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import Section, name_known
-from router.core.loading.yaml_nodes import Entry, MappingNode, Node, ScalarNode
+from router.core.loading.yaml_nodes import MappingEntry, MappingNode, Node, ScalarNode
 from router.core.model.payload import Json
-from router.core.templates.expression import DECLARABLE
+from router.core.templates.expression import DECLARABLE_ROOTS
 
 FIELD_KEYS = ("type", "values", "default")
 FIELD_TYPES: Mapping[str, FieldType] = {
@@ -25,13 +32,13 @@ FIELD_TYPES: Mapping[str, FieldType] = {
 Path = tuple[str, ...]
 
 
-def read_fields(section: Section, report: Report) -> dict[Path, Field]:
+def read_fields(section: Section, report: Diagnostics) -> dict[Path, Field]:
     """Return the declared fields by their paths; each reads its default where it is absent."""
     found: dict[Path, Field] = {}
     for name, entry in section.entries("fields").items():
         path = split_path(name)
         plain = find_field(name)
-        if path is None or plain is None or len(path) == 1 or path[0] not in DECLARABLE:
+        if path is None or plain is None or len(path) == 1 or path[0] not in DECLARABLE_ROOTS:
             _refuse_path(entry.key, report)
         elif path in found:
             hint = f"the first is written {found[path].name}"
@@ -41,14 +48,14 @@ def read_fields(section: Section, report: Report) -> dict[Path, Field]:
     return found
 
 
-def _refuse_path(key: ScalarNode, report: Report) -> None:
+def _refuse_path(key: ScalarNode, report: Diagnostics) -> None:
     hint = "write a path as custom.key, attributes.key or message.key"
     if find_field(key.text) is not None:
         hint = "the router knows it; declare what the team adds, as custom.key"
     report.error(key, f'"{key.text}" cannot be declared', hint)
 
 
-def _read_field(plain: Field, entry: Entry, report: Report) -> Field:
+def _read_field(plain: Field, entry: MappingEntry, report: Diagnostics) -> Field:
     if not isinstance(entry.value, MappingNode):
         report.error(entry.value, f"{plain.name} must be a mapping", "write {type: text}")
         return plain
@@ -67,7 +74,7 @@ def _read_field(plain: Field, entry: Entry, report: Report) -> Field:
     return structs.replace(field, default=default, read=_assume(plain.read, default))
 
 
-def _read_values(part: Section, kind: str | None, report: Report) -> Iterator[str]:
+def _read_values(part: Section, kind: str | None, report: Diagnostics) -> Iterator[str]:
     nodes = part.texts("values")
     if nodes is None:
         if kind == "enum" and "values" not in part:
@@ -86,7 +93,7 @@ def _read_values(part: Section, kind: str | None, report: Report) -> Iterator[st
         yield text
 
 
-def _read_default(field: Field, node: Node, report: Report) -> Json:
+def _read_default(field: Field, node: Node, report: Diagnostics) -> Json:
     """Return what stands in for the field; what is of another type is reported."""
     if not isinstance(node, ScalarNode):
         report.error(node, f"the default of {field.name} must be a single value")
@@ -114,7 +121,7 @@ def _write(node: ScalarNode) -> str:
 
 
 def _assume(read: Read, default: Json) -> Read:
-    def read_or_assume(subject: Subject) -> Json:
+    def read_or_assume(subject: ConditionSubject) -> Json:
         value = read(subject)
         return default if value is None else value
 

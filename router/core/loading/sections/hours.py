@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from datetime import tzinfo
 
-from router.core.conditions.hours import DAYS, WHOLE_DAY, Window, Zones
+from router.core.conditions.hours import DAYS, MINUTES_OF_DAY, Window, Zones
 from router.core.errors import suggest
-from router.core.loading.diagnostics import Report
-from router.core.loading.scope import Scope
+from router.core.loading.diagnostics import Diagnostics
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.yaml_nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -18,7 +18,7 @@ _TIME = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
 
 
 def read_zone(
-    section: Section, report: Report, zones: Zones, default: tzinfo, *words: str
+    section: Section, report: Diagnostics, zones: Zones, default: tzinfo, *words: str
 ) -> tzinfo:
     """Return the zone that `timezone` names, the default where it names none.
 
@@ -35,7 +35,7 @@ def read_zone(
 
 
 def read_hours(
-    section: Section, report: Report, zones: Zones, zone: tzinfo
+    section: Section, report: Diagnostics, zones: Zones, zone: tzinfo
 ) -> Mapping[str, Window | None]:
     """Return the windows by name, None for one that is wrong; `zone` is the file's."""
     windows: dict[str, Window | None] = {}
@@ -55,7 +55,7 @@ def read_hours(
     return windows
 
 
-def warn_of_idle_hours(section: Section, scope: Scope) -> None:
+def warn_of_idle_hours(section: Section, scope: FileScope) -> None:
     """Report the hours that nothing names."""
     for name, entry in section.entries("hours").items():
         if name not in scope.used_hours:
@@ -63,7 +63,7 @@ def warn_of_idle_hours(section: Section, scope: Scope) -> None:
 
 
 def _read_window(
-    key: ScalarNode, part: Section, report: Report, zone: tzinfo | None
+    key: ScalarNode, part: Section, report: Diagnostics, zone: tzinfo | None
 ) -> Window | None:
     opens, closes = _read_time(part, "from", report), _read_time(part, "to", report)
     days = _read_days(part, report)
@@ -73,13 +73,13 @@ def _read_window(
         name=key.text,
         place=key.place,
         opens=opens,
-        closes=closes if closes > opens else closes + WHOLE_DAY,
+        closes=closes if closes > opens else closes + MINUTES_OF_DAY,
         days=days,
         zone=zone,
     )
 
 
-def _read_own_zone(part: Section, report: Report, zones: Zones, zone: tzinfo) -> tzinfo | None:
+def _read_own_zone(part: Section, report: Diagnostics, zones: Zones, zone: tzinfo) -> tzinfo | None:
     """Return whose clock counts, None for that of the recipient."""
     node = part.node.entries.get("timezone")
     if node is not None and isinstance(node.value, ScalarNode) and node.value.text == _RECIPIENT:
@@ -87,7 +87,7 @@ def _read_own_zone(part: Section, report: Report, zones: Zones, zone: tzinfo) ->
     return read_zone(part, report, zones, zone, _RECIPIENT)
 
 
-def _read_time(part: Section, key: str, report: Report) -> int | None:
+def _read_time(part: Section, key: str, report: Diagnostics) -> int | None:
     """Return the minutes of a time of the day."""
     if key not in part:
         hint = f'write {key}: "22:00"'
@@ -96,8 +96,8 @@ def _read_time(part: Section, key: str, report: Report) -> int | None:
     if text is None:
         return None
     found = _TIME.fullmatch(text)
-    minutes = int(found[1]) * 60 + int(found[2]) if found else WHOLE_DAY + 1
-    if minutes > WHOLE_DAY or (key == "from" and minutes == WHOLE_DAY):
+    minutes = int(found[1]) * 60 + int(found[2]) if found else MINUTES_OF_DAY + 1
+    if minutes > MINUTES_OF_DAY or (key == "from" and minutes == MINUTES_OF_DAY):
         latest = "23:59" if key == "from" else "24:00"
         node = part.node.entries[key].value
         report.error(node, f'"{text}" is no time of the day', f"write 00:00 to {latest}")
@@ -105,7 +105,7 @@ def _read_time(part: Section, key: str, report: Report) -> int | None:
     return minutes
 
 
-def _read_days(part: Section, report: Report) -> frozenset[int]:
+def _read_days(part: Section, report: Diagnostics) -> frozenset[int]:
     nodes = part.texts("days")
     if nodes is None:
         return frozenset(range(len(DAYS)))

@@ -2,7 +2,7 @@
 
 from router.core.conditions.condition import ALWAYS
 from router.core.errors import Place
-from router.core.loading.scope import Scope, check_channel
+from router.core.loading.scope import FileScope, check_channel
 from router.core.loading.section import Section
 from router.core.loading.sections.apps import read_country
 from router.core.loading.sections.enrich import ENRICH_KEYS, name_variables, read_enrichment
@@ -20,7 +20,7 @@ _LONGEST_NAME = 100
 
 
 def read_rules(
-    section: Section, scope: Scope, names: dict[str, Place] | None = None, prefix: str = ""
+    section: Section, scope: FileScope, names: dict[str, Place] | None = None, prefix: str = ""
 ) -> tuple[Rule, ...]:
     """Return the rules in file order; `prefix` starts their names.
 
@@ -36,7 +36,7 @@ def read_rules(
     return tuple(rules)
 
 
-def _read_rule(node: MappingNode, scope: Scope, names: dict[str, Place], prefix: str) -> Rule:
+def _read_rule(node: MappingNode, scope: FileScope, names: dict[str, Place], prefix: str) -> Rule:
     """Return one rule; `names` maps those above it to their places."""
     section = Section(node, scope.report, what="rule", known=_RULE)
     name = _read_name(section, scope, names, prefix)
@@ -68,7 +68,7 @@ def _read_rule(node: MappingNode, scope: Scope, names: dict[str, Place], prefix:
     return rule
 
 
-def _read_name(section: Section, scope: Scope, names: dict[str, Place], prefix: str) -> str:
+def _read_name(section: Section, scope: FileScope, names: dict[str, Place], prefix: str) -> str:
     if "name" not in section:
         scope.report.error(section.node, "a rule needs a name", "write name: …")
     name = section.text("name")
@@ -87,7 +87,7 @@ def _read_name(section: Section, scope: Scope, names: dict[str, Place], prefix: 
     return name
 
 
-def _read_enrich(section: Section, scope: Scope, variables: frozenset[str]) -> Enrichment:
+def _read_enrich(section: Section, scope: FileScope, variables: frozenset[str]) -> Enrichment:
     node = section.get("enrich")
     if node is None:
         return Enrichment()
@@ -99,7 +99,7 @@ def _read_enrich(section: Section, scope: Scope, variables: frozenset[str]) -> E
     return read_enrichment(part, scope, variables)
 
 
-def read_defaults(section: Section, scope: Scope) -> Defaults:
+def read_defaults(section: Section, scope: FileScope) -> Defaults:
     """Return what the file says holds where it says nothing else."""
     node = section.get("defaults")
     if node is None:
@@ -119,7 +119,7 @@ def read_defaults(section: Section, scope: Scope) -> Defaults:
     )
 
 
-def _read_on_no_match(section: Section, scope: Scope) -> tuple[str, ...]:
+def _read_on_no_match(section: Section, scope: FileScope) -> tuple[str, ...]:
     node = section.get("on_no_match")
     if isinstance(node, SequenceNode):
         channels = (check_channel(item, scope) for item in node.items)

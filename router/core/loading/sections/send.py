@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import get_args
 
-from router.core.loading.scope import Scope, check_channel
+from router.core.loading.scope import FileScope, check_channel
 from router.core.loading.section import Section, name_known
 from router.core.loading.sections.enrich import ENRICH_KEYS, name_variables, read_enrichment
 from router.core.loading.sections.timing import read_after, read_quiet
@@ -21,13 +21,13 @@ _KEYS = (
 )
 
 
-def read_steps(section: Section, scope: Scope, variables: Collection[str]) -> tuple[Step, ...]:
+def read_steps(section: Section, scope: FileScope, variables: Collection[str]) -> tuple[Step, ...]:
     """Return the steps of a rule; `variables` are the names its templates find in `vars`."""
     read = (_read_step(node, scope, variables) for node in section.items("send"))
     return tuple(step for step in read if step is not None)
 
 
-def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | None:
+def _read_step(node: Node, scope: FileScope, variables: Collection[str]) -> Step | None:
     if isinstance(node, ScalarNode):
         channel = check_channel(node, scope)
         return None if channel is None else Step(channel=channel, place=node.place)
@@ -60,14 +60,16 @@ def _read_step(node: Node, scope: Scope, variables: Collection[str]) -> Step | N
     return settings
 
 
-def _read_channel(step: Section, scope: Scope) -> str:
+def _read_channel(step: Section, scope: FileScope) -> str:
     if "channel" not in step:
         scope.report.error(step.node, "a step needs a channel", name_known(scope.channels))
     node = step.get("channel")
     return "" if node is None else check_channel(node, scope) or ""
 
 
-def _read_addresses(step: Section, channel: ChannelSpec | None, scope: Scope) -> tuple[str, ...]:
+def _read_addresses(
+    step: Section, channel: ChannelSpec | None, scope: FileScope
+) -> tuple[str, ...]:
     """Return fixed addresses; none where the recipient's own are meant."""
     nodes = step.texts("to") or []
     if [node.text for node in nodes] == [_RECIPIENT]:
@@ -86,7 +88,7 @@ def _read_addresses(step: Section, channel: ChannelSpec | None, scope: Scope) ->
     return tuple(found)
 
 
-def _warn_of_idle_keys(step: Section, settings: Step, scope: Scope) -> None:
+def _warn_of_idle_keys(step: Section, settings: Step, scope: FileScope) -> None:
     channel = scope.channels.get(settings.channel)
     if channel is None:
         return

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from router.core.conditions.fields import FIELDS, Field, find_field, suggest_field
 from router.core.errors import Place, suggest
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
 from router.core.loading.sections.enrich import read_enrichment
 from router.core.loading.yaml_nodes import MappingNode, ScalarNode
@@ -15,7 +15,7 @@ from router.core.rules.ruleset import Enrichment, Throttle
 from router.core.templates.template import Template, compile_template
 
 THROTTLE_KEYS = ("max", "per", "by", "overflow", "title", "body")
-MOST = 1000
+MAX_LIMIT = 1000
 """The largest `max`: what was let through in a window is kept with it."""
 
 Overflow = Literal["drop", "summary"]
@@ -29,7 +29,9 @@ _TELLING = frozenset({"conversation", "conversationId", "sender", "receiver"})
 """Fields by which a window holds what has the payload's title in common."""
 
 
-def read_throttle(section: Section, scope: Scope, variables: Collection[str]) -> Throttle | None:
+def read_throttle(
+    section: Section, scope: FileScope, variables: Collection[str]
+) -> Throttle | None:
     """Return a rule's throttle; `variables` are the names its templates find in `vars`."""
     node = section.get("throttle")
     if node is None:
@@ -59,18 +61,18 @@ def read_throttle(section: Section, scope: Scope, variables: Collection[str]) ->
     )
 
 
-def _read_max(part: Section, scope: Scope) -> int:
+def _read_max(part: Section, scope: FileScope) -> int:
     node = part.get("max")
     if node is None:
         return 1
     value = node.value if isinstance(node, ScalarNode) else None
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_LIMIT:
         return value
-    scope.report.error(node, f'"max" must be a whole number from 1 to {MOST:,}')
+    scope.report.error(node, f'"max" must be a whole number from 1 to {MAX_LIMIT:,}')
     return 1
 
 
-def _read_by(part: Section, scope: Scope) -> tuple[bool, tuple[Field, ...]]:
+def _read_by(part: Section, scope: FileScope) -> tuple[bool, tuple[Field, ...]]:
     """Return whether recipients are told apart, and the fields that tell windows apart."""
     nodes = part.texts("by")
     if nodes is None:

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from router.core.errors import suggest
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import Section, name_known
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode
 from router.core.rules.ruleset import Quiet, QuietMode
@@ -11,7 +11,7 @@ from router.core.rules.ruleset import Quiet, QuietMode
 _KEYS = ("hours", "mode")
 
 
-def read_quiet(step: Section, scope: Scope) -> Quiet | None:
+def read_quiet(step: Section, scope: FileScope) -> Quiet | None:
     """Return the hours in which a step does not go, and what becomes of it then."""
     node = step.get("quiet")
     if node is None:
@@ -28,7 +28,7 @@ def read_quiet(step: Section, scope: Scope) -> Quiet | None:
     return None if name is None else Quiet(name, mode or "defer")
 
 
-def read_after(step: Section, expires: float | None, scope: Scope) -> float | None:
+def read_after(step: Section, expires: float | None, scope: FileScope) -> float | None:
     """Return for how many seconds a step waits; `expires` is what the step says of that."""
     after = step.duration("after")
     if after is not None and expires is not None and after >= expires:
@@ -37,7 +37,7 @@ def read_after(step: Section, expires: float | None, scope: Scope) -> float | No
     return after
 
 
-def _read_name(node: Node, scope: Scope) -> str | None:
+def _read_name(node: Node, scope: FileScope) -> str | None:
     name = node.text if isinstance(node, ScalarNode) else "…"
     if name not in scope.hours:
         hint = suggest(name, scope.hours) or name_known(scope.hours)

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 from router.core.conditions.fields import find_field
 from router.core.errors import suggest
-from router.core.loading.scope import Scope, check_channel
+from router.core.loading.scope import FileScope, check_channel
 from router.core.loading.section import Section, name_known, read_texts
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
 from router.core.model.call import OVER
-from router.core.model.unless import Clause
+from router.core.model.unless import WaitClause
 
 _KEYS = ("delivered", "read", "call")
 
 
-def read_unless(node: Node, scope: Scope) -> tuple[Clause, ...]:
+def read_unless(node: Node, scope: FileScope) -> tuple[WaitClause, ...]:
     """Return the clauses of an `unless`; a mapping is AND, a list of mappings OR."""
     items = node.items if isinstance(node, SequenceNode) else (node,)
     if not items:
@@ -21,7 +21,7 @@ def read_unless(node: Node, scope: Scope) -> tuple[Clause, ...]:
     return tuple(_read_clauses(items, scope))
 
 
-def _read_clauses(items: tuple[Node, ...], scope: Scope) -> Iterator[Clause]:
+def _read_clauses(items: tuple[Node, ...], scope: FileScope) -> Iterator[WaitClause]:
     for item in items:
         if not isinstance(item, MappingNode):
             hint = "write {delivered: CHANNEL}, {read: true} or {call: over}, or a list of such"
@@ -32,19 +32,19 @@ def _read_clauses(items: tuple[Node, ...], scope: Scope) -> Iterator[Clause]:
             yield _read_clause(item, scope)
 
 
-def _read_clause(node: MappingNode, scope: Scope) -> Clause:
+def _read_clause(node: MappingNode, scope: FileScope) -> WaitClause:
     known = dict(node.entries)
     for key in [key for key in known if key not in _KEYS]:
         _refuse(known.pop(key).key, scope)
     part = Section(MappingNode(node.place, entries=known), scope.report, what="unless", known=_KEYS)
-    return Clause(
+    return WaitClause(
         delivered=_read_channel(part, scope),
         read=_read_truth(part, scope),
         call=_read_actions(part, scope),
     )
 
 
-def _refuse(key: ScalarNode, scope: Scope) -> None:
+def _refuse(key: ScalarNode, scope: FileScope) -> None:
     """Report a key that says nothing of what happens while a delivery waits."""
     if key.text not in {"any", "all", "none", "not"} and find_field(key.text, scope.variables):
         message = f'"{key.text}" is known at once, and "unless" asks what happens later'
@@ -54,7 +54,7 @@ def _refuse(key: ScalarNode, scope: Scope) -> None:
     scope.report.error(key, f'unknown key "{key.text}" in unless', hint)
 
 
-def _read_channel(part: Section, scope: Scope) -> str:
+def _read_channel(part: Section, scope: FileScope) -> str:
     node = part.get("delivered")
     if isinstance(node, SequenceNode):
         hint = "write unless: [{delivered: …}, {delivered: …}], of which one suffices"
@@ -63,7 +63,7 @@ def _read_channel(part: Section, scope: Scope) -> str:
     return "" if node is None else check_channel(node, scope) or ""
 
 
-def _read_truth(part: Section, scope: Scope) -> bool:
+def _read_truth(part: Section, scope: FileScope) -> bool:
     node = part.get("read")
     is_read = isinstance(node, ScalarNode) and node.value is True
     if node is not None and not is_read:
@@ -71,7 +71,7 @@ def _read_truth(part: Section, scope: Scope) -> bool:
     return is_read
 
 
-def _read_actions(part: Section, scope: Scope) -> tuple[str, ...]:
+def _read_actions(part: Section, scope: FileScope) -> tuple[str, ...]:
     node = part.get("call")
     if node is None:
         return ()

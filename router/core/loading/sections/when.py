@@ -7,7 +7,7 @@ from router.core.conditions.fields import HOURS, Field
 from router.core.conditions.operators import OPERATORS, Operator
 from router.core.errors import suggest
 from router.core.loading.name_lookup import find_name, suggest_name
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import name_known
 from router.core.loading.sections.when_values import make_test
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -26,7 +26,7 @@ _HOLDS = {
 }
 
 
-def read_condition(node: Node, scope: Scope, what: str = "when") -> Condition:
+def read_condition(node: Node, scope: FileScope, what: str = "when") -> Condition:
     """Return the condition a node says; a mapping is AND, a list of mappings OR.
 
     What is wrong with it is reported, and left out of the condition.
@@ -45,7 +45,7 @@ def read_condition(node: Node, scope: Scope, what: str = "when") -> Condition:
     return ALWAYS
 
 
-def _read_parts(items: Iterable[Node], scope: Scope, what: str) -> tuple[Condition, ...]:
+def _read_parts(items: Iterable[Node], scope: FileScope, what: str) -> tuple[Condition, ...]:
     parts = []
     for item in items:
         if isinstance(item, MappingNode):
@@ -57,7 +57,7 @@ def _read_parts(items: Iterable[Node], scope: Scope, what: str) -> tuple[Conditi
     return tuple(parts)
 
 
-def _read_entry(key: ScalarNode, value: Node, scope: Scope) -> Condition:
+def _read_entry(key: ScalarNode, value: Node, scope: FileScope) -> Condition:
     if key.text in _GROUPS:
         return _read_group(key, value, scope)
     if key.text == "not":
@@ -73,7 +73,7 @@ def _read_entry(key: ScalarNode, value: Node, scope: Scope) -> Condition:
     return _read_field(field, key, value, scope)
 
 
-def _read_group(key: ScalarNode, value: Node, scope: Scope) -> Condition:
+def _read_group(key: ScalarNode, value: Node, scope: FileScope) -> Condition:
     if not isinstance(value, SequenceNode) or not value.items:
         hint = f"write {key.text}: [{{field: value}}, …]"
         scope.report.error(value, f'"{key.text}" takes a list of mappings', hint)
@@ -88,7 +88,7 @@ def _read_group(key: ScalarNode, value: Node, scope: Scope) -> Condition:
             return Not(AnyOf(parts))
 
 
-def _refuse_field(key: ScalarNode, scope: Scope) -> None:
+def _refuse_field(key: ScalarNode, scope: FileScope) -> None:
     if key.text in _OPERATORS:
         hint = f"write it below a field, as in {{sender: {{{key.text}: …}}}}"
         scope.report.error(key, f'"{key.text}" stands where a field must', hint)
@@ -98,7 +98,7 @@ def _refuse_field(key: ScalarNode, scope: Scope) -> None:
         scope.report.error(key, f'unknown field "{key.text}"', hint)
 
 
-def _read_field(field: Field, key: ScalarNode, value: Node, scope: Scope) -> Condition:
+def _read_field(field: Field, key: ScalarNode, value: Node, scope: FileScope) -> Condition:
     """Return the test of a field: of one value, of alternatives, or of operators."""
     match value:
         case MappingNode():
@@ -118,7 +118,7 @@ def _read_field(field: Field, key: ScalarNode, value: Node, scope: Scope) -> Con
             return make_test(field, "is", key, [value], scope)
 
 
-def _read_operators(field: Field, node: MappingNode, scope: Scope) -> Condition:
+def _read_operators(field: Field, node: MappingNode, scope: FileScope) -> Condition:
     if not node.entries:
         scope.report.error(node, f"no operator for {field.name}", "write {is: value}")
     parts: list[Condition] = []
@@ -132,7 +132,7 @@ def _read_operators(field: Field, node: MappingNode, scope: Scope) -> Condition:
     return parts[0] if len(parts) == 1 else All(tuple(parts))
 
 
-def _find_operator(field: Field, key: ScalarNode, scope: Scope) -> Operator | None:
+def _find_operator(field: Field, key: ScalarNode, scope: FileScope) -> Operator | None:
     operator = _OPERATORS.get(key.text)
     allowed = OPERATORS[field.type]
     if operator in allowed:

@@ -17,7 +17,7 @@ from router.core.conditions.operators import (
     whole,
 )
 from router.core.errors import suggest
-from router.core.loading.scope import Scope
+from router.core.loading.scope import FileScope
 from router.core.loading.section import name_known, read_duration
 from router.core.loading.yaml_nodes import Node, ScalarNode
 
@@ -37,7 +37,7 @@ _SHOWN = 5
 
 
 def make_test(
-    field: Field, operator: Operator, key: ScalarNode, values: Sequence[Node], scope: Scope
+    field: Field, operator: Operator, key: ScalarNode, values: Sequence[Node], scope: FileScope
 ) -> Condition:
     """Return the test of a field against values; what is wrong with them is reported.
 
@@ -73,7 +73,7 @@ def _say(node: ScalarNode, want: Wanted) -> str:
     return f'"{want}"' if isinstance(want, str) else node.text
 
 
-def _expand(operator: Operator, values: Sequence[Node], scope: Scope) -> Iterator[Node]:
+def _expand(operator: Operator, values: Sequence[Node], scope: FileScope) -> Iterator[Node]:
     """Give the values, and for `list` those of the lists they name."""
     if operator != "list":
         yield from values
@@ -89,7 +89,7 @@ def _expand(operator: Operator, values: Sequence[Node], scope: Scope) -> Iterato
 
 
 def _convert_all(
-    field: Field, operator: Operator, nodes: Sequence[Node], scope: Scope
+    field: Field, operator: Operator, nodes: Sequence[Node], scope: FileScope
 ) -> Iterator[tuple[ScalarNode, Wanted]]:
     for node in nodes:
         if not isinstance(node, ScalarNode):
@@ -101,7 +101,7 @@ def _convert_all(
             yield node, want
 
 
-def _convert(field: Field, operator: Operator, node: ScalarNode, scope: Scope) -> Wanted | None:
+def _convert(field: Field, operator: Operator, node: ScalarNode, scope: FileScope) -> Wanted | None:
     value, report = node.value, scope.report
     if operator == "exists" or field.type == "truth":
         if isinstance(value, bool):
@@ -123,7 +123,7 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: Scope) -
 
 
 def _convert_text(
-    field: Field, operator: Operator, node: ScalarNode, scope: Scope
+    field: Field, operator: Operator, node: ScalarNode, scope: FileScope
 ) -> Wanted | None:
     text = str(node.value).lower() if isinstance(node.value, bool) else node.text
     if field.name == HOURS.name:
@@ -145,7 +145,7 @@ def _convert_text(
     return text
 
 
-def _convert_hours(node: ScalarNode, scope: Scope) -> str | None:
+def _convert_hours(node: ScalarNode, scope: FileScope) -> str | None:
     scope.used_hours.add(node.text)
     if node.text in scope.hours:
         return node.text
@@ -154,7 +154,7 @@ def _convert_hours(node: ScalarNode, scope: Scope) -> str | None:
     return None
 
 
-def _convert_time(node: ScalarNode, scope: Scope) -> float | None:
+def _convert_time(node: ScalarNode, scope: FileScope) -> float | None:
     """Return epoch seconds from milliseconds, as in the payload, or from an ISO 8601 text."""
     if (milliseconds := whole(node.value)) is not None:
         return milliseconds / 1000

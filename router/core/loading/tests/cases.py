@@ -6,16 +6,16 @@ from typing import get_args
 
 from router.core.decide.decide import ON_NO_MATCH
 from router.core.errors import Place, Problem, suggest
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import Section, name_known, parse_duration
 from router.core.loading.sections.apps import read_country
-from router.core.loading.tests.events import Sources, read_events
+from router.core.loading.tests.events import PayloadSources, read_events
 from router.core.loading.yaml_document import read_document
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode, SequenceNode
 from router.core.model.facts import Scalar
 from router.core.model.types import Operation, Priority
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.test_case import Case, Event, Expected, Person
+from router.core.simulate.test_case import ExpectedMessage, RuleTest, TestEvent, TestRecipient
 
 WORDS = ("title", "body", "link", "image", "sound", "badge")
 _PERSON = ("attributes", "contacts", "timezone", "locale", "country", "opt_outs")
@@ -43,13 +43,13 @@ def has_tests(text: str, file: str) -> bool:
 
 
 def read_cases(
-    text: str, file: str, ruleset: Ruleset, sources: Sources, *, inline: bool = False
-) -> tuple[list[Case], list[Problem]]:
+    text: str, file: str, ruleset: Ruleset, sources: PayloadSources, *, inline: bool = False
+) -> tuple[list[RuleTest], list[Problem]]:
     """Return the tests in a text and everything that is wrong with them, in file order.
 
     With `inline` the text is a rules file, of which only `tests` is looked at.
     """
-    report = Report()
+    report = Diagnostics()
     root, report.problems = read_document(text, file)
     if not isinstance(root, MappingNode):
         if not report.problems:
@@ -58,17 +58,17 @@ def read_cases(
         return [], report.problems
     keys = tuple(root.entries) if inline else _FILE
     section = Section(root, report, what="file", known=keys)
-    reader = _Reader(report, ruleset, sources)
+    reader = _TestReader(report, ruleset, sources)
     if "tests" not in section and not inline:
         report.error(root, "the file has no tests", "write tests: and a list of them")
     cases = reader.cases(section.items("tests"))
     return cases, sorted(report.problems, key=lambda p: (p.line, p.column))
 
 
-class _Reader:
+class _TestReader:
     """Reads the tests of one file, against the rules they are for."""
 
-    def __init__(self, report: Report, ruleset: Ruleset, sources: Sources) -> None:
+    def __init__(self, report: Diagnostics, ruleset: Ruleset, sources: PayloadSources) -> None:
         self._report = report
         self._sources = sources
         self._rules = {rule.name for rule in ruleset.rules} | {ON_NO_MATCH}
@@ -76,7 +76,7 @@ class _Reader:
         kinds = {spec.address_kind for spec in ruleset.channels.values()}
         self._kinds = frozenset(kinds - {""})
 
-    def cases(self, nodes: Collection[Node]) -> list[Case]:
+    def cases(self, nodes: Collection[Node]) -> list[RuleTest]:
         """Return the tests, each with a name of its own."""
         names: dict[str, int] = {}
         found = []
@@ -87,11 +87,11 @@ class _Reader:
                 self._report.error(node, "a test must be a mapping", "start it with - name: …")
         return found
 
-    def _case(self, node: MappingNode, names: dict[str, int]) -> Case:
+    def _case(self, node: MappingNode, names: dict[str, int]) -> RuleTest:
         section = Section(node, self._report, what="test", known=_CASE)
         at = self._moment(section)
         events = read_events(section, at, self._report, self._sources)
-        case = Case(
+        case = RuleTest(
             name=self._name(section, names),
             place=section.node.entries["name"].value.place if "name" in section else node.place,
             at=at,
@@ -106,7 +106,7 @@ class _Reader:
         self._check_whole(section, case, events)
         return case
 
-    def _check_whole(self, section: Section, case: Case, events: Collection[Event]) -> None:
+    def _check_whole(self, section: Section, case: RuleTest, events: Collection[TestEvent]) -> None:
         if "events" not in section or not (events or section.items("events")):
             hint = "write events: [{sample: push_chat_one_on_one}]"
             self._report.error(section.node, "a test needs events", hint)
@@ -142,8 +142,8 @@ class _Reader:
             return _TO_BEGIN
         return moment.timestamp()
 
-    def _person(self, section: Section) -> Person:
-        return Person(
+    def _person(self, section: Section) -> TestRecipient:
+        return TestRecipient(
             attributes={
                 key: value
                 for key, entry in section.entries("attributes").items()
@@ -156,7 +156,7 @@ class _Reader:
             opt_outs=frozenset(self._known(section, "opt_outs", self._channels)),
         )
 
-    def _people(self, section: Section) -> dict[str, Person]:
+    def _people(self, section: Section) -> dict[str, TestRecipient]:
         found = {}
         for uid, entry in section.entries("people").items():
             if isinstance(entry.value, MappingNode):
@@ -196,7 +196,7 @@ class _Reader:
                 self._report.error(node, f'unknown channel "{node.text}"', hint)
         return found
 
-    def _expectations(self, section: Section, key: str) -> tuple[Expected, ...]:
+    def _expectations(self, section: Section, key: str) -> tuple[ExpectedMessage, ...]:
         found = []
         for node in section.items(key):
             if isinstance(node, MappingNode):
@@ -205,11 +205,11 @@ class _Reader:
                 self._report.error(node, f'an item of "{key}" must be a mapping')
         return tuple(found)
 
-    def _expected(self, node: MappingNode, key: str) -> Expected:
+    def _expected(self, node: MappingNode, key: str) -> ExpectedMessage:
         section = Section(node, self._report, what=key, known=_EXPECTED)
         self._check_name(section, "rule", self._rules)
         self._check_name(section, "channel", self._channels)
-        return Expected(
+        return ExpectedMessage(
             place=node.place,
             at=self._offset(section),
             uid=section.text("uid"),

@@ -8,22 +8,22 @@ import msgspec
 
 from router.core.conditions.fields import ROOTS, find_field, suggest_field
 from router.core.errors import PayloadError, suggest
-from router.core.loading.diagnostics import Report
+from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.section import Section, name_known
 from router.core.loading.yaml_nodes import MappingNode, Node, ScalarNode
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.notification import derive
 from router.core.model.payload import Json, decode
-from router.core.simulate.test_case import Event
+from router.core.simulate.test_case import TestEvent
 
-MOST = 1000
+MAX_EVENTS = 1000
 """How often one payload of a test may come."""
 
 _EVENT = ("sample", "payload", "with", "after", "times", "every", "for", "read")
 _SESSION = "test"
 
 
-class Sources(Protocol):
+class PayloadSources(Protocol):
     """Where the payloads of a test come from."""
 
     @property
@@ -37,9 +37,11 @@ class Sources(Protocol):
         """Return what is in a file beside the test file; None where there is none."""
 
 
-def read_events(section: Section, at: float, report: Report, sources: Sources) -> tuple[Event, ...]:
+def read_events(
+    section: Section, at: float, report: Diagnostics, sources: PayloadSources
+) -> tuple[TestEvent, ...]:
     """Return the events of a test that begins `at`, in order."""
-    reader = _Reader(at, report, sources)
+    reader = _EventReader(at, report, sources)
     for node in section.items("events"):
         if isinstance(node, MappingNode):
             reader.read(Section(node, report, what="event", known=_EVENT))
@@ -48,11 +50,11 @@ def read_events(section: Section, at: float, report: Report, sources: Sources) -
     return tuple(reader.events)
 
 
-class _Reader:
+class _EventReader:
     """Reads events one after the other; `after` counts from the one before."""
 
-    def __init__(self, at: float, report: Report, sources: Sources) -> None:
-        self.events: list[Event] = []
+    def __init__(self, at: float, report: Diagnostics, sources: PayloadSources) -> None:
+        self.events: list[TestEvent] = []
         self._now = at
         self._report = report
         self._sources = sources
@@ -75,7 +77,7 @@ class _Reader:
             hint = "let a payload come before it"
             self._report.error(section.key("read"), "nothing is there to be read yet", hint)
         elif section.flag("read"):
-            event = Event(at=self._now, notification=self.events[-1].notification, is_read=True)
+            event = TestEvent(at=self._now, notification=self.events[-1].notification, is_read=True)
             self.events.append(event)
 
     def _repeat(self, section: Section, way: str) -> None:
@@ -100,16 +102,16 @@ class _Reader:
             return
         id_ = f"event-{len(self.events):04}"
         notification = derive(payload, id=id_, accepted_at=self._now)
-        self.events.append(Event(at=self._now, notification=notification))
+        self.events.append(TestEvent(at=self._now, notification=notification))
 
     def _times(self, section: Section) -> int:
         node = section.get("times")
         if node is None:
             return 1
         value = node.value if isinstance(node, ScalarNode) else None
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_EVENTS:
             return value
-        self._report.error(node, f'"times" must be a whole number from 1 to {MOST}')
+        self._report.error(node, f'"times" must be a whole number from 1 to {MAX_EVENTS}')
         return 1
 
     def _body(self, section: Section, way: str) -> dict[str, Json] | None:
