@@ -194,8 +194,8 @@ async def test_who_read_what_is_on_disk_when_an_event_is_heard(
     intake: PayloadAcceptor, database: Database
 ) -> None:
     body = b'{"trigger": "message_read_receipt", "appId": "app", "data": %s}'
-    assert await intake.hear(body % b'{"messageId": 7, "user": {"uid": "bob"}}')
-    assert not await intake.hear(b'{"trigger": "message_sent"}')
+    assert await intake.record_read_receipt(body % b'{"messageId": 7, "user": {"uid": "bob"}}')
+    assert not await intake.record_read_receipt(b'{"trigger": "message_sent"}')
     found = await database.read(lambda c: c.execute(select(reads)).all())
     assert [tuple(row) for row in found] == [("app", "bob", "#7", 7, START)]
 
@@ -205,7 +205,7 @@ async def test_a_time_that_is_far_ahead_is_that_of_the_arrival(
 ) -> None:
     event = {"messageId": 7, "user": {"uid": "bob"}, "readAt": START + 3600, "conversationId": "x"}
     body = {"trigger": "message_read_receipt", "appId": "app", "data": event}
-    assert await intake.hear(msgspec.json.encode(body))
+    assert await intake.record_read_receipt(msgspec.json.encode(body))
     found = await database.read(lambda c: c.execute(select(reads)).all())
     assert [tuple(row) for row in found] == [("app", "bob", "x", 7, START)]
 
@@ -213,7 +213,7 @@ async def test_a_time_that_is_far_ahead_is_that_of_the_arrival(
 async def test_events_are_counted_by_trigger(database: Database) -> None:
     metrics = Metrics()
     intake = PayloadAcceptor(SqlJournal(database), metrics=metrics)
-    await intake.hear(b'{"trigger": "message_sent"}')
+    await intake.record_read_receipt(b'{"trigger": "message_sent"}')
     assert (
         b'router_events_total{result="ignored",trigger="message_sent"} 1.0' in metrics.exposition()
     )

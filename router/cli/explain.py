@@ -129,7 +129,9 @@ def command(  # noqa: PLR0913 - one for each option
         timezone=_known_zone(timezone),
     )
     who = (notification.app_id, notification.uid)
-    facts = DecisionState(recipients={who: person.appear(*who, frozenset(kinds.values()) - {""})})
+    facts = DecisionState(
+        recipients={who: person.to_recipient(*who, frozenset(kinds.values()) - {""})}
+    )
     facts.guard = RecipientGuard(environment.only_recipients)
     facts = assume_original_delivered(notification, ruleset, facts, now)
     trace = _filter_trace(explain(notification, ruleset, facts, now), only)

@@ -126,8 +126,8 @@ async def _replay(
     ) as bar:
         task = bar.add_task("replaying", total=total)
         async for notification, recipient in _stored(database, span):
-            was = old.foresee(notification, recipient) if old else ()
-            report.tell(notification, was, new.foresee(notification, recipient))
+            was = old.predict(notification, recipient) if old else ()
+            report.tell(notification, was, new.predict(notification, recipient))
             bar.advance(task)
 
 

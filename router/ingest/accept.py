@@ -91,14 +91,14 @@ class PayloadAcceptor:
                 self._compare_clocks(notification.sent_at, now, steady)
         return receipt
 
-    async def hear(self, body: bytes) -> bool:
+    async def record_read_receipt(self, body: bytes) -> bool:
         """Return whether a general webhook's body was of use, once what it says is durable.
 
         Raises `PayloadError` for a body that is none, `JournalUnavailable` as `accept` does.
         """
         event = read_event(body)
         if event.receipt is not None:
-            await self._journal.hear(event.receipt, now=self._clock())
+            await self._journal.record_read_receipt(event.receipt, now=self._clock())
         is_heard = event.receipt is not None
         if self._metrics is not None:
             self._metrics.record_event(event.trigger, "accepted" if is_heard else "ignored")

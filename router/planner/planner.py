@@ -93,7 +93,7 @@ class Planner:
     ) -> None:
         """Plan what a journal holds by the rules in force, and hand over what is due."""
         self._journal = journal
-        self._briefing = StateLoader(world)
+        self._loader = StateLoader(world)
         self._rules = rules
         self._worker = worker
         self._clock = clock
@@ -135,7 +135,7 @@ class Planner:
             except asyncio.CancelledError:
                 await step  # what it leased must be handed over
                 raise
-            await self._give_way(len(batch))
+            await self._yield_to_intake(len(batch))
 
     async def drain(self) -> None:
         """Return when nothing that was offered is left to plan."""
@@ -153,7 +153,7 @@ class Planner:
         try:
             found = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
-            await self._step_back(fault)
+            await self._wait_for_rival(fault)
             return ()
         if len(found) == MAX_BATCH:
             self._inbox.fall_behind()
@@ -169,13 +169,13 @@ class Planner:
         try:
             found = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
-            await self._step_back(fault)
+            await self._wait_for_rival(fault)
             return ()
         found = [each for each in found if each.accepted_at <= now - POLL_INTERVAL_S]
         self._inbox.drop({notification.id for notification in found})
         return found
 
-    async def _give_way(self, planned: int) -> None:
+    async def _yield_to_intake(self, planned: int) -> None:
         """Let those who post go first, if they are as fast as planning; until a call rings."""
         rest, self._busy = self._busy * REST_FACTOR, 0.0
         if self._inbox.arrivals < planned:
@@ -197,7 +197,7 @@ class Planner:
         except TimeoutError:
             self._inbox.is_behind = True
 
-    async def _step_back(self, fault: Exception) -> None:
+    async def _wait_for_rival(self, fault: Exception) -> None:
         _log.warning("the database does not answer", fault=str(fault))
         self._inbox.clear()
         await asyncio.sleep(RETRY_INTERVAL_S)
@@ -207,23 +207,25 @@ class Planner:
         try:
             await self._plan_together(batch, ruleset)
         except (JournalUnavailable, StoreUnavailable) as fault:
-            await self._step_back(fault)
+            await self._wait_for_rival(fault)
         except Exception as fault:  # noqa: BLE001 - one notification must not stop the others
             if len(batch) > 1:
                 for notification in batch:
                     await self._plan([notification], ruleset)
             else:
-                await self._give_up_on(batch[0], f"deciding raised {type(fault).__name__}")
+                await self._mark_undecidable(batch[0], f"deciding raised {type(fault).__name__}")
 
     async def _plan_together(self, batch: Sequence[Notification], ruleset: Ruleset) -> None:
         batch = classify_all(batch, ruleset, self._metrics)
-        facts = await self._briefing.prepare(batch, ruleset, self._clock())
+        facts = await self._loader.prepare(batch, ruleset, self._clock())
         assemblies: list[BuiltPlan] = []
         for number, notification in enumerate(batch, 1):
             try:
                 assemblies.append(self._assemble(notification, ruleset, facts))
             except Exception as fault:  # noqa: BLE001 - as above
-                await self._give_up_on(notification, f"deciding raised {type(fault).__name__}")
+                await self._mark_undecidable(
+                    notification, f"deciding raised {type(fault).__name__}"
+                )
             if number % DECISIONS_PER_YIELD == 0:
                 await asyncio.sleep(0)
         await self._settle(assemblies)
@@ -242,7 +244,7 @@ class Planner:
             self._tally.note(notification, decision.matched, ruleset, facts, now)
         recipient = facts.recipient(notification.app_id, notification.uid)
         assembly = build_plan(notification, recipient, decision, ruleset, now)
-        facts.fold(decision.effects)
+        facts.apply_changes(decision.effects)
         leased = lease(assembly, now, self._worker.room)
         note_planned(facts, notification, leased.plan.deliveries)
         self._busy += time.perf_counter() - began
@@ -257,11 +259,13 @@ class Planner:
             if plan.notification in settled.stale:
                 continue
             if plan.notification in settled.refused:
-                await self._give_up_on(assembly.notification, settled.refused[plan.notification])
+                await self._mark_undecidable(
+                    assembly.notification, settled.refused[plan.notification]
+                )
                 continue
             self._failures.pop(plan.notification, None)
             self._count_guarded(plan)
-            is_something_due |= self._hand_over(assembly, settled.leased)
+            is_something_due |= self._hand_to_worker(assembly, settled.leased)
         if is_something_due:
             self._worker.wake()
         if settled.stale:
@@ -274,7 +278,7 @@ class Planner:
                 if delivery.reason == GUARDED:
                     self._metrics.record_guarded(delivery.channel)
 
-    def _hand_over(self, assembly: BuiltPlan, leased: Collection[str]) -> bool:
+    def _hand_to_worker(self, assembly: BuiltPlan, leased: Collection[str]) -> bool:
         """Give the worker what was leased; return whether something is left that is due."""
         for handout in assembly.handouts():
             if handout[0].id in leased:
@@ -291,7 +295,7 @@ class Planner:
                 self._worker.remember(delivery, assembly.notification)
         return bool(due)
 
-    async def _give_up_on(self, notification: Notification, reason: str) -> None:
+    async def _mark_undecidable(self, notification: Notification, reason: str) -> None:
         """Try a notification again later, or never again if it fails every time."""
         _log.error("cannot be planned", notification=notification.id, reason=reason)
         self._failures[notification.id] += 1

@@ -114,7 +114,7 @@ class SqlJournal:
                     leased |= result
         return PlanResults(leased=frozenset(leased), stale=frozenset(stale), refused=refused)
 
-    async def hear(self, receipt: ReadReceipt, *, now: float) -> None:
+    async def record_read_receipt(self, receipt: ReadReceipt, *, now: float) -> None:
         """Return once it is on disk who read what, and what that makes needless is cancelled."""
         try:
             await self._database.writer.put(self._hear, (receipt, now))

@@ -103,7 +103,7 @@ class Journal(Protocol):
         of it may be durable.
         """
 
-    async def hear(self, receipt: ReadReceipt, *, now: float) -> None:
+    async def record_read_receipt(self, receipt: ReadReceipt, *, now: float) -> None:
         """Return once it is on disk who read what, and what that makes needless is cancelled.
 
         Raises `JournalUnavailable` when nothing of it may be durable.

@@ -132,7 +132,7 @@ class ActiveRules:
             return
         self._put_in_force(loaded.ruleset, opened)
         self.included = tuple(map(_as_last_good, loaded.included))
-        self._tell_of_files()
+        self._report_files()
         _log.warning("the last good rules are in force", version=loaded.ruleset.version)
 
     async def reload(self) -> tuple[Problem, ...]:
@@ -154,7 +154,7 @@ class ActiveRules:
                 await _log_problems(self.problems)
                 await self._keep(ruleset.version, read)
                 _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
-            self._tell_of_files()
+            self._report_files()
             return self.problems
 
     async def _read(self) -> tuple[RulesText, Sequence[Problem], Opened | None]:
@@ -162,7 +162,7 @@ class ActiveRules:
 
         An included file with a channel that cannot be opened is a bad one, too.
         """
-        kept = await self._recall()
+        kept = await self._read_last_good_texts()
         refused: dict[str, Problem] = {}
         while True:
             read = await asyncio.to_thread(
@@ -197,7 +197,7 @@ class ActiveRules:
                 await self.reload()
             before = now
 
-    async def _recall(self) -> Mapping[str, str]:
+    async def _read_last_good_texts(self) -> Mapping[str, str]:
         """Return the last good texts of included files by file."""
         if self.ruleset is not None:
             return {file.file: file.text for file in self.included if file.text}
@@ -224,7 +224,7 @@ class ActiveRules:
             if file.standing == "left out" and file.file in held
         ]
 
-    def _tell_of_files(self) -> None:
+    def _report_files(self) -> None:
         """Show in log and metrics which files are in force as they are on disk."""
         bad = {problem.file for problem in self.problems if problem.severity == "error"}
         files = {f.file: f.standing == "current" and f.file not in bad for f in self.included}
@@ -255,12 +255,12 @@ class ActiveRules:
         self.ruleset = ruleset
         self._changed([name for name, _ in leaving if name in opened])
         for name, channel in leaving:
-            self._leave(name, close_after_drain(channel, self._stopping))
+            self._close_in_background(name, close_after_drain(channel, self._stopping))
 
     def _close(self, name: str, channel: Channel[Any]) -> None:
-        self._leave(name, close(channel))
+        self._close_in_background(name, close(channel))
 
-    def _leave(self, name: str, closing: Coroutine[Any, Any, None]) -> None:
+    def _close_in_background(self, name: str, closing: Coroutine[Any, Any, None]) -> None:
         """Let a channel close beside everything else: its provider may be slow."""
         task = asyncio.create_task(closing, name=f"closing {name}")
         self._retiring.add(task)

@@ -96,7 +96,7 @@ class PayloadIntake(Protocol):
         Raises `PayloadError` and `JournalUnavailable`.
         """
 
-    async def hear(self, body: bytes) -> bool:
+    async def record_read_receipt(self, body: bytes) -> bool:
         """Return whether an event was of use, which then is on disk; raises as `accept` does."""
 
 
@@ -126,7 +126,7 @@ class WebhookApp:
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Take a payload or an event, by the path: the answer comes when it is on disk."""
-        take = self.hear if scope["path"].rstrip("/") == EVENTS_PATH else self.accept
+        take = self.record_read_receipt if scope["path"].rstrip("/") == EVENTS_PATH else self.accept
         stream = BodyStream(receive)
         try:
             answer = await self._receive(scope, stream, take)
@@ -157,13 +157,13 @@ class WebhookApp:
             message="duplicate" if receipt.duplicate else "accepted", id=receipt.id
         )
 
-    async def hear(self, body: bytes) -> EventResponse:
+    async def record_read_receipt(self, body: bytes) -> EventResponse:
         """Take an event of CometChat's general webhooks: who read what is on disk when it answers.
 
         A read receipt cancels what waits for nobody to read the message. Other triggers are
         answered `ignored`; after a 503 the event is to be sent again.
         """
-        is_heard = await self._intake.hear(body)
+        is_heard = await self._intake.record_read_receipt(body)
         return EventResponse(message="accepted" if is_heard else "ignored")
 
     async def _receive(self, scope: HTTPScope, stream: "BodyStream", take: Take) -> Struct | None:

@@ -26,7 +26,7 @@ class Play:
         id_ = f"n{len(self.told) + 1}"
         notification = replace(notification, id=id_)
         decision = decide(notification, self.ruleset, self.facts, NOON + after)
-        self.facts.fold(decision.effects)
+        self.facts.apply_changes(decision.effects)
         self.told[id_] = notification
         self.deliveries |= {planned.id: planned for planned in decision.deliveries}
         for ending in decision.effects.endings:

@@ -192,7 +192,7 @@ def test_a_missed_call_is_told_once_whichever_rules_match(actions: tuple[str, st
     ruleset, facts = rulebook(MISSED), world(ANN)
     first = decide(missed(actions[0], "n1"), ruleset, facts, NOON)
     assert [channel for _, channel, _ in went(*first.deliveries)] == ["app", "app", "mail"]
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     second = decide(missed(actions[1], "n2"), ruleset, facts, NOON)
     assert [(channel, why) for _, channel, why in kept_back(*second.deliveries)] == [
         ("app", "once: n1-0"),
@@ -213,7 +213,7 @@ def test_the_steps_of_one_rule_all_tell_of_a_missed_call() -> None:
     first = decide(missed("unanswered", "n1"), rulebook(rules), facts, NOON)
     assert len(went(*first.deliveries)) == 2
     assert len(first.effects.once) == 1
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     second = decide(missed("cancelled", "n2"), rulebook(rules), facts, NOON)
     assert [why for _, _, why in kept_back(*second.deliveries)] == ["once: n1-0"] * 2
 
@@ -222,7 +222,7 @@ def test_what_speaks_for_all_tells_once_of_a_call_that_all_missed() -> None:
     rules = "rules: [{name: missed, send: [{channel: room, once_per: message}]}]"
     facts = world(ANN)
     first = decide(missed("unanswered", "n1"), rulebook(rules), facts, NOON)
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     cleo = replace(missed("cancelled", "n2"), uid="cleo")
     second = decide(cleo, rulebook(rules), facts, NOON)
     assert [why for _, _, why in kept_back(*second.deliveries)] == ["once: n1-0"]
@@ -236,7 +236,7 @@ def test_other_ends_and_calls_without_a_session_are_told_each_time() -> None:
         told = decide(missed(action, f"n{number}", sessionId=session), ruleset, facts, NOON)
         assert told.effects.once == ()
         assert len(went(*told.deliveries)) == 1
-        facts.fold(told.effects)
+        facts.apply_changes(told.effects)
 
 
 def test_a_stop_is_no_delivery_that_another_step_stands_by_for() -> None:

@@ -12,9 +12,9 @@ def test_a_recipient_is_known_by_app_and_uid() -> None:
 def test_the_next_decision_sees_what_this_one_took() -> None:
     key = OnceKey("event", "rule", 0, "room", "")
     facts = DecisionState()
-    facts.fold(StateChanges(once=((key, "n1-0"),)))
+    facts.apply_changes(StateChanges(once=((key, "n1-0"),)))
     assert facts.once == {key: "n1-0"}
-    facts.fold(StateChanges())
+    facts.apply_changes(StateChanges())
     assert facts.once == {key: "n1-0"}
 
 

@@ -11,7 +11,7 @@ ONCE = "rules: [{name: rooms, send: [{channel: room, once_per: message}]}]"
 def test_the_recipients_of_one_event_share_one_message() -> None:
     ruleset, facts = rulebook(ONCE), world()
     first = decide(push("ann"), ruleset, facts, NOON)
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     cleo = msgspec.structs.replace(push("cleo"), id="n2")
     second = decide(cleo, ruleset, facts, NOON)
     key = OnceKey(push().event, "rooms", 0, "room", "")
@@ -25,7 +25,7 @@ def test_the_recipients_of_one_event_share_one_message() -> None:
 def test_planning_again_keeps_the_key_that_was_taken() -> None:
     ruleset, facts = rulebook(ONCE), world()
     first = decide(push(), ruleset, facts, NOON)
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     assert decide(push(), ruleset, facts, NOON) == first
 
 
@@ -48,7 +48,7 @@ def test_each_fixed_address_has_a_key_of_its_own_and_contacts_have_none() -> Non
 def test_what_expired_holds_its_key_so_that_one_letter_is_dead_and_not_a_hundred() -> None:
     ruleset, facts = rulebook(ONCE), world()
     first = decide(call(), ruleset, facts, NOON + 60)
-    facts.fold(first.effects)
+    facts.apply_changes(first.effects)
     cleo = msgspec.structs.replace(call("initiated", "cleo"), id="n2")
     second = decide(cleo, ruleset, facts, NOON + 60)
     assert first.deliveries[0].state == "expired"

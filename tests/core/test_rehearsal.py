@@ -22,7 +22,7 @@ def changes(
     return [
         change
         for each in notifications or (push(),)
-        for change in compare(old.foresee(each, recipient), new.foresee(each, recipient))
+        for change in compare(old.predict(each, recipient), new.predict(each, recipient))
     ]
 
 
@@ -85,22 +85,22 @@ def test_only_what_is_rehearsed_is_known_of_calls() -> None:
     rules = "{name: a, send: [room]}"
     events = (call("cancelled"), replace(call(), id="n2"), replace(call(sessionId="s2"), id="n3"))
     rehearsal = Replay(rulebook(f"rules: [{rules}]"))
-    assert [len(rehearsal.foresee(each, ANN)) for each in events] == [1, 0, 1]
+    assert [len(rehearsal.predict(each, ANN)) for each in events] == [1, 0, 1]
 
 
 def test_one_message_for_all_is_foreseen_once() -> None:
     rehearsal = Replay(rulebook("rules: [{name: a, send: [{channel: room, once_per: message}]}]"))
     both = [replace(push(), id=id_) for id_ in ("n1", "n2")]
-    assert [len(rehearsal.foresee(each, ANN)) for each in both] == [1, 0]
+    assert [len(rehearsal.predict(each, ANN)) for each in both] == [1, 0]
 
 
 def test_the_oldest_is_forgotten_and_the_newest_is_not() -> None:
     rules = "rules: [{name: a, send: [{channel: room, once_per: message}]}]"
     rehearsal = Replay(rulebook(rules), memory=2)
     for number in range(9):
-        rehearsal.foresee(replace(push(), id=f"n{number}", event=f"e{number}"), ANN)
+        rehearsal.predict(replace(push(), id=f"n{number}", event=f"e{number}"), ANN)
     again = [replace(push(), id="again", event=event) for event in ("e0", "e8")]
-    assert [len(rehearsal.foresee(each, ANN)) for each in again] == [1, 0]
+    assert [len(rehearsal.predict(each, ANN)) for each in again] == [1, 0]
 
 
 steps = st.lists(
@@ -125,7 +125,7 @@ def test_the_same_rules_change_nothing_and_the_way_back_undoes_the_way(
     told = notify(sample(name))
     person = replace(ANN, app_id=told.app_id, uid=told.uid)
     old, new = (
-        Replay(rulebook(f"rules: [{{name: a, send: [{', '.join(way)}]}}]")).foresee(told, person)
+        Replay(rulebook(f"rules: [{{name: a, send: [{', '.join(way)}]}}]")).predict(told, person)
         for way in (one, other)
     )
     assert list(compare(old, old)) == []

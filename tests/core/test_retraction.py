@@ -132,7 +132,7 @@ def test_the_edit_of_the_others_is_suppressed_as_their_message_was() -> None:
     facts: DecisionState = world(ANN)
     room = waits(0, channel="room", contact="", address="")
     facts.earlier[ABOUT] = {room.id: room}
-    facts.fold(decide(EDIT, rules, facts, NOON).effects)
+    facts.apply_changes(decide(EDIT, rules, facts, NOON).effects)
     assert facts.earlier == {ABOUT: {}}
     facts.earlier[ABOUT] = {"n3-0": replace(room, id="n3-0")}
     second = decide(replace(change("edited", "cleo"), id="n4"), rules, facts, NOON)

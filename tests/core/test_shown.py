@@ -117,7 +117,7 @@ def test_what_speaks_for_all_is_changed_once() -> None:
         facts.earlier[ABOUT] = {"n1-0": shown(uid="cleo")}
         first = decide(change(kind), ruleset, facts, NOON)
         assert changes(first) == [(operation, "n1-0", "")]
-        facts.fold(first.effects)
+        facts.apply_changes(first.effects)
         second = decide(replace(change(kind, "dora"), id="n4"), ruleset, facts, NOON)
         assert told(second) == [("room", "suppressed", "once: n2-0")]
 

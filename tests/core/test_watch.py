@@ -30,7 +30,7 @@ NOBODY = DecisionState()
 def by(rules: str, notification: Notification, *heard: CallEvent, read: int = 0) -> Decision:
     """Return the decision when this was heard of calls, and a conversation was read so far."""
     facts = world(ANN)
-    facts.fold(StateChanges(calls=heard))
+    facts.apply_changes(StateChanges(calls=heard))
     if read:
         facts.reads["app", "ann", "ann_user_bob"] = ReadMarker(read, 0.0)
     return decide(notification, rulebook(rules), facts, NOON)
@@ -84,7 +84,7 @@ def test_a_call_is_heard_of_whatever_the_rules_make_of_it() -> None:
         for uid in ("ann", "bob"):
             decision = by(rules, call("ended", uid))
             assert decision.effects.calls == (over(),)
-            facts.fold(decision.effects)
+            facts.apply_changes(decision.effects)
     assert facts.heard("app", "s1", "anybody") == {"ended"}
     assert facts.heard("app", "s2", "anybody") == set()
 
@@ -104,7 +104,7 @@ def test_what_waits_for_a_ring_is_needless_when_the_call_is_over() -> None:
     assert keys(ring) == (call_key("app", "s1"),)
     facts = DecisionState()
     assert cancel_reason(ring, facts, {}) == ""
-    facts.fold(StateChanges(calls=(over(),)))
+    facts.apply_changes(StateChanges(calls=(over(),)))
     assert cancel_reason(ring, facts, {}) == "call_over"
     for other in (call("ended"), call(sessionId=None), push()):
         assert bind_wait_condition((), other, is_late=False) is None
@@ -224,7 +224,7 @@ def test_a_step_stands_by_for_the_delivery_that_speaks_for_all() -> None:
     cat = Recipient(app_id="app", uid="cat", contacts=(replace(MAIL, id="c9"),))
     ruleset, facts = rulebook(rules), world(ANN, cat)
     first, second = push(), replace(push("cat"), id="n2")
-    facts.fold(decide(first, ruleset, facts, NOON).effects)
+    facts.apply_changes(decide(first, ruleset, facts, NOON).effects)
     decision = decide(second, ruleset, facts, NOON)
     winner = of_channel(decision, "room").reason.removeprefix("once: ")
     mail = of_channel(decision, "mail")
@@ -240,7 +240,7 @@ def test_alternatives_are_or_and_what_stands_together_is_and() -> None:
     assert both is not None
     read = DecisionState(reads={("app", "ann", "ann_user_bob"): ReadMarker(0, NOON)})
     assert cancel_reason(both, read, {}) == ""
-    read.fold(StateChanges(calls=(over(),)))
+    read.apply_changes(StateChanges(calls=(over(),)))
     assert cancel_reason(both, read, {}) == "unless: read, call over"
     assert not both.stands_by
     assert keys(both) == (call_key("app", "s1"), read_key("app", "ann", "ann_user_bob"))

@@ -167,7 +167,7 @@ async def test_what_was_sent_meanwhile_is_not_replaced(stage: Stage) -> None:
 
     await accept(stage, tag="7", message=change("edited"))
     async with stage.planning() as running:
-        world = running._briefing._world
+        world = running._loader._world
         world_earlier = world.earlier
         world.earlier = claim_first  # type: ignore[method-assign, assignment]  # somebody is faster
         await running.drain()

@@ -119,7 +119,9 @@ class WatchingConformance:
         scene = Scene(engine)
         waiting = {"due_at": scene.now + 600, "watch": watch(*READ, sent_at=scene.now + 1)}
         id_ = await put(scene, waiting)
-        await engine.journal.hear(receipt(message, read_at=scene.now - 60), now=scene.now)
+        await engine.journal.record_read_receipt(
+            receipt(message, read_at=scene.now - 60), now=scene.now
+        )
         assert await ended(scene, f"{id_}-0") == ("cancelled", "unless: read")
         assert await engine.state(id_) == "undelivered"
 
@@ -129,7 +131,7 @@ class WatchingConformance:
     ) -> None:
         scene = Scene(engine)
         id_ = await put(scene, {"due_at": scene.now + 600, "watch": watch(*READ, sent_at=2.0)})
-        await engine.journal.hear(other, now=scene.now)
+        await engine.journal.record_read_receipt(other, now=scene.now)
         assert await ended(scene, f"{id_}-0") == ("waiting", "")
 
     async def test_a_receipt_that_names_no_conversation_is_that_of_the_message(
@@ -141,14 +143,14 @@ class WatchingConformance:
             await put(scene, {**late, "watch": watch(*READ, message=message, sent_at=4e9)})
             for message in ("6", "7", "8")
         ]
-        await engine.journal.hear(receipt(conversation=""), now=scene.now)
+        await engine.journal.record_read_receipt(receipt(conversation=""), now=scene.now)
         states = [(await ended(scene, f"{id_}-0"))[0] for id_ in these]
         assert states == ["cancelled", "cancelled", "waiting"]
 
     async def test_a_reading_that_came_before_the_plan_is_seen(self, engine: Engine) -> None:
         scene = Scene(engine)
         for which in (receipt(), receipt("9", conversation="")):
-            await engine.journal.hear(which, now=scene.now)
+            await engine.journal.record_read_receipt(which, now=scene.now)
         late = {"due_at": scene.now + 600}
         by_place = await put(scene, {**late, "watch": watch(*READ, sent_at=4e9)})
         by_name = await put(
@@ -161,7 +163,9 @@ class WatchingConformance:
     async def test_the_later_reading_stays(self, engine: Engine) -> None:
         scene = Scene(engine)
         for message, read_at in (("9", 5.0), ("3", 9.0), ("", 1.0)):
-            await engine.journal.hear(receipt(message, read_at=read_at), now=scene.now)
+            await engine.journal.record_read_receipt(
+                receipt(message, read_at=read_at), now=scene.now
+            )
         late = {"due_at": scene.now + 600}
         of_message = await put(scene, {**late, "watch": watch(*READ, message="9", sent_at=10.0)})
         of_time = await put(scene, {**late, "watch": watch(*READ, message="10", sent_at=9.0)})
@@ -296,7 +300,7 @@ class WatchingConformance:
         scene = Scene(engine)
         both = WaitClause(read=True, call=OVER)
         id_ = await put(scene, {"due_at": scene.now + 60, "watch": watch(both)})
-        await engine.journal.hear(receipt(), now=scene.now)
+        await engine.journal.record_read_receipt(receipt(), now=scene.now)
         assert await ended(scene, f"{id_}-0") == ("waiting", "")
         await put(scene, heard=(ENDED,))
         assert await ended(scene, f"{id_}-0") == ("cancelled", "unless: read, call over")

@@ -74,7 +74,7 @@ async def watch_and_hear(scene: Scene) -> None:
     clause = WaitClause(delivered="app", read=True, call=OVER)
     watching = watch(clause, awaited={"app": ("x-0",)}, stands_by=True)
     id_ = await put(scene, {"awaited": True}, {**late, "watch": watching})
-    await scene.engine.journal.hear(receipt(conversation=""), now=scene.now)
+    await scene.engine.journal.record_read_receipt(receipt(conversation=""), now=scene.now)
     await put(scene, heard=(CallEvent("app", "s1", "", "ended"),))
     scene.now += HOUR
     assert f"{id_}-1" not in await scene.claimed()

@@ -51,7 +51,7 @@ async def fill(recipients: Recipients, scene: Scene, notifications: int) -> list
     receipt = ReadReceipt(
         app_id="app", uid="bob", conversation=SECRET, message="1", read_at=scene.now
     )
-    await scene.engine.journal.hear(receipt, now=scene.now)
+    await scene.engine.journal.record_read_receipt(receipt, now=scene.now)
     return ids
 
 

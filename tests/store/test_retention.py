@@ -151,7 +151,7 @@ async def test_what_was_heard_and_read_goes_after_a_day(
         receipt = ReadReceipt(
             app_id="app", uid=f"u{number}", conversation="c", message="1", read_at=None
         )
-        await scene.engine.journal.hear(receipt, now=scene.now)
+        await scene.engine.journal.record_read_receipt(receipt, now=scene.now)
     for seconds, left in ((DAY, 5), (DAY + 1, 0)):
         await Retention(database, lambda: scene.now + seconds).sweep(30 * DAY)  # noqa: B023 - at once
         assert await count_rows(database, calls) == left

@@ -74,7 +74,7 @@ class Memory:
         self.bodies.append(body)
         return Receipt(id=notification.id, duplicate=False)
 
-    async def hear(self, body: bytes) -> bool:
+    async def record_read_receipt(self, body: bytes) -> bool:
         event = read_event(body)
         self.bodies.append(body)
         return event.receipt is not None
@@ -86,7 +86,7 @@ class FullDisk:
     async def accept(self, body: bytes) -> Receipt:
         raise JournalUnavailable("the disk is full")
 
-    async def hear(self, body: bytes) -> bool:
+    async def record_read_receipt(self, body: bytes) -> bool:
         raise JournalUnavailable("the disk is full")
 
 
@@ -96,7 +96,7 @@ class Broken:
     async def accept(self, body: bytes) -> Receipt:
         raise ZeroDivisionError("hunter2")
 
-    async def hear(self, body: bytes) -> bool:
+    async def record_read_receipt(self, body: bytes) -> bool:
         raise ZeroDivisionError("hunter2")
 
 

@@ -67,20 +67,20 @@ def decide(
     Pure: the same arguments give the same decision. The caller folds `effects` into the facts
     before the next decision of a batch.
     """
-    outlook = build_context(notification, ruleset, facts, now)
-    if not outlook.is_own_act and is_too_late(notification, facts):
+    context = build_context(notification, ruleset, facts, now)
+    if not context.is_own_act and is_too_late(notification, facts):
         return Decision(version=ruleset.version, reason=CALL_OVER)
-    walk = RuleEvaluation(outlook, ruleset, facts)
-    reason = "own_act" if outlook.is_own_act else walk.rules()
-    walk.take_back()
+    evaluation = RuleEvaluation(context, ruleset, facts)
+    reason = "own_act" if context.is_own_act else evaluation.evaluate_rules()
+    evaluation.plan_retractions()
     return Decision(
         version=ruleset.version,
-        matched=tuple(walk.matched),
-        deliveries=resolve_fallbacks(walk.planned, facts),
-        duplicates=tuple(walk.duplicates),
-        effects=walk.effects(),
-        reason="" if walk.planned else reason,
-        mismatches=tuple(outlook.subject.mismatches),
+        matched=tuple(evaluation.matched),
+        deliveries=resolve_fallbacks(evaluation.planned, facts),
+        duplicates=tuple(evaluation.duplicates),
+        effects=evaluation.effects(),
+        reason="" if evaluation.planned else reason,
+        mismatches=tuple(context.subject.mismatches),
     )
 
 
@@ -100,55 +100,57 @@ class _StepOrigin(Struct, frozen=True):
 class RuleEvaluation:
     """One walk over the rules: what it met, what it plans, and what it changes."""
 
-    def __init__(self, outlook: EvalContext, ruleset: Ruleset, facts: DecisionState) -> None:
-        notification = outlook.subject.notification
+    def __init__(self, context: EvalContext, ruleset: Ruleset, facts: DecisionState) -> None:
+        notification = context.subject.notification
         self.matched: list[str] = []
         self.planned: list[PlannedDelivery] = []
         self.duplicates: list[DuplicateStep] = []
-        self._outlook = outlook
-        self._subject = outlook.subject
+        self._context = context
+        self._subject = context.subject
         self._notification = notification
         self._about = topic_key(notification)
         self._is_ring = is_ring(notification)
         self._ruleset = ruleset
         self._facts = facts
-        recipient = outlook.subject.recipient
+        recipient = context.subject.recipient
         self._country = ruleset.country_of(notification.app_id, recipient.country)
-        self._standing: dict[tuple[str, str], PlannedDelivery] = {}
-        self._outlooks: dict[str, EvalContext] = {}
-        self._precedence: DeliveryResolver | None = None
+        self._first_deliveries: dict[tuple[str, str], PlannedDelivery] = {}
+        self._contexts: dict[str, EvalContext] = {}
+        self._resolver: DeliveryResolver | None = None
         if is_about_others(notification):
-            self._weigh()
+            self._get_resolver()
 
     def effects(self) -> StateChanges:
         """Return what the walk changes."""
-        found = self._precedence
+        found = self._resolver
         if found is None:
             return _NOTHING
         return StateChanges(
             once=tuple(found.once),
             calls=record_call_event(self._notification),
-            counters=found.moves,
+            counters=found.window_updates,
             endings=tuple(found.endings),
         )
 
-    def rules(self) -> str:
+    def evaluate_rules(self) -> str:
         """Follow the rules that match; return why nothing was planned, for when nothing was."""
         subject, ended, reason = self._subject, None, "no_step"
         for rule in self._ruleset.candidates(subject):
             if rule.owner == ended or not rule.when.holds(subject):
                 continue
             self.matched.append(rule.name)
-            overflow = None if rule.throttle is None else self._weigh().admit(rule, rule.throttle)
+            overflow = (
+                None if rule.throttle is None else self._get_resolver().admit(rule, rule.throttle)
+            )
             enrichments = (
-                *self._outlook.enrichments,
+                *self._context.enrichments,
                 *matching_enrichments(rule.shared, subject),
                 rule.enrich,
             )
             burst = "" if rule.throttle is None else self._find_burst(rule, rule.throttle)
             origin = _StepOrigin(rule.name, overflow, burst, rule.shared, rule.enrich, enrichments)
             for ordinal, step in enumerate(rule.send):
-                self._step(origin, ordinal, step)
+                self._plan_step(origin, ordinal, step)
             if rule.stop or rule.drop:
                 ended = rule.owner
             if rule.drop:
@@ -157,58 +159,58 @@ class RuleEvaluation:
             return reason
         for ordinal, channel in enumerate(self._ruleset.defaults.on_no_match):
             step = Step(channel=channel, place=_NOWHERE)
-            origin = _StepOrigin(ON_NO_MATCH, enrichments=self._outlook.enrichments)
-            self._step(origin, ordinal, step)
+            origin = _StepOrigin(ON_NO_MATCH, enrichments=self._context.enrichments)
+            self._plan_step(origin, ordinal, step)
         return "no_match"
 
-    def take_back(self) -> None:
+    def plan_retractions(self) -> None:
         """Plan to take back what was shown, where no rule does."""
-        if self._precedence is not None:
-            self.planned += self._precedence.take_back(self.planned)
+        if self._resolver is not None:
+            self.planned += self._resolver.plan_retractions(self.planned)
 
-    def _weigh(self) -> DeliveryResolver:
+    def _get_resolver(self) -> DeliveryResolver:
         """Return what deliveries give way to; most notifications have nothing of the kind."""
-        if self._precedence is None:
-            self._precedence = DeliveryResolver(
+        if self._resolver is None:
+            self._resolver = DeliveryResolver(
                 self._subject, self._about, self._ruleset, self._facts
             )
-        return self._precedence
+        return self._resolver
 
-    def _step(self, origin: _StepOrigin, ordinal: int, step: Step) -> None:
+    def _plan_step(self, origin: _StepOrigin, ordinal: int, step: Step) -> None:
         """Plan a step's deliveries, less those for which an earlier rule's stand."""
         channel = self._ruleset.channels[step.channel]
         if not self._ruleset.heeds_locale:
             if step.when is None or step.when.holds(self._subject):
                 found = targets(step, channel, self._subject, self._country)
-                self._send(origin, ordinal, step, found, origin.enrichments)
+                self._plan_deliveries(origin, ordinal, step, found, origin.enrichments)
             return
         found = targets(step, channel, self._subject, self._country)
-        for outlook, contacts in self._look_from(found.contacts):
-            subject = outlook.subject
+        for context, contacts in self._contexts_by_locale(found.contacts):
+            subject = context.subject
             if step.when is None or step.when.holds(subject):
                 shared = matching_enrichments(origin.shared, subject)
-                enrichments = (*outlook.enrichments, *shared, origin.enrich)
+                enrichments = (*context.enrichments, *shared, origin.enrich)
                 there = structs.replace(found, contacts=contacts)
-                self._send(origin, ordinal, step, there, enrichments)
+                self._plan_deliveries(origin, ordinal, step, there, enrichments)
 
-    def _look_from(
+    def _contexts_by_locale(
         self, contacts: Sequence[Contact]
     ) -> Iterator[tuple[EvalContext, Sequence[Contact]]]:
         """Yield what conditions see, with the contacts from which they see it: one or several."""
-        self._outlooks.setdefault(self._subject.recipient.locale, self._outlook)
+        self._contexts.setdefault(self._subject.recipient.locale, self._context)
         seen: dict[str, list[Contact]] = {}
         for contact in contacts:
             recipient = with_device_locale(self._subject.recipient, contact)
-            if recipient.locale not in self._outlooks:
-                outlook = build_context_for(
+            if recipient.locale not in self._contexts:
+                context = build_context_for(
                     self._notification, self._ruleset, recipient, self._subject.now
                 )
-                self._outlooks[recipient.locale] = outlook
+                self._contexts[recipient.locale] = context
             seen.setdefault(recipient.locale, []).append(contact)
         for locale, those in seen.items():
-            yield self._outlooks[locale], those
+            yield self._contexts[locale], those
 
-    def _send(
+    def _plan_deliveries(
         self,
         origin: _StepOrigin,
         ordinal: int,
@@ -217,14 +219,14 @@ class RuleEvaluation:
         enrichments: tuple[Enrichment, ...],
     ) -> None:
         """Plan the deliveries to some contacts, unless an earlier rule's stand for them."""
-        draft = self._draft(origin, ordinal, step, enrichments, found)
+        draft = self._draft_delivery(origin, ordinal, step, enrichments, found)
         is_shared = found.is_fixed and step.once_per is not None
         is_barred = bool(found.suppression or found.fault)
-        way = StepContext(step, draft, is_barred, is_shared, origin.overflow)
+        step_context = StepContext(step, draft, is_barred, is_shared, origin.overflow)
         for contact in found.contacts:
-            standing = self._standing.setdefault((step.channel, contact.address), draft)
+            standing = self._first_deliveries.setdefault((step.channel, contact.address), draft)
             if standing.rule == origin.rule:
-                self.planned.append(self._address(way, contact))
+                self.planned.append(self._plan_delivery(step_context, contact))
             else:
                 duplicate = DuplicateStep(
                     rule=origin.rule, step=ordinal, channel=step.channel, stands=standing.rule
@@ -234,10 +236,10 @@ class RuleEvaluation:
     def _find_burst(self, rule: Rule, throttle: Throttle) -> str:
         """Return the window of a rule's throttle, where a step of the rule wants to know."""
         if any(step.collapse == "throttle" for step in rule.send):
-            return self._weigh().find_burst(rule, throttle)
+            return self._get_resolver().find_burst(rule, throttle)
         return ""
 
-    def _draft(
+    def _draft_delivery(
         self,
         origin: _StepOrigin,
         ordinal: int,
@@ -275,14 +277,14 @@ class RuleEvaluation:
             enrichments=(*enrichments, step.enrich),
         )
 
-    def _address(self, way: StepContext, contact: Contact) -> PlannedDelivery:
+    def _plan_delivery(self, step_context: StepContext, contact: Contact) -> PlannedDelivery:
         """Return the delivery to a contact, which others may stand for or come before."""
         planned = structs.replace(
-            way.draft,
+            step_context.draft,
             id=f"{self._notification.id}-{len(self.planned)}",
             contact=contact.id,
             address=contact.address,
         )
-        if way.is_barred or (self._precedence is None and not way.is_shared):
+        if step_context.is_barred or (self._resolver is None and not step_context.is_shared):
             return planned
-        return self._weigh().settle(way, planned)
+        return self._get_resolver().resolve(step_context, planned)

@@ -67,16 +67,16 @@ class DeliveryResolver:
         self.endings = [ending for _, ending in self._withdrawn]
 
     @property
-    def moves(self) -> tuple[WindowUpdate, ...]:
+    def window_updates(self) -> tuple[WindowUpdate, ...]:
         """How the counters of throttles moved."""
-        return () if self._windows is None else self._windows.moves
+        return () if self._windows is None else self._windows.window_updates
 
-    def take_back(self, planned: Sequence[PlannedDelivery]) -> Sequence[PlannedDelivery]:
+    def plan_retractions(self, planned: Sequence[PlannedDelivery]) -> Sequence[PlannedDelivery]:
         """Return what takes back what was shown, where none of the planned deliveries does."""
         earlier = self._facts.earlier and self._facts.earlier.get(self._about)
-        return list(self._take_back(planned, earlier.values())) if earlier else ()
+        return list(self._make_retractions(planned, earlier.values())) if earlier else ()
 
-    def _take_back(
+    def _make_retractions(
         self, planned: Sequence[PlannedDelivery], found: Collection[PriorDelivery]
     ) -> Iterator[PlannedDelivery]:
         now, notification, count = self._subject.now, self._notification, len(planned)
@@ -112,24 +112,26 @@ class DeliveryResolver:
             self._windows = ThrottleWindows(self._subject, self._facts.counters)
         return self._windows
 
-    def settle(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
+    def resolve(self, step_context: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery with what it gives way to, or takes the place of."""
-        if self._is_change(way.step):
-            return self._change(way, planned)
-        return self._hold_back(way, planned)
+        if self._is_change(step_context.step):
+            return self._resolve_change(step_context, planned)
+        return self._apply_throttle(step_context, planned)
 
     def _is_change(self, step: Step) -> bool:
         return step.retract and is_change(self._notification)
 
-    def _change(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
+    def _resolve_change(
+        self, step_context: StepContext, planned: PlannedDelivery
+    ) -> PlannedDelivery:
         """Return what a step makes of an edit or a deletion."""
         is_edit = self._notification.kind == "edit"
-        own = find_own(self._notification, self._about, self._facts, way.is_shared)
+        own = find_own(self._notification, self._about, self._facts, step_context.is_shared)
         if is_edit:
             ended = {ending.delivery for ending in self.endings}
             waiting = (each for each in own if is_unsent(each) and each.id not in ended)
             if (found := find_place(planned, list(waiting))) is not None:
-                return self._rewrite(found, self._share(way, planned))
+                return self._replace_waiting(found, self._claim_once_key(step_context, planned))
         channel = self._ruleset.channels[planned.channel]
         shown = find_place(planned, find_shown(own))
         if shown is not None:
@@ -141,21 +143,23 @@ class DeliveryResolver:
             or (shown.state == "sending" and not (is_edit and channel.replaces))
             or (channel.replaces and not is_edit)
         ):
-            altered = self._alter(planned, shown, "update" if is_edit else "retract")
-            return self._share(way, altered)
+            altered = self._update_shown(planned, shown, "update" if is_edit else "retract")
+            return self._claim_once_key(step_context, altered)
         if not is_edit and (gone := find_place(planned, self._find_gone(own))) is not None:
             return replace(planned, state="suppressed", reason=f"deleted: {gone.id}")
         if planned.state != "suppressed" and not channel.replaces:
             reason = "not_shown" if has_way and shown is None else "cannot_change"
             return replace(planned, state="suppressed", reason=reason)
-        return self._hold_back(way, planned if is_edit else replace(planned, operation="retract"))
+        return self._apply_throttle(
+            step_context, planned if is_edit else replace(planned, operation="retract")
+        )
 
     def _find_gone(self, own: list[PriorDelivery]) -> list[PriorDelivery]:
         """Return what a deletion has withdrawn, or took back already."""
         withdrawn = [waiting for waiting, _ in self._withdrawn]
         return withdrawn + [each for each in own if each.operation == "retract"]
 
-    def _alter(
+    def _update_shown(
         self, planned: PlannedDelivery, shown: PriorDelivery, operation: Operation
     ) -> PlannedDelivery:
         """Return the delivery as one that changes what is shown, at once: that disturbs nobody."""
@@ -172,7 +176,7 @@ class DeliveryResolver:
             lane=shown.lane,
         )
 
-    def _rewrite(self, waiting: PriorDelivery, planned: PlannedDelivery) -> PlannedDelivery:
+    def _replace_waiting(self, waiting: PriorDelivery, planned: PlannedDelivery) -> PlannedDelivery:
         """Return the delivery in the place of one that waits, which it ends."""
         if planned.reason.startswith(ONCE_REASON_PREFIX):
             return planned
@@ -192,33 +196,39 @@ class DeliveryResolver:
             lane=waiting.lane,
         )
 
-    def _hold_back(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
+    def _apply_throttle(
+        self, step_context: StepContext, planned: PlannedDelivery
+    ) -> PlannedDelivery:
         """Return the delivery as the rule's throttle has it."""
-        overflow = way.overflow
+        overflow = step_context.overflow
         if planned.state == "suppressed":
             return planned
         if overflow is None or planned.state == "expired":
-            return self._share(way, planned)
-        if overflow.throttle.summary is None or self._is_change(way.step):
+            return self._claim_once_key(step_context, planned)
+        if overflow.throttle.summary is None or self._is_change(step_context.step):
             return replace(planned, state="suppressed", reason="throttled")
-        shared = self._share(way, planned)
+        shared = self._claim_once_key(step_context, planned)
         if shared.state == "suppressed":
             return shared
-        return self._sum_up(way, shared, overflow, overflow.throttle.summary)
+        return self._make_summary(step_context, shared, overflow, overflow.throttle.summary)
 
-    def _sum_up(
-        self, way: StepContext, planned: PlannedDelivery, overflow: OverLimit, words: Enrichment
+    def _make_summary(
+        self,
+        step_context: StepContext,
+        planned: PlannedDelivery,
+        overflow: OverLimit,
+        words: Enrichment,
     ) -> PlannedDelivery:
         """Return the summary that a delivery becomes."""
         place = (planned.step, planned.channel, planned.contact, planned.address)
-        timing = schedule_summary(way.step, self._subject, overflow)
+        timing = schedule_summary(step_context.step, self._subject, overflow)
         if timing.state != "waiting":
             return replace(planned, state=timing.state, reason=timing.reason)
-        tally = overflow.windows.sum_up(overflow, place, planned.id, timing.due_at)
+        tally = overflow.windows.summarize(overflow, place, planned.id, timing.due_at)
         if tally.ending is not None:
             self.endings.append(tally.ending)
         key = summary_key(overflow.key)
-        collapse = {"none": "", "throttle": planned.collapse}.get(way.step.collapse, key)
+        collapse = {"none": "", "throttle": planned.collapse}.get(step_context.step.collapse, key)
         return replace(
             planned,
             due_at=tally.due_at,
@@ -232,12 +242,14 @@ class DeliveryResolver:
             enrichments=(*planned.enrichments, words),
         )
 
-    def _share(self, way: StepContext, planned: PlannedDelivery) -> PlannedDelivery:
+    def _claim_once_key(
+        self, step_context: StepContext, planned: PlannedDelivery
+    ) -> PlannedDelivery:
         """Return the delivery, suppressed if one stands for it that holds its key.
 
         Such a key have the deliveries for all recipients, and the notices of a missed call.
         """
-        key = self._find_key(way, planned)
+        key = self._find_key(step_context, planned)
         if key is None:
             return planned
         holder = self._facts.once.get(key, planned.id)
@@ -247,12 +259,12 @@ class DeliveryResolver:
             self.once.append((key, planned.id))
         return replace(planned, once=key)
 
-    def _find_key(self, way: StepContext, planned: PlannedDelivery) -> OnceKey | None:
+    def _find_key(self, step_context: StepContext, planned: PlannedDelivery) -> OnceKey | None:
         is_call = self._notification.kind == "call"
-        missed = is_call and name_missed(self._notification, for_all=way.is_shared)
+        missed = is_call and name_missed(self._notification, for_all=step_context.is_shared)
         if missed:
             return OnceKey(missed, "", 0, *place_of(planned))
-        if not way.is_shared:
+        if not step_context.is_shared:
             return None
         return OnceKey(
             self._notification.event,

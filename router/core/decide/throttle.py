@@ -113,7 +113,7 @@ class ThrottleWindows:
         key = find_key(rule, throttle, self._subject)
         return burst_key(key, self._open(key, self._subject.now + throttle.per).closes_at)
 
-    def sum_up(
+    def summarize(
         self, overflow: OverLimit, place: tuple[int, str, str, str], delivery: str, due_at: float
     ) -> SummaryTotals:
         """Let a delivery stand for what was held back so far from a place, and return how much.
@@ -151,7 +151,7 @@ class ThrottleWindows:
         )
 
     @property
-    def moves(self) -> tuple[WindowUpdate, ...]:
+    def window_updates(self) -> tuple[WindowUpdate, ...]:
         """What changed."""
         return tuple(
             WindowUpdate(key=key, before=self._counters.get(key), after=after)

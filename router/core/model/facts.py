@@ -207,7 +207,7 @@ class DecisionState(Struct, kw_only=True):
         found = self.calls.get((app_id, session), ())
         return {action for whose, action in found if whose in {"", uid}}
 
-    def fold(self, effects: StateChanges) -> None:
+    def apply_changes(self, effects: StateChanges) -> None:
         """Let the next decision of the batch see what this one changed."""
         self.once.update(effects.once)
         for heard in effects.calls:

@@ -94,13 +94,13 @@ class Replay:
         self._memory = memory
         self._facts = DecisionState()
 
-    def foresee(self, told: Notification, recipient: Recipient) -> tuple[PredictedDelivery, ...]:
+    def predict(self, told: Notification, recipient: Recipient) -> tuple[PredictedDelivery, ...]:
         """Return what would go out because of a notification, decided when it was accepted."""
         ruleset, facts, now = self._ruleset, self._facts, told.accepted_at
         notification = classify(told, ruleset)
         facts.recipients = {(told.app_id, told.uid): recipient}
         decision = decide(notification, ruleset, facts, now)
-        facts.fold(decision.effects)
+        facts.apply_changes(decision.effects)
         going = [planned for planned in decision.deliveries if planned.state == "waiting"]
         for planned in going:
             self._note(planned, notification)

@@ -83,9 +83,9 @@ class _Simulator:
 
     def _decide(self, notification: Notification) -> None:
         notification = classify(notification, self._ruleset)
-        self._introduce(notification)
+        self._register_recipients(notification)
         decision = decide(notification, self._ruleset, self._facts, self._now)
-        self._facts.fold(decision.effects)
+        self._facts.apply_changes(decision.effects)
         self.matched.update(decision.matched)
         for planned in decision.deliveries:
             by_rule = planned.rule in {*decision.matched, ON_NO_MATCH}
@@ -134,11 +134,11 @@ class _Simulator:
         self._ends[planned.id] = makes_needless(state, reason)
         self._reconsider()
 
-    def _introduce(self, notification: Notification) -> None:
+    def _register_recipients(self, notification: Notification) -> None:
         who = (notification.app_id, notification.uid)
         if who not in self._facts.recipients:
             person = self._case.people.get(notification.uid, self._case.person)
-            self._facts.recipients[who] = person.appear(*who, self._kinds)
+            self._facts.recipients[who] = person.to_recipient(*who, self._kinds)
 
     def _send(self, due: _WaitingDelivery) -> None:
         planned, notification, by_itself = due

@@ -20,7 +20,7 @@ class TestRecipient(Struct, frozen=True, kw_only=True):
     muted: dict[str, float] = {}
     opt_outs: frozenset[str] = frozenset()
 
-    def appear(self, app_id: str, uid: str, kinds: frozenset[str]) -> Recipient:
+    def to_recipient(self, app_id: str, uid: str, kinds: frozenset[str]) -> Recipient:
         """Return the recipient of that name, with one contact of every kind that is not told."""
         told = {kind: (f"(their {kind} address)",) for kind in kinds} | self.contacts
         contacts = tuple(

@@ -68,11 +68,11 @@ class _EventReader:
             hint = "write one of sample, payload and read"
             self._report.error(section.node, "an event is one thing that happens", hint)
         elif "read" in section:
-            self._hear_of_reading(section)
+            self._add_read_receipt(section)
         else:
             self._repeat(section, ways[0])
 
-    def _hear_of_reading(self, section: Section) -> None:
+    def _add_read_receipt(self, section: Section) -> None:
         if not self.events:
             hint = "let a payload come before it"
             self._report.error(section.key("read"), "nothing is there to be read yet", hint)
@@ -121,7 +121,7 @@ class _EventReader:
         node = section.node.entries[way].value
         body = self._read_file(name, node) if way == "payload" else self._sample(name, node)
         if body is not None:
-            self._overrule(body, section.get("with"))
+            self._apply_overrides(body, section.get("with"))
         return body
 
     def _sample(self, name: str, node: Node) -> dict[str, Json] | None:
@@ -150,7 +150,7 @@ class _EventReader:
         _details(body).setdefault("sentAt", str(round(self._now * 1000)))
         return body
 
-    def _overrule(self, body: dict[str, Json], node: Node | None) -> None:
+    def _apply_overrides(self, body: dict[str, Json], node: Node | None) -> None:
         """Set fields of a payload as a test has them, by the names that rules use."""
         if node is None:
             return
