@@ -31,7 +31,7 @@ SHORT_S = 25.0
 """The first retired channel closes after 15 seconds, when its last send must be over."""
 
 LONGEST_TURN_MS = 250
-"""Processor time of one turn. Some 30 ms are seen, which a collection of all garbage takes."""
+"""Processor time of one turn. 30 ms, up to 80, are seen: a collection of all garbage."""
 
 PATIENCE_S = 120.0
 """Seconds that a busy machine may take to start the process, or to end it."""
