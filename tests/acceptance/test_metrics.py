@@ -89,13 +89,14 @@ def test_every_metric_moves_when_it_should(
     shows('router_channel_held{cause="paused",channel="held"}', 0)
     shows('router_deliveries{channel="held",state="due"}', 0)
     rules = tmp_path / "rules.yaml"
-    good = rules.read_text()
-    for text, ok in ((BROKEN, 0), (good, 1)):
+    capped = rules.read_text() + "apps: {app: {cap: 1/day}}\n"
+    for text, ok in ((BROKEN, 0), (capped, 1)):
         rules.write_text(text)
         call(f"{router.url}/v1/rules/reload", {})
         shows("router_rules_reload_ok", ok)
 
     wait_for(lambda: runs_behind(router))
+    shows('router_app_capped{app="app"}', 1)
     assert find_unseen(router) == {"router_deliveries_guarded"}, "it moves where a guard is set"
 
 
