@@ -41,7 +41,7 @@ class URLTemplateError(ValueError):
 
 
 def check_template(url: str) -> None:
-    """Raise `TemplateError` unless a URL names a service that an address may be put to."""
+    """Raise `URLTemplateError` unless a URL names a service that an address may be put to."""
     match = _SCHEME.match(url)
     if match is None:
         raise URLTemplateError("url: must start with a scheme, as in json://")

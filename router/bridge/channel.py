@@ -81,7 +81,7 @@ class AppriseChannel(Channel[S], Generic[S]):
     """Gives the epoch second that dates in answers are measured from."""
 
     def __init__(self, settings: S, transport: Transport) -> None:
-        """Open the channel; raises `TemplateError` for a URL with `{to}` in a wrong place."""
+        """Open the channel; raises `URLTemplateError` for a URL with `{to}` in a wrong place."""
         super().__init__(settings, transport)
         patch_apprise()
         if template := self.template(settings):

@@ -17,7 +17,7 @@ from router.channel import Limits
 AcceptedPieces: TypeAlias = set[tuple[int | None, Any]]
 """The pieces of one message that were taken, by Apprise's names for them."""
 
-HALF_SENT = 1000
+MAX_PARTIAL_SENDS = 1000
 """Messages of which a part was taken, whose parts are not sent twice."""
 
 MARKUP_LENGTH = 20
@@ -39,10 +39,10 @@ class HalfSent:
         return self._accepted.pop(delivery, set())
 
     def keep(self, delivery: str, accepted: AcceptedPieces) -> None:
-        """Remember the pieces of a message; the oldest of `HALF_SENT` messages is forgotten."""
+        """Remember the pieces of a message; of `MAX_PARTIAL_SENDS` the oldest is forgotten."""
         if accepted:
             self._accepted[delivery] = accepted
-        while len(self._accepted) > HALF_SENT:
+        while len(self._accepted) > MAX_PARTIAL_SENDS:
             del self._accepted[next(iter(self._accepted))]
 
 

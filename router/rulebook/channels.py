@@ -15,7 +15,7 @@ OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 Opened = Mapping[str, tuple[ChannelSpec, Channel[Any]]]
 """Open channels by name, each with what the rules say of it."""
 
-CLOSING_S = 5.0
+CLOSE_TIMEOUT_S = 5.0
 """Seconds that a channel may take to close."""
 
 DRAIN_MARGIN_S = 5.0
@@ -73,7 +73,7 @@ async def close_after_drain(channel: Channel[Any], stopping: asyncio.Event) -> N
 async def close(channel: Channel[Any]) -> None:
     """Close a channel, in a bounded time; what its plugin raises is logged."""
     try:
-        async with asyncio.timeout(CLOSING_S):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await channel.aclose()
     except asyncio.CancelledError:
         raise

@@ -14,7 +14,7 @@ from router.core.errors import Problem
 from router.core.loading import LAST_GOOD_SUFFIX, Included, hash_texts
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Ruleset
 from router.rulebook.channels import (
-    CLOSING_S,
+    CLOSE_TIMEOUT_S,
     OpenChannel,
     Opened,
     close,
@@ -273,7 +273,7 @@ class ActiveRules:
             self._close(name, channel)
         self._channels = {}
         if self._retiring:
-            _, open_still = await asyncio.wait(self._retiring, timeout=CLOSING_S)
+            _, open_still = await asyncio.wait(self._retiring, timeout=CLOSE_TIMEOUT_S)
             for task in open_still:
                 _log.error("a channel does not close", task=task.get_name())
                 task.cancel()

@@ -17,9 +17,9 @@ REASONS = (
     r'\b(?:Dead|Expired|Cancelled)\("([^"]+)"',
     r'\bHold\([^\n]*, "(\w+)"\)',
     r'\bsuppression="(\w+)"',
-    r'\bend\([^\n]*, "(?:dead|expired|cancelled)", "([^"]+)", ',
+    r'\bend_deliveries\([^\n]*, "(?:dead|expired|cancelled)", "([^"]+)", ',
     r'\breason="(\w+)"\)',
-    r'\bTOO_OLD = "([^"]+)"',
+    r'\bTOO_OLD_REASON = "([^"]+)"',
     r'\breturn "(no_\w+)"',
     r'\breason = "(\w+)"',
 )

@@ -13,8 +13,8 @@ from tests.conftest import url_of
 
 ELSEWHERE = """
 import sys
-from router.store.db.sqlite_presence import be_present
-with be_present(sys.argv[1]) as presence:
+from router.store.db.sqlite_presence import announce_presence
+with announce_presence(sys.argv[1]) as presence:
     print(presence.alone, flush=True)
     presence.admit()
     sys.stdin.read()

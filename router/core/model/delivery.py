@@ -57,7 +57,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     priority: Priority = "normal"
     privacy: Privacy = "none"
     about: str = ""
-    """What it is about, as `collapse.tell_subject` says: a message with its edits, a call."""
+    """What it is about, as `topic_key` says: a message with its edits, a call."""
     collapse: str = ""
     content: Content
     handle: str = ""

@@ -53,7 +53,7 @@ class Template(Struct, frozen=True, kw_only=True):
 def compile_template(source: str, place: Place) -> Template:
     """Return the template of a source; `place` is where the source starts.
 
-    Raises `TemplateError` for a syntax error and for syntax outside the allow-list.
+    Raises `TemplateSourceError` for a syntax error and for syntax outside the allow-list.
     """
     names, render = _compiled(source)
     return Template(source=source, place=place, names=names, render=render)

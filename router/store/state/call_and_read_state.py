@@ -73,7 +73,7 @@ def read_read_markers(
 def read_terminal_states(
     connection: Connection, ids: Collection[str], *, settled: bool = False
 ) -> dict[str, bool]:
-    """Return which deliveries have ended, as `watch.Ends`; one that is gone has.
+    """Return which deliveries have ended, one that is gone has.
 
     With `settled` those are waited for that another process is settling.
     """

@@ -208,7 +208,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "stopping": _numbers(
         ("requests and sends in flight may still take", span(app.SHUTDOWN_GRACE_S)),
         ("their outcomes may take to be written", span(worker.DRAIN_TIMEOUT_S)),
-        ("channels may take to close", span(channels.CLOSING_S)),
+        ("channels may take to close", span(channels.CLOSE_TIMEOUT_S)),
         ("the process has ended, whatever still runs in it", span(signals.EXIT_TIMEOUT_S)),
     ),
     "keeping": _numbers(
