@@ -61,9 +61,11 @@ class SMTPPool:
         """Hand one message over; raises `TransportError` when no reply settled it."""
         progress = SMTPProgress(seconds=timeout)
         work = self._threads.submit(self._send_blocking, request, progress)
+        answer = asyncio.wrap_future(work)
+        answer.add_done_callback(_retrieve)
         try:
             async with asyncio.timeout(timeout):
-                return await asyncio.shield(asyncio.wrap_future(work))
+                return await asyncio.shield(answer)
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=_cancel_send(work, progress)) from None
         except asyncio.CancelledError:
@@ -144,6 +146,12 @@ class SMTPPool:
                     self._idle[server].append((time.monotonic(), connection))
                 return
         connection.close()
+
+
+def _retrieve(answer: "asyncio.Future[Response]") -> None:
+    """Take an error that comes when nobody waits for the answer any more: asyncio logs it else."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _to_response(command: str, reply: SMTPReply) -> Response:

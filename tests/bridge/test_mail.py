@@ -1,6 +1,7 @@
 """Mail goes out over connections that are used again, and each reply is heard."""
 
 import asyncio
+import gc
 import smtplib
 import socket
 import sys
@@ -160,10 +161,18 @@ async def test_a_server_that_is_not_there_was_not_sent_to(
 async def test_a_hang_after_the_message_may_have_been_sent(
     postman: SMTPPool, server: Server
 ) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     server.hanging = True
     with pytest.raises(TransportError) as caught:
         await postman.send(letter(server), timeout=0.5)
     assert (caught.value.reason, caught.value.sent) == ("timed out", True)
+    server.drop()
+    await postman.aclose()
+    del caught
+    await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == [], "an error that comes too late is taken"
 
 
 async def test_a_hang_before_the_message_was_not_sent(postman: SMTPPool) -> None:
