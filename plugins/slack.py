@@ -20,6 +20,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from router import (
+    AddressError,
     Delivered,
     Limits,
     Message,
@@ -154,6 +155,24 @@ class Slack(AppriseChannel[SlackSettings]):
         "url": "https://hooks.slack.com/services/T00000000/B00000000/sandboxsandboxsandboxsan",
         "bot_token": "xoxb-000000000000-000000000000-sandboxsandboxsandboxsan",
     }
+
+    @classmethod
+    def normalize_address(
+        cls,
+        address: str,
+        *,
+        settings: SlackSettings | None,  # noqa: ARG003 - a recipient's address says it all
+        country: str = "",  # noqa: ARG003 - the same everywhere
+        is_fixed: bool = False,  # noqa: ARG003 - the same for the operator
+    ) -> str:
+        """Return the address; raises `AddressError` where Apprise reads a thread out of it."""
+        if ":" in address:
+            raise AddressError("names a thread; write the channel or the person alone")
+        return address
+
+    def write_address(self, address: str) -> str:
+        """Return the address; raises `AddressError` where Apprise reads a thread out of it."""
+        return self.normalize_address(address, settings=self.settings)
 
     def __init__(self, settings: SlackSettings, transport: Transport) -> None:
         """Read the URL once an address: that costs as much as a send."""

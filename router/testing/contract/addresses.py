@@ -59,6 +59,7 @@ class AddressTests(ContractHarness):
 
     @settings(HYPOTHESIS_SETTINGS, max_examples=80)
     @example(tail="/../x")
+    @example(tail=":0")
     @given(tail=st.text(st.sampled_from("aZ09@.,;:/?&=#%+-_{}[]|\\ \n\r\0é"), max_size=30))
     def test_what_follows_a_sound_address_adds_nobody(self, tail: str) -> None:
         self._prove(self.address + tail)
