@@ -151,10 +151,13 @@ def test_long_texts_are_cut_and_what_the_provider_cuts_is_told(
 
 
 def test_no_secret_is_shown(explain: Callable[..., Result], rules: Path) -> None:
-    step = '{channel: room, to: "https://hooks.example.com/services/very-secret"}'
-    rules.write_text(RULES.replace("send: [app,", f"send: [{step},"))
+    step = '{channel: own, to: "https://hooks.example.com/services/very-secret"}'
+    own = 'channels:\n  own: {plugin: webhook, url: "{to}"}\n'
+    text = RULES.replace("channels:\n", own).replace("send: [app,", f"send: [{step},")
+    rules.write_text(text)
     for form in ("text", "json"):
         result = explain(SAMPLE, "--format", form)
+        assert result.exit_code == 0
         assert "very-secret" not in result.output
         assert "abcdefghijkl" not in result.output
 
