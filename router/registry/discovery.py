@@ -1,13 +1,9 @@
 """Where plugins come from: the router itself, other distributions, a directory."""
 
-import importlib
-import importlib.util
 import pkgutil
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
-from hashlib import blake2b
 from importlib.metadata import EntryPoint, entry_points, version
 from pathlib import Path
 
@@ -15,6 +11,14 @@ from msgspec import Struct
 from pluggy import PluginValidationError
 
 import router.plugins
+from router.registry.drop_ins import (
+    find_drop_ins,
+    find_relative_import,
+    import_plugin,
+    is_plugin_name,
+    load_drop_in,
+    package_name,
+)
 
 ENTRY_POINT_GROUP = "router.plugins"
 """The entry-point group of other distributions."""
@@ -23,13 +27,21 @@ _CODE_ERRORS = (ArithmeticError, AttributeError, ImportError, NameError, PluginV
 
 
 class PluginCandidate(Struct, frozen=True, kw_only=True):
-    """A plugin that was found and not yet loaded; `file` is where its faults are looked for."""
+    """A plugin that was found and not yet loaded.
+
+    `directory` is the absolute path of the drop-ins' directory, and None for other plugins.
+    """
 
     name: str
     source: str
     load: Callable[[], object]
     version: str = ""
-    is_drop_in: bool = False
+    directory: Path | None = None
+
+    @property
+    def is_drop_in(self) -> bool:
+        """Return whether the plugin goes before an installed one that offers the same channel."""
+        return self.directory is not None
 
     @property
     def title(self) -> str:
@@ -41,16 +53,36 @@ class PluginCandidate(Struct, frozen=True, kw_only=True):
 
         Only an error about code is quoted: the words of others may hold what the plugin read.
         """
-        frames = [
-            f for f in traceback.extract_tb(error.__traceback__) if _is_plugin_frame(f.filename)
-        ]
-        place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+        text = self._explain(error)
+        return text.replace(f"{package_name(self.directory)}.", ".") if self.directory else text
+
+    def _explain(self, error: BaseException) -> str:
+        file, line = self._find_place(error)
+        place = f"{file}:{line}: " if file else ""
         if isinstance(error, SyntaxError) and error.filename:
             return f"{error.filename}:{error.lineno}: {error.msg}"
         if type(error) in {LookupError, TypeError}:  # ours
             return f"{place}{error}"
         name = type(error).__name__
-        return f"{place}{name}: {error}" if isinstance(error, _CODE_ERRORS) else f"{place}{name}"
+        if not isinstance(error, _CODE_ERRORS):
+            return f"{place}{name}"
+        return f"{place}{name}: {error}{self._find_remedy(error, file)}"
+
+    def _find_place(self, error: BaseException) -> tuple[str, int | None]:
+        """Return the file and line of the plugin's last frame: of a drop-in, in its directory."""
+        frames = traceback.extract_tb(error.__traceback__)
+        if self.directory:
+            own = [f for f in frames if Path(f.filename).is_relative_to(self.directory)]
+        else:
+            own = [f for f in frames if _is_plugin_frame(f.filename)]
+        return (own[-1].filename, own[-1].lineno) if own else ("", None)
+
+    def _find_remedy(self, error: BaseException, file: str) -> str:
+        """Return how to import a neighbour that a drop-in imports by its bare name."""
+        if not isinstance(error, ModuleNotFoundError) or not error.name or not self.directory:
+            return ""
+        form = find_relative_import(error.name, Path(file), self.directory)
+        return f"; import a neighbour relatively: `{form}`" if form else ""
 
 
 def _is_plugin_frame(filename: str) -> bool:
@@ -68,20 +100,15 @@ def find_plugins(directory: Path | None) -> Iterator[PluginCandidate]:
         yield from _find_dropped_in(directory)
 
 
-def _is_plugin(name: str) -> bool:
-    return not name.startswith(("_", "test_"))
-
-
 def _find_built_in() -> Iterator[PluginCandidate]:
     package = router.plugins
     for module in pkgutil.iter_modules(package.__path__):
-        if _is_plugin(module.name):
-            name = f"{package.__name__}.{module.name}"
+        if is_plugin_name(module.name):
             yield PluginCandidate(
                 name=module.name,
                 source="built in",
                 version=version("notification-router"),
-                load=partial(importlib.import_module, name),
+                load=partial(import_plugin, module.name, package.__name__),
             )
 
 
@@ -101,23 +128,22 @@ def _distribution_name(entry: EntryPoint) -> str:
 
 def _find_dropped_in(directory: Path) -> Iterator[PluginCandidate]:
     try:
-        files = sorted(path for path in directory.iterdir() if path.suffix == ".py")
+        paths = list(find_drop_ins(directory))
     except OSError as error:
         yield PluginCandidate(
             name=directory.name,
             source=str(directory),
             load=_make_failing_loader(error),
-            is_drop_in=True,
+            directory=directory.absolute(),
         )
         return
-    for path in files:
-        if _is_plugin(path.stem):
-            yield PluginCandidate(
-                name=path.stem,
-                source=str(path),
-                load=partial(_load_file, path),
-                is_drop_in=True,
-            )
+    for path in paths:
+        yield PluginCandidate(
+            name=path.name.removesuffix(".py"),
+            source=str(path),
+            load=partial(load_drop_in, path),
+            directory=directory.absolute(),
+        )
 
 
 def _make_failing_loader(error: OSError) -> Callable[[], object]:
@@ -125,24 +151,3 @@ def _make_failing_loader(error: OSError) -> Callable[[], object]:
         raise LookupError(f"the directory of drop-in plugins cannot be read: {error.strerror}")
 
     return load
-
-
-def _load_file(path: Path) -> object:
-    """Return the module of a file, under a name that no import can meet.
-
-    A file `email.py` would hide the standard library's; msgspec looks annotations up in
-    `sys.modules`.
-    """
-    tag = blake2b(str(path.resolve()).encode(), digest_size=6).hexdigest()
-    name = f"_router_dropin_{tag}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise LookupError("cannot be read as a module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -13,8 +13,8 @@ from router.registry.schema import PluginSchema
 class Plugin(Struct, frozen=True, kw_only=True):
     """A plugin as it was found; with an `error` it is left out.
 
-    `source` is `built in`, the name of the distribution, or the path of the file. `replaced`
-    names the channels that a drop-in offers in its stead.
+    `source` is `built in`, the name of the distribution, or the path of the file or folder.
+    `replaced` names the channels that a drop-in offers in its stead.
     """
 
     name: str

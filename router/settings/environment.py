@@ -69,7 +69,9 @@ class Environment(Struct, frozen=True, kw_only=True):
         "The only recipients that anything is sent to, for staging: uids, with `*` for any "
         "characters, or `@` and the path of a file of them, one a line.",
     ] = ()
-    plugins_dir: Annotated[Path | None, "A folder of your own plugins, one file a channel."] = None
+    plugins_dir: Annotated[
+        Path | None, "A folder of your own plugins: a file or a package for each."
+    ] = None
     log_level: Annotated[LogLevel, "The least urgent lines to log."] = "info"
     log_format: Annotated[LogFormat, "How log lines are written."] = "text"
     sandbox: Annotated[bool, "Deliver nothing; record what would have gone out."] = False
