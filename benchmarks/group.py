@@ -30,7 +30,7 @@ from benchmarks.payloads import to_group
 from benchmarks.process import PATIENCE, Subject, running
 from benchmarks.provider import providing
 from benchmarks.push import TAKEN
-from router.plugins import _fcm_account
+from router.plugins.push import fcm_access_token
 from tests.acceptance.diverted import COMMAND, divert
 
 LATENCY = 0.05
@@ -96,7 +96,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         f"{who}, {way}": [] for who in (ROUTER, NOTHING) for way in ways
     }
     account = folder / "account.json"
-    account.write_text(_fcm_account.make_placeholder(), encoding="ascii")
+    account.write_text(fcm_access_token.make_placeholder(), encoding="ascii")
     deployment = Deployment(folder / "router", RULES.format(account=account))
     handler = [sys.executable, "-m", "benchmarks.baselines.litestar_handler"]
     phones = Phones()

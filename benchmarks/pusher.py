@@ -16,8 +16,8 @@ from router import Delivered, Message, Secret
 from router.core.model.facts import Device
 from router.core.model.notification import derive
 from router.core.model.payload import decode
-from router.plugins import _es256, _fcm_account
-from router.plugins.push import Push, PushSettings
+from router.plugins.push import es256_jwt, fcm_access_token
+from router.plugins.push.channel import Push, PushSettings
 from router.transport.http import AiohttpTransport
 
 AT_ONCE = 64
@@ -59,11 +59,11 @@ def _hide(_: type, text: str) -> Secret:
 
 async def push_all(way: str, url: str, count: int) -> dict[str, float]:
     """Return what so many pushes took."""
-    key = {"key": _es256.make_placeholder(), "topic": "com.example.chat"}
-    vapid = {"private_key": _es256.make_placeholder(), "subject": "mailto:ops@example.com"}
+    key = {"key": es256_jwt.make_placeholder(), "topic": "com.example.chat"}
+    vapid = {"private_key": es256_jwt.make_placeholder(), "subject": "mailto:ops@example.com"}
     settings = {
         "apns": {"apns": {**key, "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ"}},
-        "fcm": {"fcm": {"service_account": _fcm_account.make_placeholder()}},
+        "fcm": {"fcm": {"service_account": fcm_access_token.make_placeholder()}},
         "webpush": {"webpush": vapid},
     }
     transport = AiohttpTransport(rewrite={"*": url})

@@ -1,1 +1,4 @@
-"""The built-in channels, one module each, importable as `router.plugins.<module>`."""
+"""The built-in plugins: a module or a package for each, importable as `router.plugins.<name>`.
+
+Names that begin with `_` are parts that several plugins share.
+"""

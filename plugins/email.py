@@ -1,7 +1,7 @@
 """Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
 
 Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
-How mailers' answers are read: `_answers_mail`.
+How mailers' answers are read: `_service_answers/mail.py`.
 """
 
 import re
@@ -26,8 +26,13 @@ from router.bridge import (
     parse_url,
     truncate,
 )
-from router.plugins._answers import PAID_ANSWERS
-from router.plugins._mail_address import STAND_IN, Utf8Mailbox, is_ascii_local, normalize_mailbox
+from router.plugins._addresses.email_address import (
+    STAND_IN,
+    Utf8Mailbox,
+    is_ascii_local,
+    normalize_mailbox,
+)
+from router.plugins._service_answers import PAID_ANSWERS
 
 SMTP_SCHEMES = frozenset({"mailto", "mailtos"})
 MAILER_SCHEMES = {

@@ -11,12 +11,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins._fcm_account import ServiceAccount, make_placeholder
 from router.bridge.exchange import Exchange
 from router.channel import Request, Response, Secret
 from router.cli import main
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.payload import Json, decode, kept_body, parse
+from router.plugins.push.fcm_access_token import ServiceAccount, make_placeholder
 from router.rulebook.files import _resolve
 from router.samples import SAMPLE_NAMES, read_sample
 from router.settings import read_environment

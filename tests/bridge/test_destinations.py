@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from router.bridge import Response, check_url
 from router.cli import main
 from router.core.errors import SettingsError
-from router.plugins.apprise import Apprise
+from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
-from router.plugins.sms import Sms
+from router.plugins.sms.channel import Sms
 from router.testing import ScriptedTransport, make_message
 from tests.plugins.opening import read_settings
 

@@ -26,7 +26,7 @@ from router.bridge.file_arguments import FileArgumentError, find_url_access
 from router.bridge.local_files import UNRESTRICTED_MODULES, open_text
 from router.bridge.patching import patch_apprise
 from router.core.errors import SettingsError
-from router.plugins.apprise import Apprise
+from router.plugins.apprise.channel import Apprise
 from router.registry import PluginSchema
 from router.testing import ScriptedTransport, make_message
 

@@ -5,7 +5,7 @@ import pytest
 
 from router import Delivered, Outcome, Rejected, Retry, Secret
 from router.bridge import Request, Response
-from router.plugins.apprise import Apprise, AppriseSettings
+from router.plugins.apprise.channel import Apprise, AppriseSettings
 from router.testing import ScriptedTransport, make_message
 
 TELEGRAM = "tgram://123456789:abcdefg_hijklmnop/12315544"

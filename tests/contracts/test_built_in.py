@@ -8,13 +8,13 @@ from msgspec.structs import replace
 from router import Delivered, Rejected, Retry, Suspend
 from router.channel import Request
 from router.core.model.facts import Device
-from router.plugins._es256 import make_placeholder as make_key
-from router.plugins._fcm_account import make_placeholder
-from router.plugins.apprise import Apprise
+from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
-from router.plugins.push import Push
+from router.plugins.push.channel import Push
+from router.plugins.push.es256_jwt import make_placeholder as make_key
+from router.plugins.push.fcm_access_token import make_placeholder
 from router.plugins.slack import Slack
-from router.plugins.sms import Sms
+from router.plugins.sms.channel import Sms
 from router.plugins.webhook import Webhook
 from router.testing import ChannelContract, ResponseCase
 from tests.fakes.webpush import Browser

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from router.plugins._webpush_message import write_payload
+from router.plugins.push.webpush_message import write_payload
 from tests.docs.blocks import blocks
 from tests.plugins.opening import make_message
 

@@ -9,11 +9,11 @@ import pytest
 
 from router import Channel, Delivered
 from router.bridge import RecordedExchange, Request, Response, SandboxTransport, collect_secrets
-from router.plugins.apprise import Apprise
+from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
-from router.plugins.push import Push
+from router.plugins.push.channel import Push
 from router.plugins.slack import Slack
-from router.plugins.sms import Sms
+from router.plugins.sms.channel import Sms
 from router.plugins.webhook import Webhook
 from router.registry import PluginSchema
 from tests.plugins.opening import make_message, read_settings

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.plugins._es256 import make_placeholder as make_key
-from router.plugins._fcm_account import make_placeholder
+from router.plugins.push.es256_jwt import make_placeholder as make_key
+from router.plugins.push.fcm_access_token import make_placeholder
 from router.registry import PluginSchema
 from tests.secrecy.canaries import LENGTH, Canaries
 

@@ -19,7 +19,7 @@ from router.core.model.recipient_guard import RecipientGuard
 from router.core.rules.ruleset import ChannelSpec
 from router.ingest.accept import PayloadAcceptor
 from router.plugins.email import Email
-from router.plugins.sms import Sms
+from router.plugins.sms.channel import Sms
 from router.queue.engine import SqlJournal, SqlQueue
 from router.queue.ports import JournalUnavailable, Receipt
 from router.registry.schema import PluginSchema

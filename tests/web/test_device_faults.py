@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pytest
 
 from router.core.rules.ruleset import ChannelSchema
-from router.plugins.push import Push
+from router.plugins.push.channel import Push
 from router.registry import PluginSchema
 from router.store.errors import RequestFault
 from router.store.recipients.repository import Registration

@@ -9,7 +9,7 @@ from router import Delivered, Secret
 from router.bridge import Request, Response, make_plugin, parse_url
 from router.bridge.address import fill_template
 from router.bridge.patching import execution_mode
-from router.plugins.apprise import Apprise, AppriseSettings
+from router.plugins.apprise.channel import Apprise, AppriseSettings
 from router.testing import make_message
 from tests.bridge.differential import templates, world
 from tests.bridge.differential.run import Outcome, Report, Sent, describe

@@ -1,0 +1,10 @@
+"""Push notifications to apps and browsers, through FCM, APNs and Web Push."""
+
+from router import Register, hookimpl
+from router.plugins.push.channel import Push
+
+
+@hookimpl
+def register_channels(register: Register) -> None:
+    """Offer the channel."""
+    register(Push)
