@@ -96,7 +96,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
         f"{who}, {way}": [] for who in (ROUTER, NOTHING) for way in ways
     }
     account = folder / "account.json"
-    account.write_text(fcm_access_token.make_placeholder(), encoding="ascii")
+    account.write_text(fcm_access_token.make_placeholder_account(), encoding="ascii")
     deployment = Deployment(folder / "router", RULES.format(account=account))
     handler = [sys.executable, "-m", "benchmarks.baselines.litestar_handler"]
     phones = Phones()

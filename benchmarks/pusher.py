@@ -59,11 +59,11 @@ def _hide(_: type, text: str) -> Secret:
 
 async def push_all(way: str, url: str, count: int) -> dict[str, float]:
     """Return what so many pushes took."""
-    key = {"key": es256_jwt.make_placeholder(), "topic": "com.example.chat"}
-    vapid = {"private_key": es256_jwt.make_placeholder(), "subject": "mailto:ops@example.com"}
+    key = {"key": es256_jwt.make_placeholder_key(), "topic": "com.example.chat"}
+    vapid = {"private_key": es256_jwt.make_placeholder_key(), "subject": "mailto:ops@example.com"}
     settings = {
         "apns": {"apns": {**key, "key_id": "ABC123DEFG", "team_id": "DEF123GHIJ"}},
-        "fcm": {"fcm": {"service_account": fcm_access_token.make_placeholder()}},
+        "fcm": {"fcm": {"service_account": fcm_access_token.make_placeholder_account()}},
         "webpush": {"webpush": vapid},
     }
     transport = AiohttpTransport(rewrite={"*": url})

@@ -1,7 +1,7 @@
-"""Deliver by e-mail: over SMTP, or through any mailer that Apprise knows.
+"""Deliver by e-mail: over SMTP, or through any mailer that Apprise supports.
 
 Threads: https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4
-How mailers' answers are read: `_service_answers/mail.py`.
+Meanings of mailers' answers: `_service_answers/mail.py`.
 """
 
 import re
@@ -27,7 +27,7 @@ from router.bridge import (
     truncate,
 )
 from router.plugins._addresses.email_address import (
-    STAND_IN,
+    STAND_IN_ADDRESS,
     Utf8Mailbox,
     is_ascii_local,
     normalize_mailbox,
@@ -54,7 +54,7 @@ MAILER_SCHEMES = {
 
 MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
 MAX_BODY_LENGTH = 20_000
-"""Characters of a body; HTML may not be cut later, when it is written."""
+"""Characters of a body; truncation comes before the HTML, since it would break tags after it."""
 
 SAMPLE_ADDRESS = "someone@example.com"
 UNLINKED_SCHEMES = frozenset({"data", "file", "javascript", "vbscript"})
@@ -76,7 +76,7 @@ class EmailSettings(Settings, frozen=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse what sends no mail."""
+        """Raise `ValueError` for a URL that sends no mail, and for a wrong `from_name`."""
         scheme = read_scheme(self.url)
         if scheme not in SMTP_SCHEMES | MAILER_SCHEMES:
             raise ValueError(f"url: {scheme or 'this'} sends no e-mail, write `plugin: apprise`")
@@ -91,7 +91,7 @@ class MailMessage(NotifyEmail):
     """One mail to one person, in the thread of its conversation."""
 
     def __init__(self, *, to: str, from_name: str, thread: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Name the recipient, the sender and the thread."""
+        """Set the recipient, the sender and the headers of the thread."""
         super().__init__(**options)
         if to:
             self.targets = [(False, to)]
@@ -104,7 +104,7 @@ class MailMessage(NotifyEmail):
             self.headers |= {"In-Reply-To": root, "References": root}
 
     def send(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401 - Apprise's signature
-        """Send it, to letters beyond ASCII, too."""
+        """Send the mail, to addresses with letters beyond ASCII too."""
         self.targets = [
             (name, address if address.isascii() else Utf8Mailbox(address))
             for name, address in self.targets
@@ -113,14 +113,14 @@ class MailMessage(NotifyEmail):
 
 
 class MailServer:
-    """What Apprise reads out of the URL of a mail server; it holds the password."""
+    """The settings that Apprise reads from the URL of a mail server, with its password."""
 
     def __init__(self, url: Secret) -> None:
-        """Read the URL once: for a single mail that would be most of the work."""
+        """Read the URL once: reading it for each mail would be most of the work."""
         self._options = parse_url(url.reveal())[1]
 
     def build(self, address: str, *, from_name: str, thread: str) -> Build:
-        """Return Apprise's class for SMTP; without an address it keeps the URL's own."""
+        """Return Apprise's class for SMTP; without an address, the URL's own recipient stays."""
         return MailMessage, self._options | {
             "to": address,
             "from_name": from_name,
@@ -171,22 +171,22 @@ class Email(AppriseChannel[EmailSettings]):
         return await super().send(replace(message, address=address))
 
     def write_address(self, address: str) -> str:
-        """Return what stands for any address: `send` has checked it, not as Apprise would."""
-        return STAND_IN if address else ""
+        """Return a stand-in for any address: `send` has checked it, and Apprise's check errs."""
+        return STAND_IN_ADDRESS if address else ""
 
     def choose_plugin(self, message: Message) -> Build | None:
-        """Return Apprise's class for SMTP; a mailer is made of its URL."""
+        """Return Apprise's class for SMTP, None for a mailer, which Apprise makes from its URL."""
         if self._server is None:
             return None
         address = message.address if self.needs_contact(self.settings) else ""
         return self._server.build(
-            STAND_IN if address else "",
+            STAND_IN_ADDRESS if address else "",
             from_name=self.settings.from_name,
             thread=thread_id(message),
         )
 
     def format_message(self, message: Message) -> tuple[str, str]:
-        """Return the subject, one line, and the body in the channel's format."""
+        """Return the subject in one line, and the body in the channel's format."""
         subject = " ".join(message.title.split())
         return subject, write_html(message) if self.settings.html else write_text(message)
 
@@ -200,19 +200,19 @@ class Email(AppriseChannel[EmailSettings]):
         return next((text for text in texts if isinstance(text, str)), "")
 
     def sandbox(self, request: Request) -> Response:
-        """Answer as a mail server or a mailer does."""
+        """Return the answer of a mail server or a mailer to a sent mail."""
         if request.method == "SMTP":
             return Response(status=250, headers={"smtp-command": "data"}, body=b"2.0.0 queued")
         return super().sandbox(request)
 
 
 def read_scheme(url: Secret) -> str:
-    """Return what stands before `://`, in lower case."""
+    """Return the scheme of a URL in lower case."""
     return url.reveal().partition("://")[0].lower()
 
 
 def thread_id(message: Message) -> str:
-    """Return a name that the mails of a conversation share, and that tells nobody which."""
+    """Return an id that the mails of a conversation share and that does not reveal it."""
     notification = message.notification
     if not notification.conversation:
         return ""
@@ -227,19 +227,19 @@ def write_text(message: Message) -> str:
 
 
 def write_html(message: Message) -> str:
-    """Return the body as HTML; what it says is text, whatever it looks like."""
+    """Return the body as HTML, with the message's own text escaped."""
     body = escape(truncate(message.body or message.title, MAX_BODY_LENGTH))
     parts = [f"<div>{body.replace(chr(10), '<br/>')}</div>"]
     if message.image:
         parts.append(f'<p><img src="{escape(message.image)}" alt=""/></p>')
     if message.link:
         link = escape(message.link)
-        linked = message.link.partition(":")[0].strip().lower() not in UNLINKED_SCHEMES
-        parts.append(f'<p><a href="{link}">{link}</a></p>' if linked else f"<p>{link}</p>")
+        is_linked = message.link.partition(":")[0].strip().lower() not in UNLINKED_SCHEMES
+        parts.append(f'<p><a href="{link}">{link}</a></p>' if is_linked else f"<p>{link}</p>")
     return "".join(parts)
 
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel."""
+    """Register the channel."""
     register(Email)

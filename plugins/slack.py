@@ -1,4 +1,4 @@
-"""Deliver to a Slack channel or person, by incoming webhook, workflow or bot.
+"""Deliver to a Slack channel or person, through an incoming webhook, a workflow or a bot.
 
 Requests: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
 https://docs.slack.dev/reference/methods/chat.postMessage, and of a bot, for edits and deletions,
@@ -50,7 +50,7 @@ from router.bridge import (
 WORKFLOW_MODES = frozenset({SlackMode.WORKFLOW, SlackMode.WORKFLOW_TRIGGER})
 MAX_TITLE_LENGTH = 150
 MAX_BODY_LENGTH = 3000
-"""Characters of a header and of a section; Slack refuses more."""
+"""Longest header and section that Slack accepts, in characters."""
 
 ERROR_CODE = re.compile(rb"[a-z_]{2,60}")
 
@@ -61,22 +61,22 @@ SUSPEND_CODES = (
     | {"team_access_not_granted", "two_factor_setup_required", "invalid_token", "no_service"}
     | {"no_service_id", "no_team", "no_active_hooks", "team_disabled"}
 )
-"""The credential is dead: nothing goes out until someone acts."""
-THROTTLED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+"""Errors of the credential or the workspace: nothing goes out until the operator acts."""
+THROTTLE_CODES = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 RETRY_CODES = {"request_timeout", "internal_error", "fatal_error", "service_unavailable"} | {
     "team_added_to_org",
     "rollup_error",
     "update_failed",
 }
-"""It passes; every other error is about this message or this place, and stays. A message that is
-gone, or too old to be edited, stays as it is (`message_not_found`, `edit_window_closed`)."""
-IMAGE_REFUSALS = {"invalid_blocks", "invalid_attachments"}
+"""Errors that pass. Every other error is about this message or this channel, and permanent, as
+`message_not_found` and `edit_window_closed` are for an edit."""
+IMAGE_REFUSAL_CODES = {"invalid_blocks", "invalid_attachments"}
 """Slack refuses the whole message where it cannot fetch its image:
 https://github.com/slackapi/python-slack-sdk/issues/1782"""
 NO_SUCH_MESSAGE = "message_not_found"
-NO_URL = "url: must be https://hooks.slack.com/… or slack://…"
+INVALID_URL = "url: must be https://hooks.slack.com/… or slack://…"
 API_URL = "https://slack.com/api/"
-UPDATE, DELETE = f"{API_URL}chat.update", f"{API_URL}chat.delete"
+UPDATE_URL, DELETE_URL = f"{API_URL}chat.update", f"{API_URL}chat.delete"
 
 
 class SlackSettings(Settings, frozen=True):
@@ -103,7 +103,7 @@ class SlackSettings(Settings, frozen=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what names no way or two."""
+        """Raise `ValueError` for neither or both of `url` and `bot_token`, and for a wrong one."""
         if (self.url is None) == (self.bot_token is None):
             raise ValueError("needs either `url` or `bot_token`")
         if self.channel and self.bot_token is None:
@@ -120,17 +120,17 @@ class SlackSettings(Settings, frozen=True):
 
 
 class SlackMessage(NotifySlack):
-    """A message laid out by the router: Apprise's own shows no preview and drops the link."""
+    """A message with the router's layout: Apprise's own has no preview and drops the link."""
 
     def __init__(self, *, content: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Hold what is to be shown, out of sight of who looks for addresses."""
+        """Store the content as bytes, so that no search for addresses finds one in it."""
         super().__init__(**options)
         self._content = msgspec.json.encode(content)
 
     def _send(self, url: str, payload: dict[str, Any], *args: Any, **options: Any) -> Any:  # noqa: ANN401 - Apprise's signature
-        place = {k: payload[k] for k in ("channel", "thread_ts", "username") if k in payload}
+        target = {k: payload[k] for k in ("channel", "thread_ts", "username") if k in payload}
         content: dict[str, Any] = msgspec.json.decode(self._content)
-        return super()._send(url, content | place, *args, **options)
+        return super()._send(url, content | target, *args, **options)
 
 
 class Slack(AppriseChannel[SlackSettings]):
@@ -145,8 +145,8 @@ class Slack(AppriseChannel[SlackSettings]):
     response_codes: ClassVar[Mapping[int | str, ResponseMeaning]] = {
         **dict.fromkeys(SUSPEND_CODES, "suspend"),
         **dict.fromkeys(RETRY_CODES, "retry"),
-        **dict.fromkeys(THROTTLED, "throttled"),
-        "no_permission": "refused",  # the bot may be no member of this one conversation
+        **dict.fromkeys(THROTTLE_CODES, "throttled"),
+        "no_permission": "refused",  # the bot may only lack membership in this conversation
         403: "suspend",
         404: "suspend",
         410: "suspend",
@@ -175,31 +175,31 @@ class Slack(AppriseChannel[SlackSettings]):
         return self.normalize_address(address, settings=self.settings)
 
     def __init__(self, settings: SlackSettings, transport: Transport) -> None:
-        """Read the URL once an address: that costs as much as a send."""
+        """Cache the parsed URL for each address: parsing takes as long as a send."""
         super().__init__(settings, transport)
         self._parse = lru_cache(512)(lambda address: parse_settings(settings, address))
 
     @classmethod
     def needs_contact(cls, settings: SlackSettings) -> bool:
-        """Return whether the channel is the recipient's own."""
+        """Return whether the recipient's contact names the Slack channel."""
         if settings.url is None:
             return not settings.channel
         return "{to}" in settings.url.reveal()
 
     async def update(self, handle: str, message: Message) -> Outcome:
-        """Try once to make a bot's message read like this one, and hold no more than it."""
+        """Try once to replace the content of a bot's message, attachments and blocks too."""
         exchanges: list[Exchange] = []
         outcome = await self._update(handle, message, exchanges)
         plainer = self.simplify_message(message, exchanges[-1]) if exchanges else None
         return outcome if plainer is None else await self._update(handle, plainer, [])
 
     async def _update(self, handle: str, message: Message, exchanges: list[Exchange]) -> Outcome:
-        content = {"attachments": [], "blocks": []} | self._lay_out(message)
-        return await self._call_api(UPDATE, handle, content, message.address, exchanges)
+        content = {"attachments": [], "blocks": []} | self._write_content(message)
+        return await self._call_api(UPDATE_URL, handle, content, message.address, exchanges)
 
     async def retract(self, handle: str) -> Outcome:
         """Try once to remove a bot's message."""
-        return await self._call_api(DELETE, handle, {}, "", [])
+        return await self._call_api(DELETE_URL, handle, {}, "", [])
 
     async def _call_api(
         self,
@@ -209,7 +209,7 @@ class Slack(AppriseChannel[SlackSettings]):
         address: str,
         exchanges: list[Exchange],
     ) -> Outcome:
-        """Try once to do something to the message with a handle; its exchange is appended."""
+        """Call an API method for the message of a handle; append its exchange to `exchanges`."""
         channel, _, ts = handle.partition(":")
         token = self._parse("C0000000000").get("access_token")
         if not token or not ts:
@@ -226,17 +226,17 @@ class Slack(AppriseChannel[SlackSettings]):
         return await self.send_request(request, address=address, exchanges=exchanges)
 
     def choose_plugin(self, message: Message) -> Build:
-        """Return Apprise's class for Slack, holding the message."""
+        """Return Apprise's class for Slack with the message."""
         options = self._parse(message.address)
         if options.get("mode") in WORKFLOW_MODES:
             return SlackMessage, options | {"content": _write_plain(message)}
-        return SlackMessage, options | {"content": self._lay_out(message)}
+        return SlackMessage, options | {"content": self._write_content(message)}
 
-    def _lay_out(self, message: Message) -> dict[str, Any]:
+    def _write_content(self, message: Message) -> dict[str, Any]:
         return (_write_blocks if self.settings.blocks else _write_text)(message)
 
     def format_message(self, message: Message) -> tuple[str, str]:
-        """Return a body that Apprise lets pass; `choose_plugin` holds the real one."""
+        """Return a body that Apprise accepts; `choose_plugin` carries the real message."""
         return "", message.body or message.title or message.kind
 
     def carries_message(self, request: Request) -> bool:
@@ -244,26 +244,30 @@ class Slack(AppriseChannel[SlackSettings]):
         return "users.lookupByEmail" not in request.url
 
     def error_code(self, exchange: Exchange) -> str:
-        """Return Slack's word: a field of a bot's answer, the whole of a webhook's."""
+        """Return Slack's error code: a field of a bot's answer, the whole body of a webhook's."""
         if exchange.json_value("ok") is False:
             return str(exchange.json_value("error") or "unknown_error")
-        taken = exchange.status == 200  # noqa: PLR2004 - HTTP's own number
-        return exchange.body.decode() if not taken and ERROR_CODE.fullmatch(exchange.body) else ""
+        is_accepted = exchange.status == 200  # noqa: PLR2004 - HTTP's own number
+        return (
+            exchange.body.decode()
+            if not is_accepted and ERROR_CODE.fullmatch(exchange.body)
+            else ""
+        )
 
     def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:
-        """Return that a deletion is done where there is nothing left to delete."""
+        """Return `Delivered` for the deletion of a message that no longer exists."""
         exchange = exchanges[-1] if exchanges else None
         if (
             exchange is None
-            or exchange.request.url != DELETE
+            or exchange.request.url != DELETE_URL
             or self.error_code(exchange) != NO_SUCH_MESSAGE
         ):
             return None
         return Delivered(status=exchange.status)
 
     def simplify_message(self, message: Message, exchange: Exchange) -> Message | None:
-        """Return the message with its image as a link, where Slack refused it for the image."""
-        if not message.image or self.error_code(exchange) not in IMAGE_REFUSALS:
+        """Return the message with its image as a link where Slack refused the image, else None."""
+        if not message.image or self.error_code(exchange) not in IMAGE_REFUSAL_CODES:
             return None
         return replace(message, image="", link=message.link or message.image)
 
@@ -273,12 +277,12 @@ class Slack(AppriseChannel[SlackSettings]):
         return f"{channel}:{ts}" if isinstance(channel, str) and isinstance(ts, str) else ""
 
     def sandbox(self, request: Request) -> Response:
-        """Answer as Slack does to a message it took."""
+        """Return Slack's answer to an accepted message."""
         if "/services/" in request.url:
             return Response(status=200, body=b"ok")
         user = b'{"ok": true, "user": {"id": "U0000000000"}}'
-        taken = b'{"ok": true, "channel": "C0000000000", "ts": "1700000000.000100"}'
-        return Response(status=200, body=taken if self.carries_message(request) else user)
+        accepted = b'{"ok": true, "channel": "C0000000000", "ts": "1700000000.000100"}'
+        return Response(status=200, body=accepted if self.carries_message(request) else user)
 
 
 def parse_settings(settings: SlackSettings, address: str) -> dict[str, Any]:
@@ -290,9 +294,9 @@ def parse_settings(settings: SlackSettings, address: str) -> dict[str, Any]:
     try:
         kind, options = parse_url(url)
     except BuildError:
-        raise ValueError(NO_URL) from None
+        raise ValueError(INVALID_URL) from None
     if kind is not NotifySlack:
-        raise ValueError(NO_URL)
+        raise ValueError(INVALID_URL)
     if len(options["targets"]) > 1:
         raise ValueError("url: reaches several at once; write a channel for each of them")
     options["targets"] = [address if t == "{to}" else t for t in options["targets"]]
@@ -300,7 +304,7 @@ def parse_settings(settings: SlackSettings, address: str) -> dict[str, Any]:
 
 
 def fit_text(text: str, size: int) -> str:
-    """Return a text as Slack is to show it, of at most so many characters when escaped."""
+    """Return a text escaped for Slack, of at most `size` characters."""
     return _escape(truncate(text, size, measure=lambda part: len(_escape(part))))
 
 
@@ -346,5 +350,5 @@ def _write_link(link: str) -> str:
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel."""
+    """Register the channel."""
     register(Slack)

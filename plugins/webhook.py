@@ -1,8 +1,8 @@
-"""Hand a message over to a team's own gateway, or to the one that a recipient names.
+"""Post a message to the team's gateway, or to a URL that the recipient names.
 
-The body is CometChat's own, so a handler written for a CometChat custom provider works
-unchanged: https://www.cometchat.com/docs/notifications/custom-providers
-The headers are those of Standard Webhooks:
+The body has CometChat's format, so a handler for a CometChat custom provider works unchanged:
+ https://www.cometchat.com/docs/notifications/custom-providers
+The headers follow Standard Webhooks:
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -41,9 +41,9 @@ from router.bridge import (
 
 KEY_PREFIX = "whsec_"
 RECIPIENT_URL = "{to}"
-"""The URL that stands for a recipient's own."""
+"""The setting `url` of a channel that posts to each recipient's own URL."""
 
-NO_URL = "is no http:// or https:// URL without a password"
+INVALID_URL = "is no http:// or https:// URL without a password"
 _URL = re.compile(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 
 
@@ -66,7 +66,7 @@ class WebhookSettings(Settings, frozen=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse what could not work."""
+        """Raise `ValueError` for a wrong URL, secret or credential."""
         if self.url.reveal() == RECIPIENT_URL:
             if self.basic is not None:
                 raise ValueError("basic: would go to whomever a recipient names; leave it out")
@@ -79,12 +79,12 @@ class WebhookSettings(Settings, frozen=True):
 
 
 class Webhook(Channel[WebhookSettings]):
-    """One signed request to one gateway, which knows a repeat by its `webhook-id`."""
+    """One signed request to one gateway, which detects a repeat by its `webhook-id`."""
 
     name = "webhook"
     Settings = WebhookSettings
     idempotent = True
-    replaces = True  # the gateway gets the payload itself, and knows an edit when it sees one
+    replaces = True  # the gateway gets the payload itself, which says that it is an edit
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
         "url": "https://gateway.example/notify",
         "secret": KEY_PREFIX + base64.b64encode(bytes(24)).decode(),
@@ -102,13 +102,13 @@ class Webhook(Channel[WebhookSettings]):
         407: "rejected",
         410: "gone",
     }
-    """A gateway that a recipient names and that locks the router out says nothing of the others."""
+    """Answers of a recipient's own gateway: its refusals say nothing about other gateways."""
 
     clock: Callable[[], float] = staticmethod(time.time)
 
     @classmethod
     def needs_contact(cls, settings: WebhookSettings) -> bool:
-        """Return whether recipients name the gateway; the team's own knows whom to reach."""
+        """Return whether the recipients name the gateway themselves."""
         return settings.url.reveal() == RECIPIENT_URL
 
     @classmethod
@@ -120,22 +120,22 @@ class Webhook(Channel[WebhookSettings]):
         country: str = "",  # noqa: ARG003 - the contract's signature
         is_fixed: bool = False,  # noqa: ARG003 - the same
     ) -> str:
-        """Return a recipient's URL as it is."""
+        """Return a recipient's URL unchanged; raises `AddressError` for another text."""
         if (settings is None or cls.needs_contact(settings)) and not _is_url(address):
-            raise AddressError(NO_URL)
+            raise AddressError(INVALID_URL)
         return address
 
     def host(self, address: str) -> str:
-        """Return the host that a recipient's URL leads to; empty for the team's own gateway."""
+        """Return the host of a recipient's URL, empty for the team's own gateway."""
         if not self.needs_contact(self.settings) or not _is_url(address):
             return ""
         return urlsplit(address).hostname or ""
 
     async def send(self, message: Message) -> Outcome:
         """Post the message once."""
-        request = self.compose(message)
+        request = self.make_request(message)
         if request.guarded and not _is_url(request.url):
-            return Rejected(reason=f"the address {NO_URL}")
+            return Rejected(reason=f"the address {INVALID_URL}")
         answers = self.recipient_response_codes if request.guarded else self.response_codes
         try:
             exchange = Exchange(
@@ -145,9 +145,9 @@ class Webhook(Channel[WebhookSettings]):
             exchange = Exchange(request, error=error)
         return classify_response([exchange], response_codes=answers, now=self.clock())
 
-    def compose(self, message: Message) -> Request:
+    def make_request(self, message: Message) -> Request:
         """Return the signed request for a message."""
-        body = _write(message)
+        body = _write_body(message)
         headers = {"content-type": "application/json"}
         headers |= sign_request(message.delivery, int(self.clock()), body, self.settings.secret)
         if self.settings.basic is not None:
@@ -158,12 +158,12 @@ class Webhook(Channel[WebhookSettings]):
         return Request(method="POST", url=url, headers=headers, body=body, guarded=guarded)
 
     def sandbox(self, request: Request) -> Response:  # noqa: ARG002 - the contract's signature
-        """Answer as a gateway that took it."""
+        """Return the answer of a gateway that accepts the request."""
         return Response(status=204)
 
 
 def sign_request(name: str, at: int, body: bytes, secret: Secret | None) -> dict[str, str]:
-    """Return the headers of Standard Webhooks; without a secret, no signature."""
+    """Return the headers of Standard Webhooks, without a signature where there is no secret."""
     headers = {"webhook-id": name, "webhook-timestamp": str(at)}
     if secret is not None:
         content = b"%b.%d.%b" % (name.encode(), at, body)
@@ -202,7 +202,7 @@ def _read_key(secret: Secret) -> bytes:
     return key
 
 
-def _write(message: Message) -> bytes:
+def _write_body(message: Message) -> bytes:
     notification = message.notification
     data = dict(notification.data)
     match notification.feed:
@@ -241,5 +241,5 @@ def _write(message: Message) -> bytes:
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel."""
+    """Register the channel."""
     register(Webhook)

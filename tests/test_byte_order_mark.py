@@ -16,7 +16,7 @@ from router.channel import Request, Response, Secret
 from router.cli import main
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.payload import Json, decode, kept_body, parse
-from router.plugins.push.fcm_access_token import ServiceAccount, make_placeholder
+from router.plugins.push.fcm_access_token import ServiceAccount, make_placeholder_account
 from router.rulebook.files import _resolve
 from router.samples import SAMPLE_NAMES, read_sample
 from router.settings import read_environment
@@ -195,7 +195,7 @@ def test_a_file_of_a_setting_may_begin_with_it(tmp_path: Path) -> None:
 def test_a_reference_of_the_rules_may_lead_to_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = make_placeholder()
+    account = make_placeholder_account()
     file = tmp_path / "account.json"
     file.write_bytes(BOM + account.encode())
     monkeypatch.setenv("ACCOUNT", "\ufeff" + account)

@@ -1,6 +1,6 @@
-"""E-mail addresses in the one form that every mail server takes: the domain in ASCII.
+"""Normalize e-mail addresses to the form that every mail server takes: the domain in ASCII.
 
-The parts of an address and their lengths: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1,
+Parts of an address and their lengths: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1,
 https://www.rfc-editor.org/rfc/rfc5322#section-3.4.1; letters beyond ASCII before the @:
 https://www.rfc-editor.org/rfc/rfc6531, composed as https://www.rfc-editor.org/rfc/rfc6532#section-3.1
 asks; domains: https://www.unicode.org/reports/tr46/.
@@ -17,38 +17,39 @@ MAX_ADDRESS_OCTETS = 254
 MAX_LOCAL_PART_OCTETS = 64
 MAX_DOMAIN_OCTETS = 253
 MAX_LABEL_OCTETS = 63
-"""Octets."""
+"""Limits of RFC 5321, 4.5.3.1, and RFC 1035, 2.3.4."""
 
 _LOCAL_PART_MARKS = frozenset("!#$%&'*+-/=?^_`{|}~.")
-"""What may stand before the @ beside letters and digits, without quotes (RFC 5322, 3.2.3)."""
+"""Characters of an unquoted local part beside letters and digits (RFC 5322, 3.2.3)."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 WRITE_BARE_ADDRESS = "write one bare address, as bob@example.com"
 
 
-STAND_IN = "recipient@router.invalid"
-"""Stands for an address while Apprise reads a URL: its readers take o'brien@example.com for two
-addresses, and nothing of what they do not take. Nobody has it (RFC 2606)."""
+STAND_IN_ADDRESS = "recipient@router.invalid"
+"""Replaces an address while Apprise reads a URL: Apprise splits o'brien@example.com into two
+addresses, and drops what it does not understand. Nobody owns the domain (RFC 2606)."""
 
 
 class Utf8Mailbox(str):
-    """An address with letters beyond ASCII before the @, for Apprise to put into a header.
+    """An address with letters beyond ASCII before the @, which Apprise can put into a header.
 
-    The standard library's `email.utils.formataddr` encodes an address as ASCII for no other
-    reason than to refuse it; this one does not raise.
+    `email.utils.formataddr` encodes an address as ASCII only to refuse others; this class encodes
+    as UTF-8 and does not raise.
     """
 
     __slots__ = ()
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002 - str's signature
-        """Return the address as UTF-8, whatever the encoding asked for."""
+        """Return the address as UTF-8, and ignore the requested encoding."""
         return super().encode("utf-8", errors)
 
 
 def normalize_mailbox(text: str) -> str:
     """Return an address with its domain in ASCII, in lower case; raises `AddressError`.
 
-    What stands before the @ stays, composed (NFC): only its server knows whether case counts.
+    The local part keeps its case, since only its server knows whether case matters, and is
+    composed (NFC).
     """
     text = text.strip()
     if "<" in text or ">" in text:
@@ -69,7 +70,7 @@ def normalize_mailbox(text: str) -> str:
 
 
 def is_ascii_local(address: str) -> bool:
-    """Return whether a mailer that knows nothing of SMTPUTF8 can send to an address."""
+    """Return whether a mailer without SMTPUTF8 can send to an address."""
     return address.partition("@")[0].isascii()
 
 
@@ -97,7 +98,7 @@ def _normalize_domain(domain: str) -> str:
         raise AddressError(f"holds a space; {WRITE_BARE_ADDRESS}")
     if domain.startswith("[") or domain.rpartition(".")[2].isdigit():
         raise AddressError("names a number and no domain after the @")
-    name = domain.lower() if domain.isascii() else _encode(domain)
+    name = domain.lower() if domain.isascii() else _encode_domain(domain)
     labels = name.split(".")
     if "" in labels:
         raise AddressError("has a dot at an end of the domain, or two in a row")
@@ -108,7 +109,7 @@ def _normalize_domain(domain: str) -> str:
     return name
 
 
-def _encode(domain: str) -> str:
+def _encode_domain(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True, std3_rules=True).decode()
     except (idna.IDNAError, UnicodeError):

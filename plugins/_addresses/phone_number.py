@@ -1,8 +1,8 @@
-"""Phone numbers in the one form that every provider takes: E.164.
+"""Normalize phone numbers to the form that every provider takes: E.164.
 
-What is possible, and how numbers are dialled in each country, is the knowledge of Google's
-libphonenumber: https://github.com/google/libphonenumber (its port phonenumbers, without the names
-of places). The form: https://www.itu.int/rec/T-REC-E.164. Common short codes of operators have 3 to
+Google's libphonenumber knows the possible numbers and the dialling prefixes of each country:
+https://github.com/google/libphonenumber (its port phonenumbers, without the names of places).
+E.164: https://www.itu.int/rec/T-REC-E.164. Common short codes of operators have 3 to
 6 digits, sender ids up to 11 letters and digits:
 https://www.twilio.com/docs/glossary/what-is-a-short-code,
 https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id.
@@ -29,32 +29,32 @@ from phonenumbers import (
 from router import AddressError
 
 NATIONAL_FORMAT_PROVIDERS = frozenset({"voipms"})
-"""Providers that Apprise gives North American numbers without the country code."""
+"""Providers to which Apprise sends North American numbers without the country code."""
 
 NORTH_AMERICA = "+1"
 
-CACHE_SIZE = 4096
-"""Numbers that are not taken apart again; one costs about 60 µs."""
+MAX_CACHED_NUMBERS = 4096
+"""Parsed numbers kept in memory; parsing one takes about 60 µs."""
 
-STAND_IN = "+12015550123"
-"""Stands for a shorter number while Apprise reads a URL. Nobody has it."""
+STAND_IN_NUMBER = "+12015550123"
+"""Replaces a shorter number while Apprise reads a URL. Nobody has this number."""
 
-SHORTEST_FOR_APPRISE = 10
-"""Digits below which Apprise's plugins take nothing for a phone number, though there are such: in
-the Faroe Islands, Greenland, Andorra and New Caledonia each has 9, with the country code."""
+MIN_APPRISE_DIGITS = 10
+"""Fewest digits that Apprise's plugins accept as a phone number. Numbers of the Faroe Islands,
+Greenland, Andorra and New Caledonia have 9, with the country code."""
 
 MIN_DIGITS = 7
-"""Digits below which a text without + may as well be a short code."""
+"""Fewest digits of a number without +; fewer may be a short code."""
 
 MIN_COUNTRY_DIGITS = 11
-"""Digits of a number without + that are read with a country code, as 12125550100; 10 digits are
-a national number in North America, India and France."""
+"""Fewest digits without + that are read as a number with its country code, as 12125550100; 10
+digits are a national number in North America, India and France."""
 
 MIN_DIGITS_AFTER_SLASH = 5
-"""Digits after a slash that can be a number; fewer are the other end of a range, as in 12345/46."""
+"""Fewest digits after a slash in one number; fewer are the end of a range, as in 12345/46."""
 
-SHORTEST_AFTER_SIGN = 10
-"""Digits that Apprise takes for a phone number wherever they stand; fewer may name a group."""
+MIN_DIGITS_AFTER_SIGN = 10
+"""Fewest digits that Apprise reads as a phone number after a sign; fewer may name a group."""
 
 _SIGNS = "!#$%&'*:;=?@^_`|~"
 
@@ -65,7 +65,7 @@ _SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,11}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 
 WRITE_PLUS = "write it with + and the country code, as +12125550100"
-SAY_COUNTRY = f"{WRITE_PLUS}, or say its `country`"
+WRITE_PLUS_OR_COUNTRY = f"{WRITE_PLUS}, or say its `country`"
 
 _WRONG_LENGTHS = {
     ValidationResult.TOO_SHORT: "too short",
@@ -77,24 +77,23 @@ _WRONG_LENGTHS = {
 
 
 def looks_like_number(text: str) -> bool:
-    """Return whether a text can be meant for a phone number: it has digits and no letter.
+    """Return whether a text can be a phone number: it has digits and no letter.
 
-    A sign before as many digits as Apprise takes for a number does not change that: its plugins
-    leave `#` and the like out, and would call #2125550123 by +2125550123.
+    A sign before `MIN_DIGITS_AFTER_SIGN` digits does not change that: Apprise's plugins drop `#`
+    and the like, and would call #2125550123 as +2125550123.
     """
     text = text.strip()
     digits = sum(map(str.isdigit, text))
-    if digits >= SHORTEST_AFTER_SIGN:
+    if digits >= MIN_DIGITS_AFTER_SIGN:
         text = text.lstrip(_SIGNS)
     return bool(digits) and _NUMBER.fullmatch(text) is not None
 
 
 def check_fixed_number(provider: str, text: str) -> None:
-    """Raise `AddressError` for a number in a URL that its provider could read as another one.
+    """Raise `AddressError` for a number in a URL that its provider could read as another number.
 
-    Apprise puts a + before bare digits, whatever country they were meant in. From
-    `MIN_COUNTRY_DIGITS` digits on they begin with a country code as a rule; fewer are as likely
-    a number of the operator's own country.
+    Apprise puts a + before bare digits of any country. `MIN_COUNTRY_DIGITS` digits or more usually
+    begin with a country code; fewer are as likely a number of the operator's own country.
     """
     if (
         provider in NATIONAL_FORMAT_PROVIDERS
@@ -113,22 +112,22 @@ def check_fixed_number(provider: str, text: str) -> None:
 
 
 def format_for_provider(provider: str, number: str) -> str:
-    """Return a number in E.164 as Apprise's plugin for a provider, by its scheme, takes it."""
+    """Return a number in E.164 in the form of a provider, which its Apprise scheme names."""
     return number.removeprefix(NORTH_AMERICA) if provider in NATIONAL_FORMAT_PROVIDERS else number
 
 
 def write_stand_in(number: str) -> str:
-    """Return what Apprise is to read for an address; it may be no phone number at all."""
-    is_short = _E164.fullmatch(number) is not None and len(number) <= SHORTEST_FOR_APPRISE
-    return STAND_IN if is_short else number
+    """Return the text that Apprise reads for an address, which need not be a phone number."""
+    is_short = _E164.fullmatch(number) is not None and len(number) <= MIN_APPRISE_DIGITS
+    return STAND_IN_NUMBER if is_short else number
 
 
 def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) -> str:
     """Return a phone number in E.164, as +12125550100; raises `AddressError`.
 
-    Without a + it is read in the country (ISO 3166), by the prefixes that are dialled there. Where
-    it `is_fixed`, which is to say the operator's own, a short code or a sender id may stand for it.
-    Marks that cannot be seen, which phones copy with a number to fix its direction, are left out.
+    A number without + is read by the dialling prefixes of `country` (ISO 3166). An operator's own
+    destination (`is_fixed`) may be a short code or a sender id. Invisible direction marks, which
+    phones copy with a number, are dropped.
     """
     text = "".join(char for char in text if unicodedata.category(char) != "Cf").strip()
     if is_fixed and (_SHORT_CODE.fullmatch(text) or _SENDER_ID.fullmatch(text)):
@@ -136,7 +135,7 @@ def normalize_number(text: str, country: str = "", *, is_fixed: bool = False) ->
     return _normalize(text, country)
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_CACHED_NUMBERS)
 def _normalize(text: str, country: str) -> str:
     if not text:
         raise AddressError("is empty")
@@ -150,19 +149,19 @@ def _normalize(text: str, country: str) -> str:
     if reason != ValidationResult.IS_POSSIBLE:
         raise AddressError(f"is a number that is {_WRONG_LENGTHS[reason]}; {WRITE_PLUS}")
     if number.country_code_source == CountryCodeSource.FROM_DEFAULT_COUNTRY:
-        _check_reading(text, number)
+        _check_missing_plus(text, number)
     form = format_number(number, PhoneNumberFormat.E164)
     if not _E164.fullmatch(form):
         raise AddressError(f"is no phone number; {WRITE_PLUS}")
     return form
 
 
-@lru_cache(maxsize=CACHE_SIZE)
+@lru_cache(maxsize=MAX_CACHED_NUMBERS)
 def find_country(number: str) -> str:
-    """Return the country (ISO 3166) of a number in E.164; empty where it is in none.
+    """Return the country (ISO 3166) of a number in E.164, empty where there is none.
 
-    Where several share its code, the digits that follow tell: +1 212 is in the United States,
-    +1 416 in Canada. A number that is not given out counts as one of the main one of them.
+    Countries that share a code differ in the digits after it: +1 212 is in the United States,
+    +1 416 in Canada. An unassigned number counts as one of the code's main country.
     """
     parsed = parse(number)
     code = parsed.country_code or 0
@@ -182,13 +181,13 @@ def _parse(text: str, country: str) -> PhoneNumber:
 
 
 def _check_national(text: str, country: str) -> None:
-    """Refuse a text without + that nothing says how to read.
+    """Raise `AddressError` for a number without + and without a country.
 
-    00 dials abroad from most countries and not from all: 001 65 6123 4567 is a number of Singapore
-    where it is dialled in Hong Kong, and in Germany one of the United States.
+    00 dials abroad from most countries and not from all: 001 65 6123 4567 reaches Singapore
+    when it is dialled in Hong Kong, and the United States when it is dialled in Germany.
     """
     if not country:
-        raise AddressError(f"has no country code; {SAY_COUNTRY}")
+        raise AddressError(f"has no country code; {WRITE_PLUS_OR_COUNTRY}")
     if sum(map(str.isdigit, text)) < MIN_DIGITS:
         raise AddressError(f"may be a short code; {WRITE_PLUS}")
 
@@ -199,8 +198,8 @@ def _check_slash(text: str) -> None:
         raise AddressError("may be several numbers; write one, without a slash")
 
 
-def _check_reading(text: str, number: PhoneNumber) -> None:
-    """Refuse digits that are no number of the country, and one of another if a + is missing."""
+def _check_missing_plus(text: str, number: PhoneNumber) -> None:
+    """Raise `AddressError` for digits that are a valid number only with a + before them."""
     if is_valid_number(number):
         return
     try:

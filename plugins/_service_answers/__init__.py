@@ -1,8 +1,6 @@
-"""How the answers of every service that Apprise sends to are read, by Apprise's class.
+"""Tables of what the answers of every service mean, by the name of Apprise's class.
 
-Where a vendor documents nothing, its row says so, and what stock Apprise makes of the answer
-stands. Channels that go to a provider of the team's own take a 402 for a reason to hold, too: no
-other message would be paid for either (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.3).
+A row without documented errors says so in its `source`, and stock Apprise's reading decides.
 """
 
 from collections.abc import Mapping
@@ -21,7 +19,7 @@ SUCCESS_BODY = (
     b'{"ok": true, "success": true, "status": "success", "id": "sandbox", "code": 0, "errcode": 0, '
     b'"access_token": "sandbox", "expires_in": 3600, "data": {"authToken": "a", "userId": "b"}}'
 )
-"""A good answer of most services, all in one; where it would not do, the row has its own."""
+"""The sandbox's answer of most services: the fields of all of them. Other rows have their own."""
 
 _ROWS = {
     **CHAT_ANSWERS,
@@ -40,4 +38,5 @@ PAID_ANSWERS: Mapping[str, ServiceAnswers] = {
     name: replace(row, response_codes={402: "suspend", **row.response_codes})
     for name, row in SERVICE_ANSWERS.items()
 }
-"""The same for channels whose provider is the team's own choice and bill."""
+"""The same rows for channels whose provider the team pays: a 402 suspends the channel, since no
+other message would be paid for either (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.3)."""

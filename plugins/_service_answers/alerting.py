@@ -1,17 +1,17 @@
-"""How the answers of alerting services, media centres and plain sockets are read.
+"""Answers of alerting services, media centres and plain sockets, with their sources.
 
-Such a service has one destination, which its URL names: a hook that the vendor no longer knows
-holds the channel until the operator acts.
+The URL of such a service names its one destination, so a hook that the vendor no longer knows
+suspends the channel until the operator acts.
 """
 
 from collections.abc import Mapping
 
 from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
-HOOK_GONE = group_response_codes(suspend=(404, 410))
+HOOK_RESPONSE_CODES = group_response_codes(suspend=(404, 410))
 
-SESSIONS = r"/Sessions\?"
-"""Where Apprise asks a media centre for its screens; where there are none, it sends nothing."""
+SESSIONS_URL = r"/Sessions\?"
+"""Apprise's request for the screens of a media centre; without a screen, it sends nothing."""
 
 ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyAMQP": ServiceAnswers(source="https://www.rabbitmq.com/docs/amqp; it is no HTTP"),
@@ -29,7 +29,7 @@ ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
         source="https://github.com/MediaBrowser/Emby/wiki/Authentication",
         login=r"/Users/AuthenticateByName",
         logout=r"/Sessions/Logout",
-        lookup=SESSIONS,
+        lookup=SESSIONS_URL,
     ),
     "NotifyEnigma2": ServiceAnswers(
         source="https://github.com/E2OpenPlugins/e2openplugin-OpenWebif/wiki/"
@@ -39,7 +39,7 @@ ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyFireHydrant": ServiceAnswers(
         source="https://docs.firehydrant.com/docs/generic-webhook-event-source",
-        response_codes=HOOK_GONE,
+        response_codes=HOOK_RESPONSE_CODES,
     ),
     "NotifyFlowtriq": ServiceAnswers(source="https://flowtriq.com"),
     "NotifyForm": ServiceAnswers(source="the operator's own server"),
@@ -65,14 +65,14 @@ ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifyIncidentIO": ServiceAnswers(
         source="https://docs.incident.io/api-reference/alert-events-v2/createhttp",
-        response_codes=HOOK_GONE,
+        response_codes=HOOK_RESPONSE_CODES,
     ),
     "NotifyJSON": ServiceAnswers(source="the operator's own server"),
     "NotifyJellyfin": ServiceAnswers(
         source="https://api.jellyfin.org/",
         login=r"/Users/AuthenticateByName",
         logout=r"/Sessions/Logout",
-        lookup=SESSIONS,
+        lookup=SESSIONS_URL,
     ),
     "NotifyJira": ServiceAnswers(
         source="https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v2/intro/",
@@ -115,7 +115,7 @@ ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
     ),
     "NotifySquadcast": ServiceAnswers(
         source="https://support.squadcast.com/integrations/incident-webhook-incident-webhook-api",
-        response_codes=HOOK_GONE,
+        response_codes=HOOK_RESPONSE_CODES,
     ),
     "NotifyStreamlabs": ServiceAnswers(source="https://dev.streamlabs.com/reference/alerts"),
     "NotifySyslog": ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc5424; no HTTP"),
@@ -127,6 +127,6 @@ ALERTING_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyXML": ServiceAnswers(source="the operator's own server"),
     "NotifyXMatters": ServiceAnswers(
         source="https://help.xmatters.com/xmapi/index.html#response-codes",
-        response_codes=HOOK_GONE,
+        response_codes=HOOK_RESPONSE_CODES,
     ),
 }

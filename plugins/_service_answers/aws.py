@@ -1,8 +1,8 @@
-"""The error codes of Amazon's query APIs, which send mail and text messages."""
+"""Error codes of Amazon's query APIs: SES, which sends mail, and SNS, which sends text messages."""
 
 from router.bridge import ErrorCode
 
-AWS = {
+AWS_RESPONSE_CODES = {
     "suspend": (
         "accessdenied",
         "accessdeniedexception",
@@ -24,6 +24,6 @@ AWS = {
     ),
     "throttled": ("throttled", "throttling", "throttlingexception"),
 }
-"""Error codes that all of Amazon's query APIs share."""
+"""The codes that all of these APIs share, by their meaning."""
 
 AWS_CODE = ErrorCode("", r"<Code>\s*([A-Za-z.]{1,60})\s*</Code>")

@@ -1,14 +1,14 @@
-"""How the answers of team chats are read, each as its vendor documents it.
+"""Answers of team chats, with their sources.
 
-The URL of a team chat is a credential of the operator's as a rule: a webhook that is gone holds
-the channel, and a room or a person that cannot be found rejects the message.
+The URL of a team chat is usually a credential of the operator: a webhook that is gone suspends the
+channel, and an unknown room or person rejects the message.
 """
 
 from collections.abc import Mapping
 
 from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
 
-SLACK_DEAD = (
+SLACK_SUSPEND_CODES = (
     *("access_denied", "account_inactive", "accesslimited", "action_prohibited"),
     *("channel_is_archived", "ekm_access_denied", "enterprise_is_restricted", "invalid_auth"),
     *("invalid_token", "messages_tab_disabled", "missing_scope", "no_active_hooks"),
@@ -23,13 +23,13 @@ SLACK_DEAD = (
     *("team_access_not_granted", "team_disabled", "token_expired", "token_revoked"),
     "two_factor_setup_required",
 )
-SLACK_PASSING = (
+SLACK_RETRY_CODES = (
     *("fatal_error", "internal_error", "request_timeout", "rollup_error"),
     *("service_unavailable", "team_added_to_org"),
 )
-SLACK_THROTTLED = ("message_limit_exceeded", "rate_limited", "ratelimited")
+SLACK_THROTTLE_CODES = ("message_limit_exceeded", "rate_limited", "ratelimited")
 
-CUSTOM_BOT = ServiceAnswers(
+FEISHU_ANSWERS = ServiceAnswers(
     source="https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot",
     failures=(BodyTest("code", other_than=(0,)), BodyTest("StatusCode", other_than=(0,))),
     codes=(ErrorCode("code"), ErrorCode("StatusCode")),
@@ -37,7 +37,7 @@ CUSTOM_BOT = ServiceAnswers(
         suspend=("19001", "19021", "19022"), throttled=("11232", "99991400")
     ),
 )
-"""Feishu and Lark are one product."""
+"""Feishu and Lark are one product under two names."""
 
 CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifyCliq": ServiceAnswers(
@@ -63,7 +63,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         ),
         retry_after=(RetryAfter("retry_after"),),
     ),
-    "NotifyFeishu": CUSTOM_BOT,
+    "NotifyFeishu": FEISHU_ANSWERS,
     "NotifyFlock": ServiceAnswers(source="https://dev.flock.com/webhooks/incoming"),
     "NotifyFluxer": ServiceAnswers(
         source="https://docs.fluxer.app/http-api/messages/",
@@ -95,7 +95,7 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         response_codes=group_response_codes(suspend=("401", "40100", "40101"), throttled=("429",)),
         retry_after=(RetryAfter(header="x-rate-limit-reset"),),
     ),
-    "NotifyLark": CUSTOM_BOT,
+    "NotifyLark": FEISHU_ANSWERS,
     "NotifyMatrix": ServiceAnswers(
         source="https://spec.matrix.org/latest/client-server-api/#standard-error-response",
         codes=(ErrorCode("errcode"),),
@@ -176,10 +176,10 @@ CHAT_ANSWERS: Mapping[str, ServiceAnswers] = {
         failures=(BodyTest("ok", equals=(False,)),),
         codes=(ErrorCode("error"), ErrorCode("", r"^[a-z_]{2,40}$")),
         response_codes=group_response_codes(
-            suspend=SLACK_DEAD,
+            suspend=SLACK_SUSPEND_CODES,
             rejected=("channel_not_found", "is_archived", "user_not_found"),
-            retry=SLACK_PASSING,
-            throttled=SLACK_THROTTLED,
+            retry=SLACK_RETRY_CODES,
+            throttled=SLACK_THROTTLE_CODES,
             refused=("no_permission",),  # the bot may be no member of this one conversation
         ),
     ),

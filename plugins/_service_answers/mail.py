@@ -1,13 +1,13 @@
-"""How the answers of mailers are read, each as its vendor documents it.
+"""Answers of mailers, with their sources.
 
-A mailer's word that an address is suppressed, inactive or malformed rejects the mail and keeps
-the contact: a suppression can be lifted at the vendor.
+A mailer that calls an address suppressed, inactive or malformed rejects the mail, and the contact
+stays: the operator can lift a suppression at the vendor.
 """
 
 from collections.abc import Mapping
 
 from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group_response_codes
-from router.plugins._service_answers.aws import AWS, AWS_CODE
+from router.plugins._service_answers.aws import AWS_CODE, AWS_RESPONSE_CODES
 from router.plugins._service_answers.smtp import SMTP_ANSWERS
 
 MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
@@ -98,15 +98,15 @@ MAIL_ANSWERS: Mapping[str, ServiceAnswers] = {
         blamed=r"identities failed the check in region [A-Z0-9-]+: ([^<]*)",
         response_codes=group_response_codes(
             suspend=(
-                *AWS["suspend"],
+                *AWS_RESPONSE_CODES["suspend"],
                 "accountsendingpaused",
                 "configurationsetdoesnotexist",
                 "configurationsetsendingpaused",
                 "email address is not verified",
                 "mailfromdomainnotverified",
             ),
-            retry=AWS["retry"],
-            throttled=(*AWS["throttled"], "limitexceeded"),
+            retry=AWS_RESPONSE_CODES["retry"],
+            throttled=(*AWS_RESPONSE_CODES["throttled"], "limitexceeded"),
         ),
     ),
     "NotifySMTP2Go": ServiceAnswers(

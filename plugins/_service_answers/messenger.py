@@ -1,8 +1,8 @@
-"""How the answers of messengers and social networks are read, each as its vendor documents it.
+"""Answers of messengers and social networks, with their sources.
 
-A chat that blocks the bot, or that the bot may not write to, is rejected and kept: the person
-can let the bot in again, and nobody would register the same address anew. Only an account or a
-group that exists no more is forgotten.
+A chat that blocks the bot rejects the message, and the contact stays: the person can admit the bot
+again, and nobody would register the same address a second time. The router forgets only accounts
+and groups that no longer exist.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from router.bridge import BodyTest, ErrorCode, RetryAfter, ServiceAnswers, group
 TELEGRAM_GONE = ("the group chat was deleted", "user is deactivated", "input_user_deactivated")
 
 TELEGRAM_MOVED = "group chat was upgraded to a supergroup chat"
-"""The refusal names the chat's new id: https://core.telegram.org/bots/api#responseparameters"""
+"""A refusal that names the chat's new id: https://core.telegram.org/bots/api#responseparameters"""
 
 TELEGRAM_REFUSALS = (
     "bot can't initiate conversation with a user",

@@ -1,7 +1,7 @@
-"""How the answers of push services are read, each as its vendor documents it.
+"""Answers of push services, with their sources.
 
-A token that the vendor calls unregistered is forgotten. A token that may be sound for another
-app, another key or another environment is rejected and kept.
+The router forgets a token that the vendor calls unregistered. A token that may be valid for another
+app, key or environment rejects the message, and the contact stays.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""How the answers of SMS providers are read, each as its vendor documents it.
+"""Answers of SMS providers, with their sources.
 
-A code that is not listed is `rejected`: about this number or this text. Only a number that the
-vendor calls invalid or deactivated by itself, whatever the account, is forgotten.
+A code without an entry is `rejected`, as it is about this number or this text. The router forgets
+only a number that the vendor calls invalid or deactivated for every account.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from router.bridge import (
     ServiceAnswers,
     group_response_codes,
 )
-from router.plugins._service_answers.aws import AWS, AWS_CODE
+from router.plugins._service_answers.aws import AWS_CODE, AWS_RESPONSE_CODES
 
 SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "Notify46Elks": ServiceAnswers(
@@ -231,7 +231,7 @@ SMS_ANSWERS: Mapping[str, ServiceAnswers] = {
     "NotifySNS": ServiceAnswers(
         source="https://docs.aws.amazon.com/sns/latest/api/API_Publish.html#API_Publish_Errors",
         codes=(AWS_CODE,),
-        response_codes=group_response_codes(**AWS),
+        response_codes=group_response_codes(**AWS_RESPONSE_CODES),
     ),
     "NotifySerwerSMS": ServiceAnswers(
         source="https://api2.serwersms.pl/",

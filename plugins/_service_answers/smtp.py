@@ -1,4 +1,4 @@
-"""Refusals of mail servers: the ones that are about the sender, and the ones about the recipient.
+"""Refusals of mail servers: those about the sender, and those about the recipient.
 
 A server may refuse a sender as late as at RCPT or after the message: Postfix does by default
 (`smtpd_delay_reject`, https://www.postfix.org/SMTPD_ACCESS_README.html#timing), Exchange and Amazon
@@ -60,9 +60,9 @@ RELAY_REFUSALS = (
     "unable to relay",  # Exchange, 5.7.54
     "rcpthosts",  # qmail
 )
-"""Phrases of a server that sends this sender's mail on to some domains alone, or to none.
+"""Phrases of a server that relays this sender's mail to some domains only, or to none.
 
-One recipient does not tell which, so the recipient waits first, and the channel after several.
+One refusal does not show which, so the recipient waits first, and the channel after several.
 """
 
 SENDER_CODES = frozenset(
@@ -102,4 +102,4 @@ SMTP_ANSWERS = ServiceAnswers(
         **dict.fromkeys((*SENDER_REFUSALS, *SENDER_CODES), "suspend"),
     },
 )
-"""The refusals of a mail server; 5.1.1 is a mailbox that does not exist."""
+"""Meanings of a mail server's refusals; 5.1.1 is a mailbox that does not exist."""

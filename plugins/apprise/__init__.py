@@ -1,4 +1,4 @@
-"""Messages to any other service that Apprise knows."""
+"""The plugin `apprise`: messages to any service that Apprise supports, by its URL."""
 
 from router import Register, hookimpl
 from router.bridge import extend_plugin_class, share_service_answers
@@ -9,7 +9,7 @@ from router.plugins.apprise.matrix import SharedStoreMatrix
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel, and its tables of answers to every channel that sends by Apprise."""
+    """Register the channel, and share its tables of answers with all channels."""
     share_service_answers(SERVICE_ANSWERS)
     extend_plugin_class(SharedStoreMatrix)
     register(Apprise)

@@ -1,7 +1,6 @@
-"""Deliver through any other service that Apprise knows.
+"""Deliver through any service that Apprise supports.
 
-The services: https://appriseit.com/services/
-How their answers are read: `_service_answers`.
+Services: https://appriseit.com/services/. Meanings of their answers: `_service_answers`.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,8 +27,7 @@ from router.bridge import (
     find_target_kind,
     parse_url,
 )
-from router.plugins._addresses.email_address import STAND_IN as MAILBOX_STAND_IN
-from router.plugins._addresses.email_address import normalize_mailbox
+from router.plugins._addresses.email_address import STAND_IN_ADDRESS, normalize_mailbox
 from router.plugins._addresses.phone_number import (
     check_fixed_number,
     format_for_provider,
@@ -60,14 +58,14 @@ class AppriseSettings(Settings, frozen=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse what Apprise cannot read."""
+        """Raise `ValueError` for a URL that Apprise cannot read, or that posts in public."""
         scheme = read_scheme(self)
         check = (
             partial(check_fixed_number, scheme) if find_address_format(scheme) == "phone" else None
         )
         url = self.url.reveal()
         check_url(url, fixed=self.fixed, check_target=check)
-        if "{to}" in url and scheme in PUBLIC and is_public(url):
+        if "{to}" in url and scheme in PUBLIC_SCHEMES and is_public(url):
             raise ValueError(
                 "url: posts in public, whoever {to} is; write mode=dm for direct messages, "
                 "or leave {to} out"
@@ -75,7 +73,7 @@ class AppriseSettings(Settings, frozen=True):
 
 
 class Apprise(AppriseChannel[AppriseSettings]):
-    """One message to whatever the URL names."""
+    """One message to the destination of an Apprise URL."""
 
     name = "apprise"
     Settings = AppriseSettings
@@ -93,7 +91,7 @@ class Apprise(AppriseChannel[AppriseSettings]):
         country: str = "",
         is_fixed: bool = False,
     ) -> str:
-        """Return an address as the service of the URL takes it: a phone number, a mailbox."""
+        """Return an address in the form of the URL's service, as E.164 for a phone number."""
         match "" if settings is None else find_address_format(read_scheme(settings)):
             case "phone":
                 return normalize_number(address, country, is_fixed=is_fixed)
@@ -116,21 +114,20 @@ class Apprise(AppriseChannel[AppriseSettings]):
         return await super().send(replace(message, address=address))
 
     def write_address(self, address: str) -> str:
-        """Return what Apprise is to read for an address: a mailbox or a number stands for it."""
+        """Return the text that Apprise reads for an address: for some kinds, a stand-in."""
         match find_address_format(read_scheme(self.settings)):
             case "mailbox" if address and address.isascii():
-                return MAILBOX_STAND_IN
+                return STAND_IN_ADDRESS
             case "phone" | "phone or other":
                 return write_stand_in(address)
             case _:
                 return address
 
     def complete_build(self, build: Build) -> Build:
-        """Return the service with the action that hands a message over, where the URL names none.
+        """Return the build with the action `new` for alerting services whose URL names no action.
 
-        Apprise's own choice for alerts (Opsgenie, Jira) is a note on an alert that it opened
-        before, and nothing at all where there is none:
-        https://appriseit.com/services/opsgenie/
+        Apprise's default for Opsgenie and Jira adds a note to an alert that it opened before, and
+        does nothing where there is none: https://appriseit.com/services/opsgenie/
         """
         kind, options = build
         if options["schema"] in ALERTING_SCHEMES and not (
@@ -141,29 +138,29 @@ class Apprise(AppriseChannel[AppriseSettings]):
 
 
 MENTIONING_SCHEMES = frozenset({"dingtalk"})
-"""Services that name a number in a message, as it is written in their country, and call nobody."""
+"""Services that mention a number in a message, in national format, and call nobody."""
 
 
 def read_scheme(settings: AppriseSettings) -> str:
-    """Return what stands before `://`, in lower case."""
+    """Return the scheme of the URL in lower case."""
     return settings.url.reveal().partition("://")[0].lower()
 
 
 @lru_cache
 def find_address_format(scheme: str) -> TargetKind:
-    """Return what the addresses of a service are, by what Apprise publishes about its URL."""
+    """Return the kind of a service's addresses, which Apprise publishes with its URL templates."""
     plugins = NotificationManager()
     if scheme not in plugins or scheme in MENTIONING_SCHEMES:
         return "other"
     return find_target_kind(plugins[scheme])
 
 
-PUBLIC = frozenset({"tweet", "twitter", "x"})
-"""Services that can post for everybody to read, and then leave out whom the URL names."""
+PUBLIC_SCHEMES = frozenset({"tweet", "twitter", "x"})
+"""Services that can post in public, and then ignore the person in the URL."""
 
 
 def is_public(url: str) -> bool:
-    """Return whether messages by the URL of such a service are posts, by the mode it names.
+    """Return whether the URL of such a service names the mode of public posts.
 
     https://appriseit.com/services/twitter/
     """
@@ -172,4 +169,4 @@ def is_public(url: str) -> bool:
 
 
 ALERTING_SCHEMES = frozenset({"jira", "opsgenie"})
-"""Services with an action for each type of message; a router's messages have no type."""
+"""Services with an action for each type of message; the router's messages have no type."""

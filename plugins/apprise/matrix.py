@@ -1,10 +1,9 @@
-"""Makes Apprise's Matrix plugin fit to share one login with others like it.
+"""Apprise's Matrix plugin, changed so that several instances can share one login.
 
-A homeserver takes a second request with the transaction id of the first for a repeat, and drops
-it: ids must be unique for an access token.
+A homeserver drops a second request with the transaction id of the first as a repeat, so ids must
+be unique for each access token:
 https://spec.matrix.org/v1.11/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
-Each message of a Megolm session has an index of its own, and receivers discard one that they
-have seen: https://spec.matrix.org/v1.11/client-server-api/#mmegolmv1aes-sha2
+Each message of a Megolm session has its own index, and receivers discard a repeated index: https://spec.matrix.org/v1.11/client-server-api/#mmegolmv1aes-sha2
 """
 
 from collections import defaultdict
@@ -17,13 +16,13 @@ from apprise import PersistentStore
 from apprise.plugins.matrix import NotifyMatrix
 
 _LOCKS: WeakKeyDictionary[PersistentStore, defaultdict[str, Any]] = WeakKeyDictionary()
-"""A lock for each room, and one without a name, beside the keys that they guard."""
+"""A lock for each room, and one for the account under the empty name, by the store of the keys."""
 
 
 class SharedStoreMatrix(NotifyMatrix):
-    """Sends with ids that no other plugin uses, and encrypts one message of a room at a time.
+    """Sends with unique transaction ids, and encrypts one message of a room at a time.
 
-    It runs in threads of its own, where a lock may be held while a request is under way.
+    It runs in its own threads, where it may hold a lock during a request.
     """
 
     def send(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401 - Apprise's signature

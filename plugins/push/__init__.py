@@ -1,4 +1,4 @@
-"""Push notifications to apps and browsers, through FCM, APNs and Web Push."""
+"""The plugin `push`: notifications to apps and browsers, through FCM, APNs and Web Push."""
 
 from router import Register, hookimpl
 from router.plugins.push.channel import Push
@@ -6,5 +6,5 @@ from router.plugins.push.channel import Push
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel."""
+    """Register the channel."""
     register(Push)

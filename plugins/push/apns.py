@@ -1,4 +1,4 @@
-"""Apple's push service, one of the providers of `push`.
+"""APNs: send to Apple's push service, and read its answers.
 
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
 https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
@@ -33,17 +33,17 @@ from router.plugins.push.apns_message import (
     write_headers,
     write_payload,
 )
-from router.plugins.push.data_payload import drop_expendable
+from router.plugins.push.data_payload import drop_optional_data
 from router.plugins.push.es256_jwt import load_key, sign_token
 
 HOST = "https://api.push.apple.com"
 SANDBOX_HOST = "https://api.sandbox.push.apple.com"
 
 TOKEN_RENEWAL_S = 50 * 60
-"""Seconds a token is used: Apple takes none older than 60 minutes, and no new one within 20."""
+"""Age at which a JWT is replaced: Apple rejects one that is older than 60 minutes."""
 
 TOKEN_MIN_INTERVAL_S = 20 * 60.0
-"""Seconds that Apple wants between two tokens."""
+"""Shortest time that Apple allows between two JWTs."""
 
 RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     "BadDeviceToken": "gone",
@@ -58,27 +58,26 @@ RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     "TooManyProviderTokenUpdates": "suspend",
     403: "suspend",
 }
-"""What Apple means, where HTTP's sense is another; its other reasons are as their status.
+"""Meanings of Apple's reasons that differ from HTTP's reading of their status.
 
-Every reason that it lists for 403 is about the provider's certificate or token:
+Every documented reason for 403 is about the provider's certificate or token:
 https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
 """
 
-_OF_ANOTHER_APP = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
-"""What Apple says of a token of its other environment, and of one of another app, too.
+_WRONG_SETTINGS_REASONS = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
+"""Reasons that a wrong `sandbox` or `topic` causes for every token.
 
-With a wrong `sandbox` or `topic` it says so of every token. Until Apple has taken a push with these
-settings, such a token is kept.
+Until Apple has accepted a push with these settings, such a refusal does not forget the token.
 """
 
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
-_ID = re.compile(r"[0-9A-Fa-f-]{36}")
+_APNS_ID = re.compile(r"[0-9A-Fa-f-]{36}")
 _TOKEN = re.compile(r"[0-9A-Fa-f]{64,400}")
-_WORD = re.compile(r"[0-9A-Za-z_.-]{1,400}")
+_TOKEN_CHARACTERS = re.compile(r"[0-9A-Za-z_.-]{1,400}")
 
 
 class ApnsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Apple's push service, with a token that a key signs."""
+    """Settings of Apple's push service: the key that signs the JWT, and the app."""
 
     key: Annotated[
         Secret,
@@ -110,14 +109,14 @@ class ApnsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = "everywhere"
 
     def __post_init__(self) -> None:
-        """Refuse what is no key of Apple's."""
+        """Raise `ValueError` for a key that is none of Apple's, and for a topic with `.voip`."""
         _load_key(self.key.reveal())
         if self.topic.endswith(".voip"):
             raise ValueError("topic: must be the bundle id alone, without .voip")
 
 
 class Apns:
-    """One app at Apple: its key, loaded once, and the token that every send shows."""
+    """A client of APNs for one app, with its loaded key and the current JWT."""
 
     def __init__(self, settings: ApnsSettings) -> None:
         """Load the key."""
@@ -125,11 +124,11 @@ class Apns:
         self._key = _load_key(settings.key.reveal())
         self._host = SANDBOX_HOST if settings.sandbox else HOST
         self._token = ""
-        self._made = 0.0
-        self._has_served = False
+        self._token_made_at = 0.0
+        self._has_delivered = False
 
     def __repr__(self) -> str:
-        """Name the app alone."""
+        """Return the app's name, and no key."""
         return f"Apns({self._settings.topic})"
 
     async def send(
@@ -146,19 +145,19 @@ class Apns:
         match _read_reason(exchange):
             case "ExpiredProviderToken":  # Apple's clock is ahead: a new token is taken at once
                 exchange = await self._push(message, kind, transport, seconds=seconds, now=now)
-            case "PayloadTooLarge" if lighter := drop_expendable(message):
-                exchange = await self._push(lighter, kind, transport, seconds=seconds, now=now)
-        self._has_served |= exchange.status == HTTPStatus.OK
+            case "PayloadTooLarge" if smaller := drop_optional_data(message):
+                exchange = await self._push(smaller, kind, transport, seconds=seconds, now=now)
+        self._has_delivered |= exchange.status == HTTPStatus.OK
         outcome = _make_outcome(exchange, now)
-        if isinstance(outcome, Rejected) and not self._has_served:
-            is_proven = _read_reason(exchange) not in _OF_ANOTHER_APP
-            return replace(outcome, forget_contact=outcome.forget_contact and is_proven)
+        if isinstance(outcome, Rejected) and not self._has_delivered:
+            is_certain = _read_reason(exchange) not in _WRONG_SETTINGS_REASONS
+            return replace(outcome, forget_contact=outcome.forget_contact and is_certain)
         return outcome
 
     async def _push(
         self, message: Message, kind: PushType, transport: Transport, *, seconds: float, now: float
     ) -> Exchange:
-        """Push once, and forget a token that Apple calls expired."""
+        """Make one request; drop the JWT when Apple calls it expired."""
         token = self._get_jwt(now)
         headers = write_headers(message, kind, topic=self._settings.topic, now=now)
         request = Request(
@@ -177,9 +176,9 @@ class Apns:
         return exchange
 
     def _get_jwt(self, now: float) -> str:
-        """Return the token, a new one where the last is old."""
-        if not self._token or not 0 <= now - self._made < TOKEN_RENEWAL_S:
-            self._made = now
+        """Return the current JWT, signed again when it is too old."""
+        if not self._token or not 0 <= now - self._token_made_at < TOKEN_RENEWAL_S:
+            self._token_made_at = now
             self._token = self._sign(now)
         return self._token
 
@@ -189,25 +188,25 @@ class Apns:
 
 
 def _make_outcome(exchange: Exchange, now: float) -> Outcome:
-    """Return what an answer of Apple's means."""
+    """Return the outcome of Apple's answer."""
     code = _read_reason(exchange)
     if code == "TooManyProviderTokenUpdates":
         return make_outcome(
             "suspend", status=exchange.status, reason=code, after=TOKEN_MIN_INTERVAL_S
         )
     name = exchange.headers.get("apns-id", "")
-    handle = name if _ID.fullmatch(name) else ""
+    handle = name if _APNS_ID.fullmatch(name) else ""
     outcome = classify_response(
         [exchange], response_codes=RESPONSE_CODES, now=now, code=code, handle=handle
     )
-    found_dead = exchange.json_value("timestamp")  # in milliseconds, beside a 410 alone
-    if isinstance(outcome, Rejected) and isinstance(found_dead, int):
-        return replace(outcome, dead_since=found_dead / 1000)
+    dead_since_ms = exchange.json_value("timestamp")  # in milliseconds, beside a 410 alone
+    if isinstance(outcome, Rejected) and isinstance(dead_since_ms, int):
+        return replace(outcome, dead_since=dead_since_ms / 1000)
     return outcome
 
 
 def wants(settings: ApnsSettings, notification: Notification, platform: str) -> bool:
-    """Return whether a device is to hear of a notification: a VoIP token of rings alone."""
+    """Return whether a device gets a notification: a VoIP token gets only ringing calls."""
     kind = choose_push_type(notification, platform)
     if kind == "alert" and settings.rings == "voip":
         return read_call_action(notification) != "initiated"
@@ -215,25 +214,25 @@ def wants(settings: ApnsSettings, notification: Notification, platform: str) -> 
 
 
 def is_token(address: str) -> bool:
-    """Return whether an address looks like a device token of Apple's, whose length may change."""
+    """Return whether an address has the form of Apple's device tokens, whose length may change."""
     return _TOKEN.fullmatch(address) is not None
 
 
 def may_be_token(address: str) -> bool:
-    """Return whether Apple can be asked; one of Firebase's, or what an app printed, is none.
+    """Return whether an address has only characters of a token, so that Apple can decide.
 
-    Apple alone knows its tokens, and says so of what is none: then it is forgotten.
+    A token of Firebase's, and the printed form of a token, have others.
     """
-    return _WORD.fullmatch(address) is not None
+    return _TOKEN_CHARACTERS.fullmatch(address) is not None
 
 
 def is_push_request(request: Request) -> bool:
-    """Return whether a request is one to Apple."""
+    """Return whether a request goes to APNs."""
     return "/3/device/" in request.url
 
 
 def sandbox_response(request: Request) -> Response:
-    """Answer as Apple does: with the id of the message, and nothing else."""
+    """Return APNs' answer to a push it accepted: the id of the message, and an empty body."""
     return Response(status=200, headers={"apns-id": request.headers["apns-id"].upper()})
 
 

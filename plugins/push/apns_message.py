@@ -1,4 +1,4 @@
-"""What goes to Apple: headers and payload of an alert, a background push or a ringing call.
+"""The headers and the payload of APNs: an alert, a background push or a VoIP push.
 
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
 https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification and
@@ -19,36 +19,36 @@ from router.plugins.push.data_payload import (
     fit_data,
     read_sound,
     truncate_bytes,
-    write_texts,
+    write_data,
 )
 
 PushType = Literal["alert", "background", "voip"]
 
 MAX_PAYLOAD_BYTES: dict[PushType, int] = {"alert": 4096, "background": 4096, "voip": 5120}
-"""Bytes of a payload that Apple takes."""
+"""Largest payload that Apple accepts."""
 
 RING_TIMEOUT_S = 45
-"""Seconds after which nobody answers a call: CometChat ends it then."""
+"""Time after which CometChat ends a call that nobody answers."""
 
 MAX_COLLAPSE_ID_BYTES = 64
-"""Bytes of a collapse id."""
+"""Longest collapse id that Apple accepts."""
 
 _SHOWN_CALL_ACTIONS = frozenset({"initiated", "cancelled", "unanswered"})
-"""What a person is shown of a call on a device that cannot ring; the rest is for the app."""
+"""States of a call that a device without VoIP shows; the app alone gets the others."""
 
 
 def is_voip(platform: str) -> bool:
-    """Return whether a device's token is one of PushKit's, which may be sent calls alone."""
+    """Return whether a device's token is a VoIP token of PushKit, which gets only calls."""
     return platform.lower().endswith("voip")
 
 
 def choose_push_type(
     notification: Notification, platform: str, *, quiet: bool = False
 ) -> PushType | None:
-    """Return the kind of push that a notification is on a device; None where it is none.
+    """Return the push type of a notification for a device, None where the device gets none.
 
-    An app that gets a VoIP push and reports no new call to the system is ended by it, so such
-    a token gets what rings and nothing else.
+    iOS ends an app that gets a VoIP push and reports no new call, so a VoIP token gets only
+    ringing calls.
     """
     action = read_call_action(notification)
     if is_voip(platform):
@@ -59,13 +59,13 @@ def choose_push_type(
 
 
 def read_call_action(notification: Notification) -> str:
-    """Return what happened to a call; empty where the notification is about none."""
+    """Return the `callAction` of a call, empty for other notifications."""
     action = notification.details.get("callAction")
     return action if notification.kind == "call" and isinstance(action, str) else ""
 
 
 def write_headers(message: Message, kind: PushType, *, topic: str, now: float) -> dict[str, str]:
-    """Return Apple's headers, less the authorization."""
+    """Return the headers of APNs without the authorization."""
     headers = {
         "apns-id": str(uuid5(NAMESPACE_URL, message.delivery)),
         "apns-push-type": kind,
@@ -80,7 +80,7 @@ def write_headers(message: Message, kind: PushType, *, topic: str, now: float) -
 
 def write_payload(message: Message, kind: PushType) -> bytes:
     """Return the payload: `aps`, and beside it every key of the notification as a text."""
-    data = write_texts(message)
+    data = write_data(message)
     data.pop("aps", None)
     session = data.get("sessionId")
     if session and read_call_action(message.notification):
@@ -91,7 +91,7 @@ def write_payload(message: Message, kind: PushType) -> bytes:
 
 
 def write_aps(message: Message, kind: PushType) -> dict[str, Any]:
-    """Return what Apple's devices heed of a payload."""
+    """Return the dictionary `aps`, the part of a payload that iOS reads itself."""
     if kind == "voip":
         return {}
     aps: dict[str, Any] = {} if message.badge is None else {"badge": max(0, message.badge)}
@@ -110,7 +110,7 @@ def write_aps(message: Message, kind: PushType) -> dict[str, Any]:
 
 
 def _write_alert(message: Message) -> dict[str, Any]:
-    """Return the words that are shown: the app's own for a phrase that the rules name."""
+    """Return the alert: title and body, or the app's own phrases where the rules name them."""
     alert: dict[str, Any] = {}
     for name, text in (("title", message.title), ("body", message.body)):
         prefix = "title-" if name == "title" else ""
@@ -122,13 +122,13 @@ def _write_alert(message: Message) -> dict[str, Any]:
 
 
 def _choose_priority(message: Message, kind: PushType) -> str:
-    """Return 10, at once, or 5, when it suits the device's battery."""
+    """Return 10 (send at once) or 5 (consider the device's battery)."""
     at_once = kind == "voip" or (kind == "alert" and message.priority != "low")
     return "10" if at_once else "5"
 
 
 def _choose_expiration(message: Message, kind: PushType, now: float) -> str:
-    """Return the second after which Apple is to keep it no longer; 0: not at all."""
+    """Return the Unix time until which Apple stores the push, 0 to store nothing."""
     end = message.expires
     if kind == "voip":
         rang = message.notification.sent_at or message.notification.accepted_at
@@ -137,7 +137,7 @@ def _choose_expiration(message: Message, kind: PushType, now: float) -> str:
 
 
 def _bounded_collapse_id(collapse: str) -> str:
-    """Return a collapse id that Apple takes: the same for the same."""
+    """Return a collapse key in Apple's limits, a hash of one that is too long."""
     if (
         len(collapse.encode()) <= MAX_COLLAPSE_ID_BYTES
         and collapse.isascii()

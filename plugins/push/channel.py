@@ -1,9 +1,9 @@
-"""Deliver to the apps on a recipient's devices.
+"""Deliver to the apps on a recipient's devices, and to browsers.
 
-The provider is picked by the device's platform, in CometChat's spelling (`fcm_android`,
-`apns_ios_device`, …): https://www.cometchat.com/docs/notifications/push-integration
-A destination fixed in the rules is told by its form: Apple's tokens are hexadecimal. A browser
-(`web`) is reached by its push subscription, in JSON.
+The device's platform, in CometChat's spelling (`fcm_android`, `apns_ios_device`, …), selects the
+provider: https://www.cometchat.com/docs/notifications/push-integration
+A destination fixed in the rules has no platform, and its form selects the provider: Apple's tokens
+are hexadecimal. The address of a browser (`web`) is its push subscription in JSON.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,26 +33,26 @@ from router.bridge import (
 )
 from router.plugins.push import apns, webpush
 from router.plugins.push.apns import Apns, ApnsSettings
-from router.plugins.push.data_payload import drop_expendable
-from router.plugins.push.es256_jwt import make_placeholder as make_key
+from router.plugins.push.data_payload import drop_optional_data
+from router.plugins.push.es256_jwt import make_placeholder_key
 from router.plugins.push.fcm import (
     RESPONSE_CODES,
     Fcm,
     FcmSettings,
-    is_about_ornament,
+    is_image_or_link_refused,
     is_message_request,
     is_token,
     is_too_large,
     read_error_code,
     sandbox_response,
 )
-from router.plugins.push.fcm_access_token import make_placeholder
+from router.plugins.push.fcm_access_token import make_placeholder_account
 from router.plugins.push.fcm_message import MAX_DATA_BYTES
 from router.plugins.push.webpush import WebPush, WebPushSettings
 
 DEFAULT_PROVIDER_ID = "default"
-"""The `providerId` of a device that named none, as CometChat's SDKs have it."""
-NO_TOKEN = "name a device; topics and conditions are not sent to"  # noqa: S105 - words
+"""The `providerId` of a device that was registered without one, as in CometChat's SDKs."""
+NAME_A_DEVICE = "name a device; topics and conditions are not sent to"
 
 
 class PushSettings(Settings, frozen=True):
@@ -86,7 +86,7 @@ class PushSettings(Settings, frozen=True):
     ] = ""
 
     def __post_init__(self) -> None:
-        """Refuse a channel without a provider."""
+        """Raise `ValueError` for a channel without a provider."""
         if self.fcm is None and self.apns is None and self.webpush is None:
             raise ValueError(
                 "names no provider; write `fcm: {service_account: …}`, `apns: {key: …}` or "
@@ -104,14 +104,14 @@ class Push(AppriseChannel[PushSettings]):
     response_codes = RESPONSE_CODES
     platforms = ("fcm", "apns", "web")
     placeholders: ClassVar[Mapping[str, str | Callable[[], str]]] = {
-        "fcm.service_account": make_placeholder,
-        "apns.key": make_key,
-        "webpush.private_key": make_key,
+        "fcm.service_account": make_placeholder_account,
+        "apns.key": make_placeholder_key,
+        "webpush.private_key": make_placeholder_key,
         "webpush.subject": "mailto:push@example.com",
     }
 
     def __init__(self, settings: PushSettings, transport: Transport) -> None:
-        """Load the providers' credentials."""
+        """Load the credentials of the configured providers."""
         super().__init__(settings, transport)
         self._fcm = None if settings.fcm is None else Fcm(settings.fcm)
         self._apns = None if settings.apns is None else Apns(settings.apns)
@@ -119,18 +119,18 @@ class Push(AppriseChannel[PushSettings]):
 
     @classmethod
     def needs_contact(cls, settings: PushSettings) -> bool:  # noqa: ARG003 - the contract's signature
-        """Return True: a device, or a token fixed in the rules."""
+        """Return True: each message goes to a device or to a token in the rules."""
         return True
 
     def host(self, address: str) -> str:
-        """Return the push service of a browser's subscription; other addresses lead to one host."""
-        return webpush.find_service(address)
+        """Return the host of a browser's push service, empty for FCM and APNs."""
+        return webpush.find_push_service(address)
 
     @classmethod
     def wants(
         cls, settings: PushSettings, notification: Notification, platform: str, provider_id: str
     ) -> bool:
-        """Return whether a device is one of this channel's, and is to hear of this."""
+        """Return whether a device belongs to this channel and gets this notification."""
         if settings.provider_id and settings.provider_id != (provider_id or DEFAULT_PROVIDER_ID):
             return False
         if settings.apns is None or not platform.lower().startswith("apns_"):
@@ -146,23 +146,27 @@ class Push(AppriseChannel[PushSettings]):
         country: str = "",  # noqa: ARG003 - the same
         is_fixed: bool = False,
     ) -> str:
-        """Return a token or a subscription as it is; of a device its provider says what it is."""
-        is_browser = webpush.is_subscription(address)
-        fault = webpush.find_fault(address) if is_browser else "" if is_token(address) else NO_TOKEN
-        if is_fixed and fault:
+        """Return the address; raises `AddressError` for a fixed one that names no device."""
+        if not is_fixed:
+            return address
+        if webpush.is_subscription(address):
+            fault = webpush.find_fault(address)
+        else:
+            fault = "" if is_token(address) else NAME_A_DEVICE
+        if fault:
             raise AddressError(fault)
         return address
 
     @classmethod
     def find_device_fault(cls, platform: str, address: str) -> str:
-        """Return why an address is no token of a device's provider."""
+        """Return why an address is no token of the device's provider, empty where it can be one."""
         if webpush.is_subscription(address):
             return ""
-        match _family(platform):
+        match _find_provider(platform):
             case "apns" if not apns.may_be_token(address):
                 return "is no device token of Apple's, which is hexadecimal digits"
             case "fcm" if not is_token(address):
-                return f"is no registration token of Firebase's: {NO_TOKEN}"
+                return f"is no registration token of Firebase's: {NAME_A_DEVICE}"
             case _:
                 return ""
 
@@ -170,7 +174,7 @@ class Push(AppriseChannel[PushSettings]):
         """Try once to reach the device."""
         platform = _find_platform(message)
         seconds, now = self.settings.timeout, self.clock()
-        match _family(platform):
+        match _find_provider(platform):
             case "fcm" if self._fcm is not None:
                 return await self._send_fcm(message, self._fcm)
             case "apns" if self._apns is not None:
@@ -181,7 +185,7 @@ class Push(AppriseChannel[PushSettings]):
                 return Rejected(reason=f"no provider is configured for devices of {platform}")
 
     async def check(self) -> Outcome | None:
-        """Fetch an access token, as every send needs one."""
+        """Fetch an access token of FCM, without which no send succeeds."""
         if self._fcm is None:
             return None
         seconds, now = self.settings.timeout, self.clock()
@@ -189,8 +193,8 @@ class Push(AppriseChannel[PushSettings]):
 
     async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
         if not is_token(message.address):
-            return Rejected(reason=f"the address is no token: {NO_TOKEN}")
-        refused = await self._renew(fcm)
+            return Rejected(reason=f"the address is no token: {NAME_A_DEVICE}")
+        refused = await self._renew_access_token(fcm)
         if refused is not None:
             return refused
         outcome = await super().send(message)
@@ -198,24 +202,24 @@ class Push(AppriseChannel[PushSettings]):
             return outcome
         # Google may end an access token before its time; its own libraries get a new one and ask
         # once more (https://github.com/googleapis/google-auth-library-python/blob/main/google/auth/transport/requests.py).
-        refused = await self._renew(fcm)
+        refused = await self._renew_access_token(fcm)
         return refused or await super().send(message)
 
-    async def _renew(self, fcm: Fcm) -> Outcome | None:
-        """Return None with an access token at hand, else why there is none."""
+    async def _renew_access_token(self, fcm: Fcm) -> Outcome | None:
+        """Return None once there is a valid access token, else the outcome of fetching it."""
         seconds, now = self.settings.timeout, self.clock()
         return await fcm.access.renew(self.transport, seconds=seconds, now=now)
 
     def choose_plugin(self, message: Message) -> Build | None:
-        """Return Apprise's class for the device's provider, holding the message."""
+        """Return Apprise's class for FCM with the message, None without FCM."""
         return None if self._fcm is None else self._fcm.build(message, self.clock())
 
     def format_message(self, message: Message) -> tuple[str, str]:
-        """Return a body that Apprise lets pass; `choose_plugin` holds the real one."""
+        """Return a body that Apprise accepts; `choose_plugin` carries the real message."""
         return "", message.body or message.title or message.kind
 
     def carries_message(self, request: Request) -> bool:
-        """Return False for the fetching of an access token."""
+        """Return False for the request of an access token."""
         return any(
             carries(request)
             for carries in (apns.is_push_request, webpush.is_push_request, is_message_request)
@@ -226,29 +230,29 @@ class Push(AppriseChannel[PushSettings]):
         return read_error_code(exchange)
 
     def simplify_message(self, message: Message, exchange: Exchange) -> Message | None:
-        """Return a lighter message where FCM found this one too large, or one less its ornaments.
+        """Return a smaller message where FCM calls this one too large, else None.
 
-        The ornaments are the image and the link, where FCM blames one of them.
+        Where FCM refuses the image or the link, the message comes back without both.
         """
         if is_too_large(exchange):
-            return drop_expendable(message)
-        if is_about_ornament(exchange) and (message.image or message.link):
+            return drop_optional_data(message)
+        if is_image_or_link_refused(exchange) and (message.image or message.link):
             return replace(message, image="", link="")
         return None
 
     def read_handle(self, exchange: Exchange) -> str:
-        """Return the message's name at the provider."""
+        """Return the name that FCM gave the message."""
         name = exchange.json_value("name")
         return name if isinstance(name, str) else ""
 
     def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:
-        """Let the next send fetch a new access token where this one was refused."""
+        """Drop the access token that FCM refused, so that the next send fetches a new one."""
         if self._fcm is not None and exchanges:
             self._fcm.drop_refused_token(exchanges[-1])
         return None
 
     def sandbox(self, request: Request) -> Response:
-        """Answer as the provider does."""
+        """Return the provider's answer to an accepted request."""
         if webpush.is_push_request(request):
             return webpush.sandbox_response(request)
         return (
@@ -259,7 +263,7 @@ class Push(AppriseChannel[PushSettings]):
 
 
 def _find_platform(message: Message) -> str:
-    """Return the platform of a device; a destination of the rules, and a subscription, tell it."""
+    """Return the device's platform, or the one that the form of a fixed address implies."""
     if webpush.is_subscription(message.address):
         return "web"
     if message.device is not None:
@@ -267,6 +271,6 @@ def _find_platform(message: Message) -> str:
     return "apns" if apns.is_token(message.address) else "fcm"
 
 
-def _family(platform: str) -> str:
-    """Return the provider that a platform's name begins with."""
+def _find_provider(platform: str) -> str:
+    """Return the provider in a platform's name: the part before the first `_`."""
     return platform.lower().partition("_")[0]

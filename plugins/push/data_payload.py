@@ -1,4 +1,4 @@
-"""The payload's keys as texts, cut to what a provider of push takes."""
+"""The data payload of a push: the notification's keys as texts, within a provider's size limit."""
 
 import base64
 import hashlib
@@ -12,53 +12,53 @@ from msgspec.structs import replace
 from router import Message
 from router.bridge import truncate
 
-EXPENDABLE_KEYS = ("message", "custom", "senderAvatar", "receiverAvatar")
-"""What is left out first, in this order, when a message does not fit."""
+OPTIONAL_KEYS = ("message", "custom", "senderAvatar", "receiverAvatar")
+"""Keys that are dropped first, in this order, when a message is too large."""
 RESERVED_TEXT_BYTES = {"title": 200, "body": 800}
-"""Bytes of the words that stay even where other data must go for them."""
+"""Bytes of title and body that stay even when other data is dropped for them."""
 
 LONG_VALUE_LENGTH = 200
-"""Characters of a value that goes where a message is too large for its provider."""
+"""Longest value that stays when a provider calls a message too large, in characters."""
 
 MAX_TTL_S = 28 * 86400
-"""Seconds that FCM keeps a message, or a browser's push service, at most."""
+"""Longest time that FCM and push services of browsers store a message."""
 
 SILENT_SOUND = "none"
-"""The sound of what is to be shown without one."""
+"""The name that rules give the sound of a silent notification."""
 _ARG_NUMBERS = range(1, 10)
 _MAX_ARG_BYTES = 60
-"""Bytes of what is put into a phrase of the app's, of its key, and of a sound's name, in JSON."""
+"""Longest argument and key of a localized phrase, and longest name of a sound, in JSON."""
 
 MeasureBytes = Callable[[str], int]
-"""Returns the bytes that a provider counts for a text."""
+"""A function that returns the bytes that a provider counts for a text."""
 
 
 class LocalizedPhrase(Struct, frozen=True):
-    """A text of the app's own, in the device's language: its key, and what is put into it."""
+    """A text of the app in the device's language: its key and its arguments."""
 
     key: str
     args: list[str]
 
 
 def find_localized_phrase(message: Message, name: str) -> LocalizedPhrase | None:
-    """Return the app's phrase for the `title` or `body`, None where the rules name none.
+    """Return the app's phrase for the `title` or the `body`, None where the rules name none.
 
-    Rules name it with the data `title_loc_key` and `title_loc_arg_1` to `_9`, `body_loc_key` and
-    so on; nothing in a payload can.
+    Rules name it with the data `title_loc_key` and `title_loc_arg_1` to `_9`, and with the same
+    for `body`; a payload of CometChat's cannot name one.
     """
     key = message.data.get(f"{name}_loc_key")
     if not key:
         return None
     named = [message.data.get(f"{name}_loc_arg_{number}", "") for number in _ARG_NUMBERS]
-    most = max((number for number, text in enumerate(named, start=1) if text), default=0)
+    last_number = max((number for number, text in enumerate(named, start=1) if text), default=0)
     return LocalizedPhrase(
         truncate_bytes(key, _MAX_ARG_BYTES, count_json_bytes),
-        [truncate_bytes(text, _MAX_ARG_BYTES, count_json_bytes) for text in named[:most]],
+        [truncate_bytes(text, _MAX_ARG_BYTES, count_json_bytes) for text in named[:last_number]],
     )
 
 
 def read_sound(message: Message) -> str:
-    """Return the name of the sound: the system's own unless a rule names one, empty for silence."""
+    """Return the name of the sound: `default` unless a rule names another, empty for silence."""
     return (
         ""
         if message.sound == SILENT_SOUND
@@ -66,12 +66,12 @@ def read_sound(message: Message) -> str:
     )
 
 
-def write_texts(message: Message) -> dict[str, str]:
-    """Return the payload's keys unchanged, and the message's own, all as texts.
+def write_data(message: Message) -> dict[str, str]:
+    """Return every key of the payload and of the message as a text.
 
-    `quiet` tells an app that nothing is to be shown: what was is to be taken back.
+    `quiet` is `true` where the app shows nothing, and removes what it has shown.
     """
-    data = {name: _text(value) for name, value in message.notification.details.items()}
+    data = {name: _to_text(value) for name, value in message.notification.details.items()}
     extras = {"link": message.link, "image": message.image, "sound": message.sound}
     data |= {name: value for name, value in extras.items() if value}
     if message.badge is not None:
@@ -82,12 +82,12 @@ def write_texts(message: Message) -> dict[str, str]:
 
 
 def count_ttl(message: Message, now: float) -> int:
-    """Return for how long a provider may keep a message for a device that is away."""
+    """Return the seconds for which a provider may store a message for an offline device."""
     return max(0, min(int(message.expires - now), MAX_TTL_S))
 
 
 def make_topic(key: str) -> str:
-    """Return a topic of web push: the same for the same, at most 32 characters of base64url."""
+    """Return the web push topic of a collapse key: 22 characters of base64url."""
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -98,44 +98,47 @@ def count_bytes(text: str) -> int:
 
 
 def count_json_bytes(text: str) -> int:
-    """Return the bytes of a text in JSON, with its quotes and what divides it from the next."""
+    """Return the bytes of a text in JSON, with its quotes and a separator."""
     return len(msgspec.json.encode(text)) + 1
 
 
-def fit_data(data: dict[str, str], room: int, weigh: MeasureBytes = count_bytes) -> dict[str, str]:
-    """Return data of at most so many bytes.
+def fit_data(
+    data: dict[str, str], max_bytes: int, measure: MeasureBytes = count_bytes
+) -> dict[str, str]:
+    """Return data of at most `max_bytes`.
 
-    What is expendable goes first, then the body is cut; where even a short body finds no
-    room, the longest of the other data goes too.
+    It drops the optional keys first, then truncates the body. Where even a short body does not
+    fit, it drops the longest of the other values too.
     """
     kept = dict(data)
-    for name in EXPENDABLE_KEYS:
-        if measure_data(kept, weigh) <= room:
+    for name in OPTIONAL_KEYS:
+        if measure_data(kept, measure) <= max_bytes:
             break
         kept.pop(name, None)
-    if measure_data(kept, weigh) <= room:
+    if measure_data(kept, measure) <= max_bytes:
         return kept
     kept |= {
-        name: truncate_bytes(data[name], size, weigh) for name, size in RESERVED_TEXT_BYTES.items()
+        name: truncate_bytes(data[name], size, measure)
+        for name, size in RESERVED_TEXT_BYTES.items()
     }
-    while measure_data(kept, weigh) > room:
+    while measure_data(kept, measure) > max_bytes:
         del kept[
             max(kept.keys() - RESERVED_TEXT_BYTES.keys(), key=lambda name: len(name + kept[name]))
         ]
-    left = room - measure_data(kept, weigh) + weigh(kept["body"])
-    return kept | {"body": truncate_bytes(data["body"], left, weigh)}
+    body_bytes = max_bytes - measure_data(kept, measure) + measure(kept["body"])
+    return kept | {"body": truncate_bytes(data["body"], body_bytes, measure)}
 
 
-def drop_expendable(message: Message) -> Message | None:
-    """Return a message less what is expendable, with short words; None where that is nothing.
+def drop_optional_data(message: Message) -> Message | None:
+    """Return a message without its optional data, with short texts; None where nothing is left out.
 
-    It is for a provider that finds a message too large which is within the limit it documents.
+    A provider may call a message too large that is within its documented limit.
     """
     notification = message.notification
     details = {
         name: value
         for name, value in notification.details.items()
-        if name not in EXPENDABLE_KEYS and len(_text(value)) <= LONG_VALUE_LENGTH
+        if name not in OPTIONAL_KEYS and len(_to_text(value)) <= LONG_VALUE_LENGTH
     }
     words = {
         name: truncate_bytes(getattr(message, name), size)
@@ -148,18 +151,18 @@ def drop_expendable(message: Message) -> Message | None:
     return None if lighter == message else lighter
 
 
-def measure_data(data: Mapping[str, str], weigh: MeasureBytes = count_bytes) -> int:
-    """Return the bytes of keys and values, as the provider counts them."""
-    return sum(weigh(name) + weigh(value) for name, value in data.items())
+def measure_data(data: Mapping[str, str], measure: MeasureBytes = count_bytes) -> int:
+    """Return the bytes of all keys and values, as a provider counts them."""
+    return sum(measure(name) + measure(value) for name, value in data.items())
 
 
-def truncate_bytes(text: str, size: int, weigh: MeasureBytes = count_bytes) -> str:
-    """Return at most so many bytes of a text, whole characters, with a mark where it ends."""
-    frame = weigh("")
-    return truncate(text, size - frame, measure=lambda part: weigh(part) - frame)
+def truncate_bytes(text: str, size: int, measure: MeasureBytes = count_bytes) -> str:
+    """Return at most `size` bytes of a text in whole characters, with a mark where it was cut."""
+    frame = measure("")
+    return truncate(text, size - frame, measure=lambda part: measure(part) - frame)
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     match value:
         case str():
             return value

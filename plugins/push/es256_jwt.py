@@ -1,4 +1,7 @@
-"""Keys on P-256 and tokens that they sign (RFC 7515, ES256), as push services ask for them."""
+"""JSON Web Tokens signed with ES256, which APNs and push services of browsers require.
+
+https://www.rfc-editor.org/rfc/rfc7515, https://www.rfc-editor.org/rfc/rfc7518#section-3.4
+"""
 
 import base64
 from collections.abc import Mapping
@@ -10,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 COORDINATE_BYTES = 32
-"""Bytes of a number on the curve."""
+"""Bytes of a coordinate on the curve P-256."""
 
 
 def load_key(pem: str) -> ec.EllipticCurvePrivateKey | None:
-    """Return a private key in PEM; None for what is none, or one on another curve."""
+    """Return the private key in a PEM text, None for another text or another curve."""
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except (TypeError, ValueError):
@@ -27,7 +30,7 @@ def load_key(pem: str) -> ec.EllipticCurvePrivateKey | None:
 def sign_token(
     key: ec.EllipticCurvePrivateKey, head: Mapping[str, object], claims: Mapping[str, object]
 ) -> str:
-    """Return a signed token; `head` gets its algorithm here."""
+    """Return a signed JWT; the function adds the algorithm to `head`."""
     parts = ({"alg": "ES256", **head}, claims)
     content = b".".join(encode_base64url(msgspec.json.encode(part)) for part in parts)
     r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
@@ -41,8 +44,8 @@ def encode_base64url(content: bytes) -> bytes:
 
 
 @cache
-def make_placeholder() -> str:
-    """Return a key of nobody's in PEM, for sandbox mode."""
+def make_placeholder_key() -> str:
+    """Return a random private key in PEM for sandbox mode."""
     return (
         ec.generate_private_key(ec.SECP256R1())
         .private_bytes(

@@ -1,4 +1,4 @@
-"""Firebase Cloud Messaging, one of the providers of `push`.
+"""Firebase Cloud Messaging (FCM): its settings, and the meaning of its answers.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages (requests),
 https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (answers).
@@ -33,18 +33,17 @@ RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     403: "suspend",
     404: "suspend",
 }
-"""What FCM means: its 401 and 403 are about the access token and the project, as
-https://firebase.google.com/docs/cloud-messaging/error-codes says. A 404 that is not FCM's own comes
-from a wrong address, not a dead token.
+"""Meanings of FCM's answers (https://firebase.google.com/docs/cloud-messaging/error-codes).
 
-Of a token of another project nothing is known, so it stays: a channel of that project may reach
-it. `THIRD_PARTY_AUTH_ERROR` tells of the Apple or web push key in the Firebase project: it costs
-messages to iPhones and browsers, and Android's go on.
+401 and 403 are about the access token and the project. A 404 without an error code of FCM's comes
+from a wrong URL, not from a dead token. A token of another project stays, since a channel of that
+project may reach it. `THIRD_PARTY_AUTH_ERROR` is about the Apple key or the web push key in the
+Firebase project: messages to iPhones and browsers fail, and those to Android go on.
 """
 
 
 class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Firebase Cloud Messaging, HTTP v1."""
+    """Settings of Firebase Cloud Messaging, HTTP v1."""
 
     service_account: Annotated[
         Secret,
@@ -76,14 +75,14 @@ class FcmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "calls"
 
     def __post_init__(self) -> None:
-        """Refuse what is no service account, and a channel for what is not shown."""
+        """Raise `ValueError` for no service account, and for a `channel_id` without effect."""
         load_key(read_account(self.service_account))
         if self.channel_id and not self.notification_block:
             raise ValueError("channel_id: is for what the device shows; set notification_block")
 
 
 class Fcm:
-    """One Firebase project."""
+    """A client of one Firebase project."""
 
     def __init__(self, settings: FcmSettings) -> None:
         """Load the key."""
@@ -93,7 +92,7 @@ class Fcm:
         self._settings = settings
 
     def build(self, message: Message, now: float) -> Build:
-        """Return Apprise's class for FCM and what it is made with."""
+        """Return Apprise's class for FCM and its arguments."""
         return FcmMessage, {
             "project": self._project,
             "bearer": self.access.token,
@@ -107,7 +106,7 @@ class Fcm:
         }
 
     def drop_refused_token(self, exchange: Exchange) -> None:
-        """Let the next send get a new access token where this one was refused."""
+        """Drop the access token that FCM refused, so that the next send fetches a new one."""
         if (
             exchange.status == HTTPStatus.UNAUTHORIZED
             and read_error_code(exchange) != THIRD_PARTY_AUTH
@@ -117,17 +116,17 @@ class Fcm:
 
 
 def is_token(address: str) -> bool:
-    """Return whether an address can name a device: topics and conditions name many."""
+    """Return whether an address can be a registration token, and no topic or condition."""
     return _TOKEN.fullmatch(address) is not None
 
 
 def read_error_code(exchange: Exchange) -> str:
-    """Return FCM's error code, empty when it took the message; one may blame the token."""
+    """Return FCM's error code, `BAD_TOKEN` for an invalid token, empty for an accepted message."""
     if exchange.status == HTTPStatus.OK:
         return ""
-    codes = (detail.get("errorCode") for detail in _details(exchange))
+    codes = (detail.get("errorCode") for detail in _error_details(exchange))
     code = next((c for c in codes if isinstance(c, str)), exchange.json_value("error", "status"))
-    if code == "INVALID_ARGUMENT" and _is_about_token(exchange):
+    if code == "INVALID_ARGUMENT" and _is_token_refused(exchange):
         return BAD_TOKEN
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
@@ -135,14 +134,14 @@ def read_error_code(exchange: Exchange) -> str:
 def is_too_large(exchange: Exchange) -> bool:
     """Return whether FCM refused a message for its size.
 
-    Its words are `Android message is too big` and the like, beside INVALID_ARGUMENT:
+    The message of such an INVALID_ARGUMENT reads `Android message is too big` or the like:
     https://github.com/firebase/firebase-admin-go/issues/580
     """
     if exchange.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return True
-    words = str(exchange.json_value("error", "message")).lower()
+    text = str(exchange.json_value("error", "message")).lower()
     return read_error_code(exchange) == "INVALID_ARGUMENT" and (
-        "too big" in words or "too large" in words
+        "too big" in text or "too large" in text
     )
 
 
@@ -152,26 +151,26 @@ def is_message_request(request: Request) -> bool:
 
 
 def sandbox_response(request: Request) -> Response:
-    """Answer as Google does: a token, or the name of a message."""
+    """Return Google's answer: an access token, or the name of a message."""
     if is_message_request(request):
         return Response(status=200, body=b'{"name": "projects/sandbox/messages/1"}')
     return Response(status=200, body=b'{"access_token": "sandbox", "expires_in": 3599}')
 
 
-def is_about_ornament(exchange: Exchange) -> bool:
-    """Return whether an argument that FCM finds invalid is the URL of an image or of a link."""
+def is_image_or_link_refused(exchange: Exchange) -> bool:
+    """Return whether FCM refused the URL of the image or of the link."""
     return any(field.endswith((".image", ".link")) for field in _invalid_fields(exchange))
 
 
-def _is_about_token(exchange: Exchange) -> bool:
-    """Return whether an argument that FCM finds invalid is the token, by field or by words."""
-    words = str(exchange.json_value("error", "message"))
-    return _TOKEN_FIELD in _invalid_fields(exchange) or "registration token" in words
+def _is_token_refused(exchange: Exchange) -> bool:
+    """Return whether FCM refused the token: the field or the error message names it."""
+    text = str(exchange.json_value("error", "message"))
+    return _TOKEN_FIELD in _invalid_fields(exchange) or "registration token" in text
 
 
 def _invalid_fields(exchange: Exchange) -> list[str]:
-    """Return the fields of the message that FCM finds invalid (google.rpc.BadRequest)."""
-    violations = (detail.get("fieldViolations") for detail in _details(exchange))
+    """Return the fields of the message that FCM calls invalid (google.rpc.BadRequest)."""
+    violations = (detail.get("fieldViolations") for detail in _error_details(exchange))
     return [
         str(violation.get("field"))
         for items in violations
@@ -180,7 +179,7 @@ def _invalid_fields(exchange: Exchange) -> list[str]:
     ]
 
 
-def _details(exchange: Exchange) -> Iterator[dict[str, object]]:
+def _error_details(exchange: Exchange) -> Iterator[dict[str, object]]:
     details = exchange.json_value("error", "details")
     yield from (
         detail

@@ -1,4 +1,4 @@
-"""A Google service account, and the access token that it earns for sending.
+"""Google service accounts, and the OAuth access tokens that FCM requires.
 
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
@@ -23,20 +23,19 @@ TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_LIFETIME_S = 3600
 RENEWAL_MARGIN_S = 60.0
-"""Seconds before its end at which an access token is replaced."""
+"""Time before its expiry at which an access token is replaced."""
 
-SHORTEST = 2 * RENEWAL_MARGIN_S
-"""Seconds that a token is taken to last at least: each send would fetch one."""
+MIN_TOKEN_LIFETIME_S = 2 * RENEWAL_MARGIN_S
+"""Shortest lifetime that counts: with a shorter one, each send would fetch a token."""
 
-REST = 5.0
-"""Seconds until Google is asked again where it gave no answer, or none that counts; a call that
-rings can wait so long."""
+RETRY_DELAY_S = 5.0
+"""Time until the next fetch after a failed one; a ringing call can wait that long."""
 
 _OAUTH_CODE = re.compile(r"[a-z][a-z_]{2,40}")
 
 
 class ServiceAccount(Struct, frozen=True, kw_only=True):
-    """What a Google service account file says."""
+    """The content of a Google service account file."""
 
     type: str
     project_id: str
@@ -46,58 +45,60 @@ class ServiceAccount(Struct, frozen=True, kw_only=True):
     token_uri: str = TOKEN_URI
 
     def __repr__(self) -> str:
-        """Name the project alone."""
+        """Return the project's name, and no key."""
         return f"ServiceAccount({self.project_id})"
 
 
 class FcmAccessToken:
-    """The right to send for one project: its key, loaded once, and the access token it earned."""
+    """The current access token of one project, and the loaded key that fetches a new one."""
 
     def __init__(self, account: ServiceAccount) -> None:
         """Load the key."""
         self._account = account
         self._key = load_key(account)
-        self._renewing = asyncio.Lock()
-        self._fetches = 0
-        self._refusal: Outcome = Delivered()
+        self._renewal_lock = asyncio.Lock()
+        self._fetch_count = 0
+        self._last_fetch: Outcome = Delivered()
         self._expires_at = 0.0
         self.token = ""
 
     def is_fresh(self, now: float) -> bool:
-        """Return whether the access token can still be used."""
+        """Return whether the access token is valid for the next minute."""
         return now < self._expires_at - RENEWAL_MARGIN_S
 
     def drop(self, token: str) -> None:
-        """Forget an access token that is not taken any more, unless there is another by now."""
+        """Expire a refused access token, unless a newer one has replaced it."""
         if token == self.token:
             self._expires_at = 0.0
 
     async def renew(self, transport: Transport, *, seconds: float, now: float) -> Outcome | None:
-        """Return None with an access token at hand, else why there is none.
+        """Return None once there is a valid access token, else the outcome of fetching it.
 
-        However many need one at a time, one asks; the others get what it was told.
+        Of many concurrent calls, one fetches the token, and the others share the outcome.
         """
         if self.is_fresh(now):
             return None
-        seen = self._fetches
-        async with self._renewing:
+        earlier_count = self._fetch_count
+        async with self._renewal_lock:
             if self.is_fresh(now):
                 return None
-            if seen == self._fetches or isinstance(self._refusal, Delivered):
+            if earlier_count == self._fetch_count or isinstance(self._last_fetch, Delivered):
                 await self.fetch(transport, seconds=seconds, now=now)
-            return None if isinstance(self._refusal, Delivered) else self._refusal
+            return None if isinstance(self._last_fetch, Delivered) else self._last_fetch
 
     async def fetch(self, transport: Transport, *, seconds: float, now: float) -> Outcome:
-        """Return `Delivered`, or `Suspend`: without an access token no message goes out."""
+        """Fetch an access token; return `Delivered`, or `Suspend` where there is none."""
         request = self._make_request(now)
         try:
             exchange = Exchange(request, await transport.send(request, timeout=seconds))
         except TransportError as error:
-            self._refusal = Suspend(reason=f"no access token: {error.reason}", after=REST)
+            self._last_fetch = Suspend(
+                reason=f"no access token: {error.reason}", after=RETRY_DELAY_S
+            )
         else:
-            self._refusal = self._read_token(exchange, now)
-        self._fetches += 1
-        return self._refusal
+            self._last_fetch = self._read_token(exchange, now)
+        self._fetch_count += 1
+        return self._last_fetch
 
     def _make_request(self, now: float) -> Request:
         """Return the signed request for an access token."""
@@ -120,20 +121,20 @@ class FcmAccessToken:
         )
 
     def _read_token(self, exchange: Exchange, now: float) -> Outcome:
-        """Keep the access token in an answer, or return why there was none."""
+        """Store the access token of an answer, and return the outcome."""
         token, seconds = exchange.json_value("access_token"), exchange.json_value("expires_in")
         if exchange.status == HTTPStatus.OK and isinstance(token, str):
             self.token = token
             self._expires_at = now + _bound_lifetime(seconds)
             return Delivered(status=exchange.status)
         outcome = classify_response([exchange], response_codes={}, now=now)
-        after = (outcome.after or REST) if isinstance(outcome, Retry) else None
+        after = (outcome.after or RETRY_DELAY_S) if isinstance(outcome, Retry) else None
         reason = f"no access token: {_read_refusal(exchange)}"
         return Suspend(reason=reason, after=after, status=exchange.status)
 
 
 def read_account(secret: Secret) -> ServiceAccount:
-    """Return what a service account file says; raises `ValueError` for another text."""
+    """Return the service account in a JSON text; raises `ValueError` for another text."""
     try:
         account = msgspec.json.decode(secret.reveal(), type=ServiceAccount)
     except (msgspec.DecodeError, ValueError):
@@ -144,7 +145,7 @@ def read_account(secret: Secret) -> ServiceAccount:
 
 
 def load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
-    """Return an account's key; raises `ValueError` where it is none."""
+    """Return an account's private key; raises `ValueError` for another text."""
     key = _parse_key(account.private_key)
     if key is None:
         raise ValueError("service_account: private_key must be an RSA key in PEM")
@@ -152,8 +153,8 @@ def load_key(account: ServiceAccount) -> rsa.RSAPrivateKey:
 
 
 @cache
-def make_placeholder() -> str:
-    """Return a service account of nobody's, for sandbox mode."""
+def make_placeholder_account() -> str:
+    """Return a service account with a random key in JSON, for sandbox mode."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -172,10 +173,10 @@ def make_placeholder() -> str:
 
 @lru_cache(maxsize=8)
 def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
-    """Return an RSA key, None for what is none.
+    """Return the RSA key in a PEM text, None for another text.
 
-    OpenSSL proves both primes, tens of milliseconds in which no other thread runs; so a text is
-    parsed once, however often its settings are checked, opened and loaded again.
+    OpenSSL checks both primes for tens of milliseconds, during which no other thread runs. The
+    cache lets checks, starts and reloads of the same settings share one parse.
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
@@ -185,14 +186,14 @@ def _parse_key(pem: str) -> rsa.RSAPrivateKey | None:
 
 
 def _bound_lifetime(seconds: object) -> float:
-    """Return for how many seconds a token lasts, as Google says or else as it was asked for."""
+    """Return a token's lifetime in seconds: Google's within bounds, else the requested one."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
         return TOKEN_LIFETIME_S
-    return min(max(SHORTEST, seconds), TOKEN_LIFETIME_S)
+    return min(max(MIN_TOKEN_LIFETIME_S, seconds), TOKEN_LIFETIME_S)
 
 
 def _read_refusal(exchange: Exchange) -> str:
-    """Return why no access token was given: OAuth's word for it, else the status."""
+    """Return the OAuth error code of a refused request, else its status."""
     code = exchange.json_value("error")
     return code if isinstance(code, str) and _OAUTH_CODE.fullmatch(code) else str(exchange.status)
 

@@ -1,4 +1,4 @@
-"""What goes to FCM: the payload's keys as texts, within what FCM takes, and a block a platform.
+"""The message of FCM: the data payload, and a block for each platform, within FCM's limits.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages and, for its limits,
 https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode (INVALID_ARGUMENT),
@@ -29,32 +29,32 @@ from router.plugins.push.data_payload import (
     make_topic,
     read_sound,
     truncate_bytes,
-    write_texts,
+    write_data,
 )
 
 Platform = Literal["android", "ios", "web"]
 
 MAX_DATA_BYTES = 4000
-"""Bytes of keys and values; FCM takes 4,096 and does not say what it adds."""
+"""Largest data for Android. FCM accepts 4,096 bytes and does not document its overhead."""
 MAX_WRAPPED_DATA_BYTES = 3700
-"""Bytes where FCM writes JSON of it, with some 300 of its own, for Apple or a browser."""
+"""Largest data for Apple and browsers, where FCM adds about 300 bytes of JSON of its own."""
 MAX_CHANNEL_NAME_BYTES = 200
-"""Bytes of the longest name of a notification channel."""
+"""Longest id of an Android notification channel."""
 MAX_URL_BYTES = 500
-"""Bytes of the longest link or image that is shown."""
+"""Longest URL of a link or an image in a platform's block."""
 
-_EVERYWHERE: tuple[Platform, ...] = ("android", "ios", "web")
-_BLOCKS: Mapping[str, tuple[Platform, ...]] = {"ios": ("ios",), "web": ("web",)}
-"""The block of a platform, by the last part of its name; of any other, Android's."""
+_ALL_PLATFORMS: tuple[Platform, ...] = ("android", "ios", "web")
+_PLATFORMS_BY_SUFFIX: Mapping[str, tuple[Platform, ...]] = {"ios": ("ios",), "web": ("web",)}
+"""The blocks of a platform, by the last part of its name; others get Android's."""
 _APNS_HEADERS = ("apns-push-type", "apns-priority", "apns-expiration")
-"""Apple's headers that FCM leaves to the sender, beside the collapse id."""
+"""Headers of APNs that FCM does not set itself, beside the collapse id."""
 
 
 class FcmMessage(NotifyFCM):
-    """One message to one device, composed elsewhere; it bears the token it is given."""
+    """One composed message to one device, sent with a given access token."""
 
     def __init__(self, *, message: dict[str, Any], bearer: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Hold the message as FCM is to get it."""
+        """Store the message as FCM gets it."""
         super().__init__(apikey="unused", **options)
         self.project = options["project"]
         self.targets = [message["token"]]
@@ -62,7 +62,7 @@ class FcmMessage(NotifyFCM):
         self._bearer = bearer
 
     def send(self, *_: object, **__: object) -> bool:
-        """Post the message and return whether FCM took it."""
+        """Post the message; return whether FCM accepted it."""
         answer = requests.post(
             self.notify_oauth2_url.format(project=self.project),
             data=self._content,
@@ -82,45 +82,47 @@ def compose_message(
     channel_id: str = "",
     collapse: bool = True,
 ) -> dict[str, Any]:
-    """Return FCM's message: the payload's keys as texts, and a block for the device's platform.
+    """Return FCM's message: the data payload, and a block for the device's platform.
 
-    With `block` the device shows the message itself, except what of a call nobody is to read.
-    An iPhone shows it without, since it starts no app for data alone. Of a device that is not
-    known, each platform has its block, with neither image nor phrases: three would find no room.
+    With `block` the device shows the message itself, except states of calls that nobody reads. An
+    iPhone shows it in any case, since iOS starts no app for data alone. For an unknown device, the
+    message has a block for each platform, without image and phrases, to stay within the limit.
     """
     platforms = _find_platforms(message)
-    whole = message
-    if platforms == _EVERYWHERE:
+    full_message = message
+    if platforms == _ALL_PLATFORMS:
         message = replace(message, image="", data={})
     shown = block and choose_push_type(message.notification, "", quiet=message.quiet) == "alert"
     key = message.collapse if collapse else ""
     content: dict[str, Any] = {"token": message.address}
     if shown and platforms != ("ios",):
-        content["notification"] = _write_words(message)
+        content["notification"] = _write_notification(message)
     if "android" in platforms:
         content["android"] = _write_android(message, now, key)
         if shown:
-            content["android"]["notification"] = _write_shown(message, channel_id)
+            content["android"]["notification"] = _write_android_notification(message, channel_id)
     if "ios" in platforms:
-        content["apns"] = _write_apple(message, now, key)
+        content["apns"] = _write_apns(message, now, key)
         if "notification" in content:
             content["apns"]["payload"]["aps"].pop("alert")  # FCM makes it of the notification
     if "web" in platforms:
-        content["webpush"] = _write_web(message, now, key, shown=shown)
-    return content | {"data": _write_data(whole, content, platforms)}
+        content["webpush"] = _write_webpush(message, now, key, shown=shown)
+    return content | {"data": _fit_message_data(full_message, content, platforms)}
 
 
 def _find_platforms(message: Message) -> tuple[Platform, ...]:
-    """Return the platform of the device, all where it is not known."""
+    """Return the platform of the device, all platforms for an unknown device."""
     if message.device is None:
-        return _EVERYWHERE
-    return _BLOCKS.get(message.device.platform.lower().rpartition("_")[2], ("android",))
+        return _ALL_PLATFORMS
+    return _PLATFORMS_BY_SUFFIX.get(
+        message.device.platform.lower().rpartition("_")[2], ("android",)
+    )
 
 
-def _write_data(
+def _fit_message_data(
     message: Message, content: dict[str, Any], platforms: tuple[Platform, ...]
 ) -> dict[str, str]:
-    texts = write_texts(message)
+    texts = write_data(message)
     renamed = {f"_{name}": text for name, text in texts.items() if _is_reserved(name)}
     data = renamed | {name: text for name, text in texts.items() if not _is_reserved(name)}
     if message.collapse:
@@ -133,18 +135,18 @@ def _write_data(
         apple.get("fcm_options"),
         content.get("webpush", {}).get("notification"),
     ]
-    room = MAX_WRAPPED_DATA_BYTES if wrapped else MAX_DATA_BYTES
-    room -= sum(len(msgspec.json.encode(part)) for part in used if part)
-    return fit_data(data, room, count_json_bytes if wrapped else count_bytes)
+    max_bytes = MAX_WRAPPED_DATA_BYTES if wrapped else MAX_DATA_BYTES
+    max_bytes -= sum(len(msgspec.json.encode(part)) for part in used if part)
+    return fit_data(data, max_bytes, count_json_bytes if wrapped else count_bytes)
 
 
 def _is_reserved(name: str) -> bool:
-    """Return whether FCM, or its SDK in the app, keeps a name for itself."""
+    """Return whether FCM, or its SDK in the app, reserves a key."""
     return name in {"from", "message_type", "collapse_key"} or name.startswith(("google", "gcm"))
 
 
-def _write_words(message: Message) -> dict[str, str]:
-    """Return what every platform shows, less what an app has words of its own for."""
+def _write_notification(message: Message) -> dict[str, str]:
+    """Return the notification for every platform, without texts that have a localized phrase."""
     words = {"title": message.title, "body": message.body}
     shown = {
         name: truncate_bytes(text, RESERVED_TEXT_BYTES[name], count_json_bytes)
@@ -155,7 +157,7 @@ def _write_words(message: Message) -> dict[str, str]:
 
 
 def _write_image(message: Message) -> dict[str, str]:
-    """Return the image; one whose address is too long to be a good one is in the data alone."""
+    """Return the image, empty where its URL is too long; then only the data has it."""
     return (
         {"image": message.image}
         if message.image and count_json_bytes(message.image) <= MAX_URL_BYTES
@@ -171,8 +173,8 @@ def _write_android(message: Message, now: float, key: str) -> dict[str, Any]:
     return android | ({"collapse_key": key} if key else {})
 
 
-def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
-    """Return how Android shows it; a later one with its tag takes its place."""
+def _write_android_notification(message: Message, channel_id: str) -> dict[str, Any]:
+    """Return Android's notification; a later one with the same tag replaces it."""
     shown: dict[str, Any] = {
         "channel_id": truncate_bytes(
             message.data.get("channel_id", ""), MAX_CHANNEL_NAME_BYTES, count_json_bytes
@@ -188,7 +190,7 @@ def _write_shown(message: Message, channel_id: str) -> dict[str, Any]:
     return shown if message.badge is None else shown | {"notification_count": message.badge}
 
 
-def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
+def _write_apns(message: Message, now: float, key: str) -> dict[str, Any]:
     kind = choose_push_type(message.notification, "", quiet=message.quiet) or "background"
     written = write_headers(message, kind, topic="", now=now)
     headers = {name: written[name] for name in _APNS_HEADERS}
@@ -199,7 +201,7 @@ def _write_apple(message: Message, now: float, key: str) -> dict[str, Any]:
     return apple | ({"fcm_options": image} if image else {})
 
 
-def _write_web(message: Message, now: float, key: str, *, shown: bool) -> dict[str, Any]:
+def _write_webpush(message: Message, now: float, key: str, *, shown: bool) -> dict[str, Any]:
     headers = {"TTL": str(count_ttl(message, now)), "Urgency": message.priority}
     if key:
         headers["Topic"] = make_topic(key)

@@ -1,7 +1,7 @@
-"""The browsers' push services, one of the providers of `push`.
+"""Web Push: send to the push services of browsers, and read their answers.
 
-https://www.rfc-editor.org/rfc/rfc8030 (requests and answers) and, for the signature that says
-who sends, https://www.rfc-editor.org/rfc/rfc8292 (VAPID).
+https://www.rfc-editor.org/rfc/rfc8030 (requests and answers),
+https://www.rfc-editor.org/rfc/rfc8292 (VAPID, the signature of the sender).
 """
 
 import re
@@ -29,7 +29,7 @@ from router.plugins.push.webpush_message import (
     decode_base64url,
     encrypt,
     find_host,
-    read_browser,
+    read_subscription,
     write_headers,
     write_payload,
     write_point,
@@ -38,18 +38,18 @@ from router.plugins.push.webpush_services import (
     DROPPED,
     THROTTLED,
     add_headers,
-    find_limit,
+    find_body_limit,
     read_refusal_code,
 )
 
 SIGNATURE_LIFETIME_S = 12 * 3600
-"""Seconds a signature is good for; push services take none longer than 24 hours."""
+"""Validity of a signature; push services accept at most 24 hours."""
 
 SIGNATURE_RENEWAL_S = SIGNATURE_LIFETIME_S - 3600
-"""Seconds it is used, so that a push service whose clock is ahead takes it as well."""
+"""Age at which a signature is replaced, an hour early for push services with a fast clock."""
 
 MAX_SIGNATURES = 1000
-"""How many push services have their signature kept: there are few, but anyone may name one."""
+"""Signatures kept, one for each push service. There are few, but any recipient can name one."""
 
 RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     DROPPED: "rejected",
@@ -61,18 +61,19 @@ RESPONSE_CODES: Mapping[int | str, ResponseMeaning] = {
     407: "rejected",
     410: "gone",
 }
-"""What a push service means. It is the recipient's word which one is asked, so one that refuses
-our signature stops nothing but this message: see docs/decisions/0020-web-push.md. Windows says 406
-to a sender that pushes too often:
+"""Meanings of a push service's answers.
+
+The recipient's subscription names the push service, so a refused signature stops only this message:
+see docs/decisions/0020-web-push.md. Windows answers 406 to a sender that pushes too often:
 https://learn.microsoft.com/windows/apps/windows-app-sdk/notifications/push-notifications/troubleshooting
 """
 
-_NAME = re.compile(r"[!-~]{1,500}")
+_MESSAGE_URL = re.compile(r"[!-~]{1,500}")
 _SUBJECT = re.compile(r"mailto:[^@\s]+@[^@\s]+\.[^@\s.]+|https://[^\s/]+\.[^\s/.]+(/\S*)?")
 
 
 class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The browsers' push services, with the key that the browsers were given (VAPID)."""
+    """Settings of Web Push: the VAPID key with which the browsers subscribed, and the contact."""
 
     private_key: Annotated[
         Secret,
@@ -98,7 +99,7 @@ class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "calls"
 
     def __post_init__(self) -> None:
-        """Refuse what is no key, and whom nobody can write to."""
+        """Raise `ValueError` for an invalid key, and for a subject that is no public address."""
         _load_key(self.private_key.reveal())
         if not _SUBJECT.fullmatch(self.subject):
             raise ValueError(
@@ -108,18 +109,18 @@ class WebPushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WebPush:
-    """One key, loaded once, and what it signed for each push service."""
+    """A client of push services, with the loaded key and its signature for each service."""
 
     def __init__(self, settings: WebPushSettings) -> None:
         """Load the key."""
         self._subject = settings.subject
-        self._all = settings.collapse == "all"
+        self._collapses_all = settings.collapse == "all"
         self._key = _load_key(settings.private_key.reveal())
-        self._public = encode_base64url(write_point(self._key.public_key())).decode()
-        self._shown: dict[str, tuple[str, float]] = {}
+        self._public_key = encode_base64url(write_point(self._key.public_key())).decode()
+        self._signatures: dict[str, tuple[str, float]] = {}
 
     def __repr__(self) -> str:
-        """Name the subject alone."""
+        """Return the subject, and no key."""
         return f"WebPush({self._subject})"
 
     async def send(
@@ -127,11 +128,11 @@ class WebPush:
     ) -> Outcome:
         """Try once to reach a browser."""
         try:
-            browser = read_browser(message.address)
+            browser = read_subscription(message.address)
         except ValueError as error:
             return Rejected(reason=str(error))
         exchange = await self._push(message, browser, transport, seconds=seconds, now=now)
-        if (record := find_limit(exchange)) is not None:
+        if (record := find_body_limit(exchange)) is not None:
             exchange = await self._push(
                 message, browser, transport, seconds=seconds, now=now, record=record
             )
@@ -150,14 +151,17 @@ class WebPush:
         now: float,
         record: int = MAX_RECORD_BYTES,
     ) -> Exchange:
-        """Push once, with a body of at most `record` bytes."""
+        """Make one request, with a body of at most `record` bytes."""
         content = write_payload(message, record)
-        headers = write_headers(message, now, collapse=self._all or message.kind == "call")
+        headers = write_headers(
+            message, now, collapse=self._collapses_all or message.kind == "call"
+        )
+        token = self._get_jwt(browser.origin, now)
         request = Request(
             method="POST",
             url=browser.endpoint,
             headers={
-                "authorization": f"vapid t={self._get_jwt(browser.origin, now)}, k={self._public}",
+                "authorization": f"vapid t={token}, k={self._public_key}",
                 **headers,
                 **add_headers(browser.origin, headers),
             },
@@ -171,52 +175,52 @@ class WebPush:
             return Exchange(request, error=error)
 
     def _get_jwt(self, origin: str, now: float) -> str:
-        """Return the signature for a push service, a new one where the last is old."""
-        token, signed_at = self._shown.get(origin, ("", 0.0))
+        """Return the current signature for a push service, made again when it is too old."""
+        token, signed_at = self._signatures.get(origin, ("", 0.0))
         if token and 0 <= now - signed_at < SIGNATURE_RENEWAL_S:
             return token
         claims = {"aud": origin, "exp": int(now) + SIGNATURE_LIFETIME_S, "sub": self._subject}
         token = sign_token(self._key, {"typ": "JWT"}, claims)
-        self._shown.pop(origin, None)
-        if len(self._shown) >= MAX_SIGNATURES:
-            del self._shown[next(iter(self._shown))]
-        self._shown[origin] = token, now
+        self._signatures.pop(origin, None)
+        if len(self._signatures) >= MAX_SIGNATURES:
+            del self._signatures[next(iter(self._signatures))]
+        self._signatures[origin] = token, now
         return token
 
 
 def is_subscription(address: str) -> bool:
-    """Return whether an address is a subscription, which is JSON as no token is."""
+    """Return whether an address is a push subscription: JSON, which no token is."""
     return address.startswith("{")
 
 
 def find_fault(address: str) -> str:
-    """Return what is wrong with a subscription, empty for nothing."""
+    """Return the fault of a subscription, empty for a valid one."""
     try:
-        read_browser(address)
+        read_subscription(address)
     except ValueError as error:
         return str(error)
     return ""
 
 
-def find_service(address: str) -> str:
-    """Return the push service that a browser's address leads to; empty where it is no browser's."""
+def find_push_service(address: str) -> str:
+    """Return the host of a subscription's push service, empty for other addresses."""
     return find_host(address) if is_subscription(address) else ""
 
 
 def is_push_request(request: Request) -> bool:
-    """Return whether a request is one to a push service."""
+    """Return whether a request goes to a push service of browsers."""
     return request.headers.get("content-encoding") == "aes128gcm"
 
 
 def sandbox_response(request: Request) -> Response:
-    """Answer as a push service does: with the place of the message, and nothing else."""
+    """Return a push service's answer to an accepted push: the URL of the message."""
     return Response(status=201, headers={"location": urljoin(request.url, "/message/1")})
 
 
 def _read_message_url(exchange: Exchange) -> str:
-    """Return what the push service calls the message, unless that lets one push to the browser."""
+    """Return the URL of the message, empty where it contains the secret endpoint of the browser."""
     name = exchange.headers.get("location", "")
-    return name if _NAME.fullmatch(name) and exchange.request.url not in name else ""
+    return name if _MESSAGE_URL.fullmatch(name) and exchange.request.url not in name else ""
 
 
 def _load_key(text: str) -> ec.EllipticCurvePrivateKey:

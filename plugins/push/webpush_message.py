@@ -1,7 +1,7 @@
-"""What goes to a browser: headers, and a body that nobody but the browser can read.
+"""The message of Web Push: subscription, headers, payload, and its encryption (aes128gcm).
 
-https://www.rfc-editor.org/rfc/rfc8030 (headers), https://www.rfc-editor.org/rfc/rfc8291 (keys)
-and https://www.rfc-editor.org/rfc/rfc8188 (the encoding of the body).
+https://www.rfc-editor.org/rfc/rfc8030 (headers), https://www.rfc-editor.org/rfc/rfc8291 (keys),
+https://www.rfc-editor.org/rfc/rfc8188 (encoding of the body).
 """
 
 import base64
@@ -23,16 +23,16 @@ from router.plugins.push.data_payload import (
     count_ttl,
     fit_data,
     make_topic,
-    write_texts,
+    write_data,
 )
 
 MAX_RECORD_BYTES = 4096
-"""Bytes of a body that every push service takes (RFC 8030, 7.2)."""
+"""Largest body that every push service accepts (RFC 8030, 7.2)."""
 
-_SALT, _TAG, _POINT = 16, 16, 65
-_HEAD = _SALT + 4 + 1 + _POINT
-OVERHEAD_BYTES = _HEAD + 1 + _TAG
-"""Bytes of a body that are not the message's, with the octet that marks its end."""
+_SALT_BYTES, _TAG_BYTES, _POINT_BYTES = 16, 16, 65
+_HEADER_BYTES = _SALT_BYTES + 4 + 1 + _POINT_BYTES
+OVERHEAD_BYTES = _HEADER_BYTES + 1 + _TAG_BYTES
+"""Bytes of a body beside the message: the header, the octet that ends the message, the tag."""
 
 AUTH_SECRET_BYTES = 16
 """Bytes of a subscription's authentication secret (RFC 8291, 3.2)."""
@@ -56,7 +56,7 @@ class PushSubscription(Struct, frozen=True, kw_only=True):
 
 
 class BrowserEndpoint(Struct, frozen=True, kw_only=True):
-    """Where a subscription leads, and the keys to write to it with."""
+    """The endpoint of a subscription, and the keys that encrypt for its browser."""
 
     endpoint: str
     origin: str
@@ -64,13 +64,13 @@ class BrowserEndpoint(Struct, frozen=True, kw_only=True):
     secret: bytes
 
     def __repr__(self) -> str:
-        """Name the push service alone."""
+        """Return the push service, and no key."""
         return f"Browser({self.origin})"
 
 
-def read_browser(address: str) -> BrowserEndpoint:
-    """Return what a subscription in JSON says; raises `ValueError` where it is none."""
-    subscription = _read(address)
+def read_subscription(address: str) -> BrowserEndpoint:
+    """Return the subscription in a JSON text; raises `ValueError` for another text."""
+    subscription = _decode(address)
     host, port = _host_and_port(subscription.endpoint)
     point, secret = (
         decode_base64url(subscription.keys.p256dh),
@@ -91,14 +91,14 @@ def read_browser(address: str) -> BrowserEndpoint:
 
 
 def find_host(address: str) -> str:
-    """Return the host of the push service that a subscription leads to; empty where it is none."""
+    """Return the host of a subscription's push service, empty for an invalid subscription."""
     try:
-        return _host_and_port(_read(address).endpoint)[0]
+        return _host_and_port(_decode(address).endpoint)[0]
     except ValueError:
         return ""
 
 
-def _read(address: str) -> PushSubscription:
+def _decode(address: str) -> PushSubscription:
     try:
         return msgspec.json.decode(address, type=PushSubscription)
     except (msgspec.DecodeError, ValueError):
@@ -106,10 +106,10 @@ def _read(address: str) -> PushSubscription:
 
 
 def _host_and_port(endpoint: str) -> tuple[str, int]:
-    """Return the host of an endpoint, as a URL writes it, and the port.
+    """Return the host of an endpoint, in a URL's spelling, and the port.
 
-    Chrome writes `permanently-removed.invalid` where nobody is to be reached any more, in a
-    domain that will never be (RFC 6761, 6.4).
+    Chrome writes the host `permanently-removed.invalid` for a revoked subscription, in a domain
+    that never resolves (RFC 6761, 6.4).
     """
     try:
         url = urlsplit(endpoint)
@@ -124,9 +124,9 @@ def _host_and_port(endpoint: str) -> tuple[str, int]:
 
 
 def write_headers(message: Message, now: float, *, collapse: bool) -> dict[str, str]:
-    """Return the headers of a push, less the authorization.
+    """Return the headers of a push without the authorization.
 
-    With `collapse`, it replaces at the push service what waits there under its key.
+    With `collapse`, the push replaces a waiting one with the same collapse key.
     """
     headers = {
         "content-encoding": "aes128gcm",
@@ -140,33 +140,41 @@ def write_headers(message: Message, now: float, *, collapse: bool) -> dict[str, 
 
 
 def write_payload(message: Message, record: int = MAX_RECORD_BYTES) -> bytes:
-    """Return the message in JSON: every key of the notification, and its own, as texts.
+    """Return the message in JSON: every key of the notification and of the message as a text.
 
-    Encrypted, it takes at most `record` bytes. `collapse` is what the service worker tells one
-    message from another by.
+    Its encrypted form takes at most `record` bytes. Service workers tell messages apart by the key
+    `collapse`.
     """
     data = {"collapse": message.collapse} if message.collapse else {}
     room = record - OVERHEAD_BYTES
-    return msgspec.json.encode(fit_data(data | write_texts(message), room - 1, count_json_bytes))
+    return msgspec.json.encode(fit_data(data | write_data(message), room - 1, count_json_bytes))
 
 
 def encrypt(content: bytes, browser: BrowserEndpoint) -> bytes:
-    """Return a body that the browser alone can read, under a key and a salt of its own."""
-    return seal_record(content, browser, ec.generate_private_key(ec.SECP256R1()), os.urandom(_SALT))
+    """Return a body that only the browser can decrypt, with a new key and a new salt."""
+    return seal_record(
+        content, browser, ec.generate_private_key(ec.SECP256R1()), os.urandom(_SALT_BYTES)
+    )
 
 
 def seal_record(
     content: bytes, browser: BrowserEndpoint, key: ec.EllipticCurvePrivateKey, salt: bytes
 ) -> bytes:
     """Return one encrypted record (RFC 8188, 2) with its header."""
-    mine = write_point(key.public_key())
+    public_point = write_point(key.public_key())
     shared = key.exchange(ec.ECDH(), browser.key)
-    info = b"WebPush: info\0" + write_point(browser.key) + mine
+    info = b"WebPush: info\0" + write_point(browser.key) + public_point
     material = _derive(shared, salt=browser.secret, info=info, length=32)
     secret = _derive(material, salt=salt, info=b"Content-Encoding: aes128gcm\0", length=16)
     nonce = _derive(material, salt=salt, info=b"Content-Encoding: nonce\0", length=12)
-    sealed = AESGCM(secret).encrypt(nonce, content + b"\x02", None)
-    return salt + MAX_RECORD_BYTES.to_bytes(4, "big") + bytes([len(mine)]) + mine + sealed
+    encrypted = AESGCM(secret).encrypt(nonce, content + b"\x02", None)
+    return (
+        salt
+        + MAX_RECORD_BYTES.to_bytes(4, "big")
+        + bytes([len(public_point)])
+        + public_point
+        + encrypted
+    )
 
 
 def write_point(key: ec.EllipticCurvePublicKey) -> bytes:
@@ -177,7 +185,7 @@ def write_point(key: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def decode_base64url(text: str) -> bytes:
-    """Return bytes from base64url, padded or not; nothing for what is none."""
+    """Return the bytes of a base64url text, padded or not; empty for another text."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Push services that differ from RFC 8030: the headers they want, and the answers they give.
+"""Push services that differ from RFC 8030: their own headers, limits and error codes.
 
 Windows: https://learn.microsoft.com/windows/apps/design/shell/tiles-and-notifications/push-request-response-headers
 and, for the cache policy, https://github.com/web-push-libs/pywebpush/issues/162.
@@ -16,33 +16,33 @@ from router.bridge import Exchange
 
 DROPPED = "dropped"
 THROTTLED = "channelthrottled"
-"""Words of Windows, beside a 200 as well: it did not pass the message on."""
+"""Values of a header of Windows, beside a 200 too: it did not pass the message on."""
 
 MOZILLA_RECORD_BYTES = 3070
-"""Bytes that Mozilla takes for a browser on Android."""
+"""Largest body that Mozilla accepts for a browser on Android."""
 
 MIN_RECORD_BYTES = 1024
-"""Bytes below which a limit that a push service names is not believed."""
+"""Smallest limit of a push service that the router accepts as one."""
 
-_WINDOWS = ".notify.windows.com"
+_WINDOWS_DOMAIN = ".notify.windows.com"
 _LIMIT = re.compile(rb"\blimit(?:ed to| is|:)? (\d{4,5}) bytes")
 _REASON = re.compile(r"[A-Z][A-Za-z]{2,40}")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z .,'-]{2,100}")
+_DESCRIPTION = re.compile(r"[A-Za-z][A-Za-z .,'-]{2,100}")
 _MIN_ERRNO = 1000
 
 
 def add_headers(origin: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that a push service wants beside those of RFC 8030.
+    """Return the headers that a push service requires beside those of RFC 8030.
 
-    Windows keeps a message unless it is told otherwise, and refuses a TTL that says otherwise.
+    Windows stores a message by default, and refuses a TTL that contradicts its own header.
     """
-    if not (urlsplit(origin).hostname or "").endswith(_WINDOWS):
+    if not (urlsplit(origin).hostname or "").endswith(_WINDOWS_DOMAIN):
         return {}
     return {"x-wns-cache-policy": "no-cache" if headers["ttl"] == "0" else "cache"}
 
 
-def find_limit(exchange: Exchange) -> int | None:
-    """Return the bytes of a body that a push service takes, where it refused one as too large."""
+def find_body_limit(exchange: Exchange) -> int | None:
+    """Return the largest body that a push service accepts, where it refused a larger one."""
     if exchange.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return None
     match = _LIMIT.search(exchange.body)
@@ -51,7 +51,7 @@ def find_limit(exchange: Exchange) -> int | None:
 
 
 def read_refusal_code(exchange: Exchange) -> str:
-    """Return the word, or the number, by which a push service says why it refused a message."""
+    """Return the reason, or the number, that a push service gives for a refusal."""
     status = exchange.headers.get(
         "x-wns-notificationstatus", exchange.headers.get("x-wns-status", "")
     )
@@ -62,5 +62,5 @@ def read_refusal_code(exchange: Exchange) -> str:
         return reason
     if isinstance(number, int) and 0 < number < _MIN_ERRNO:
         return f"errno {number:d}"
-    words = exchange.headers.get("x-wns-error-description", "")
-    return words.rstrip(".") if _WORDS.fullmatch(words) else ""
+    description = exchange.headers.get("x-wns-error-description", "")
+    return description.rstrip(".") if _DESCRIPTION.fullmatch(description) else ""

@@ -1,4 +1,4 @@
-"""Text messages, through any SMS provider that Apprise knows."""
+"""The plugin `sms`: text messages, through any SMS provider that Apprise supports."""
 
 from router import Register, hookimpl
 from router.plugins.sms.channel import Sms
@@ -6,5 +6,5 @@ from router.plugins.sms.channel import Sms
 
 @hookimpl
 def register_channels(register: Register) -> None:
-    """Offer the channel."""
+    """Register the channel."""
     register(Sms)

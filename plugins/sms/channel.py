@@ -1,6 +1,6 @@
-"""Deliver as a text message through any SMS provider that Apprise knows.
+"""Deliver as a text message, through any SMS provider that Apprise supports.
 
-How the providers' answers are read: `_service_answers/sms.py`.
+Meanings of the providers' answers: `_service_answers/sms.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ SCHEME_ALIASES = {
     "smseagles": "smseagle",
     "smsmanager": "smsmgr",
 }
-"""Apprise's second names."""
+"""Apprise's second names of schemes."""
 
 SCHEMES = (
     {"46elks", "atalk", "bulksms", "bulkvs", "burstsms", "clickatell", "clicksend", "cm", "d7sms"}
@@ -57,10 +57,10 @@ SCHEMES = (
 """The providers in Apprise 2.2 that send text messages."""
 
 MAX_PARTIAL_SENDS = 1000
-"""Texts half sent whose parts are not sent twice."""
+"""Deliveries remembered with the number of their sent parts, so that no part goes out twice."""
 
 SAMPLE_NUMBER = "+12125550123"
-"""A number that every provider would take."""
+"""A number that every provider accepts."""
 
 
 class SmsSettings(Settings, frozen=True):
@@ -95,7 +95,7 @@ class SmsSettings(Settings, frozen=True):
     ] = False
 
     def __post_init__(self) -> None:
-        """Refuse what sends no text messages."""
+        """Raise `ValueError` for a URL that sends no text messages."""
         scheme = read_scheme(self.url)
         if scheme == "plivo":
             raise ValueError(
@@ -126,9 +126,9 @@ class Sms(AppriseChannel[SmsSettings]):
     }
 
     def __init__(self, settings: SmsSettings, transport: Transport) -> None:
-        """Open the channel with nothing half sent."""
+        """Open the channel."""
         super().__init__(settings, transport)
-        self._vendor = SCHEME_ALIASES.get(read_scheme(settings.url), read_scheme(settings.url))
+        self._provider = SCHEME_ALIASES.get(read_scheme(settings.url), read_scheme(settings.url))
         self._sent_parts: dict[str, int] = {}
 
     @classmethod
@@ -140,11 +140,11 @@ class Sms(AppriseChannel[SmsSettings]):
         country: str = "",
         is_fixed: bool = False,
     ) -> str:
-        """Return a phone number in E.164; for the operator a short code is one, too."""
+        """Return a phone number in E.164; an operator's own (`is_fixed`) may be a short code."""
         return normalize_number(address, country, is_fixed=is_fixed)
 
     async def send(self, message: Message) -> Outcome:
-        """Try once to send the text; a further try goes on after the parts that went out."""
+        """Try once to send the text; a retry continues after the parts that went out."""
         address = message.address
         if self.needs_contact(self.settings):
             try:
@@ -153,23 +153,23 @@ class Sms(AppriseChannel[SmsSettings]):
                 return Rejected(reason=f"the address {error}")
             if fault := self._find_country_fault(phone):
                 return Rejected(reason=fault)
-            address = format_for_provider(self._vendor, phone)
+            address = format_for_provider(self._provider, phone)
         parts = self._split_message(message)
         outcome: Outcome = Rejected(reason="there is nothing to send")
         for number in range(self._sent_parts.pop(message.delivery, 0), len(parts)):
             part = replace(message, address=address, title="", body=parts[number])
             outcome = await super().send(part)
             if not isinstance(outcome, Delivered):
-                self._remember(message.delivery, number)
+                self._remember_sent_parts(message.delivery, number)
                 break
         return outcome
 
     def write_address(self, address: str) -> str:
-        """Return what Apprise is to read for a number."""
+        """Return the text that Apprise reads for a number."""
         return write_stand_in(address)
 
     def _find_country_fault(self, address: str) -> str:
-        """Return why a number may not be sent to; a short code is in no country."""
+        """Return why `countries` excludes a number, else an empty text."""
         allowed = self.settings.countries
         if not allowed or not address.startswith("+"):
             return ""
@@ -185,7 +185,7 @@ class Sms(AppriseChannel[SmsSettings]):
             return split_text(text, self.settings.segments)
         return [fit_segments(text, self.settings.segments)]
 
-    def _remember(self, delivery: str, parts: int) -> None:
+    def _remember_sent_parts(self, delivery: str, parts: int) -> None:
         if parts:
             self._sent_parts[delivery] = parts
         while len(self._sent_parts) > MAX_PARTIAL_SENDS:
@@ -199,5 +199,5 @@ class Sms(AppriseChannel[SmsSettings]):
 
 
 def read_scheme(url: Secret) -> str:
-    """Return what stands before `://`, in lower case."""
+    """Return the scheme of a URL in lower case."""
     return url.reveal().partition("://")[0].lower()

@@ -11,8 +11,8 @@ from router.core.model.facts import Device
 from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
 from router.plugins.push.channel import Push
-from router.plugins.push.es256_jwt import make_placeholder as make_key
-from router.plugins.push.fcm_access_token import make_placeholder
+from router.plugins.push.es256_jwt import make_placeholder_key
+from router.plugins.push.fcm_access_token import make_placeholder_account
 from router.plugins.slack import Slack
 from router.plugins.sms.channel import Sms
 from router.plugins.webhook import Webhook
@@ -28,7 +28,7 @@ def fcm_error(code: str, message: str = "") -> bytes:
 
 class TestPush(ChannelContract):
     channel = Push
-    settings = {"fcm": {"service_account": make_placeholder()}}
+    settings = {"fcm": {"service_account": make_placeholder_account()}}
     address = "dXJk-1:APA91bH_abc-DEF"
     device = Device(platform="fcm_android")
     answers = {
@@ -57,7 +57,7 @@ class TestPush(ChannelContract):
 
 
 class TestPushWithNotificationBlock(TestPush):
-    settings = {"fcm": {"service_account": make_placeholder(), "notification_block": True}}
+    settings = {"fcm": {"service_account": make_placeholder_account(), "notification_block": True}}
 
 
 APNS_ID = "6FA459EA-EE8A-3CA4-894E-DB77E160355E"
@@ -67,7 +67,7 @@ class TestPushToApple(ChannelContract):
     channel = Push
     settings = {
         "apns": {
-            "key": make_key(),
+            "key": make_placeholder_key(),
             "key_id": "ABC123DEFG",
             "team_id": "DEF123GHIJ",
             "topic": "com.example.chat",
@@ -115,7 +115,9 @@ BROWSER = Browser()
 
 class TestPushToBrowsers(ChannelContract):
     channel = Push
-    settings = {"webpush": {"private_key": make_key(), "subject": "mailto:ops@example.com"}}
+    settings = {
+        "webpush": {"private_key": make_placeholder_key(), "subject": "mailto:ops@example.com"}
+    }
     address = BROWSER.address
     device = Device(platform="web")
     answers = {

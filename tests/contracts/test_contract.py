@@ -43,7 +43,7 @@ class Pager(Channel[PagerSettings]):
 
     async def post(self, message: Message, **extra: str) -> Outcome:
         """Send a request as the provider wants it."""
-        request = self.compose(message)
+        request = self.make_request(message)
         try:
             response = await self.transport.send(request, timeout=5)
         except TransportError as error:
@@ -52,7 +52,7 @@ class Pager(Channel[PagerSettings]):
             )
         return classify_response([Exchange(request, response)], response_codes={}, now=time.time())
 
-    def compose(self, message: Message) -> Request:
+    def make_request(self, message: Message) -> Request:
         """Return the request."""
         return Request(
             method="POST",
@@ -114,7 +114,7 @@ class Showing(Pager):
 class Cutting(Pager):
     """Cuts in the middle of characters."""
 
-    def compose(self, message: Message) -> Request:
+    def make_request(self, message: Message) -> Request:
         text = message.body[:99].encode()
         return Request(method="POST", url="https://pager.example/", body=b"text=" + text)
 
@@ -122,7 +122,7 @@ class Cutting(Pager):
 class Long(Pager):
     """Knows no limit."""
 
-    def compose(self, message: Message) -> Request:
+    def make_request(self, message: Message) -> Request:
         text = message.body.encode()
         return Request(method="POST", url="https://pager.example/", body=b"text=" + text)
 

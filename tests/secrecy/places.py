@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.plugins.push.es256_jwt import make_placeholder as make_key
-from router.plugins.push.fcm_access_token import make_placeholder
+from router.plugins.push.es256_jwt import make_placeholder_key
+from router.plugins.push.fcm_access_token import make_placeholder_account
 from router.registry import PluginSchema
 from tests.secrecy.canaries import LENGTH, Canaries
 
@@ -91,11 +91,11 @@ def make_value(plugin: str, path: tuple[str, ...], channel: str, canaries: Canar
     if name == "webhook.secret":
         return f"whsec_{base64.b64encode(canary.encode()).decode()}"
     if name == "push.fcm.service_account":
-        account = json.loads(make_placeholder())
+        account = json.loads(make_placeholder_account())
         canaries.adopt(find_canary(account["private_key"]), f"{name} of {channel}")
         return json.dumps(account)
     if name in {"push.apns.key", "push.webpush.private_key"}:
-        key = make_key()
+        key = make_placeholder_key()
         canaries.adopt(find_canary(key), f"{name} of {channel}")
         return key
     digits = canary.encode().hex()[:32]

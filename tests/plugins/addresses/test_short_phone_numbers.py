@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from router.bridge import Response
-from router.plugins._addresses.phone_number import STAND_IN
+from router.plugins._addresses.phone_number import STAND_IN_NUMBER
 from router.plugins.apprise.channel import Apprise, find_address_format
 from router.plugins.sms.channel import SCHEMES, Sms
 from router.testing import ScriptedTransport, make_message
@@ -46,7 +46,7 @@ async def test_a_short_number_is_in_the_requests_as_it_is() -> None:
         for number in NUMBERS:
             sent = await send_to(url, number)
             assert any(number[1:] in text for text in sent), (url, number)
-            assert not any(STAND_IN[1:] in text for text in sent), (url, number)
+            assert not any(STAND_IN_NUMBER[1:] in text for text in sent), (url, number)
 
 
 async def test_a_plugin_that_does_not_take_the_stand_in_sends_nothing() -> None:

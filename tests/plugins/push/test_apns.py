@@ -12,7 +12,7 @@ from router import Delivered, Message, Outcome, Rejected, Retry, Suspend, Unknow
 from router.core.errors import SettingsError
 from router.core.model.facts import Device
 from router.plugins.push.channel import Push
-from router.plugins.push.fcm_access_token import make_placeholder as make_fcm_account
+from router.plugins.push.fcm_access_token import make_placeholder_account
 from tests.fakes.answer import read_json
 from tests.fakes.apns import Apns, make_settings, refuse
 from tests.fakes.http2 import Act, Fault
@@ -298,7 +298,7 @@ async def test_a_token_that_is_no_token_goes_nowhere(apns: Apns, push: Push) -> 
     ("change", "words"),
     [
         ({"key": "nonsense"}, "must be the text of the .p8 file"),
-        ({"key": make_fcm_account()}, "must be the text of the .p8 file"),
+        ({"key": make_placeholder_account()}, "must be the text of the .p8 file"),
         ({"key_id": "short"}, "key_id"),
         ({"topic": "com.example.chat.voip"}, "must be the bundle id alone"),
     ],

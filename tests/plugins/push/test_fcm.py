@@ -13,7 +13,7 @@ from router.bridge import Request
 from router.core.errors import SettingsError
 from router.core.model.facts import Device
 from router.plugins.push.channel import Push
-from router.plugins.push.fcm_access_token import REST, TOKEN_LIFETIME_S
+from router.plugins.push.fcm_access_token import RETRY_DELAY_S, TOKEN_LIFETIME_S
 from router.testing import ProviderReply
 from tests.fakes import fcm as answers
 from tests.fakes.answer import read_json, reply_json
@@ -124,7 +124,9 @@ async def test_no_time_that_google_names_costs_a_token_for_each_send_or_keeps_on
 async def test_many_sends_ask_once_for_a_token_that_they_do_not_get(fcm: Fcm, push: Push) -> None:
     fcm.token_script += [ProviderReply(status=503), ProviderReply(status=400)]
     outcomes = await asyncio.gather(*(push.send(make_message(address=TOKEN)) for _ in range(100)))
-    assert outcomes == [Suspend(status=503, reason="no access token: 503", after=REST)] * 100
+    assert (
+        outcomes == [Suspend(status=503, reason="no access token: 503", after=RETRY_DELAY_S)] * 100
+    )
     assert len(fcm.token_requests) == 1
     fcm.token_script.clear()
     assert isinstance(await push.send(make_message(address=TOKEN)), Delivered)
@@ -179,7 +181,7 @@ async def test_a_new_access_token_that_google_does_not_give_suspends_the_channel
     fcm.send_script.append(answers.UNAUTHENTICATED)
     fcm.token_script.append(ProviderReply(status=503))
     outcome = await push.send(make_message(address=TOKEN))
-    assert outcome == Suspend(status=503, reason="no access token: 503", after=REST)
+    assert outcome == Suspend(status=503, reason="no access token: 503", after=RETRY_DELAY_S)
 
 
 @pytest.mark.parametrize(
@@ -288,8 +290,14 @@ async def test_every_answer_of_fcm_has_its_outcome(
             Suspend(status=503, reason="no access token: 503", after=9),
         ),
         (ProviderReply(status=200, body=b"[]"), Suspend(status=200, reason="no access token: 200")),
-        (ProviderReply(fault="hang"), Suspend(reason="no access token: timed out", after=REST)),
-        (ProviderReply(status=500), Suspend(status=500, reason="no access token: 500", after=REST)),
+        (
+            ProviderReply(fault="hang"),
+            Suspend(reason="no access token: timed out", after=RETRY_DELAY_S),
+        ),
+        (
+            ProviderReply(status=500),
+            Suspend(status=500, reason="no access token: 500", after=RETRY_DELAY_S),
+        ),
     ],
 )
 async def test_without_an_access_token_the_channel_is_suspended_and_nothing_sent(

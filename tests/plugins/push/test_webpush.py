@@ -12,8 +12,8 @@ from router.bridge import RecordedExchange, SandboxTransport
 from router.core.model.facts import Device
 from router.plugins.push import webpush
 from router.plugins.push.channel import Push
-from router.plugins.push.es256_jwt import make_placeholder as make_key
-from router.plugins.push.fcm_access_token import make_placeholder as make_fcm_account
+from router.plugins.push.es256_jwt import make_placeholder_key
+from router.plugins.push.fcm_access_token import make_placeholder_account
 from router.testing import ProviderReply
 from tests.fakes.webpush import HOST, Browser, PushService, make_settings, pack, vapid_key
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
@@ -201,7 +201,7 @@ async def test_a_place_that_lets_one_push_is_no_handle(service: PushService, pus
 async def test_a_subscription_made_with_another_key_is_refused_and_kept(
     service: PushService,
 ) -> None:
-    settings = {"webpush": {**make_settings(), "private_key": make_key()}}
+    settings = {"webpush": {**make_settings(), "private_key": make_placeholder_key()}}
     async with open_channel(Push, settings, service) as push:
         outcome = await push.send(tell(Browser()))
     assert outcome == Rejected(reason="403 forbidden (BadJwtToken)", status=403)
@@ -243,7 +243,7 @@ async def test_a_subscription_is_told_by_its_form(service: PushService, push: Pu
 
 
 async def test_without_a_key_no_browser_is_reached() -> None:
-    async with open_channel(Push, {"fcm": {"service_account": make_fcm_account()}}) as push:
+    async with open_channel(Push, {"fcm": {"service_account": make_placeholder_account()}}) as push:
         outcome = await push.send(tell(Browser()))
     assert outcome == Rejected(reason="no provider is configured for devices of web")
 

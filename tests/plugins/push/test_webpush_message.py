@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from router.plugins.push.webpush_message import (
     MAX_RECORD_BYTES,
     encrypt,
-    read_browser,
+    read_subscription,
     seal_record,
     write_headers,
     write_payload,
@@ -18,7 +18,7 @@ from tests.fakes.webpush import Browser, pack, unpack
 from tests.plugins.opening import make_message
 
 BROWSER = Browser()
-READER = read_browser(BROWSER.address)
+READER = read_subscription(BROWSER.address)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(0, 400))
@@ -37,7 +37,7 @@ def test_the_standards_example_comes_out_byte_for_byte() -> None:
     told = msgspec.json.encode({"endpoint": "https://push.example.net/p", "keys": keys}).decode()
     body = seal_record(
         b"When I grow up, I want to be a watermelon",
-        read_browser(told),
+        read_subscription(told),
         private_key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"),
         unpack("DGv6ra1nlYgDCS1FRnbzlw"),
     )
@@ -73,4 +73,4 @@ def test_headers_are_what_a_push_service_takes(collapse: str, expires: float, no
 @given(address=st.text(max_size=200))
 def test_what_is_no_subscription_is_named_and_quoted_nowhere(address: str) -> None:
     with pytest.raises(ValueError, match=r"^the address is no push subscription$"):
-        read_browser(address)
+        read_subscription(address)

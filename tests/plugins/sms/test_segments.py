@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.plugins.sms.segments import (
-    count_places,
+    count_code_units,
     count_segments,
     detect_alphabet,
     fit_segments,
@@ -23,7 +23,7 @@ def count_units(text: str) -> int:
     """Return the segments of a text as the norm fills them, character by character."""
     alphabet = detect_alphabet(text)
     alone, joined = {"gsm": (160, 153), "ucs2": (70, 67)}[alphabet]
-    sizes = [count_places(char, alphabet) for char in text]
+    sizes = [count_code_units(char, alphabet) for char in text]
     if sum(sizes) <= alone:
         return 1
     segments, used = 1, 0
