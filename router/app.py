@@ -50,7 +50,7 @@ RETENTION_INTERVAL_S = 60.0
 
 RecordExchange = Callable[[RecordedExchange], None]
 
-_log = structlog.get_logger("router.app")
+_log = structlog.get_logger(__name__)
 
 
 class StartupError(Exception):
@@ -176,7 +176,7 @@ class Router:
         """Load the plugins, put the rules in force, and begin to decide and deliver."""
         registry = await asyncio.to_thread(load_plugins, self._environment.plugins_dir)
         for problem in registry.problems:
-            _log.error("a plugin is broken and left out", problem=problem)
+            _log.error("plugin not loaded", reason=problem)
         await self.rulebook.start(
             registry.schemas, lambda spec: self._channel_factory.open(registry, spec)
         )
@@ -197,7 +197,7 @@ class Router:
             try:
                 await self._retention.sweep(defaults.retention)
             except StoreUnavailable as error:
-                _log.warning("what is too old stays for now", error=str(error))
+                _log.warning("retention sweep failed, retrying", error=str(error))
 
     async def aclose(self) -> None:
         """Plan nothing more, let sends in flight end, hand the rest back, close the channels."""
@@ -276,8 +276,10 @@ async def serve(
             await router.start()
             _freeze_startup_objects()
             if environment.only_recipients:
-                _log.warning("sending to these recipients only", only=environment.only_recipients)
-            _log.info("serving", host=environment.host, port=listener.getsockname()[1])
+                _log.warning(
+                    "sending restricted to recipients", recipients=environment.only_recipients
+                )
+            _log.info("server started", host=environment.host, port=listener.getsockname()[1])
             if started is not None:
                 await started(RunningRouter(listener.getsockname()[1], server.stop))
         except BaseException:
@@ -305,10 +307,11 @@ def _environment_secrets(environment: Environment) -> Iterator[str]:
 
 def log_proxies(proxies: Proxies) -> None:
     """Log what goes through a proxy, and what does not."""
-    urls = {"http": proxies.http and proxies.http.url, "https": proxies.https and proxies.https.url}
-    if named := {scheme: url for scheme, url in urls.items() if url}:
-        _log.info("HTTP goes through a proxy", **named)
-        _log.warning("mail and services that do not speak HTTP do not go through the proxy")
+    for scheme, proxy in (("http", proxies.http), ("https", proxies.https)):
+        if proxy is not None:
+            _log.info("proxy in use", scheme=scheme, url=proxy.url)
+    if proxies.http is not None or proxies.https is not None:
+        _log.warning("proxy not used for SMTP and other non-HTTP protocols")
 
 
 async def _reclaim_leases_of_dead_router(database: Database, presence: Presence) -> None:
@@ -317,7 +320,7 @@ async def _reclaim_leases_of_dead_router(database: Database, presence: Presence)
         try:
             await SqlQueue(database).take_over()
         except StoreUnavailable as error:
-            _log.warning("what was being sent waits until its leases run out", error=str(error))
+            _log.warning("lease takeover failed", error=str(error))
     await asyncio.to_thread(presence.admit)
 
 

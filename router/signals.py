@@ -21,7 +21,7 @@ LEFTOVER_TIMEOUT_S = 5.0
 MAX_TASKS_SHOWN = 10
 """How many of the tasks that still run are named."""
 
-_log = structlog.get_logger("router.signals")
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -95,9 +95,7 @@ class ExitWatchdog:
             except Empty:
                 break
             limit = min(limit, another)
-        _log.critical(
-            "ended though something still runs", tasks=self._tasks(), threads=_describe_threads()
-        )
+        _log.critical("shutdown timed out", tasks=self._tasks(), threads=_describe_threads())
         sys.stdout.flush()
         os._exit(limit.status)
 

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import structlog
 
 from router.store.db.database import Database, migrate
 from tests.postgres import Databases, Missing, Server, running_postgres, shared_postgres
@@ -17,6 +19,16 @@ T = TypeVar("T")
 
 def url_of(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    """Undo what a test that serves or runs a command does to the logging of this process."""
+    root, ours = logging.getLogger(), logging.getLogger("router")
+    before = root.handlers, root.level, ours.level
+    yield
+    structlog.reset_defaults()
+    root.handlers, root.level, ours.level = before
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,8 @@ def test_the_start_says_what_goes_through_a_proxy_and_what_does_not() -> None:
         log_proxies(read_proxies({"HTTPS_PROXY": "http://ops:SECRET@proxy.corp.example:3128"}))
         log_proxies(read_proxies({}))
     assert [line["event"] for line in lines] == [
-        "HTTP goes through a proxy",
-        "mail and services that do not speak HTTP do not go through the proxy",
+        "proxy in use",
+        "proxy not used for SMTP and other non-HTTP protocols",
     ]
-    assert lines[0]["https"] == URL
+    assert (lines[0]["scheme"], lines[0]["url"]) == ("https", URL)
     assert "SECRET" not in str(lines)

@@ -8,7 +8,6 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,12 +52,8 @@ NAMES = {
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root, ours = logging.getLogger(), logging.getLogger("router")
-    handlers, level, our_level = root.handlers, root.level, ours.level
-    yield io.StringIO()
-    structlog.reset_defaults()
-    root.handlers, root.level, ours.level = handlers, level, our_level
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -120,10 +115,10 @@ def test_a_fault_is_named_by_type_and_place() -> None:
         int("hunter2")
     named = describe_exception(raised.value)
 
-    assert named["fault"] == "ValueError"
+    assert named["error"] == "ValueError"
     assert "test_telemetry.py:" in named["place"]
     assert "hunter2" not in str(named)
-    assert describe_exception(KeyError("never raised")) == {"fault": "KeyError", "place": ""}
+    assert describe_exception(KeyError("never raised")) == {"error": "KeyError", "place": ""}
 
 
 def test_words_that_only_resemble_secrets_are_shown(stream: io.StringIO) -> None:
@@ -204,7 +199,7 @@ async def test_what_nobody_waits_for_is_a_line_like_any_other(stream: io.StringI
 
     lines = _lines(stream)
     assert "hunter2" not in stream.getvalue()
-    assert {str(line.get("words") or line.get("thread") or "") for line in lines} == {
+    assert {str(line.get("reason") or line.get("thread") or "") for line in lines} == {
         "Task exception was never retrieved",
         "Exception in callback int",
         "aside",

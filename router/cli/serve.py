@@ -20,7 +20,7 @@ from router.settings import Environment
 from router.signals import EXIT_TIMEOUT_S, LEFTOVER_TIMEOUT_S, ExitWatchdog
 from router.transport.sandbox import RecordedExchange
 
-_log = structlog.get_logger("router.cli")
+_log = structlog.get_logger(__name__)
 
 
 @click.command(name="serve")
@@ -51,7 +51,7 @@ def command(
         except StartupError as error:
             fail(*error.problems)
         except Exception as error:  # noqa: BLE001 - its words may hold anything, so a log line tells it
-            _log.critical("the router ended by a fault", exc_info=error)
+            _log.critical("server crashed", exc_info=error)
             sys.exit(1)
     sys.exit(0 if went_well else 1)
 

@@ -22,12 +22,6 @@ DIGEST_IDEMPOTENCY_WINDOW_S = 50.0
 """The same for a digest that names no messages: an equal one may lawfully follow in a minute."""
 
 
-_AHEAD = (
-    "payloads come late: this machine's clock is ahead of CometChat's (set it by NTP), or they are "
-    "held up on the way"
-)
-_BEHIND = "payloads come before they were sent: this machine's clock is behind (set it by NTP)"
-
 _log = structlog.get_logger(__name__)
 
 
@@ -116,7 +110,10 @@ class PayloadAcceptor:
             self._metrics.set_clock_skew(skew)
         is_off = abs(skew) > WARN_ABOVE_S
         if is_off and not self._is_off:
-            _log.warning(_AHEAD if skew > 0 else _BEHIND, seconds=round(skew, 1))
+            if skew > 0:
+                _log.warning("clock ahead of CometChat", seconds=round(skew, 1))
+            else:
+                _log.warning("clock behind CometChat", seconds=round(-skew, 1))
         self._is_off = is_off
 
     def _count(self, feed: str, kind: str, result: str, began: float) -> None:

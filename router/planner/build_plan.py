@@ -21,7 +21,7 @@ Room = Callable[[str], bool]
 
 _SILENT = Content(title="", body="")
 
-_log = structlog.get_logger("router.planner")
+_log = structlog.get_logger(__name__)
 
 
 class BuiltPlan(NamedTuple):
@@ -98,10 +98,12 @@ def _delivery(
         content = rendered.content
         if rendered.faults:
             _log.warning(
-                "templates failed",
+                "template rendering failed",
                 notification=notification.id,
                 delivery=planned.id,
-                faults=rendered.faults,
+                channel=planned.channel,
+                rule=planned.rule,
+                count=rendered.faults,
             )
     return Delivery(
         id=planned.id,

@@ -9,7 +9,7 @@ from router.core.rules.classify import examine
 from router.core.rules.ruleset import Ruleset
 from router.telemetry import Metrics
 
-_log = structlog.get_logger("router.planner")
+_log = structlog.get_logger(__name__)
 
 
 def is_incoming_call(notification: Notification, ruleset: Ruleset | None) -> bool:
@@ -32,7 +32,7 @@ def _classify(
 ) -> Notification:
     found = examine(notification, ruleset)
     if found.fault:
-        _log.warning("cannot be classified", notification=notification.id, fault=found.fault)
+        _log.warning("classification failed", notification=notification.id, error=found.fault)
     if metrics is not None:
         metrics.record_classified(found.mismatches, faulty=bool(found.fault))
     return found.notification

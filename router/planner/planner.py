@@ -51,7 +51,7 @@ RETRY_INTERVAL_S = 0.5
 
 Decide = Callable[[Notification, Ruleset, DecisionState, float], Decision]
 
-_log = structlog.get_logger("router.planner")
+_log = structlog.get_logger(__name__)
 
 
 class DeliverySink(Protocol):
@@ -198,7 +198,7 @@ class Planner:
             self._inbox.is_behind = True
 
     async def _wait_for_rival(self, fault: Exception) -> None:
-        _log.warning("the database does not answer", fault=str(fault))
+        _log.warning("database unavailable", error=str(fault))
         self._inbox.clear()
         await asyncio.sleep(RETRY_INTERVAL_S)
 
@@ -297,11 +297,12 @@ class Planner:
 
     async def _mark_undecidable(self, notification: Notification, reason: str) -> None:
         """Try a notification again later, or never again if it fails every time."""
-        _log.error("cannot be planned", notification=notification.id, reason=reason)
         self._failures[notification.id] += 1
         if self._failures[notification.id] < MAX_PLAN_TRIES:
+            _log.error("planning failed, retrying", notification=notification.id, reason=reason)
             self._inbox.clear()
             return
+        _log.error("planning failed, giving up", notification=notification.id, reason=reason)
         plan = Plan(
             notification=notification.id,
             decided_at=self._clock(),

@@ -20,7 +20,7 @@ NEAR_MISS_INTERVAL_S = 1.0
 
 Add = Callable[[Sequence[RuleCount]], Awaitable[None]]
 
-_log = structlog.get_logger("router.planner")
+_log = structlog.get_logger(__name__)
 
 
 class RuleMatchCounter:
@@ -72,7 +72,7 @@ class RuleMatchCounter:
         try:
             await self._add(counts)
         except StoreUnavailable as error:
-            _log.warning("counts of rules wait to be written", error=str(error))
+            _log.warning("rule counts not written, retrying", error=str(error))
             self._matches.update(matches)
             self._near.update(near)
             self._last = last | self._last

@@ -10,6 +10,7 @@ import structlog
 from router.channel import Channel
 from router.core.errors import Problem
 from router.core.rules.ruleset import ChannelSpec
+from router.telemetry import describe_exception
 
 OpenChannel = Callable[[ChannelSpec], Channel[Any]]
 Opened = Mapping[str, tuple[ChannelSpec, Channel[Any]]]
@@ -78,7 +79,7 @@ async def close(channel: Channel[Any]) -> None:
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
-        _log.warning("a channel did not close", channel=channel.name, error=type(error).__name__)
+        _log.warning("channel close failed", channel=channel.name, **describe_exception(error))
 
 
 def _same(one: ChannelSpec, other: ChannelSpec) -> bool:

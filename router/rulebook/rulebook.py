@@ -30,8 +30,6 @@ from router.telemetry import Metrics
 POLL_INTERVAL_S = 1.0
 """Seconds between two looks at the files; one is read when two looks found it the same."""
 
-_LAST_GOOD = "an included file is refused: its last good rules stay in force"
-_LEFT_OUT = "an included file is refused, and none of its rules is in force"
 _log = structlog.get_logger(__name__)
 
 
@@ -61,7 +59,7 @@ class ActiveRules:
         self._open: OpenChannel = _open_none
         self._changed: Callable[[Collection[str]], None] = lambda _: None
         self._channels: Opened = {}
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], str] = {}
         self._stopping = asyncio.Event()
         self._changing = asyncio.Lock()
         self.ruleset: Ruleset | None = None
@@ -113,27 +111,27 @@ class ActiveRules:
             return
         last = await self._kept.last()
         if last is None:
-            _log.error("no rules in force: payloads are accepted and held")
+            _log.error("no rules in force")
             return
         if last.version != hash_texts(last.text, *(file.text for file in last.included)):
-            _log.error("the last good rules are kept without their secrets, so they cannot serve")
+            _log.error("last good rules unusable", reason="they were stored without their secrets")
             return
         last = structs.replace(last, file=str(self._path))
         loaded = await asyncio.to_thread(
             load_stored, last, LAST_GOOD_SUFFIX, self._plugins, sandbox=self._sandbox
         )
         if loaded.ruleset is None:
-            _log.error("the last good rules no longer load", problem=str(loaded.problems[0]))
+            _log.error("last good rules unusable", reason=str(loaded.problems[0]))
             return
         specs = loaded.ruleset.channels.values()
         opened = await open_channels(specs, self._channels, self._open, self._close)
         if isinstance(opened, Problem):
-            _log.error("the last good rules no longer load", problem=str(opened))
+            _log.error("last good rules unusable", reason=str(opened))
             return
         self._put_in_force(loaded.ruleset, opened)
         self.included = tuple(map(_as_last_good, loaded.included))
         self._report_files()
-        _log.warning("the last good rules are in force", version=loaded.ruleset.version)
+        _log.warning("last good rules in force", version=loaded.ruleset.version)
 
     async def reload(self) -> tuple[Problem, ...]:
         """Read the files again; return their problems. An error in the main file changes nothing.
@@ -148,12 +146,18 @@ class ActiveRules:
             if ruleset is None or opened is None:
                 self.current = False
                 await _log_problems(self.problems)
+                errors = sum(problem.severity == "error" for problem in self.problems)
+                _log.error("rules rejected", file=str(self._path), count=errors)
             else:
+                is_first = self.ruleset is None
                 self._put_in_force(ruleset, opened)
                 self.included, self.current = read.loaded.included, read.loaded.is_whole
                 await _log_problems(self.problems)
                 await self._keep(ruleset.version, read)
-                _log.info("rules in force", version=ruleset.version, rules=len(ruleset.rules))
+                if is_first:
+                    _log.info("rules loaded", version=ruleset.version, count=len(ruleset.rules))
+                else:
+                    _log.info("rules reloaded", version=ruleset.version, count=len(ruleset.rules))
             self._report_files()
             return self.problems
 
@@ -193,7 +197,7 @@ class ActiveRules:
             await asyncio.sleep(pause)
             now = await asyncio.to_thread(stat_files, self._path, self._patterns)
             if now != self._stamps and now == before:
-                _log.info("the rules files have changed")
+                _log.info("rules files changed")
                 await self.reload()
             before = now
 
@@ -204,7 +208,7 @@ class ActiveRules:
         try:
             last = await self._kept.last()
         except StoreUnavailable as error:
-            _log.warning("the last good rules cannot be read", error=str(error))
+            _log.warning("last good rules not read", error=str(error))
             last = None
         files = last.included if last is not None else ()
         return {file.file: file.text for file in files if file.version == hash_texts(file.text)}
@@ -230,24 +234,23 @@ class ActiveRules:
         files = {f.file: f.standing == "current" and f.file not in bad for f in self.included}
         self._metrics.record_reload(ok=self.current, files=files)
         for file in self.included:
-            if file.standing == "last good":
-                _log.error(_LAST_GOOD, file=file.file, owner=file.owner)
-            elif file.standing == "left out":
-                _log.error(_LEFT_OUT, file=file.file)
+            if file.standing != "current":
+                _log.error(
+                    "included file rejected",
+                    file=file.file,
+                    owner=file.owner,
+                    standing=file.standing,
+                )
 
     async def _keep(self, version: str, read: RulesText) -> None:
         """Keep good texts for a restart with a bad file."""
         rules, secretive = to_stored(read, version, str(self._path), self._clock())
         if secretive:
-            _log.warning(
-                "the rules hold secrets, so a restart cannot fall back to them: "
-                "write ${env:NAME} or ${file:PATH} in their place",
-                files=secretive,
-            )
+            _log.warning("rules contain literal secrets", files=secretive)
         try:
             await self._kept.keep(rules)
         except StoreUnavailable as error:
-            _log.warning("the rules are in force, but not kept", error=str(error))
+            _log.warning("last good rules not stored", error=str(error))
 
     def _put_in_force(self, ruleset: Ruleset, opened: Opened) -> None:
         leaving = closed_channels(self._channels, opened)
@@ -263,8 +266,8 @@ class ActiveRules:
     def _close_in_background(self, name: str, closing: Coroutine[Any, Any, None]) -> None:
         """Let a channel close beside everything else: its provider may be slow."""
         task = asyncio.create_task(closing, name=f"closing {name}")
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._closing[task] = name
+        task.add_done_callback(self._closing.pop)
 
     async def aclose(self) -> None:
         """Close every channel; one that does not close in time is left as it is."""
@@ -272,18 +275,21 @@ class ActiveRules:
         for name, (_, channel) in self._channels.items():
             self._close(name, channel)
         self._channels = {}
-        if self._retiring:
-            _, open_still = await asyncio.wait(self._retiring, timeout=CLOSE_TIMEOUT_S)
-            for task in open_still:
-                _log.error("a channel does not close", task=task.get_name())
+        if self._closing:
+            _, pending = await asyncio.wait(self._closing, timeout=CLOSE_TIMEOUT_S)
+            for task in pending:
+                _log.error("channel close timed out", channel=self._closing[task])
                 task.cancel()
 
 
 async def _log_problems(problems: Iterable[Problem]) -> None:
     """Log each problem in a turn of the event loop: there may be hundreds."""
     for problem in problems:
-        log = _log.error if problem.severity == "error" else _log.warning
-        log("rules", problem=str(problem))
+        place = f"{problem.file}:{problem.line}:{problem.column}"
+        if problem.severity == "error":
+            _log.error("rules error", place=place, reason=problem.message, hint=problem.hint)
+        else:
+            _log.warning("rules warning", place=place, reason=problem.message, hint=problem.hint)
         await asyncio.sleep(0)
 
 

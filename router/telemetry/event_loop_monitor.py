@@ -12,7 +12,7 @@ import structlog
 STALL_THRESHOLD_S = 1.0
 """Seconds without a turn of the loop that are worth a line in the log."""
 
-_log = structlog.get_logger("router.stalls")
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -71,4 +71,4 @@ class _EventLoopWatchdog:
         frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - documented, for debuggers
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
         name = task.get_name() if task else ""
-        _log.error("everything stands still", task=name, place=place, seconds=round(seconds, 1))
+        _log.error("event loop blocked", task=name, place=place, seconds=round(seconds, 1))

@@ -28,7 +28,7 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
 _MAX_DEPTH: Final = 8
 
-_log = structlog.get_logger("router.telemetry")
+_log = structlog.get_logger(__name__)
 
 
 def configure_logging(
@@ -93,15 +93,15 @@ def log_unhandled_errors(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """
 
     def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        words = str(context.get("message", "")).partition("(")[0].strip()  # then come arguments
-        _log.error("nobody waits for a fault", words=words, exc_info=context.get("exception"))
+        reason = str(context.get("message", "")).partition("(")[0].strip()  # then come arguments
+        _log.error("unhandled exception in task", reason=reason, exc_info=context.get("exception"))
 
     def report_thread(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread is not None else ""
-        _log.error("a thread ended by a fault", thread=name, exc_info=args.exc_value)
+        _log.error("unhandled exception in thread", thread=name, exc_info=args.exc_value)
 
     def report_unraisable(args: "sys.UnraisableHookArgs") -> None:
-        _log.error("a fault could not be raised", exc_info=args.exc_value)
+        _log.error("unraisable exception", exc_info=args.exc_value)
 
     before = loop.get_exception_handler(), threading.excepthook, sys.unraisablehook
     loop.set_exception_handler(report)
@@ -186,8 +186,8 @@ def _mask_credentials(text: str) -> str:
     return _BEARER.sub(rf"\1 {MASK}", text)
 
 
-def describe_exception(fault: BaseException) -> dict[str, str]:
+def describe_exception(error: BaseException) -> dict[str, str]:
     """Return an exception as a log line shows it: type and place, not the text and its secrets."""
-    frames = extract_tb(fault.__traceback__)
+    frames = extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return {"fault": type(fault).__name__, "place": place}
+    return {"error": type(error).__name__, "place": place}

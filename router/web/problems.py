@@ -60,7 +60,7 @@ def refusal(error: Exception) -> HTTPError:
         return error
     if isinstance(error, JournalUnavailable | StoreUnavailable):
         if isinstance(error, StoreUnavailable):
-            _log.warning("a request is told to come again", reason=str(error))
+            _log.warning("database unavailable", error=str(error))
         return HTTPError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "the database does not answer at the moment; come again later",
@@ -71,7 +71,7 @@ def refusal(error: Exception) -> HTTPError:
     if found := _faults(error):
         detail, faults = found
         return HTTPError(HTTPStatus.BAD_REQUEST, detail, faults=faults)
-    _log.error("a request failed", exc_info=error)
+    _log.error("request failed", exc_info=error)
     return HTTPError(HTTPStatus.INTERNAL_SERVER_ERROR, _DETAILS[HTTPStatus.INTERNAL_SERVER_ERROR])
 
 

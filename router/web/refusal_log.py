@@ -59,7 +59,7 @@ class RefusalLog:
             self._windows[key].left_out += 1
             return
         self._windows[key] = _RefusalWindow(now + INTERVAL_S)
-        self._write(key, detail=detail, left_out=left_out)
+        _write(key, detail=detail, left_out=left_out)
 
     def _forget(self, now: float) -> None:
         """Forget windows that are over; say how many refusals they left out."""
@@ -70,13 +70,20 @@ class RefusalLog:
                 return
             del self._windows[key]
             if window.left_out:
-                self._write(key, left_out=window.left_out)
+                _write(key, detail="", left_out=window.left_out)
 
-    def _write(self, key: _Key, **fields: str | int) -> None:
-        route, peer, status, reason = key
-        _log.warning(
-            "request refused", route=route, status=status, reason=reason, peer=peer, **fields
-        )
+
+def _write(key: _Key, *, detail: str, left_out: int) -> None:
+    route, peer, status, reason = key
+    _log.warning(
+        "request refused",
+        route=route,
+        status=status,
+        reason=reason,
+        detail=detail,
+        peer=peer,
+        left_out=left_out,
+    )
 
 
 def _name_route(path: str) -> str:

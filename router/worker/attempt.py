@@ -9,9 +9,10 @@ import structlog
 
 from router.core.errors import AddressError
 from router.core.model.address import name_address_fault
+from router.core.model.delivery import Attempt, Delivery
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
-from router.core.model.retry import asked_wait
+from router.core.model.retry import Again, Done, Hold, NextStep, asked_wait
 from router.redaction import Redactor
 from router.telemetry import describe_exception
 
@@ -21,7 +22,7 @@ MAX_TEXT_LENGTH = 500
 LAST_EPOCH_S = 1e11
 """An epoch second that no clock will see."""
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 async def attempt_send(
@@ -77,7 +78,7 @@ def _is_cancelled() -> bool:
 
 
 def _retry_after_exception(fault: BaseException) -> Retry:
-    _log.error("channel raised", **describe_exception(fault))
+    _log.error("exception in channel plugin", **describe_exception(fault))
     return Retry(reason=f"raised {type(fault).__name__}")
 
 
@@ -111,3 +112,52 @@ def _bounded_epoch(value: object) -> float | None:
 
 def _bounded_text(words: str) -> str:
     return words[:MAX_TEXT_LENGTH].replace("\0", "\ufffd")
+
+
+def make_attempt(
+    delivery: Delivery, number: int, outcome: Outcome, started_at: float, ended_at: float
+) -> Attempt:
+    """Return the record of an attempt, the `number`th of its delivery; times are epoch seconds."""
+    return Attempt(
+        delivery=delivery.id,
+        number=number,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=str(outcome.__struct_config__.tag),
+        status=outcome.status,
+        handle=outcome.handle if isinstance(outcome, Delivered) else "",
+        reason="" if isinstance(outcome, Delivered) else outcome.reason,
+    )
+
+
+def log_attempt(delivery: Delivery, attempt: Attempt, step: NextStep, now: float) -> None:
+    """Log the outcome of an attempt, and the time until the next one."""
+    if isinstance(step, Done):
+        _log.debug("delivery sent", **log_fields(delivery), status=attempt.status)
+    elif isinstance(step, Again | Hold):
+        retry_at = step.at if isinstance(step, Again) else step.until
+        _log.info(
+            "delivery retry scheduled",
+            **log_fields(delivery),
+            outcome=attempt.outcome,
+            status=attempt.status,
+            reason=attempt.reason,
+            seconds=round(retry_at - now, 1),
+        )
+    else:
+        _log.info(
+            "delivery attempt failed",
+            **log_fields(delivery),
+            outcome=attempt.outcome,
+            status=attempt.status,
+            reason=attempt.reason,
+        )
+
+
+def log_fields(delivery: Delivery) -> dict[str, str]:
+    """Return what every log line about a delivery carries."""
+    return {
+        "notification": delivery.notification,
+        "delivery": delivery.id,
+        "channel": delivery.channel,
+    }

@@ -21,7 +21,7 @@ Limit = Callable[[str], int]
 
 _Key = tuple[str, str]
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class DailyCaps:
@@ -125,7 +125,11 @@ class DailyCaps:
         for (scope, name), count in reached.items():
             if (scope, name) not in self._reported:
                 end = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
-                _log.warning("daily cap reached", **{scope: name}, cap=count.cap.limit, until=end)
+                limit = count.cap.limit
+                if scope == "channel":
+                    _log.warning("channel daily cap reached", channel=name, cap=limit, until=end)
+                else:
+                    _log.warning("app daily cap reached", app=name, cap=limit, until=end)
         for scope, name in self._reported ^ reached.keys():
             if scope == "app":
                 self._metrics.capped(name, is_capped=(scope, name) in reached)

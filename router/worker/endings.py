@@ -1,6 +1,5 @@
 """Deliveries that ended without being delivered: counted, and told in the log."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -13,10 +12,7 @@ from router.telemetry import Metrics
 MAX_LOG_LINES = 5
 """So many of a kind that end together have a line each; more have one for all."""
 
-_log = structlog.get_logger("router.worker")
-_LEVELS = {"dead": logging.WARNING, "expired": logging.WARNING, "cancelled": logging.DEBUG}
-"""Levels, not methods of the logger: a method taken at import keeps structlog's own defaults,
-and its lines would neither be masked nor have the format and the level that are configured."""
+_log = structlog.get_logger(__name__)
 
 
 def make_endings_reporter(metrics: Metrics) -> Callable[[Sequence[EndedDelivery]], None]:
@@ -38,18 +34,28 @@ def make_endings_reporter(metrics: Metrics) -> Callable[[Sequence[EndedDelivery]
 def _log_endings(
     endings: Sequence[EndedDelivery], state: str, kind: EndReason, channel: str
 ) -> None:
-    level = _LEVELS[state]
-    if len(endings) > MAX_LOG_LINES:
-        fields = {"channel": channel, "state": state, "reason": kind, "count": len(endings)}
-        _log.log(level, "deliveries ended", **fields)
-        return
-    for ending in endings:
-        _log.log(
-            level,
-            "delivery ended",
-            notification=ending.delivery.rpartition("-")[0],
-            delivery=ending.delivery,
-            channel=channel,
-            state=state,
-            reason=ending.reason,
-        )
+    count = len(endings)
+    if state == "cancelled":
+        if count > MAX_LOG_LINES:
+            _log.debug("deliveries cancelled", channel=channel, reason=kind, count=count)
+            return
+        for ending in endings:
+            _log.debug("delivery cancelled", **_log_fields(ending), reason=ending.reason)
+    else:
+        if count > MAX_LOG_LINES:
+            _log.warning(
+                "deliveries not delivered", channel=channel, state=state, reason=kind, count=count
+            )
+            return
+        for ending in endings:
+            _log.warning(
+                "delivery not delivered", **_log_fields(ending), state=state, reason=ending.reason
+            )
+
+
+def _log_fields(ending: EndedDelivery) -> dict[str, str]:
+    return {
+        "notification": ending.delivery.rpartition("-")[0],
+        "delivery": ending.delivery,
+        "channel": ending.channel,
+    }

@@ -13,7 +13,7 @@ from router.worker.outbox import Dispatcher
 
 _SUSPENDED: tuple[Cause, ...] = ("suspended",)
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class HoldKey(NamedTuple):
@@ -123,16 +123,18 @@ class HoldSynchronizer:
     def _set_stopped(self, *, stopped: bool) -> None:
         """Note that an operator holds all channels, or does so no longer."""
         if stopped and not self.is_stopped:
-            _log.warning("sending stopped by an operator")
+            _log.warning("sending stopped by operator")
         elif self.is_stopped and not stopped:
-            _log.warning("sending started again by an operator")
+            _log.warning("sending resumed by operator")
         self.is_stopped = self._dispatcher.is_stopped = stopped
 
     def _log_changes(self, holds: Mapping[HoldKey, float]) -> None:
         """Log suspensions that others found, and channels that are suspended no more."""
         for channel in self._dispatcher.channels:
             if (until := holds.get(HoldKey(channel, "suspended"))) is not None:
-                self._log_suspension(channel, until, "found before, or by another process")
+                self._log_suspension(
+                    channel, until, "suspended before this start, or by another process"
+                )
             elif channel in self._suspended and not self._dispatcher.gate(channel).is_suspended:
                 self._suspended.discard(channel)
                 _log.info("channel resumed", channel=channel)

@@ -22,7 +22,7 @@ ReadDeliveries = Callable[[Sequence[str], KnownDeliveries], Awaitable[Sequence[L
 """Returns leased deliveries with what it takes to send them; those gone are left out. Of those
 known, only what may have changed since is read: the contact."""
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class DeliveryLoader:
@@ -68,8 +68,12 @@ class DeliveryLoader:
             try:
                 loaded += await self._read([delivery], known)
             except Exception as fault:  # noqa: BLE001 - see above
-                names = {"notification": delivery.rpartition("-")[0], "delivery": delivery}
-                _log.warning("cannot be read", **names, **describe_exception(fault))
+                _log.warning(
+                    "delivery load failed",
+                    notification=delivery.rpartition("-")[0],
+                    delivery=delivery,
+                    **describe_exception(fault),
+                )
                 failed.append(delivery)
             if done == len(failed) == MAX_CONSECUTIVE_FAILURES:
                 failed += claimed[done:]

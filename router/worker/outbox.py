@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from router.channel import Channel
 from router.core.model.daily_cap import CAPPED, Cap
-from router.core.model.delivery import Attempt, Delivery
+from router.core.model.delivery import Attempt
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from router.core.model.recipient_guard import GUARDED, RecipientGuard
 from router.core.model.retry import (
     Again,
     Cancelled,
-    Done,
     Expired,
     Hold,
     NextStep,
@@ -27,6 +26,7 @@ from router.core.model.retry import (
 from router.queue.ports import Capacity, Settlement
 from router.redaction import Redactor, collect_secrets
 from router.telemetry import Metrics, describe_exception
+from router.worker.attempt import log_attempt, log_fields, make_attempt
 from router.worker.channel_gate import ChannelGate
 from router.worker.daily_caps import DailyCaps, is_counted
 from router.worker.lanes import Lanes, SendJob, recipient_of
@@ -35,7 +35,6 @@ from router.worker.send import (
     find_host,
     find_recipient,
     find_unsupported_reason,
-    log_fields,
 )
 
 MAX_IN_MEMORY = 2000
@@ -50,7 +49,7 @@ CountryOf = Callable[[str], str]
 ChannelLookup = Callable[[str], Channel[Any] | None]
 """Returns the channel of that name as it is configured now, None when there is none."""
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class LeaseHolder(NamedTuple):
@@ -194,7 +193,7 @@ class Dispatcher:
                 self._stuck.add(task)
                 task.add_done_callback(self._stuck.discard)
                 del self._sends[task]
-                _log.error("a send ignores its cancellation", **log_fields(sending.job.delivery))
+                _log.error("send ignored cancellation", **log_fields(sending.job.delivery))
                 self._finish_send(sending, Unknown(reason="no answer, and it cannot be cancelled"))
 
     def clear(self, channel: str) -> list[str]:
@@ -216,13 +215,12 @@ class Dispatcher:
             for task in list(self._sends):
                 task.cancel()
         for sending in self._sends.values():
-            names = log_fields(sending.job.delivery)
-            _log.error("a send ignores its cancellation, and is left behind", **names)
+            _log.error("send ignored cancellation at shutdown", **log_fields(sending.job.delivery))
 
     def _hold_unconfigured(self, channel: str) -> None:
         handouts = self._lanes.clear(channel)
         if handouts:
-            _log.warning("channel is not configured", channel=channel, deliveries=len(handouts))
+            _log.warning("channel not configured", channel=channel, count=len(handouts))
         for job in handouts:
             self._settle(job, Hold(self._clock() + CHANNEL_GONE_HOLD_S, "channel_gone"))
 
@@ -239,7 +237,7 @@ class Dispatcher:
         """End a delivery that comes too late, or that nobody can make; return whether it did."""
         delivery = job.delivery
         if not self._owner.is_leased(delivery.id):
-            _log.warning("lease ran out before its turn", **log_fields(delivery))
+            _log.warning("lease expired before send", **log_fields(delivery))
             self._owner.drop_lease(delivery.id)
         elif delivery.expires_at <= self._clock():
             self._settle(job, Expired("expired before it was sent"))
@@ -264,10 +262,12 @@ class Dispatcher:
         except asyncio.CancelledError as fault:
             if self._is_closed:
                 raise
-            _log.error("a send cancelled itself", **describe_exception(fault))
+            _log.error(
+                "send cancelled by plugin", **log_fields(delivery), **describe_exception(fault)
+            )
             outcome = Retry(reason="cancelled itself")
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
-            _log.error("could not be tried", **describe_exception(fault))
+            _log.error("send aborted", **log_fields(delivery), **describe_exception(fault))
             self._owner.drop_lease(delivery.id)
         finally:
             task = asyncio.current_task()
@@ -284,7 +284,7 @@ class Dispatcher:
                 self._observe_outcome(sending, outcome)
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
             _log.error(
-                "could not tell what follows", **log_fields(delivery), **describe_exception(fault)
+                "outcome processing failed", **log_fields(delivery), **describe_exception(fault)
             )
             self._owner.drop_lease(delivery.id)
         self._caps.end(sending.caps, is_counted=is_counted(outcome))
@@ -326,16 +326,14 @@ class Dispatcher:
             dice=self._dice(),
             hold=hold,
         )
-        attempt = _make_attempt(delivery, number, outcome, started_at, now)
+        attempt = make_attempt(delivery, number, outcome, started_at, now)
         self._metrics.record_attempt(
             delivery.channel,
             attempt.outcome,
             now - started_at,
             max(0.0, started_at - delivery.due_at),
         )
-        write = _log.debug if isinstance(step, Done) else _log.info
-        fields = {"outcome": attempt.outcome, "status": attempt.status, "reason": attempt.reason}
-        write("tried", **log_fields(delivery), **fields)
+        log_attempt(delivery, attempt, step, now)
         caps = sending.caps if is_counted(outcome) else ()
         self._settle(job, step, attempt, caps)
         if isinstance(step, Hold) and step.scope == "channel":
@@ -350,7 +348,9 @@ class Dispatcher:
         until = sending.gate.record_outcome(outcome, host, began=sending.began, dice=self._dice())
         if until is not None:
             seconds = round(until - self._clock(), 1)
-            _log.warning("provider is left alone", host=host or "all", seconds=seconds)
+            _log.warning(
+                "circuit breaker opened", channel=channel, host=host or "all", seconds=seconds
+            )
             self._owner.hold_host(channel, host, until)
 
     def _settle(
@@ -363,18 +363,3 @@ class Dispatcher:
         self._owner.settle(
             Settlement(delivery=job.delivery.id, attempt=tried, next=step, caps=caps)
         )
-
-
-def _make_attempt(
-    delivery: Delivery, number: int, outcome: Outcome, started_at: float, ended_at: float
-) -> Attempt:
-    return Attempt(
-        delivery=delivery.id,
-        number=number,
-        started_at=started_at,
-        ended_at=ended_at,
-        outcome=str(outcome.__struct_config__.tag),
-        status=outcome.status,
-        handle=outcome.handle if isinstance(outcome, Delivered) else "",
-        reason="" if isinstance(outcome, Delivered) else outcome.reason,
-    )

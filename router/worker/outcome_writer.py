@@ -16,7 +16,7 @@ MAX_CONSECUTIVE_FAILURES = 3
 
 SettleBatch = Callable[[Sequence[Settlement]], Awaitable[Sequence[str]]]
 
-_log = structlog.get_logger("router.settler")
+_log = structlog.get_logger(__name__)
 
 
 class OutcomeWriter:
@@ -88,12 +88,14 @@ class OutcomeWriter:
         try:
             lost = await self._settle(batch)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the outcome must not be lost
-            _log.warning("settling failed", settlements=len(batch), **describe_exception(fault))
+            _log.warning(
+                "outcome write failed, retrying", count=len(batch), **describe_exception(fault)
+            )
             return False
         del self._unwritten[: len(batch)]
         for delivery in lost:
             _log.warning(
-                "lease lost before the outcome was written",
+                "lease lost before outcome was written",
                 notification=delivery.rpartition("-")[0],
                 delivery=delivery,
             )

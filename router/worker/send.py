@@ -13,14 +13,14 @@ from router.core.model.message import Message
 from router.core.model.outcome import Outcome, Rejected
 from router.redaction import Redactor
 from router.telemetry import describe_exception
-from router.worker.attempt import TIMEOUT_MARGIN_S, attempt_send
+from router.worker.attempt import TIMEOUT_MARGIN_S, attempt_send, log_fields
 from router.worker.channel_gate import ChannelGate
 from router.worker.lanes import SendJob, lane_of, recipient_of
 
 STUCK_SEND_TIMEOUT_S = 5.0
 """Seconds that a send which was cancelled may take to end; then it is given up."""
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class ActiveSend(NamedTuple):
@@ -116,15 +116,6 @@ def _can_retract_delivery(channel: Channel[Any], delivery: Delivery) -> bool:
     return bool(delivery.handle) and can_retract(type(channel))
 
 
-def log_fields(delivery: Delivery) -> dict[str, str]:
-    """Return what every log line about a delivery carries."""
-    return {
-        "notification": delivery.notification,
-        "delivery": delivery.id,
-        "channel": delivery.channel,
-    }
-
-
 def find_recipient(channel: Channel[Any], job: SendJob) -> str:
     """Return the recipient that a refusal may be about, empty where the destination is fixed.
 
@@ -133,7 +124,9 @@ def find_recipient(channel: Channel[Any], job: SendJob) -> str:
     try:
         is_address = bool(channel.needs_contact(channel.settings))
     except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
-        _log.error("channel raised", **log_fields(job.delivery), **describe_exception(fault))
+        _log.error(
+            "exception in channel plugin", **log_fields(job.delivery), **describe_exception(fault)
+        )
         is_address = True
     if not is_address:
         return ""
@@ -148,5 +141,7 @@ def find_host(channel: Channel[Any], job: SendJob) -> str:
     try:
         return str(channel.host(address))
     except Exception as fault:  # noqa: BLE001 - a plugin may raise anything
-        _log.error("channel raised", **log_fields(job.delivery), **describe_exception(fault))
+        _log.error(
+            "exception in channel plugin", **log_fields(job.delivery), **describe_exception(fault)
+        )
         return ""

@@ -38,7 +38,7 @@ settled."""
 DRAIN_TIMEOUT_S = 5.0
 """Seconds that a stop waits for outcomes to be written."""
 
-_log = structlog.get_logger("router.worker")
+_log = structlog.get_logger(__name__)
 
 
 class Worker:
@@ -226,11 +226,13 @@ class Worker:
             await step()
         except Exception as fault:  # noqa: BLE001 - it is tried again in the next turn
             if name not in self._failing_steps:
-                _log.warning("queue unavailable", step=name, **describe_exception(fault))
+                _log.warning(
+                    "queue operation failed, retrying", step=name, **describe_exception(fault)
+                )
             self._failing_steps.add(name)
             return
         if name in self._failing_steps:
-            _log.info("queue available again", step=name)
+            _log.info("queue operation recovered", step=name)
             self._failing_steps.discard(name)
 
     async def _extend(self) -> None:

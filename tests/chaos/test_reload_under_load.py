@@ -137,7 +137,7 @@ async def test_no_accept_waits_for_a_reload_or_a_provider(
         finally:
             process.kill()
     log = process.log.read_text()
-    reloads = log.count("rules in force")
+    reloads = log.count("rules reloaded")
     turns = [int(number) for number in re.findall(r"longest turn (\d+) ms", log)]
     assert len(turns) == 1, "the channel whose settings stay the same stays open"
     print(  # noqa: T201 - the record of the run, shown by pytest -s

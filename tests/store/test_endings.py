@@ -130,9 +130,9 @@ def test_ends_are_counted_by_class_and_logged_by_their_weight() -> None:
         )
         report([EndedDelivery("n2-0", "bot", "cancelled", "operator")])
     assert [(line["log_level"], line["event"]) for line in lines] == [
-        ("warning", "delivery ended"),
-        ("warning", "deliveries ended"),
-        ("debug", "delivery ended"),
+        ("warning", "delivery not delivered"),
+        ("warning", "deliveries not delivered"),
+        ("debug", "delivery cancelled"),
     ]
     assert lines[0]["delivery"] == "n1-0"
     assert lines[0]["reason"] == "404 not found"

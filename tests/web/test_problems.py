@@ -1,12 +1,9 @@
 """Every error has the same body, and none tells what it must not."""
 
 import io
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from httpx import Response
 from msgspec.structs import replace
 
@@ -16,15 +13,11 @@ from tests.web.stage import APP, OPERATOR, Broken, Stage, basic, connect, open_s
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """Log as the router does, into a text."""
     stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
     configure_logging("debug", "json", stream)
-    yield stream
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    return stream
 
 
 def told(answer: Response) -> tuple[int, str, str]:

@@ -50,7 +50,7 @@ def test_a_channel_sends_no_more_than_its_cap_and_goes_on_the_next_day() -> None
         held = [hold for hold in await stage.queue.holds(now=now()) if hold.channel == "ops"]
         assert [(hold.cause, hold.until) for hold in held] == [("cap", tomorrow)]
         assert 'held{cause="cap",channel="ops"} 1.0' in stage.metrics.exposition().decode()
-        lines = [log for log in logs if log["event"] == "daily cap reached"]
+        lines = [log for log in logs if log["event"] == "channel daily cap reached"]
         assert [(log["channel"], log["cap"], log["log_level"]) for log in lines] == [
             ("ops", 10, "warning")
         ]
@@ -191,7 +191,7 @@ def test_the_cap_of_an_app_holds_its_own_deliveries_alone() -> None:
         assert {row.due_at for row in waiting} == {end_of(day_of(now()))}
         assert {row.attempts for row in waiting} == {0}
         assert await stage.queue.holds(now=now()) == []
-        lines = [log for log in logs if log["event"] == "daily cap reached"]
+        lines = [log for log in logs if log["event"] == "app daily cap reached"]
         assert [(log["app"], log["cap"]) for log in lines] == [("shop", 3)]
         assert 'router_app_capped{app="shop"} 1.0' in stage.metrics.exposition().decode()
 

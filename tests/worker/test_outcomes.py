@@ -4,6 +4,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
@@ -26,6 +27,33 @@ def raising(fault: BaseException) -> Script:
         raise fault
 
     return script
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level", "event", "seconds"),
+    [
+        (Delivered(status=201), "debug", "delivery sent", None),
+        (Retry(status=503, reason="busy", after=90), "info", "delivery retry scheduled", 90.0),
+        (Suspend(status=401, reason="bad key", after=60), "info", "delivery retry scheduled", 60.0),
+        (Rejected(status=400, reason="no such id"), "info", "delivery attempt failed", None),
+    ],
+)
+def test_an_attempt_is_logged_with_what_follows(
+    outcome: Outcome, level: str, event: str, seconds: float | None
+) -> None:
+    async def scene() -> None:
+        stage = Stage(dice=lambda: 0.0)
+        stage.open(answering(outcome))
+        with capture_logs() as lines:
+            delivery = stage.plan()
+            await stage.run(1)
+
+        (line,) = (line for line in lines if line.get("delivery") == delivery and "status" in line)
+        assert (line["log_level"], line["event"], line["channel"]) == (level, event, "ops")
+        assert line["status"] == outcome.status
+        assert line.get("seconds") == seconds
+
+    play(scene())
 
 
 @pytest.mark.parametrize("handed", [True, False])

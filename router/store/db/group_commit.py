@@ -16,7 +16,7 @@ from router.store.db.give_up import FutureTimeouts
 from router.store.errors import StoreUnavailable
 from router.store.state.endings import EndedDelivery, count_ended, drop_ended, take_ended
 
-_log = structlog.get_logger("router.store")
+_log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 R = TypeVar("R")
@@ -169,7 +169,7 @@ class GroupCommitWriter:
             results = await self._perform(lambda connection: _apply(connection, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' to know
             if _blames_data(error):
-                _log.warning("one of a commit cannot be written", fault=type(error).__name__)
+                _log.warning("batch commit failed, retrying singly", error=type(error).__name__)
                 await self._commit_singly(batch)
                 return
             _fail(batch, error)
@@ -212,7 +212,7 @@ class GroupCommitWriter:
             except DBAPIError as error:
                 if _sqlstate(error) not in _SERIALIZATION_CONFLICTS:
                     raise
-                _log.info("a commit was in the way of another", sqlstate=_sqlstate(error))
+                _log.info("serialization conflict, retrying", sqlstate=_sqlstate(error))
         return await self._line.commit(work)
 
 
