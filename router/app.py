@@ -175,8 +175,14 @@ class Router:
     async def start(self) -> None:
         """Load the plugins, put the rules in force, and begin to decide and deliver."""
         registry = await asyncio.to_thread(load_plugins, self._environment.plugins_dir)
-        for problem in registry.problems:
-            _log.error("plugin not loaded", reason=problem)
+        for plugin in registry.plugins:
+            if plugin.error:
+                _log.error(
+                    "plugin not loaded",
+                    plugin=plugin.name,
+                    source=plugin.source,
+                    reason=plugin.error,
+                )
         await self.rulebook.start(
             registry.schemas, lambda spec: self._channel_factory.open(registry, spec)
         )

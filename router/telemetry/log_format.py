@@ -5,18 +5,18 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from traceback import extract_tb
 from typing import Any, Final, Literal, TextIO
 
 import structlog
+from structlog.typing import EventDict
 
 from router.channel import Secret
 from router.redaction import MASK, SecretRegistry
 
 LogFormat = Literal["json", "text"]
-LogEvent = MutableMapping[str, Any]
 
 _SECRET_KEY: Final = re.compile(
     r"(?:^|[_-])(?:password|passwd|pass|secrets?|tokens?|authorization|credentials?|cookies?"
@@ -27,6 +27,7 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/._~=-]{6,}")
 _MAX_DEPTH: Final = 8
+_COMMON_FIELDS: Final = ("timestamp", "level", "event", "logger")
 
 _log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ def configure_logging(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_color_message, *shared],
-            processors=[remove_meta, renderer],
+            processors=[remove_meta, _put_common_fields_first, renderer],
         )
     )
     least = logging.getLevelNamesMapping()[level.upper()]
@@ -115,13 +116,19 @@ def log_unhandled_errors(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         threading.excepthook, sys.unraisablehook = before[1:]
 
 
-def _drop_color_message(_logger: object, _method: str, event: LogEvent) -> LogEvent:
+def _put_common_fields_first(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Return the event as a person reads it: when, how urgent and what, and then its own fields."""
+    common = {name: event[name] for name in _COMMON_FIELDS if name in event}
+    return common | {name: value for name, value in event.items() if name not in common}
+
+
+def _drop_color_message(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Return the event without uvicorn's second copy of the text, made for terminals."""
     event.pop("color_message", None)
     return event
 
 
-def _format_exc_info(_logger: object, _method: str, event: LogEvent) -> LogEvent:
+def _format_exc_info(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Return the event with `exc_info` as the type and the places of the exception."""
     fault = event.pop("exc_info", None)
     if isinstance(fault, tuple):
@@ -153,7 +160,7 @@ class _SecretMasker:
     def __init__(self, secret_registry: SecretRegistry) -> None:
         self._secret_registry = secret_registry
 
-    def __call__(self, _logger: object, _method: str, event: LogEvent) -> LogEvent:
+    def __call__(self, _logger: object, _method: str, event: EventDict) -> EventDict:
         for key, value in event.items():
             if not key.startswith("_"):
                 event[key] = self._mask(key, value, 0)
