@@ -84,7 +84,7 @@ def _read(path: Path, max_bytes: int, folder: str) -> str:
     descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableFileError("it is no regular file")
+            raise UnreadableFileError("it is not a regular file")
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise UnreadableFileError(f"it is larger than {max_bytes} bytes")

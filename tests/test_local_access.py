@@ -82,7 +82,7 @@ def test_a_team_s_url_names_only_granted_files(folder: Path, plugin: str, url: s
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("pipe", "it is no regular file"),
+        ("pipe", "it is not a regular file"),
         ("zero", "a symbolic link leads out of FOLDER/granted"),
         ("out", "a symbolic link leads out of FOLDER/granted"),
         ("large", "it is larger than 1048576 bytes"),
@@ -105,7 +105,7 @@ def test_a_team_s_url_reaches_no_service_of_this_machine(folder: Path, scheme: s
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("/dev/zero", "it is no regular file"), ("/run/none", "No such file or directory")],
+    [("/dev/zero", "it is not a regular file"), ("/run/none", "No such file or directory")],
 )
 def test_a_url_of_the_main_file_names_any_regular_file(
     folder: Path, path: str, reason: str

@@ -43,12 +43,12 @@ def test_user_and_password_are_decoded_and_hidden() -> None:
     [
         ("socks5://ops:SECRET@proxy:1080", "socks5:// proxies are not supported; "),
         ("https://ops:SECRET@proxy:443", "https:// proxies are not supported; "),
-        ("http://ops:SECRET@", "is no URL of a proxy; "),
-        ("http://ops:SECRET@proxy:port", "is no URL of a proxy; "),
-        ("http://ops:SECRET@proxy:99999", "is no URL of a proxy; "),
-        ("http://ops:SECRET@proxy/path", "is no URL of a proxy; "),
-        ("http://[SECRET", "is no URL of a proxy; "),
-        ("http://pro xy", "is no URL of a proxy; "),
+        ("http://ops:SECRET@", "is not a valid proxy URL; "),
+        ("http://ops:SECRET@proxy:port", "is not a valid proxy URL; "),
+        ("http://ops:SECRET@proxy:99999", "is not a valid proxy URL; "),
+        ("http://ops:SECRET@proxy/path", "is not a valid proxy URL; "),
+        ("http://[SECRET", "is not a valid proxy URL; "),
+        ("http://pro xy", "is not a valid proxy URL; "),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named_with_the_remedy(text: str, problem: str) -> None:

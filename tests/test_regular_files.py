@@ -24,12 +24,12 @@ def test_a_regular_file_is_read_without_its_byte_order_mark(tmp_path: Path) -> N
 
 def test_a_pipe_without_a_writer_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal(tmp_path / "pipe") == "it is no regular file"
+    assert refusal(tmp_path / "pipe") == "it is not a regular file"
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev"])
 def test_devices_and_folders_are_refused(device: str) -> None:
-    assert refusal(Path(device)) in {"it is no regular file", "Is a directory"}
+    assert refusal(Path(device)) in {"it is not a regular file", "Is a directory"}
 
 
 def test_a_file_of_three_gigabytes_is_refused_without_being_read(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ async def test_a_file_that_is_no_text_is_refused_alone(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("SECRETS/pipe", "it is no regular file"),
+        ("SECRETS/pipe", "it is not a regular file"),
         ("SECRETS/zero", "a symbolic link leads out of SECRETS"),
         ("SECRETS/environ", "a symbolic link leads out of SECRETS"),
         ("SECRETS/folder", "Is a directory"),

@@ -109,7 +109,9 @@ def test_every_secret_may_come_from_a_file(name: str, ending: str, tmp_path: Pat
 
 def test_a_file_is_read_for_secrets_only() -> None:
     (problem,) = refused({"ROUTER_HOST_FILE": "/x"})
-    assert problem.startswith("ROUTER_HOST_FILE: is no setting of the router; did you mean ROUTER_")
+    assert problem.startswith(
+        "ROUTER_HOST_FILE: is not a setting of the router; did you mean ROUTER_"
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_a_file_is_read_for_secrets_only() -> None:
     [
         (None, "cannot be read: No such file or directory"),
         (b"\n", "is empty"),
-        (b"\xff\xfe", "is no UTF-8 text"),
+        (b"\xff\xfe", "is not UTF-8 text"),
     ],
 )
 def test_a_file_that_holds_no_secret_is_refused(
@@ -134,7 +136,7 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("other")
     assert refused({**GUARDED, "ROUTER_WEBHOOK_PASSWORD_FILE": str(file)}) == (
-        "ROUTER_WEBHOOK_PASSWORD: is given twice; drop it or ROUTER_WEBHOOK_PASSWORD_FILE",
+        "ROUTER_WEBHOOK_PASSWORD: is set twice; unset it or ROUTER_WEBHOOK_PASSWORD_FILE",
     )
 
 
@@ -154,21 +156,21 @@ def test_every_problem_is_named_at_once() -> None:
         "ROUTER_PORT: must be a number from 0 to 65535, not `80000`",
         "ROUTER_LOG_LEVEL: must be debug, info, warning or error, not `loud`",
         "ROUTER_SANDBOX: must be true or false, not `ja`",
-        "ROUTER_HOTS: is no setting of the router; did you mean ROUTER_HOST?",
-        "ROUTER_QWXZ: is no setting of the router; known are "
+        "ROUTER_HOTS: is not a setting of the router; did you mean ROUTER_HOST?",
+        "ROUTER_QWXZ: is not a setting of the router; known are "
         + ", ".join(
             [v.name for v in variables()] + [f"{v.name}_FILE" for v in variables() if v.secret]
         ),
-        "ROUTER_WEBHOOK_USER: is given without ROUTER_WEBHOOK_PASSWORD",
-        "ROUTER_WEBHOOK_PASSWORD_PREVIOUS: is given without ROUTER_WEBHOOK_PASSWORD",
-        "ROUTER_WEBHOOK_SIGNATURE_HEADER: is given without ROUTER_WEBHOOK_SECRET",
-        "ROUTER_WEBHOOK_USER: must hold no colon, which ends the name in Basic Auth",
+        "ROUTER_WEBHOOK_USER: needs ROUTER_WEBHOOK_PASSWORD; set it too",
+        "ROUTER_WEBHOOK_PASSWORD_PREVIOUS: needs ROUTER_WEBHOOK_PASSWORD; set it too",
+        "ROUTER_WEBHOOK_SIGNATURE_HEADER: needs ROUTER_WEBHOOK_SECRET; set it too",
+        "ROUTER_WEBHOOK_USER: must not contain a colon, which ends the user name in Basic Auth",
     )
 
 
 def test_a_password_without_a_user_is_refused() -> None:
     assert refused({"ROUTER_WEBHOOK_PASSWORD": "orange"}) == (
-        "ROUTER_WEBHOOK_PASSWORD: is given without ROUTER_WEBHOOK_USER",
+        "ROUTER_WEBHOOK_PASSWORD: needs ROUTER_WEBHOOK_USER; set it too",
     )
 
 
@@ -179,9 +181,9 @@ def test_a_password_without_a_user_is_refused() -> None:
         ("ops:operator:", "must be written `name:scope:key`"),
         ("ops:admin:hunter2hunter2", "must have recipients or operator as its second part"),
         ("ops:hunter2hunter2:operator", "must have recipients or operator as its second part"),
-        ("app:operator:hunter2hunter2", "has the name of an earlier one"),
-        ("ops:operator:hunter2 hunter2", "must have a key of ASCII letters, digits and signs"),
-        ("ops:operator:hunter2é", "must have a key of ASCII letters, digits and signs"),
+        ("app:operator:hunter2hunter2", "has the same name as an earlier entry"),
+        ("ops:operator:hunter2 hunter2", "must have a key of printable ASCII characters"),
+        ("ops:operator:hunter2é", "must have a key of printable ASCII characters"),
     ],
 )
 def test_a_wrong_api_key_is_named_by_its_place_and_never_shown(entry: str, problem: str) -> None:
@@ -192,7 +194,7 @@ def test_a_wrong_api_key_is_named_by_its_place_and_never_shown(entry: str, probl
 
 def test_every_target_that_is_none_is_named() -> None:
     assert refused({"ROUTER_PRIVATE_TARGETS": "push.corp.example,10.2.0.1/16,https://x,"}) == tuple(
-        f"ROUTER_PRIVATE_TARGETS: `{entry}` is neither a host name nor a network, as 10.2.0.0/16"
+        f"ROUTER_PRIVATE_TARGETS: `{entry}` is neither a host nor a network such as 10.2.0.0/16"
         for entry in ("10.2.0.1/16", "https://x", "")
     )
 
@@ -241,7 +243,7 @@ def test_a_name_the_cluster_injects_warns_and_is_not_read(name: str, text: str) 
     environment, warnings = read_environment({name: text})
     assert environment == Environment()
     assert len(warnings) == 1
-    assert warnings[0].startswith(f"{name}: made by the cluster")
+    assert warnings[0].startswith(f"{name}: set by Kubernetes for a service")
 
 
 def test_a_port_that_no_cluster_made_is_read_or_refused() -> None:
@@ -254,9 +256,9 @@ def test_a_port_that_no_cluster_made_is_read_or_refused() -> None:
 
 def test_names_of_other_routers_are_answered_with_their_replacement() -> None:
     assert warned({"WEBHOOK_USER": "u", "WEBHOOK_PASS": "hunter2", "PORT": "3000"}) == (
-        "WEBHOOK_USER: is not read; the router calls it ROUTER_WEBHOOK_USER",
-        "WEBHOOK_PASS: is not read; the router calls it ROUTER_WEBHOOK_PASSWORD",
-        "PORT: is not read; the router calls it ROUTER_PORT",
+        "WEBHOOK_USER: is ignored; set ROUTER_WEBHOOK_USER instead",
+        "WEBHOOK_PASS: is ignored; set ROUTER_WEBHOOK_PASSWORD instead",
+        "PORT: is ignored; set ROUTER_PORT instead",
     )
 
 
@@ -285,10 +287,10 @@ def test_the_only_recipients_are_named_or_are_in_a_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("", "is empty"),
-        (" , ", "names nobody"),
-        ("ann bob", "holds a space"),
-        ("@absent.txt", "no regular file"),
-        ("@/dev/zero", "no regular file"),
+        (" , ", "contains no uid"),
+        ("ann bob", "contains a space"),
+        ("@absent.txt", "not a regular file"),
+        ("@/dev/zero", "not a regular file"),
     ],
 )
 def test_a_guard_that_names_nobody_does_not_let_all_pass(text: str, said: str) -> None:

@@ -40,39 +40,43 @@ class Environment(Struct, frozen=True, kw_only=True):
     `proxies` come from variables that other programs read too, as `HTTPS_PROXY`.
     """
 
-    rules: Annotated[Path, "The rules file."] = Path("rules.yaml")
-    database: Annotated[Secret, "SQLAlchemy URL of the database."] = Secret(
+    rules: Annotated[Path, "Path of the rules file."] = Path("rules.yaml")
+    database: Annotated[Secret, "URL of the database, as SQLAlchemy writes it."] = Secret(
         "sqlite+aiosqlite:///router.db"
     )
-    host: Annotated[str, "The address to listen on."] = "127.0.0.1"
-    port: Annotated[int, "The port to listen on; 0 takes a free one."] = 8000
-    webhook_user: Annotated[str, "User name CometChat sends to the webhook (Basic Auth)."] = ""
-    webhook_password: Annotated[Secret | None, "Password CometChat sends to the webhook."] = None
+    host: Annotated[str, "Address to listen on."] = "127.0.0.1"
+    port: Annotated[int, "Port to listen on; 0 takes a free port."] = 8000
+    webhook_user: Annotated[str, "User name that CometChat sends to the webhook (Basic Auth)."] = ""
+    webhook_password: Annotated[
+        Secret | None, "Password that CometChat sends to the webhook (Basic Auth)."
+    ] = None
     webhook_password_previous: Annotated[
-        Secret | None, "Password still taken while a new one is being rolled out."
+        Secret | None, "Previous password, accepted during a change of the password."
     ] = None
     webhook_secret: Annotated[
-        Secret | None, "Key with which bodies posted to the webhook are signed (HMAC-SHA256)."
+        Secret | None, "Key of the signature of webhook bodies (HMAC-SHA256)."
     ] = None
     webhook_signature_header: Annotated[
-        HeaderName, "Header that carries the signature, in hex or base64."
+        HeaderName, "Name of the header with the signature, in hex or base64."
     ] = HeaderName("x-cometchat-signature")
     api_keys: Annotated[
         tuple[ApiKey, ...], "Keys of the API; the scope `operator` includes `recipients`."
     ] = ()
     private_targets: Annotated[
         tuple[AllowedTarget, ...],
-        "Hosts and networks that recipients' own URLs may lead to though they are not public.",
+        "Hosts and networks that are not public and that URLs of recipients may address.",
     ] = ()
     only_recipients: Annotated[
         tuple[UidPattern, ...],
-        "The only recipients that anything is sent to, for staging: uids, with `*` for any "
-        "characters, or `@` and the path of a file of them, one a line.",
+        "Recipients that messages are sent to, for staging; nothing is sent to others. `*` in "
+        "a uid stands for any characters; `@` and a path read the uids from a file, one a line.",
     ] = ()
     plugins_dir: Annotated[
-        Path | None, "A folder of your own plugins: a file or a package for each."
+        Path | None, "Folder of your own plugins: a file or a package for each."
     ] = None
-    log_level: Annotated[LogLevel, "The least urgent lines to log."] = "info"
-    log_format: Annotated[LogFormat, "How log lines are written."] = "text"
-    sandbox: Annotated[bool, "Deliver nothing; record what would have gone out."] = False
+    log_level: Annotated[LogLevel, "Lowest level that is logged."] = "info"
+    log_format: Annotated[LogFormat, "Format of log lines."] = "text"
+    sandbox: Annotated[
+        bool, "Deliver nothing, and record the requests that would have been sent."
+    ] = False
     proxies: Proxies = Proxies()

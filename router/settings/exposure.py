@@ -44,6 +44,6 @@ def is_loopback(host: str) -> bool:
 
 _UNGUARDED = (
     "ROUTER_WEBHOOK_USER, ROUTER_WEBHOOK_PASSWORD: live mode needs both, or ROUTER_WEBHOOK_SECRET, "
-    "whatever the address; set what CometChat's custom provider sends, or ROUTER_SANDBOX=true to "
-    "try the router out"
+    "on every address; set the credentials that CometChat sends, or ROUTER_SANDBOX=true to try the "
+    "router"
 )

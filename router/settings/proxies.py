@@ -117,7 +117,7 @@ def _read_proxy(text: str) -> Proxy:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port or _HTTP_PORT
     except ValueError:
-        raise ValueError(f"is no URL of a proxy; {remedy}") from None
+        raise ValueError(f"is not a valid proxy URL; {remedy}") from None
     if (
         url.scheme != "http"
         or not host
@@ -125,7 +125,7 @@ def _read_proxy(text: str) -> Proxy:
         or url.query
         or re.search(r"[\s\x00-\x20]", host)
     ):
-        raise ValueError(f"is no URL of a proxy; {remedy}")
+        raise ValueError(f"is not a valid proxy URL; {remedy}")
     return Proxy(
         host=host,
         port=port,

@@ -54,14 +54,14 @@ def _text(variable: EnvironmentVariable, environ: Mapping[str, str]) -> str:
     if not path:
         return environ.get(variable.name, "")
     if variable.name in environ:
-        raise InvalidText(f"is given twice; drop it or {variable.name}_FILE")
+        raise InvalidText(f"is set twice; unset it or {variable.name}_FILE")
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         shown = path if "/" in path else "…"  # it may be the secret itself
         raise InvalidText(f"its file {shown} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InvalidText(f"its file {path} is no UTF-8 text") from None
+        raise InvalidText(f"its file {path} is not UTF-8 text") from None
     if not text.strip():
         raise InvalidText(f"its file {path} is empty")
     return text.removesuffix("\n").removesuffix("\r")
@@ -82,7 +82,7 @@ def _unknown_variables(
         if name.startswith(PREFIX):
             near = nearest(name[len(PREFIX) :], [n[len(PREFIX) :] for n in names])
             hint = f"did you mean {PREFIX}{near}?" if near else f"known are {', '.join(names)}"
-            yield f"{name}: is no setting of the router; {hint}"
+            yield f"{name}: is not a setting of the router; {hint}"
 
 
 def _contradictory_variables(environ: Mapping[str, str]) -> Iterator[str]:
@@ -94,16 +94,16 @@ def _contradictory_variables(environ: Mapping[str, str]) -> Iterator[str]:
     pairs = ((user, password), (password, user), (previous, password), (header, secret))
     for first, second in pairs:
         if first in named and second not in named:
-            yield f"{first}: is given without {second}"
+            yield f"{first}: needs {second}; set it too"
     if ":" in environ.get(user, ""):
-        yield f"{user}: must hold no colon, which ends the name in Basic Auth"
+        yield f"{user}: must not contain a colon, which ends the user name in Basic Auth"
 
 
 def _empty_guards(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what must not be empty, lest a guard that somebody forgot to fill lets all pass."""
     name = f"{PREFIX}ONLY_RECIPIENTS"
     if environ.get(name) == "":
-        yield f"{name}: is empty; name a uid, or leave it out to send to everybody"
+        yield f"{name}: is empty; list the uids, or unset it to send to everybody"
 
 
 def _is_injected(name: str, text: str) -> bool:
@@ -122,26 +122,26 @@ _LINK_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 def _unused_variables(injected: list[str], environ: Mapping[str, str]) -> Iterator[str]:
     if injected:
         yield (
-            f"{', '.join(sorted(injected))}: made by the cluster for a service, not read; "
-            "`enableServiceLinks: false` in the pod's spec leaves them out"
+            f"{', '.join(sorted(injected))}: set by Kubernetes for a service, and ignored; "
+            "`enableServiceLinks: false` in the spec of the pod prevents them"
         )
     for old, new in _RENAMED.items():
         if old in environ:
-            yield f"{old}: is not read; the router calls it {new}"
+            yield f"{old}: is ignored; set {new} instead"
 
 
 def _weak_secrets(environment: Environment) -> Iterator[str]:
     secret = environment.webhook_secret
     if secret is not None and len(secret.reveal()) < _MIN_LENGTH:
         yield (
-            f"ROUTER_WEBHOOK_SECRET: is shorter than {_MIN_LENGTH} characters, so that one signed "
-            "body is enough to find it by trial; `openssl rand -hex 24` makes a good one"
+            f"ROUTER_WEBHOOK_SECRET: is shorter than {_MIN_LENGTH} characters: one signed body "
+            "is enough to guess it; generate one with `openssl rand -hex 24`"
         )
     for number, key in enumerate(environment.api_keys, 1):
         if len(key.key.reveal()) < _MIN_LENGTH:
             yield (
                 f"ROUTER_API_KEYS: the key of entry {number} is shorter than {_MIN_LENGTH} "
-                "characters; `openssl rand -hex 24` makes a good one"
+                "characters; generate one with `openssl rand -hex 24`"
             )
 
 

@@ -101,9 +101,9 @@ def _read_api_key(entry: str, taken: set[str]) -> ApiKey:
     if not (name and scope and key):
         raise InvalidText("must be written `name:scope:key`")
     if name in taken:
-        raise InvalidText("has the name of an earlier one")
+        raise InvalidText("has the same name as an earlier entry")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise InvalidText("must have a key of ASCII letters, digits and signs, without spaces")
+        raise InvalidText("must have a key of printable ASCII characters without spaces")
     if scope not in get_args(Scope):
         raise InvalidText(f"must have {' or '.join(get_args(Scope))} as its second part")
     return ApiKey(name=name, scope=msgspec.convert(scope, Scope), key=Secret(key))
@@ -117,7 +117,7 @@ def _read_targets(text: str) -> tuple[AllowedTarget, ...]:
         try:
             targets.append(entry.lower() if _NAME.fullmatch(entry) else ip_network(entry))
         except ValueError:
-            messages.append(f"`{entry}` is neither a host name nor a network, as 10.2.0.0/16")
+            messages.append(f"`{entry}` is neither a host nor a network such as 10.2.0.0/16")
     if messages:
         raise InvalidText(*messages)
     return tuple(targets)
@@ -131,9 +131,11 @@ def _read_uid_patterns(text: str) -> tuple[UidPattern, ...]:
         entries = [line for line in lines if not line.lstrip().startswith("#")]
     patterns = [entry.strip() for entry in entries if entry.strip()]
     if not patterns:
-        raise InvalidText("names nobody; name a uid, or leave it out to send to everybody")
+        raise InvalidText("contains no uid; list the uids, or unset it to send to everybody")
     if spaced := [pattern for pattern in patterns if re.search(r"\s", pattern)]:
-        raise InvalidText(*(f"`{pattern}` holds a space, which no uid does" for pattern in spaced))
+        raise InvalidText(
+            *(f"`{pattern}` contains a space, which a uid cannot" for pattern in spaced)
+        )
     return tuple(map(UidPattern, patterns))
 
 
@@ -141,12 +143,12 @@ def _read_list(path: Path) -> str:
     """Return the text of a regular file; raises `InvalidText` where there is none."""
     try:
         if not path.is_file():
-            raise InvalidText(f"its file {path} is no regular file")
+            raise InvalidText(f"its file {path} is not a regular file")
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidText(f"its file {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InvalidText(f"its file {path} is no UTF-8 text") from None
+        raise InvalidText(f"its file {path} is not UTF-8 text") from None
 
 
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")

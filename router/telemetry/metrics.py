@@ -78,34 +78,48 @@ class Metrics:
             collector(registry=self._process)
         self._notifications = BoundedLabels(
             self._counter(
-                "router_notifications", "Payloads taken or refused.", "feed", "kind", "result"
+                "router_notifications",
+                "Payloads received by the webhook and the API, by result.",
+                "feed",
+                "kind",
+                "result",
             ),
             3,
         )
         self._events = BoundedLabels(
-            self._counter("router_events", "Events of the general webhooks.", "trigger", "result"),
+            self._counter(
+                "router_events",
+                "Events received from the general webhooks of CometChat.",
+                "trigger",
+                "result",
+            ),
             2,
             most=100,
         )
         self._refused = BoundedLabels(
             self._counter(
-                "router_webhook_refused", "Requests to the webhook without a 200.", "reason"
+                "router_webhook_refused", "Webhook requests that were not answered 200.", "reason"
             ),
             1,
         )
         self._accept = self._histogram(
-            "router_accept_seconds", "From the request to its durable answer.", _FAST_BUCKETS_S
+            "router_accept_seconds",
+            "Time from a request to its answer, with the payload on disk.",
+            _FAST_BUCKETS_S,
         )
         self._decide = self._histogram(
-            "router_decide_seconds", "One decision of the rules.", _MICROSECOND_BUCKETS_S
+            "router_decide_seconds",
+            "Time to evaluate the rules for one notification.",
+            _MICROSECOND_BUCKETS_S,
         )
         self._deliveries = BoundedLabels(
-            self._gauge("router_deliveries", "Open deliveries.", "state", "channel"), 2
+            self._gauge("router_deliveries", "Deliveries that have not ended.", "state", "channel"),
+            2,
         )
         self._ended = BoundedLabels(
             self._counter(
                 "router_deliveries_ended",
-                "Deliveries that ended without being delivered.",
+                "Deliveries that ended dead, expired or cancelled.",
                 "state",
                 "reason",
                 "channel",
@@ -113,7 +127,8 @@ class Metrics:
             3,
         )
         self._attempts = BoundedLabels(
-            self._counter("router_attempts", "Tries to send.", "channel", "outcome"), 2
+            self._counter("router_attempts", "Attempts to send, by outcome.", "channel", "outcome"),
+            2,
         )
         self._guarded = BoundedLabels(
             self._counter(
@@ -125,49 +140,58 @@ class Metrics:
         )
         self._attempt = BoundedLabels(
             self._histogram(
-                "router_attempt_seconds", "One try to send.", _SLOW_BUCKETS_S, "channel"
+                "router_attempt_seconds",
+                "Duration of one attempt to send.",
+                _SLOW_BUCKETS_S,
+                "channel",
             ),
             1,
         )
         self._lag = self._histogram(
-            "router_delivery_lag_seconds", "From the due time to the try.", _SLOW_BUCKETS_S
+            "router_delivery_lag_seconds",
+            "Time from the due time of a delivery to its attempt.",
+            _SLOW_BUCKETS_S,
         )
         self._rules = BoundedLabels(
-            self._counter("router_rule_matches", "Notifications a rule matched.", "rule"),
+            self._counter("router_rule_matches", "Notifications that a rule matched.", "rule"),
             1,
             most=1000,
         )
         self._mismatches = BoundedLabels(
             self._counter(
-                "router_rule_mismatches", "Tests that met a value of the wrong type.", "field"
+                "router_rule_mismatches", "Conditions that met a value of the wrong type.", "field"
             ),
             1,
         )
         self._faults = self._counter(
-            "router_classify_faults", "Payloads whose classify entry could not be used."
+            "router_classify_faults", "Payloads for which a `classify` entry failed."
         )
         self._reload = self._gauge(
-            "router_rules_reload_ok", "1 if the rules on disk are in force, 0 if they are broken."
+            "router_rules_reload_ok",
+            "1 if the rules on disk are in force, 0 if they were rejected.",
         )
         self._files = self._gauge(
             "router_rules_file_ok",
-            "1 if an included file is in force as it is on disk, 0 if it is refused.",
+            "1 if an included file is in force as it is on disk, 0 if it was rejected.",
             "file",
         )
         self._held = BoundedLabels(
-            self._gauge("router_channel_held", "1 while a cause holds it.", "channel", "cause"), 2
+            self._gauge(
+                "router_channel_held", "1 while a cause holds the channel.", "channel", "cause"
+            ),
+            2,
         )
         self._capped = BoundedLabels(
-            self._gauge("router_app_capped", "1 while its daily cap holds an app.", "app"), 1
+            self._gauge("router_app_capped", "1 while the app has reached its daily cap.", "app"), 1
         )
         self._batch = self._histogram(
-            "router_batch_size", "Notifications written by one commit.", _SIZE_BUCKETS
+            "router_batch_size", "Notifications written in one commit.", _SIZE_BUCKETS
         )
         self._skew = self._gauge(
-            "router_clock_skew_seconds", "This machine's clock less CometChat's."
+            "router_clock_skew_seconds", "Clock of this machine minus clock of CometChat."
         )
 
-        self._gauge("router_tasks", "Asyncio tasks there are.").set_function(_count_tasks)
+        self._gauge("router_tasks", "Asyncio tasks of the process.").set_function(_count_tasks)
 
     def record_accepted(self, feed: str, kind: str, result: str, seconds: float) -> None:
         """Count a payload and how long its answer took; `result` is `accepted`, `duplicate`, …."""
@@ -229,7 +253,7 @@ class Metrics:
         self._capped.child(app).set(is_capped)
 
     def record_reload(self, *, ok: bool, files: Mapping[str, bool]) -> None:
-        """Show whether the rules on disk are the ones in force, and so of each included file."""
+        """Show whether the rules on disk are in force, and whether each included file is."""
         self._reload.set(ok)
         self._files.clear()
         for file, is_in_force in files.items():

@@ -36,7 +36,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         message = f"cannot listen on {host} port {port}: {error.strerror}"
-        raise ListenError(f"{message}; set ROUTER_HOST and ROUTER_PORT") from error
+        raise ListenError(f"{message}; set ROUTER_HOST or ROUTER_PORT to a free address") from error
     # Connections inherit it. Asyncio sets it on sockets made for TCP by name only, and without
     # it each answer waits 40 ms for the client's acknowledgement of its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -85,7 +85,7 @@ def test_a_place_that_cannot_be_written_is_named(
 ) -> None:
     result = router("backup", f"{tmp_path}/absent/{target}")
     assert result.exit_code == 1
-    assert "cannot be made" in result.stderr
+    assert "cannot be created" in result.stderr
 
 
 def test_a_copy_that_is_not_sound_does_not_appear(

@@ -122,15 +122,15 @@ async def test_a_failed_migration_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("nonsense", "no URL as in sqlite"),
-        ("nosuchdb://x", "only SQLite and PostgreSQL"),
-        ("mysql+aiomysql://host/name", "only SQLite and PostgreSQL"),
+        ("nonsense", "not a database URL; write sqlite"),
+        ("nosuchdb://x", "use SQLite or PostgreSQL"),
+        ("mysql+aiomysql://host/name", "use SQLite or PostgreSQL"),
         ("sqlite:///router.db", r"write sqlite\+aiosqlite://"),
         ("postgres://host/name", r"write postgresql\+asyncpg://"),
         ("postgresql+psycopg://host/name", r"write postgresql\+asyncpg://"),
         ("sqlite+aiosqlite://", "name a file"),
         ("sqlite+aiosqlite:///:memory:", "name a file"),
-        ("sqlite+aiosqlite:////nowhere/at/all/router.db", "cannot be made: No such file"),
+        ("sqlite+aiosqlite:////nowhere/at/all/router.db", "cannot be created: No such file"),
     ],
 )
 async def test_a_url_that_cannot_work_is_refused(url: str, reason: str) -> None:

@@ -29,7 +29,7 @@ def back_up(database: Path, target: Path, progress: Progress = lambda _done, _al
     except FileExistsError:
         raise BackupFailed(f"{target} is there already; name another file") from None
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be made: {error.strerror}") from None
+        raise BackupFailed(f"{target} cannot be created: {error.strerror}") from None
     try:
         _create_private_file(partial)
         _copy(database, partial, progress)

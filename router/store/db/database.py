@@ -169,7 +169,9 @@ def _make_private(url: URL) -> None:
     try:
         Path(url.database or "").touch(mode=0o600)
     except OSError as error:
-        raise DatabaseUnusable(f"{_database_name(url)} cannot be made: {error.strerror}") from error
+        raise DatabaseUnusable(
+            f"{_database_name(url)} cannot be created: {error.strerror}"
+        ) from error
 
 
 async def _prepare_schema(url: URL, readers: AsyncEngine) -> None:

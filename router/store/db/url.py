@@ -16,15 +16,17 @@ def parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise DatabaseUnusable(f"ROUTER_DATABASE is no URL as in {_EXAMPLES}") from error
+        raise DatabaseUnusable(
+            f"ROUTER_DATABASE: is not a database URL; write {_EXAMPLES}"
+        ) from error
     kind = parsed.drivername.split("+")[0]
     driver = DRIVERS.get("postgresql" if kind == "postgres" else kind)
     if parsed.drivername not in DRIVERS.values():
-        remedy = f"write {driver}://" if driver else f"only SQLite and PostgreSQL: {_EXAMPLES}"
+        remedy = f"write {driver}://" if driver else f"use SQLite or PostgreSQL: {_EXAMPLES}"
         begins = f"{parsed.drivername}://"
-        raise DatabaseUnusable(f"ROUTER_DATABASE cannot begin with {begins}; {remedy}")
+        raise DatabaseUnusable(f"ROUTER_DATABASE: cannot begin with {begins}; {remedy}")
     if is_sqlite(parsed) and parsed.database in {None, "", ":memory:"}:
-        raise DatabaseUnusable(f"ROUTER_DATABASE must name a file, as in {_EXAMPLES}")
+        raise DatabaseUnusable(f"ROUTER_DATABASE: must name a file; write {_EXAMPLES}")
     return parsed
 
 

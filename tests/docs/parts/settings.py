@@ -8,7 +8,7 @@ from tests.docs.parts.table import code, table
 def write_variables() -> str:
     """Return the table of every `ROUTER_*` variable."""
     return table(
-        ("variable", "what it says", "takes", "default", "from a file"),
+        ("variable", "meaning", "value", "default", "from a file"),
         (
             (
                 code(variable.name),
