@@ -180,7 +180,7 @@ def test_a_file_of_recipients_may_begin_with_it(
         file = tmp_path / name
         file.write_bytes(BOM + content)
         done = CliRunner().invoke(main, ["recipients", "import", str(file)])
-        assert done.stdout == "1 lines: 1 changed, 0 as they were, 0 bad\n", done.output
+        assert done.stdout == "1 lines: 1 changed, 0 unchanged, 0 invalid\n", done.output
 
 
 def test_a_file_of_a_setting_may_begin_with_it(tmp_path: Path) -> None:

@@ -6,24 +6,24 @@ import click
 
 VERBS = {
     "serve": "Serve the webhook, decide and deliver.",
-    "check": "Say everything that is wrong with a rules file.",
-    "explain": "Say what the rules make of a payload, and why.",
-    "test": "Say whether the rules do what their tests say.",
-    "rules": "Say how often each rule matched, and which never did.",
-    "replay": "Say what rules would have made of what came, and what would change.",
+    "check": "Print every error and warning of a rules file.",
+    "explain": "Show how the rules decide a payload, and why.",
+    "test": "Run the tests of the rules.",
+    "rules": "Show how often each rule matched.",
+    "replay": "Decide past notifications again, and show what changed rules would change.",
     "schema": "Print the JSON Schema of rules.yaml, for completion in editors.",
-    "plugins": "List the plugins, the channels they offer, and what is broken.",
-    "send": "Check a channel, then send one test message over it.",
+    "plugins": "List the plugins, their channels, and errors in them.",
+    "send": "Check the credentials of a channel, then send a test message.",
     "simulate": "Post sample payloads to a running router.",
-    "deliveries": "List deliveries and how they went; cancel what waits.",
-    "channels": "List channels and what holds them; pause and resume them.",
-    "stop-sending": "Hold all channels at once; the webhook goes on accepting.",
-    "start-sending": "Send again after stop-sending.",
+    "deliveries": "List deliveries and their states; cancel waiting ones.",
+    "channels": "List channels and their holds; pause and resume them.",
+    "stop-sending": "Hold all channels; the webhook continues to accept.",
+    "start-sending": "End the hold of stop-sending.",
     "recipients": "Import, export and show recipients and their devices.",
     "dead": "List, retry or drop dead letters.",
-    "migrate": "Bring the database to this version of the router.",
+    "migrate": "Create or upgrade the tables of the database.",
     "backup": "Copy the database while the router runs.",
-    "healthcheck": "Ask a running router whether it is well.",
+    "healthcheck": "Check that a running router is ready.",
 }
 
 
@@ -51,4 +51,4 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="notification-router", prog_name="router")
 def main() -> None:
-    """Route CometChat's notifications to the channels your rules name."""
+    """Route the notifications of CometChat to the channels that your rules name."""

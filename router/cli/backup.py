@@ -18,10 +18,10 @@ from router.store.errors import DatabaseUnusable
 @click.command(name="backup")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def command(file: Path | None) -> None:
-    """Copy the database to FILE, a new one, while the router runs or not.
+    """Copy the database to a new FILE; the router may run meanwhile.
 
-    Without FILE the copy is named after the time and made here. It is proved sound before it
-    appears. PostgreSQL has a tool of its own, which is named.
+    The default is a file in this folder, named after the time. The copy is checked before it
+    appears. For PostgreSQL, the command names the tool to use.
     """
     try:
         url = parse(load_environment().database.reveal())
@@ -32,7 +32,7 @@ def command(file: Path | None) -> None:
         fail(f"PostgreSQL is copied by its own tool; run: {_dump(url, target)}")
     database = Path(url.database or "")
     if not database.exists():
-        fail(f"there is no database {database}; ROUTER_DATABASE names it")
+        fail(f"the database {database} does not exist; correct ROUTER_DATABASE")
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("copying")
@@ -42,7 +42,7 @@ def command(file: Path | None) -> None:
             )
         except BackupFailed as error:
             fail(str(error))
-    click.echo(f"{target}: {size} bytes, sound")
+    click.echo(f"{target}: {size} bytes, verified")
 
 
 def _dump(url: URL, target: Path) -> str:

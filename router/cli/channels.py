@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 
 from router.cli.environment import fail, warn
+from router.cli.format_option import format_option
 from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_page
 from router.core.errors import suggest
@@ -27,27 +28,29 @@ _HEADINGS = ("channel", "held", "due", "waiting", "sending", "oldest due")
 
 @click.group(name="channels")
 def command() -> None:
-    """List channels with what holds them; pause one, or let it go on.
+    """List channels and their holds; pause and resume them.
 
     A running router follows within a second.
     """
 
 
 @command.command(name="list")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def list_(form: str) -> None:
-    """List the channels, what holds them, and how many deliveries are open."""
+    """List the channels, the causes that hold them, and their open deliveries."""
     page = Page(items=_run_on_queue(lambda queue: list_channels(queue, _configured(), time.time())))
     show_page(page, form, _HEADINGS, _row)
 
 
 @command.command(name="pause")
 @click.argument("name")
-@click.option("--for", "duration", help="For how long, as 45s, 10m, 24h or 7d; else until resumed.")
+@click.option(
+    "--for",
+    "duration",
+    help="Duration of the pause, as 45s, 10m, 24h or 7d; default: until resumed.",
+)
 def pause(name: str, duration: str | None) -> None:
-    """Send nothing over channel NAME; what is accepted for it waits, sends in flight end."""
+    """Hold channel NAME: its deliveries wait, and sends in flight end."""
     seconds = math.inf if duration is None else parse_duration(duration)
     if seconds is None:
         raise click.BadParameter("write 45s, 10m, 24h or 7d", param_hint="--for")
@@ -62,7 +65,7 @@ def pause(name: str, duration: str | None) -> None:
 @command.command(name="resume")
 @click.argument("name")
 def resume(name: str) -> None:
-    """Let channel NAME go on, whatever holds it: a pause, its provider, failures, its cap."""
+    """End every hold of channel NAME: pause, suspension, circuit breaker and daily cap."""
 
     async def work(queue: Queue) -> None:
         await queue.resume(name)

@@ -18,19 +18,19 @@ from router.rulebook.files import read_rules
 @click.argument(
     "file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option("--strict", is_flag=True, help="Let warnings count as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "github"]),
     default="text",
     show_default=True,
-    help="What the output is written as; github: annotations of a pull request.",
+    help="Format of the output; github: annotations of a pull request.",
 )
 def command(file: Path | None, form: str, *, strict: bool) -> None:
-    """Say everything that is wrong with FILE (default: ROUTER_RULES).
+    """Print every error and warning of the rules in FILE (default: ROUTER_RULES).
 
-    Exit status: 0 without errors, 1 with errors (or warnings under --strict), 2 for wrong usage.
+    Exit status: 0 without errors, 1 with errors (or warnings, with --strict), 2 for wrong usage.
     """
     environment = load_environment()
     registry = load_plugins(environment.plugins_dir)

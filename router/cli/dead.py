@@ -15,17 +15,22 @@ from router.store.log.pagination import Page
 
 _HEADINGS = ("id", "accepted", "rule", "channel", "address", "state", "tries", "reason")
 filtered = with_options(
-    click.option("--state", type=click.Choice(get_args(DeadState))),
-    click.option("--channel", help="A channel of the rules file."),
-    click.option("--rule", help="The name of a rule."),
-    click.option("--reason", help="Why it died, as the list shows it."),
-    click.option("--uid", "recipient", help="The uid of a recipient."),
+    click.option(
+        "--state", type=click.Choice(get_args(DeadState)), help="State of the dead letter."
+    ),
+    click.option("--channel", help="Name of a channel."),
+    click.option("--rule", help="Name of a rule."),
+    click.option("--reason", help="Reason, as `router dead list` shows it."),
+    click.option("--uid", "recipient", help="Uid of a recipient."),
 )
 """Gives a command the options that dead letters are filtered by."""
 picked = with_options(
     click.argument("ids", nargs=-1),
     click.option(
-        "--all", "everything", is_flag=True, help="Take all that the other options let pass."
+        "--all",
+        "everything",
+        is_flag=True,
+        help="Select every dead letter that matches the other options.",
     ),
     filtered,
 )
@@ -34,7 +39,7 @@ picked = with_options(
 
 @click.group(name="dead")
 def command() -> None:
-    """List, retry or drop dead letters: what was accepted and reached nobody."""
+    """List, retry or drop dead letters: deliveries and notifications that were given up."""
 
 
 @command.command(name="list")
@@ -52,7 +57,7 @@ def list_(limit: int, cursor: str | None, form: str, **fields: Any) -> None:  # 
 @command.command(name="retry")
 @picked
 def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
-    """Make dead letters due now: those named IDS, or all that the options let pass."""
+    """Send dead letters again: those with the IDS, or all that match the options."""
     count = _run_on_dead_letters(ids, everything, fields, "retrying", DeadLetters.retry)
     click.echo(f"{count} due again")
 
@@ -60,7 +65,7 @@ def retry(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # 
 @command.command(name="drop")
 @picked
 def drop(ids: tuple[str, ...], *, everything: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
-    """Close dead letters for good: those named IDS, or all that the options let pass."""
+    """Close dead letters for good: those with the IDS, or all that match the options."""
     count = _run_on_dead_letters(ids, everything, fields, "dropping", DeadLetters.drop)
     click.echo(f"{count} dropped")
 
@@ -79,7 +84,7 @@ def _run_on_dead_letters(
 ) -> int:
     which = DeadLetterFilter(**fields)
     if bool(ids) == (everything or which != DeadLetterFilter()):
-        raise click.UsageError("name IDS, or filter by options, or say --all")
+        raise click.UsageError("give IDS, filter options or --all")
 
     async def run(database: Database) -> int:
         letters = DeadLetters(database)

@@ -21,11 +21,11 @@ _HEADINGS = ("id", "due", "rule", "channel", "address", "operation", "state", "t
 
 
 @click.group(name="deliveries", invoke_without_command=True)
-@click.option("--state", type=click.Choice(get_args(DeliveryState)))
-@click.option("--channel", help="A channel of the rules file.")
-@click.option("--rule", help="The name of a rule.")
-@click.option("--notification", help="The id of a notification.")
-@click.option("--uid", "recipient", help="The uid of a recipient.")
+@click.option("--state", type=click.Choice(get_args(DeliveryState)), help="State of the delivery.")
+@click.option("--channel", help="Name of a channel.")
+@click.option("--rule", help="Name of a rule.")
+@click.option("--notification", help="Id of a notification.")
+@click.option("--uid", "recipient", help="Uid of a recipient.")
 @paged
 @click.pass_context
 def command(
@@ -49,39 +49,44 @@ def command(
 
 
 @command.command(name="cancel")
-@click.option("--rule", help="The name of a rule.")
-@click.option("--channel", help="A channel of the rules file.")
-@click.option("--app", "app_id", help="The id of an app.")
-@click.option("--recipient", help="The uid of a recipient.")
-@click.option("--notification", help="The id of a notification.")
-@click.option("--since", type=PastTime(), help="Accepted since when, or how long ago.")
-@click.option("--until", type=PastTime(), help="Accepted until when, or how long ago.")
-@click.option("--all", "everything", is_flag=True, help="Take all deliveries that are open.")
-@click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
+@click.option("--rule", help="Name of a rule.")
+@click.option("--channel", help="Name of a channel.")
+@click.option("--app", "app_id", help="Id of a CometChat app.")
+@click.option("--recipient", help="Uid of a recipient.")
+@click.option("--notification", help="Id of a notification.")
+@click.option(
+    "--since", type=PastTime(), help="Accepted at or after a time, or a duration before now."
+)
+@click.option("--until", type=PastTime(), help="Accepted before a time, or a duration before now.")
+@click.option("--all", "everything", is_flag=True, help="Select all open deliveries.")
+@click.option("--dry-run", is_flag=True, help="Count the deliveries, and cancel none.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal."
+)
 def cancel(*, everything: bool, dry_run: bool, yes: bool, **fields: Any) -> None:  # noqa: ANN401 - the filter's fields
-    """Cancel deliveries that wait to be sent, for good; the running router sends them no more.
+    """Cancel waiting deliveries for good.
 
-    They are counted first. A send in flight ends as it may, and is not tried again.
+    The command counts them and asks first. A running router obeys within a second; a send in
+    flight ends, and is not repeated.
     """
     which = CancelFilter(**fields)
     if everything == (which != CancelFilter()):
-        raise click.UsageError("filter by options, or say --all")
+        raise click.UsageError("give filter options or --all")
     counts = run_with_database(lambda database: BulkCancel(database).count(which))
     total = sum(count.waiting + count.sending for count in counts)
     if counts:
         show_list(("channel", "rule", "waiting", "sending"), map(_count_row, counts))
-    click.echo(f"{total} to cancel")
+    click.echo(f"{total} deliveries to cancel")
     if dry_run or not total:
         return
     if not yes:
         if not is_interactive():
-            raise click.UsageError("say --yes to cancel them, or --dry-run to count them")
+            raise click.UsageError("add --yes to cancel them, or --dry-run to count them")
         click.confirm("Cancel them?", abort=True)
     done = run_with_database(lambda database: _cancel(database, which, total))
     click.echo(f"{done.cancelled} cancelled")
     if done.in_flight:
-        click.echo(f"{done.in_flight} were being sent, and are not tried again")
+        click.echo(f"{done.in_flight} already in flight; they are not repeated")
 
 
 def is_interactive() -> bool:

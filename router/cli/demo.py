@@ -36,7 +36,7 @@ async def send_samples(
         )
         for name in SAMPLE_NAMES
     ]
-    click.echo(f"{results.count(True)} of {len(results)} payloads went where the rules send them")
+    click.echo(f"{results.count(True)} of {len(results)} payloads delivered as the rules say")
     return all(results)
 
 

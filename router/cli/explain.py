@@ -13,6 +13,7 @@ from rich.console import Console
 from router.channel import Limits
 from router.cli.environment import fail, load_environment
 from router.cli.explain_text import MAX_WIDTH, ExplainContext, render
+from router.cli.format_option import format_option
 from router.cli.offline import read_ruleset
 from router.core.errors import PayloadError, suggest
 from router.core.model.delivery import mask
@@ -73,29 +74,29 @@ class _NameValueType(click.ParamType[tuple[str, str], str]):
 @click.command(name="explain")
 @click.argument("payload", type=_PayloadType())
 @click.option(
-    "--rules", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A rules file."
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rules file; default: ROUTER_RULES.",
 )
-@click.option(
-    "--at", help="The time to explain it for, as ISO 8601; default: the payload's sentAt."
-)
+@click.option("--at", help="Time of the decision, as ISO 8601; default: sentAt of the payload.")
 @click.option(
     "--attributes",
     type=_NameValueType(),
     multiple=True,
-    help="An attribute of the recipient, as tier=gold; repeat it for more.",
+    help="Attribute of the recipient, as tier=gold. Repeatable.",
 )
 @click.option(
     "--contact",
     "contacts",
     type=_NameValueType(),
     multiple=True,
-    help="An address of the recipient, as email=ann@example.com; email= for none. Repeatable.",
+    help="Address of the recipient, as email=ann@example.com; email= for none. Repeatable.",
 )
-@click.option("--timezone", default="", help="The recipient's time zone, as Europe/Berlin.")
-@click.option("--only", multiple=True, help="Show the tests of this rule alone. Repeatable.")
+@click.option("--timezone", default="", help="Time zone of the recipient, as Europe/Berlin.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--only", multiple=True, help="Name of a rule to show; others are left out. Repeatable."
 )
+@format_option
 def command(  # noqa: PLR0913 - one for each option
     payload: _PayloadInput,
     *,
@@ -107,11 +108,11 @@ def command(  # noqa: PLR0913 - one for each option
     only: Sequence[str],
     form: str,
 ) -> None:
-    """Say what the rules make of PAYLOAD: a file with one webhook body, - or sample:NAME.
+    """Show how the rules decide PAYLOAD: a file with a webhook body, - or sample:NAME.
 
-    No database is opened: the recipient is taken to have one contact of each kind that the
-    options do not tell of, no attributes and no wishes. A sample is taken to be sent now. What is
-    edited or deleted is taken to have been shown, by the same rules.
+    No database is opened. The command assumes that the recipient has one contact of each kind that
+    no option names, no other attributes and no preferences; that a sample is sent now; and that the
+    original of an edited or deleted message was delivered.
     """
     # Nothing is sent, so what the file takes from the environment need not be there.
     environment = msgspec.structs.replace(load_environment(), sandbox=True)

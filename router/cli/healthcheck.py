@@ -12,10 +12,10 @@ TIMEOUT_S = 3.0
 
 
 @click.command(name="healthcheck")
-@click.option("--url", help="The router's address; default: from ROUTER_HOST and ROUTER_PORT.")
-@click.option("--live", is_flag=True, help="Ask only whether the process answers.")
+@click.option("--url", help="URL of the router; default: from ROUTER_HOST and ROUTER_PORT.")
+@click.option("--live", is_flag=True, help="Check only that the process answers.")
 def command(url: str | None, *, live: bool) -> None:
-    """Ask a running router whether it is ready; exit status 1 when it is not."""
+    """Check that a running router is ready; exit status 1 if it is not."""
     if url is None:
         url = address(load_environment())
     asked = url.rstrip("/") + ("/health/live" if live else "/health/ready")

@@ -11,7 +11,7 @@ from router.store.errors import DatabaseUnusable
 
 @click.command(name="migrate")
 def command() -> None:
-    """Make the tables of ROUTER_DATABASE, or bring them up to date."""
+    """Create the tables of ROUTER_DATABASE, or upgrade them to this version."""
     environment = load_environment()
     try:
         revision = asyncio.run(migrate(environment.database.reveal()))

@@ -11,7 +11,7 @@ from router.registry import load_plugins
 
 @click.command(name="plugins")
 def command() -> None:
-    """List the plugins and the channels they offer; exit status 1 when one is broken."""
+    """List the plugins and their channels; exit status 1 if a plugin is broken."""
     registry = load_plugins(load_environment().plugins_dir)
     rows = [
         (

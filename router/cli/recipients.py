@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from router.cli.csv_recipients import CsvHeaderInvalid, in_columns, read_table
 from router.cli.environment import fail, load_environment, warn
+from router.cli.format_option import format_option
 from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_list
 from router.core.model.facts import Recipient, Scalar
@@ -64,25 +65,24 @@ def command() -> None:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv"]),
-    help="What the files hold; default: what their extensions say, JSON lines for `-`.",
+    help="Format of the files; default: by their extensions, JSON lines for `-`.",
 )
 @click.option(
     "--shape",
     type=click.Choice(get_args(Shape)),
     default="router",
     show_default=True,
-    help="Whose JSON the lines are: the router's, or what CometChat's REST API answers.",
+    help="Origin of the JSON: the router, or the REST API of CometChat.",
 )
-@click.option("--app", "app_id", help="The app of lines that name none; default: the one known.")
-@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--app", "app_id", help="App of lines that name none; default: the only known app.")
+@click.option("--dry-run", is_flag=True, help="Print the changes, and make none.")
 def import_(
     files: tuple[str, ...], form: str | None, shape: Shape, app_id: str | None, *, dry_run: bool
 ) -> None:
     """Import recipients and devices from FILES (`-` is standard input), one a line.
 
-    What is so already stays as it is: an import that was cut off starts again from the top. Every
-    line that cannot be is told with its reason, and the others are imported. Exit status 1 when
-    there was one.
+    An import can be repeated: what is already registered stays as it is. Every invalid line is
+    printed with the reason, and the others are imported. Exit status 1 if a line is invalid.
     """
     forms = [form or _format_of(file) for file in files]
     if shape == "cometchat" and "csv" in forms:
@@ -118,22 +118,22 @@ def import_(
     summary = run_with_database(run)
     would = "would change" if dry_run else "changed"
     click.echo(
-        f"{summary.lines} lines: {summary.changed} {would}, {summary.unchanged} as they were,"
-        f" {summary.bad} bad"
+        f"{summary.lines} lines: {summary.changed} {would}, {summary.unchanged} unchanged,"
+        f" {summary.bad} invalid"
     )
     sys.exit(1 if summary.bad else 0)
 
 
 @command.command(name="export")
-@click.option("--app", "app_id", help="The app whose recipients; default: those of all apps.")
+@click.option("--app", "app_id", help="App of the recipients; default: all apps.")
 @click.option(
-    "--with-tokens", is_flag=True, help="With their devices: push tokens whole, sessions as hashes."
+    "--with-tokens", is_flag=True, help="Include devices: push tokens unmasked, sessions as hashes."
 )
 def export(app_id: str | None, *, with_tokens: bool) -> None:
-    """Print every recipient as a line of JSON that `import` takes back.
+    """Print every recipient as a line of JSON, for `router recipients import`.
 
-    Addresses stand in it whole. Devices are left out unless --with-tokens is given, for with
-    its token anybody who may send for the app reaches a device.
+    Addresses are not masked. Devices are included only by --with-tokens: whoever has a push token
+    and the credentials of the app can send to the device.
     """
 
     async def run(database: Database) -> None:
@@ -154,12 +154,10 @@ def export(app_id: str | None, *, with_tokens: bool) -> None:
 
 @command.command(name="show")
 @click.argument("uid")
-@click.option("--app", "app_id", help="The recipient's app; default: the one known.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@click.option("--app", "app_id", help="App of the recipient; default: the only known app.")
+@format_option
 def show(uid: str, app_id: str | None, form: str) -> None:
-    """Show what is known of a recipient; addresses and tokens are masked."""
+    """Show a recipient with contacts and devices; addresses and tokens are masked."""
 
     async def read(database: Database) -> Recipient | None:
         return await Recipients(database).get(uid, app_id)
@@ -169,7 +167,7 @@ def show(uid: str, app_id: str | None, form: str) -> None:
     except AppAmbiguous as error:
         fail(str(error))
     if recipient is None:
-        fail(f"nobody knows a recipient {uid}")
+        fail(f"recipient {uid} is not registered")
     shown = recipient_view(recipient)
     if form == "json":
         click.echo(msgspec.json.encode(shown))
@@ -251,7 +249,9 @@ def _format_of(file: str) -> str:
     try:
         return FORMATS[Path(file).suffix.lower()]
     except KeyError:
-        raise click.UsageError(f"{file}: say --format jsonl or --format csv") from None
+        raise click.UsageError(
+            f"{file}: unknown file extension; add --format jsonl or --format csv"
+        ) from None
 
 
 def _reject(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from router.cli.environment import fail, load_environment
+from router.cli.format_option import format_option
 from router.cli.offline import read_ruleset
 from router.cli.replay_report import Form, ReplayReport
 from router.cli.storage import run_with_database
@@ -33,29 +34,35 @@ NOTIFICATIONS_PER_PAGE = 200
 
 @click.command(name="replay")
 @click.option(
-    "--since", type=PastTime(), default="1h", show_default=True, help="Since when, or how long ago."
+    "--since",
+    type=PastTime(),
+    default="1h",
+    show_default=True,
+    help="Start: a time, or a duration before now.",
 )
-@click.option("--until", type=PastTime(), help="Until when, or how long ago; default: now.")
+@click.option(
+    "--until", type=PastTime(), help="End: a time, or a duration before now; default: now."
+)
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The rules file to try; default: ROUTER_RULES, as it is on disk.",
+    help="Rules file to apply; default: ROUTER_RULES, as it is on disk.",
 )
-@click.option("--diff", is_flag=True, help="Show only what differs from the rules in force.")
+@click.option("--diff", is_flag=True, help="Show only the differences from the rules in force.")
 @click.option(
     "--against",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="With --diff: compare with this file instead.",
+    help="With --diff: rules file to compare with instead.",
 )
 @click.option(
-    "--limit", type=click.IntRange(0), help="Show at most so many notifications; count them all."
+    "--limit",
+    type=click.IntRange(0),
+    help="Number of notifications to show at most; all are counted.",
 )
 @click.option(
-    "--exit-code", is_flag=True, help="With --diff: exit status 1 when something would change."
+    "--exit-code", is_flag=True, help="With --diff: exit status 1 if there are differences."
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def command(  # noqa: PLR0913 - one for each option
     *,
     since: float,
@@ -67,13 +74,13 @@ def command(  # noqa: PLR0913 - one for each option
     exit_code: bool,
     form: Form,
 ) -> None:
-    """Put the notifications of the database through a rules file; send and write nothing.
+    """Decide past notifications again by a rules file; send and write nothing.
 
-    Recipients are as they are now, the time is that of each acceptance; of calls, throttles and
-    once_per only what is replayed is known, and nothing was read. Addresses are masked.
+    Recipients are those of now, and the time is that of each acceptance. Calls, throttles and
+    once_per start empty, and no message has been read. Addresses are masked.
     """
     if not diff and (against or exit_code):
-        raise click.UsageError("--against and --exit-code go with --diff")
+        raise click.UsageError("--against and --exit-code need --diff")
     # Nothing is sent, so what the file takes from the environment need not be there.
     environment = replace(load_environment(), sandbox=True)
     registry = load_plugins(environment.plugins_dir)
@@ -98,7 +105,7 @@ def command(  # noqa: PLR0913 - one for each option
 async def _in_force(database: Database, plugins: Mapping[str, ChannelSchema]) -> Ruleset:
     stored = await Rulesets(database).last()
     if stored is None:
-        _fail("no rules were ever in force on this database")
+        _fail("the database holds no rules: none have been in force")
     loaded = load_stored(stored, " (in force)", plugins, sandbox=True)
     if loaded.ruleset is None:
         errors = [str(problem) for problem in loaded.problems if problem.severity == "error"]

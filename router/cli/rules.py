@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from router.cli.environment import load_environment
+from router.cli.format_option import format_option
 from router.cli.storage import clock_time, run_with_database
 from router.cli.tables import show_list
 from router.core.loading import parse_duration
@@ -19,7 +20,7 @@ _HEADINGS = ("rule", "matches", "near misses", "last match")
 
 @click.group(name="rules")
 def command() -> None:
-    """Say how often each rule matched, and which never did."""
+    """Show how often each rule matched."""
 
 
 def _read_span(context: click.Context, parameter: click.Parameter, text: str) -> float:  # noqa: ARG001 - click's signature
@@ -31,15 +32,17 @@ def _read_span(context: click.Context, parameter: click.Parameter, text: str) ->
 
 @command.command(name="stats")
 @click.option(
-    "--since", default="30d", show_default=True, callback=_read_span, help="How long ago to begin."
+    "--since",
+    default="30d",
+    show_default=True,
+    callback=_read_span,
+    help="Duration before now, as 12h or 30d.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option
 def stats(since: float, form: str) -> None:
-    """Say how often each rule matched since, whole days of UTC, and when last.
+    """Show how often each rule matched, in whole days of UTC, and when it last did.
 
-    Near misses are counted on a sample of at most one notification a second. A running router
+    Near misses are counted on a sample of at most one notification per second. A running router
     writes its counts every ten seconds.
     """
     environment = load_environment()

@@ -12,8 +12,7 @@ from router.registry import load_plugins
 def command() -> None:
     """Print the JSON Schema of rules.yaml, with the settings of every installed plugin.
 
-    Save it as rules.schema.json beside the rules: an editor that knows YAML then completes keys
-    and values.
+    Save it as rules.schema.json beside the rules: YAML editors then complete keys and values.
     """
     registry = load_plugins(load_environment().plugins_dir)
     for line in registry.problems:

@@ -33,16 +33,31 @@ from router.worker.attempt import attempt_send
 
 
 @click.command(name="send")
-@click.option("--channel", "name", required=True, help="A channel of the rules file.")
-@click.option("--to", "recipient", default="", help="The address; none for a fixed destination.")
-@click.option("--title", default="Test of the notification router", show_default=True)
-@click.option("--body", default="If you can read this, the channel works.", show_default=True)
-@click.option("--platform", default="", help="For a push token: the platform of its device.")
+@click.option("--channel", "name", required=True, help="Name of a channel.")
+@click.option(
+    "--to",
+    "recipient",
+    default="",
+    help="Address; leave it out if the channel has a fixed destination.",
+)
+@click.option(
+    "--title",
+    default="Test of the notification router",
+    show_default=True,
+    help="Title of the message.",
+)
+@click.option(
+    "--body",
+    default="If you can read this, the channel works.",
+    show_default=True,
+    help="Text of the message.",
+)
+@click.option("--platform", default="", help="Platform of the device of a push token.")
 def command(name: str, recipient: str, title: str, body: str, platform: str) -> None:
-    """Check a channel's credentials, then send one test message over it, without a database.
+    """Check the credentials of a channel, then send one test message, without a database.
 
-    Exit status 1 when it was not delivered. In sandbox mode the request is only shown. With
-    ROUTER_ONLY_RECIPIENTS the database is asked whether the address is that of one of them.
+    Exit status 1 if the message is not delivered. Sandbox mode only shows the request. With
+    ROUTER_ONLY_RECIPIENTS, the address must be registered for one of these recipients.
     """
     environment = load_environment()
     registry = load_plugins(environment.plugins_dir)
@@ -55,8 +70,7 @@ def command(name: str, recipient: str, title: str, body: str, platform: str) -> 
         raise click.BadParameter(f"channel {name} needs an address", param_hint="--to")
     if recipient and not spec.address_kind:
         raise click.BadParameter(
-            f"channel {name} sends to the fixed destination of its settings, never to an address "
-            "named here; leave --to out",
+            f"channel {name} has a fixed destination in its settings; leave out --to",
             param_hint="--to",
         )
     address = spec.read_address(recipient, ruleset.defaults.country, is_fixed=True)
@@ -74,11 +88,11 @@ def _require_permitted(environment: Environment, recipient: str) -> None:
     if environment.sandbox or not guard.patterns:
         return
     if not recipient:
-        fail("ROUTER_ONLY_RECIPIENTS is set, and a fixed destination reaches others; unset it")
+        fail("ROUTER_ONLY_RECIPIENTS: does not permit a fixed destination; unset it to send")
     owners = run_with_database(lambda database: Recipients(database).owners(recipient))
     if not any(map(guard.permits, owners)):
         fail(
-            "ROUTER_ONLY_RECIPIENTS is set, and this address is none of those recipients'; "
+            "ROUTER_ONLY_RECIPIENTS: the address is not registered for one of these recipients; "
             "write it as it is registered, or unset the variable"
         )
 

@@ -24,11 +24,19 @@ _log = structlog.get_logger(__name__)
 
 
 @click.command(name="serve")
-@click.option("--host", help="The address to listen on; default: ROUTER_HOST.")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port; default: ROUTER_PORT.")
-@click.option("--sandbox", is_flag=True, help="Deliver nothing; record what would go out.")
-@click.option("--feed-samples", "feeding", is_flag=True, help="Post every sample payload to it.")
-@click.option("--exit", "exiting", is_flag=True, help="With --feed-samples: end after the feed.")
+@click.option("--host", help="Address to listen on; default: ROUTER_HOST.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; default: ROUTER_PORT."
+)
+@click.option(
+    "--sandbox", is_flag=True, help="Deliver nothing, and record the requests that would be sent."
+)
+@click.option(
+    "--feed-samples", "feeding", is_flag=True, help="Post every sample payload to the router."
+)
+@click.option(
+    "--exit", "exiting", is_flag=True, help="With --feed-samples: stop after the last sample."
+)
 def command(
     host: str | None, port: int | None, *, sandbox: bool, feeding: bool, exiting: bool
 ) -> None:
@@ -38,7 +46,9 @@ def command(
     """
     environment = _settings(host, port, sandbox=sandbox)
     if feeding and not environment.sandbox:
-        raise click.UsageError("--feed-samples needs --sandbox: samples must reach nobody")
+        raise click.UsageError(
+            "--feed-samples needs --sandbox: samples must not reach real recipients"
+        )
     if exiting and not feeding:
         raise click.UsageError("--exit needs --feed-samples")
     with tempfile.TemporaryDirectory(prefix="router-") as scratch:

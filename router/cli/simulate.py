@@ -17,14 +17,14 @@ from router.settings import Environment
 
 @click.command(name="simulate")
 @click.argument("names", nargs=-1)
-@click.option("--url", help="The router's address; default: from ROUTER_HOST and ROUTER_PORT.")
-@click.option("--uid", help="Send them to this recipient instead of the sample's own.")
-@click.option("--list", "listing", is_flag=True, help="Name the samples and post nothing.")
+@click.option("--url", help="URL of the router; default: from ROUTER_HOST and ROUTER_PORT.")
+@click.option("--uid", help="Recipient to use in place of the one in the sample.")
+@click.option("--list", "listing", is_flag=True, help="List the samples, and post nothing.")
 def command(names: tuple[str, ...], url: str | None, uid: str | None, *, listing: bool) -> None:
     """Post the samples NAMES (default: all) to a running router.
 
-    They are restamped, so that none is a repeat of an earlier run. Exit status 1 when one was
-    not accepted.
+    Their ids and times are new, so that none is a duplicate of an earlier run. Exit status 1 if
+    one is not accepted.
     """
     if listing:
         click.echo("\n".join(SAMPLE_NAMES))

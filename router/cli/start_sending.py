@@ -9,6 +9,6 @@ from router.queue.engine import SqlQueue
 
 @click.command(name="start-sending")
 def command() -> None:
-    """Send again what `router stop-sending` held; channels that something else holds stay held."""
+    """End the hold of `router stop-sending`; other holds of channels stay."""
     run_with_database(lambda database: start_sending(SqlQueue(database)))
     click.echo("sending is started")

@@ -9,10 +9,10 @@ from router.queue.engine import SqlQueue
 
 @click.command(name="stop-sending")
 def command() -> None:
-    """Send nothing over any channel until `router start-sending`; the webhook goes on accepting.
+    """Hold all channels until `router start-sending`; the webhook continues to accept.
 
-    Calls and channels configured later are held too, over restarts. Sends in flight end. A
-    running router follows within a second, and so does every other one on the database.
+    The hold includes calls and channels that are added later, and outlasts restarts. Sends in
+    flight end. Every router on the database follows within a second.
     """
     run_with_database(lambda database: stop_sending(SqlQueue(database)))
     click.echo("sending is stopped; start it again with: router start-sending")

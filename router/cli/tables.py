@@ -8,16 +8,21 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from router.cli.format_option import format_option
 from router.store.log.pagination import MAX_PAGE_SIZE, Page
 
 Item = TypeVar("Item")
 
 _PAGING = (
-    click.option("--limit", type=click.IntRange(1, MAX_PAGE_SIZE), default=20, show_default=True),
-    click.option("--cursor", help="Where the page before ended."),
     click.option(
-        "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+        "--limit",
+        type=click.IntRange(1, MAX_PAGE_SIZE),
+        default=20,
+        show_default=True,
+        help="Number of entries at most.",
     ),
+    click.option("--cursor", help="Cursor of the next page, as the previous page printed it."),
+    format_option,
 )
 
 

@@ -19,14 +19,16 @@ from router.registry import load_plugins
 @click.command(name="test")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report there."
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write a JUnit report to.",
 )
-@click.option("--coverage", is_flag=True, help="List the rules that no test matched.")
+@click.option("--coverage", is_flag=True, help="List the rules that no test matches.")
 def command(files: tuple[Path, ...], junit: Path | None, *, coverage: bool) -> None:
-    """Run the tests in FILES (default: rules.test.yaml beside the rules, and those within).
+    """Run the tests in FILES (default: those in the rules and in rules.test.yaml beside them).
 
-    Nothing is sent and no database is opened. Exit status: 0 when all pass, 1 when one fails or
-    cannot be read, 2 for wrong usage.
+    Nothing is sent and no database is opened. Exit status: 0 if all tests pass, 1 if one fails or
+    is invalid, 2 for wrong usage.
     """
     # Nothing is sent, so what the file takes from the environment need not be there.
     environment = replace(load_environment(), sandbox=True)
@@ -67,6 +69,6 @@ def _show_result(result: CaseResult) -> None:
 def _show_coverage(unmatched: Mapping[Path, Mapping[str, str]]) -> None:
     for path, rules in unmatched.items():
         count = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
-        click.echo(f"{path}: {count} that no test matched" if rules else f"{path}: all tested")
+        click.echo(f"{path}: {count} not matched by any test" if rules else f"{path}: all tested")
         for name, place in rules.items():
             click.echo(f"    {name}   {place}")

@@ -26,7 +26,7 @@ def test_a_backup_is_a_database_for_its_owner_alone(
     copy = tmp_path / "copy.db"
     result = router("backup", copy)
     assert result.exit_code == 0, result.output
-    assert f"{copy}: {copy.stat().st_size} bytes, sound" in result.output
+    assert f"{copy}: {copy.stat().st_size} bytes, verified" in result.output
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert count(copy) == 3000
     assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]

@@ -42,7 +42,10 @@ def test_they_are_counted_by_channel_and_rule_before_anything_happens(
 ) -> None:
     result = router("cancel", "--channel", "text", "--dry-run")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "channel\trule\twaiting\tsending\ntext\tcalls\t3\t0\n3 to cancel\n"
+    assert (
+        result.stdout
+        == "channel\trule\twaiting\tsending\ntext\tcalls\t3\t0\n3 deliveries to cancel\n"
+    )
     assert states(router) == ["mail waiting", *["text waiting"] * 3]
 
 
@@ -57,7 +60,7 @@ def test_where_nobody_can_be_asked_they_are_cancelled_only_with_yes(
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "3 cancelled")
     assert states(router) == ["mail waiting", *["text cancelled"] * 3]
     assert router("cancel", "--all", "--yes").stdout.endswith("1 cancelled\n")
-    assert router("cancel", "--all").stdout == "0 to cancel\n"
+    assert router("cancel", "--all").stdout == "0 deliveries to cancel\n"
 
 
 def test_a_person_is_asked_and_may_decline(

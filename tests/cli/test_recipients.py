@@ -67,10 +67,10 @@ def test_json_lines_are_imported_and_a_second_time_changes_nothing(
 ) -> None:
     file = write(tmp_path / "people.jsonl", NADIA, "", {"uid": "omar", "appId": "app123"})
     dry = router("import", file, "--dry-run")
-    assert (dry.exit_code, dry.stdout) == (0, "2 lines: 2 would change, 0 as they were, 0 bad\n")
+    assert (dry.exit_code, dry.stdout) == (0, "2 lines: 2 would change, 0 unchanged, 0 invalid\n")
     assert show("nadia") is None
     first = router("import", file)
-    assert (first.exit_code, first.stdout) == (0, "2 lines: 2 changed, 0 as they were, 0 bad\n")
+    assert (first.exit_code, first.stdout) == (0, "2 lines: 2 changed, 0 unchanged, 0 invalid\n")
     nadia = show("nadia")
     assert nadia is not None
     assert {c.kind: c.address for c in nadia.contacts} == {
@@ -78,7 +78,7 @@ def test_json_lines_are_imported_and_a_second_time_changes_nothing(
         "push": "t1",
     }
     again = router("import", file)
-    assert (again.exit_code, again.stdout) == (0, "2 lines: 0 changed, 2 as they were, 0 bad\n")
+    assert (again.exit_code, again.stdout) == (0, "2 lines: 0 changed, 2 unchanged, 0 invalid\n")
 
 
 def test_every_bad_line_is_told_and_the_good_ones_are_imported(
@@ -100,7 +100,7 @@ def test_every_bad_line_is_told_and_the_good_ones_are_imported(
     )
     done = router("import", file)
     assert done.exit_code == 1
-    assert done.stdout == "11 lines: 2 changed, 0 as they were, 9 bad\n"
+    assert done.stdout == "11 lines: 2 changed, 0 unchanged, 9 invalid\n"
     told = [line.removeprefix(f"{file}:") for line in done.stderr.splitlines()]
     assert told == [
         "2: $: is not JSON: JSON is malformed: object keys must be strings (byte 1)",
@@ -155,7 +155,7 @@ def test_numbers_of_a_table_are_read_in_the_country_of_their_row_then_of_their_a
         "zoe,app123,+44 7531 669965,",
     )
     done = router("import", file)
-    assert done.stdout == "4 lines: 3 changed, 0 as they were, 1 bad\n"
+    assert done.stdout == "4 lines: 3 changed, 0 unchanged, 1 invalid\n"
     reason = "is a number that is too long; write it with + and the country code, as +12125550100"
     assert done.stderr == f"{file}:4: contacts.sms: {reason}\n"
     shown = {uid: show(uid) for uid in ("nadia", "omar", "zoe")}
@@ -201,7 +201,7 @@ def test_a_table_is_imported_by_the_names_of_its_columns(
     assert (done.exit_code, done.stderr) == (1, f"{file}:2: attributes.tier: {CONTROL}\n")
     text = file.read_text(encoding="utf-8").replace("or\nbetter", "or better")
     file.write_text(text, encoding="utf-8")
-    assert router("import", file).stdout == "3 lines: 1 changed, 2 as they were, 0 bad\n"
+    assert router("import", file).stdout == "3 lines: 1 changed, 2 unchanged, 0 invalid\n"
     nadia, omar = show("nadia"), show("omar")
     assert nadia is not None
     assert omar is not None
@@ -209,7 +209,7 @@ def test_a_table_is_imported_by_the_names_of_its_columns(
     assert (nadia.muted, nadia.opt_outs) == ({"group_1": 0.0}, frozenset({"mail", "chat"}))
     assert {c.address for c in nadia.contacts} == {"nadia@example.com", "t1", "t2"}
     assert omar.attributes == {"tier": "007"}
-    assert router("import", file).stdout == "3 lines: 0 changed, 3 as they were, 0 bad\n"
+    assert router("import", file).stdout == "3 lines: 0 changed, 3 unchanged, 0 invalid\n"
 
 
 CONTROL = "holds a control character or half of a surrogate pair"
@@ -246,7 +246,7 @@ def test_bad_rows_of_a_table_are_told_with_the_line_they_begin_on(
         "12: $: is no CSV: unexpected end of data; lines 12 to 13 are left out",
     ]
     assert show("nadia") is not None
-    assert done.stdout == "9 lines: 1 changed, 0 as they were, 8 bad\n"
+    assert done.stdout == "9 lines: 1 changed, 0 unchanged, 8 invalid\n"
 
 
 def test_a_table_with_columns_that_cannot_be_is_refused_whole(
@@ -297,7 +297,7 @@ def test_cometchats_own_lists_are_imported(router: Router, show: Show, tmp_path:
         "6: $.uid: must be given",
         "6: $.platform: must be given",
     ]
-    assert done.stdout == "6 lines: 5 changed, 0 as they were, 3 bad\n"
+    assert done.stdout == "6 lines: 5 changed, 0 unchanged, 3 invalid\n"
     nadia, eve = show("nadia"), show("eve")
     assert nadia is not None
     assert eve is not None
@@ -306,7 +306,7 @@ def test_cometchats_own_lists_are_imported(router: Router, show: Show, tmp_path:
     assert nadia.contacts[0].device.provider_id == "fcm-provider-2"
     assert [c.address for c in eve.contacts] == ["4" * 64]
     again = router("import", file, "--shape", "cometchat", "--app", "app123")
-    assert again.stdout == "6 lines: 0 changed, 5 as they were, 3 bad\n"
+    assert again.stdout == "6 lines: 0 changed, 5 unchanged, 3 invalid\n"
 
 
 def test_what_cometchat_knew_gives_way_to_who_logged_in_since(
@@ -326,6 +326,6 @@ def test_more_than_one_batch_is_imported(router: Router, show: Show, tmp_path: P
     many = 2 * imports.RECIPIENTS_PER_TRANSACTION + 1
     people: list[Json] = [{"uid": f"u{n}", "appId": "app123"} for n in range(many)]
     file = write(tmp_path / "people.jsonl", *people)
-    expected = f"{many} lines: {many} changed, 0 as they were, 0 bad\n"
+    expected = f"{many} lines: {many} changed, 0 unchanged, 0 invalid\n"
     assert router("import", file).stdout == expected
     assert show(f"u{many - 1}") is not None

@@ -72,10 +72,10 @@ def test_what_is_exported_is_taken_back_as_it_was(
     assert "secret-session" not in first.stdout
     monkeypatch.setenv("ROUTER_DATABASE", make_url())
     back = router("import", write(tmp_path / "back.jsonl", first.stdout))
-    assert (back.exit_code, back.stdout) == (0, "452 lines: 452 changed, 0 as they were, 0 bad\n")
+    assert (back.exit_code, back.stdout) == (0, "452 lines: 452 changed, 0 unchanged, 0 invalid\n")
     assert router("export", "--with-tokens").stdout == first.stdout
     again = router("import", tmp_path / "back.jsonl")
-    assert again.stdout == "452 lines: 0 changed, 452 as they were, 0 bad\n"
+    assert again.stdout == "452 lines: 0 changed, 452 unchanged, 0 invalid\n"
     other = [json.loads(line) for line in router("export", "--app", "other").stdout.splitlines()]
     assert other == OTHERS
 
@@ -123,4 +123,4 @@ def test_who_is_not_known_or_not_told_apart_is_not_shown(router: Router, tmp_pat
     assert unclear.exit_code == 1
     assert "appId" in unclear.stderr
     unknown = router("show", "nadja", "--app", "app123")
-    assert (unknown.exit_code, unknown.stderr) == (1, "error: nobody knows a recipient nadja\n")
+    assert (unknown.exit_code, unknown.stderr) == (1, "error: recipient nadja is not registered\n")

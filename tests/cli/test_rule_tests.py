@@ -73,7 +73,7 @@ def test_coverage_names_the_rules_that_no_test_matched(
 ) -> None:
     path = rules.parent / "rules.test.yaml"
     path.write_text(PASSES)
-    assert f"1 rule that no test matched\n    call   {rules}:5:11\n" in test("--coverage").output
+    assert f"1 rule not matched by any test\n    call   {rules}:5:11\n" in test("--coverage").output
 
 
 def test_a_report_tells_what_failed_and_where(rules: Path, test: Callable[..., Result]) -> None:

@@ -43,7 +43,7 @@ def _section(command: click.Command, context: click.Context) -> str:
     section = f"### {context.command_path}\n\n```text\n{usage}\n```\n\n{text}\n"
     options = [_row(p, context) for p in command.params if isinstance(p, click.Option)]
     if options:
-        section += f"\n{table(('option', 'takes', 'what it does'), options)}"
+        section += f"\n{table(('option', 'value', 'meaning'), options)}"
     return section
 
 
@@ -51,8 +51,8 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     takes = "" if option.is_flag else _takes(option, context)
     default = option.get_default(context)
     name = option.opts[-1]
-    text = option.help or _PLAIN.get(name)
-    assert text, f"{context.command_path} {name} says nothing of itself; give it help="
+    text = option.help
+    assert text, f"{context.command_path} {name} has no help text; give it help="
     if option.show_default and default not in {None, ""}:
         text += f" Default: {code(default)}."
     return ", ".join(map(code, option.opts)), takes, text
@@ -62,13 +62,3 @@ def _takes(option: click.Option, context: click.Context) -> str:
     if isinstance(option.type, click.Choice):
         return ", ".join(map(code, option.type.choices))
     return code(option.make_metavar(context).lower())
-
-
-_PLAIN = {
-    "--format": "What the output is written as.",
-    "--limit": "How many at most.",
-    "--state": "The state they are in.",
-    "--title": "The title.",
-    "--body": "The text.",
-}
-"""What options do that need no help text on a terminal."""
