@@ -19,7 +19,7 @@ class AppAmbiguous(Exception):  # noqa: N818 - it names what is wrong with the r
     def __init__(self, known: Sequence[str]) -> None:
         """Say which apps are known."""
         which = f"known are {', '.join(known)}" if known else "none is known yet"
-        super().__init__(f"appId may be left out only while one app is known; {which}")
+        super().__init__(f"appId is required unless exactly one app is known; {which}")
         self.known = tuple(known)
 
 

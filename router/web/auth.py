@@ -61,11 +61,11 @@ def guard_webhook(environment: Environment) -> Callable[[Headers], Proof | None]
             raise refused(_WRONG if presented is not None else _ask_for(wanted, headers))
         digest = read_signature(signatures[0]) if len(signatures) == 1 else None
         if digest is None:
-            raise refused(f"{header} must hold one SHA-256 digest, in hex or base64")
+            raise refused(f"{header} must have one SHA-256 digest in hex or base64")
 
         def prove(body: bytes) -> None:
             if not signer.has_signed(body, digest):
-                raise refused(f"the signature in {header} is not that of this body with the secret")
+                raise refused(f"the signature in {header} does not match the body and the secret")
 
         return prove
 
@@ -90,7 +90,7 @@ def guard_api(environment: Environment) -> Guard:
         if not keys:
             raise HTTPError(
                 HTTPStatus.UNAUTHORIZED,
-                "the API is closed until ROUTER_API_KEYS holds a key",
+                "the router has no API key; set ROUTER_API_KEYS",
                 headers=BEARER,
             )
         if presented is None:
@@ -100,10 +100,12 @@ def guard_api(environment: Environment) -> Guard:
         digest = sha256(presented).digest()
         scopes = [scope for known, scope in keys if compare_digest(digest, known)]
         if not scopes:
-            raise HTTPError(HTTPStatus.UNAUTHORIZED, "the key is wrong", headers=BEARER)
+            raise HTTPError(HTTPStatus.UNAUTHORIZED, "the API key is invalid", headers=BEARER)
         needed: Scope = handler.opt.get("scope", "operator")
         if needed not in scopes and "operator" not in scopes:
-            raise HTTPError(HTTPStatus.FORBIDDEN, f"this takes a key with the scope {needed}")
+            raise HTTPError(
+                HTTPStatus.FORBIDDEN, f"this route needs an API key with the scope {needed}"
+            )
         return None
 
     return check
@@ -155,7 +157,7 @@ def _guard_loopback(missing: str) -> Callable[[Headers], None]:
         if not hosts or not local or forwarded:
             raise HTTPError(
                 HTTPStatus.FORBIDDEN,
-                f"sandbox mode without {missing} answers this machine's own requests only",
+                f"sandbox mode without {missing} answers requests of this machine only",
             )
 
     return check
@@ -170,7 +172,7 @@ def _host_of(authority: str) -> str:
     return _PORT.sub("", authority).strip("[]")
 
 
-_WRONG = "the user name or the password is wrong"
+_WRONG = "the user name or the password is invalid"
 _NAMED = "a user name and a password (Basic)"
 _FORWARDED = re.compile(rb"forwarded$|x-forwarded-")
 _PORT = re.compile(r":\d*$")

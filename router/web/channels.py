@@ -142,7 +142,9 @@ def _pause_end(pause: PauseRequest, now: float) -> float:
 
 
 def _refused(fault: RequestFault) -> HTTPError:
-    return HTTPError(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=[fault])
+    return HTTPError(
+        HTTPStatus.BAD_REQUEST, "the request is invalid; see `problems`", faults=[fault]
+    )
 
 
 async def _find(name: str, queue: Queue, rulebook: ReloadableRules) -> ChannelItem:
@@ -152,4 +154,4 @@ async def _find(name: str, queue: Queue, rulebook: ReloadableRules) -> ChannelIt
             return item
     known = [item.name for item in items]
     hint = suggest(name, known) or f"known are {', '.join(known) or 'none'}"
-    raise HTTPError(HTTPStatus.NOT_FOUND, f"there is no channel by this name; {hint}")
+    raise HTTPError(HTTPStatus.NOT_FOUND, f"unknown channel; {hint}")

@@ -62,7 +62,7 @@ class BoundedConnection(HttpToolsProtocol):
         if len(self.connections) > self._most:
             self.refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "there are too many connections; come again later",
+                "too many connections; try again later",
                 **{"retry-after": RETRY_AFTER_S},
             )
 
@@ -80,14 +80,17 @@ class BoundedConnection(HttpToolsProtocol):
         if self._waits_since is not None and self._size // BYTES_PER_TIMEOUT > stretches:
             self._waits_since = self.loop.time()
         if self._is_head and self._size > MAX_HEAD_BYTES:
-            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head may hold 64 KiB")
+            self.refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the request line and headers are larger than 64 KiB",
+            )
         elif not self._is_head and self._bytes_without_body > MAX_HEAD_BYTES:
             self.refuse(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "the trailers and what stands beside a chunk's size may hold 64 KiB",
+                "the trailers and chunk extensions are larger than 64 KiB",
             )
         elif self._size > MAX_UNWANTED_REQUEST_BYTES and self.cycle.response_complete:
-            self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+            self.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is larger than 1 MiB")
 
     def _parse(self, data: bytes) -> None:
         """Parse on; an offer to speak another protocol is ignored (RFC 9110, 7.8).

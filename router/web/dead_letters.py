@@ -113,10 +113,10 @@ def _read_selection(body: bytes) -> list[str] | DeadLetterFilter:
         return selection.filter
     raise HTTPError(
         HTTPStatus.BAD_REQUEST,
-        "say which dead letters; see `problems`",
+        "the selection is invalid; see `problems`",
         faults=[RequestFault("$", "give either `ids` or `filter`; an empty filter means all")],
     )
 
 
 def _unknown() -> HTTPError:
-    return HTTPError(HTTPStatus.NOT_FOUND, "there is no dead letter by this id")
+    return HTTPError(HTTPStatus.NOT_FOUND, "there is no dead letter with this id")

@@ -65,7 +65,7 @@ async def show_notification(id: FromPath[str], log: NamedDependency[DeliveryLog]
     """Show everything that happened to a notification: decision, deliveries, attempts."""
     timeline = await log.notification(id)
     if timeline is None:
-        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no notification by this id")
+        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no notification with this id")
     return timeline
 
 
@@ -83,7 +83,7 @@ async def show_delivery(id: FromPath[str], log: NamedDependency[DeliveryLog]) ->
     """Show a delivery with every attempt to send it."""
     trail = await log.delivery(id)
     if trail is None:
-        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no delivery by this id")
+        raise HTTPError(HTTPStatus.NOT_FOUND, "there is no delivery with this id")
     return trail
 
 

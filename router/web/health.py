@@ -63,5 +63,5 @@ async def check_database(database: Database) -> list[RequestFault]:
 
 def _rules_faults(rulebook: ReloadableRules) -> list[RequestFault]:
     if rulebook.ruleset is None:
-        return [RequestFault("rules", "none are in force; payloads are accepted and held")]
+        return [RequestFault("rules", "no rules are in force; payloads are accepted and wait")]
     return []

@@ -63,7 +63,7 @@ def refusal(error: Exception) -> HTTPError:
             _log.warning("database unavailable", error=str(error))
         return HTTPError(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "the database does not answer at the moment; come again later",
+            "the database is unavailable; try again later",
             headers={"Retry-After": RETRY_AFTER_S},
         )
     if isinstance(error, HTTPException):
@@ -93,20 +93,22 @@ def answer_error(
 def _faults(error: Exception) -> tuple[str, tuple[RequestFault, ...]] | None:
     if isinstance(error, PayloadError):
         faults = (RequestFault(error.path, error.reason),)
-        return "this is not what CometChat sends here; see `problems`", faults
+        return "the body is not a payload of CometChat; see `problems`", faults
     if isinstance(error, RecipientInvalid):
-        return "the recipient cannot be as asked; see `problems`", error.faults
+        return "the recipient is invalid; see `problems`", error.faults
     if isinstance(error, AppAmbiguous):
-        return "name the app; see `problems`", (RequestFault("appId", str(error)),)
+        return "the app is ambiguous; see `problems`", (RequestFault("appId", str(error)),)
     if isinstance(error, CursorInvalid):
-        return "start the list again without `cursor`", (RequestFault("?cursor", str(error)),)
+        return "the cursor is invalid; start again without `cursor`", (
+            RequestFault("?cursor", str(error)),
+        )
     return None
 
 
 def _to_http_error(error: HTTPException) -> HTTPError:
     status = HTTPStatus(error.status_code)
     headers = {name.title(): text for name, text in (error.headers or {}).items()}
-    detail = _DETAILS.get(status, "the request cannot be answered as it is")
+    detail = _DETAILS.get(status, "the request is invalid")
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework keeps them in a set: their order would change from start to start.
         headers["Allow"] = ", ".join(sorted(headers.get("Allow", "").split(", ")))
@@ -115,7 +117,7 @@ def _to_http_error(error: HTTPException) -> HTTPError:
 
 
 _DETAILS = {
-    HTTPStatus.NOT_FOUND: "there is nothing here; /docs/openapi.json lists what there is",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body may hold 1 MiB",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "the router failed, and its log says how",
+    HTTPStatus.NOT_FOUND: "unknown route; /docs/openapi.json lists all routes",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than 1 MiB",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the router failed; see `request failed` in its log",
 }

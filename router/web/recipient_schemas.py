@@ -254,7 +254,7 @@ def device_faults(
     if not reaching:
         known = sorted({name for each in senders for name in each.platforms})
         yield RequestFault(
-            "$.platform", f"no plugin reaches such a device; begin with {_either(known)}"
+            "$.platform", f"no plugin sends to this platform; begin with {_either(known)}"
         )
         return
     reasons = [each.find_device_fault(platform, address) for each in reaching]

@@ -306,7 +306,7 @@ async def _find_country(
 
 
 def _unknown() -> HTTPError:
-    return HTTPError(HTTPStatus.NOT_FOUND, "nothing is known of this recipient")
+    return HTTPError(HTTPStatus.NOT_FOUND, "this recipient is not registered")
 
 
 def recipient_view(recipient: Recipient) -> RecipientView:

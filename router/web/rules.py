@@ -169,7 +169,9 @@ async def explain_payload(  # noqa: PLR0913, PLR0917 - the framework gives each 
     """Tell what the rules in force make of a payload, without accepting it."""
     at = read_query(request.query_params, ExplainParams).at
     if rulebook.ruleset is None:
-        raise HTTPError(HTTPStatus.CONFLICT, "there are no rules in force; mend the file, reload")
+        raise HTTPError(
+            HTTPStatus.CONFLICT, "no rules are in force; correct the rules file and reload it"
+        )
     now = time.time() if at is None else at
     told = derive(decode(body), id="explained", accepted_at=now, skew=skew())
     notification = classify(told, rulebook.ruleset)

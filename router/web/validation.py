@@ -79,7 +79,9 @@ def _check_query(query: Mapping[str, str], *kinds: type[Struct]) -> None:
 
 
 def _refused(*faults: RequestFault) -> HTTPError:
-    return HTTPError(HTTPStatus.BAD_REQUEST, "the request is wrong; see `problems`", faults=faults)
+    return HTTPError(
+        HTTPStatus.BAD_REQUEST, "the request is invalid; see `problems`", faults=faults
+    )
 
 
 def _field_names(kind: type[Struct]) -> list[str]:

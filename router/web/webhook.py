@@ -257,10 +257,10 @@ def _detail(error: Exception, refused: HTTPError) -> str:
 
 
 def _too_large() -> HTTPError:
-    return HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body may hold 1 MiB")
+    return HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is larger than 1 MiB")
 
 
-_BODY_BUDGET_FULL = "bodies of 64 MiB are being read or written, which is the most"
+_BODY_BUDGET_FULL = "too many request bodies at a time: more than 64 MiB"
 
 
 async def _answer(send: Send, status: int, body: Struct, headers: dict[str, str]) -> None:

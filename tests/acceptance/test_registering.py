@@ -13,7 +13,7 @@ rules:
   - name: everything
     send: [app]
 """
-PLATFORM = ("$.platform", "no plugin reaches such a device; begin with apns, fcm or web")
+PLATFORM = ("$.platform", "no plugin sends to this platform; begin with apns, fcm or web")
 APPLE = ("$.token", "is no device token of Apple's, which is hexadecimal digits")
 
 

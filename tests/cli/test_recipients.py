@@ -108,7 +108,7 @@ def test_every_bad_line_is_told_and_the_good_ones_are_imported(
         "3: $.locale: must be a word as fr or pt-BR",
         '4: $.atributes: unknown; did you mean "attributes"?',
         '5: $.contacts.emial: unknown kind of contact; did you mean "email"?',
-        "6: $.appId: appId may be left out only while one app is known; none is known yet",
+        "6: $.appId: appId is required unless exactly one app is known; none is known yet",
         '7: $.devices[0].tokn: unknown; did you mean "token"?',
         "8: $.uid: must be given",
         "9: $: must be an object",
@@ -212,7 +212,7 @@ def test_a_table_is_imported_by_the_names_of_its_columns(
     assert router("import", file).stdout == "3 lines: 0 changed, 3 unchanged, 0 invalid\n"
 
 
-CONTROL = "holds a control character or half of a surrogate pair"
+CONTROL = "contains a control character or an unpaired surrogate"
 
 
 def test_bad_rows_of_a_table_are_told_with_the_line_they_begin_on(

@@ -112,7 +112,7 @@ async def test_operations_are_closed_to_the_recipients_scope(stage: Stage) -> No
     for method, path in OPERATIONS:
         answer = await stage.client(APP).request(method, path)
         assert answer.status_code == 403, path
-        assert answer.json()["detail"] == "this takes a key with the scope operator"
+        assert answer.json()["detail"] == "this route needs an API key with the scope operator"
 
 
 async def test_operations_open_to_the_operator_scope(stage: Stage) -> None:

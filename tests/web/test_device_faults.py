@@ -18,7 +18,7 @@ PUSH = PluginSchema(Push)
 ANYTHING = FakeSchema("push", {})
 MAIL = FakeSchema("mail", {})
 PLATFORM = RequestFault(
-    "$.platform", "no plugin reaches such a device; begin with apns, fcm or web"
+    "$.platform", "no plugin sends to this platform; begin with apns, fcm or web"
 )
 APPLE = RequestFault("$.token", "is no device token of Apple's, which is hexadecimal digits")
 

@@ -39,7 +39,7 @@ async def test_each_door_names_the_other_to_who_stands_at_the_wrong_one(stage: S
     other = await post(stage, READ, "/webhook")
     assert (wrong.status_code, other.status_code) == (400, 400)
     assert wrong.json()["problems"] == [
-        {"path": "$.trigger", "reason": "is a custom provider's: have it sent to /webhook"}
+        {"path": "$.trigger", "reason": "is the trigger of a custom provider; send it to /webhook"}
     ]
     (problem,) = other.json()["problems"]
     assert problem["path"] == "$.trigger"

@@ -42,7 +42,7 @@ async def test_without_rules_it_is_not_ready(stage: Stage) -> None:
         "message": "service unavailable",
         "detail": "not ready; see `problems`",
         "problems": [
-            {"path": "rules", "reason": "none are in force; payloads are accepted and held"}
+            {"path": "rules", "reason": "no rules are in force; payloads are accepted and wait"}
         ],
     }
 

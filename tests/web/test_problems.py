@@ -46,7 +46,7 @@ async def test_what_is_not_there_is_not_found(path: str, stage: Stage) -> None:
     assert told(await stage.client(OPERATOR).get(path)) == (
         404,
         "not found",
-        "there is nothing here; /docs/openapi.json lists what there is",
+        "unknown route; /docs/openapi.json lists all routes",
     )
 
 
@@ -59,7 +59,7 @@ async def test_another_method_is_not_allowed(stage: Stage) -> None:
 async def test_a_large_body_is_refused(stage: Stage) -> None:
     large = b"{" + b" " * (2 * 1024 * 1024)
     answer = await stage.client(APP).put("/v1/recipients/bob", content=large)
-    assert told(answer) == (413, "request entity too large", "the body may hold 1 MiB")
+    assert told(answer) == (413, "request entity too large", "the body is larger than 1 MiB")
 
 
 async def test_an_impossible_host_is_refused(stage: Stage) -> None:

@@ -230,7 +230,7 @@ async def test_a_recipient_is_erased_once(stage: Stage) -> None:
 async def test_nobody_is_known_at_first(stage: Stage) -> None:
     answer = await send(stage, "GET", "bob")
     assert answer.status_code == 404
-    assert answer.json()["detail"] == "nothing is known of this recipient"
+    assert answer.json()["detail"] == "this recipient is not registered"
 
 
 async def test_a_strange_uid_is_served_or_refused(stage: Stage) -> None:

@@ -69,7 +69,7 @@ async def test_each_refusal_of_the_webhook_says_why_and_whom(tmp_path: Path, lin
             f"send a user name and a password (Basic) or the body's HMAC-SHA256 in {HEADER}",
         ),
         (400, "invalid", "$ is not as CometChat sends it"),
-        (413, "too_large", "the body may hold 1 MiB"),
+        (413, "too_large", "the body is larger than 1 MiB"),
         (415, "packed", "send the body as it is, without Content-Encoding"),
         (405, "method", "use POST"),
     ]
@@ -102,8 +102,8 @@ async def test_a_wrong_key_of_the_api_is_a_line_and_a_mistake_of_a_holder_is_non
         await stage.client().get("/hunter2")
     told = [(line["route"], line["status"], line["detail"]) for line in refusals(lines)]
     assert told == [
-        ("/v1", 401, "the key is wrong"),
-        ("/v1", 403, "this takes a key with the scope operator"),
+        ("/v1", 401, "the API key is invalid"),
+        ("/v1", 403, "this route needs an API key with the scope operator"),
     ]
     assert "hunter2" not in str(lines)
 

@@ -80,11 +80,11 @@ async def test_a_signed_body_is_accepted_without_a_password(tmp_path: Path) -> N
 UNSIGNED = [
     ({}, f"send the body's HMAC-SHA256 in {HEADER}"),
     (basic(), f"send the body's HMAC-SHA256 in {HEADER}"),
-    ({HEADER: ""}, f"{HEADER} must hold one SHA-256 digest, in hex or base64"),
-    ({HEADER: HEX[:-2]}, f"{HEADER} must hold one SHA-256 digest, in hex or base64"),
-    ({HEADER: f"sha1={HEX}"}, f"{HEADER} must hold one SHA-256 digest, in hex or base64"),
-    ({HEADER: f"{HEX},{HEX}"}, f"{HEADER} must hold one SHA-256 digest, in hex or base64"),
-    ({HEADER: "00" * 32}, f"the signature in {HEADER} is not that of this body with the secret"),
+    ({HEADER: ""}, f"{HEADER} must have one SHA-256 digest in hex or base64"),
+    ({HEADER: HEX[:-2]}, f"{HEADER} must have one SHA-256 digest in hex or base64"),
+    ({HEADER: f"sha1={HEX}"}, f"{HEADER} must have one SHA-256 digest in hex or base64"),
+    ({HEADER: f"{HEX},{HEX}"}, f"{HEADER} must have one SHA-256 digest in hex or base64"),
+    ({HEADER: "00" * 32}, f"the signature in {HEADER} does not match the body and the secret"),
 ]
 
 
@@ -136,7 +136,7 @@ async def test_with_a_password_and_a_secret_either_suffices(tmp_path: Path) -> N
     async with open_stage(tmp_path, BOTH, intake=Memory()) as stage:
         assert (await post(stage, BODY)).json()["detail"] == nothing
         assert (await post(stage, BODY, wrong)).json()["detail"] == (
-            "the user name or the password is wrong"
+            "the user name or the password is invalid"
         )
 
 

@@ -17,7 +17,7 @@ GENERAL = {
     file.stem: file.read_bytes()
     for file in (Path(__file__).parents[1] / "testdata" / "general").glob("*.json")
 }
-REFUSED = "this is not what CometChat sends here; see `problems`"
+REFUSED = "the body is not a payload of CometChat; see `problems`"
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ async def test_a_defect_tells_nothing_of_itself(tmp_path: Path) -> None:
     assert answer.status_code == 500
     assert answer.json() == {
         "message": "internal server error",
-        "detail": "the router failed, and its log says how",
+        "detail": "the router failed; see `request failed` in its log",
         "problems": [],
     }
     assert stage.refused == ["fault"]

@@ -81,7 +81,7 @@ def decode(body: bytes) -> Payload:
     to = as_object(data.get("to"), "$.data.to")
     uid = as_name(to.get("uid"), "$.data.to.uid")
     if not uid:
-        raise PayloadError("$.data.to.uid", "must name the recipient")
+        raise PayloadError("$.data.to.uid", "must be the uid of the recipient")
     if feed == "push":
         as_object(data.get("notificationDetails"), "$.data.notificationDetails")
     elif not isinstance(data.get("messages"), list):

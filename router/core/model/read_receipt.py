@@ -58,7 +58,7 @@ def read_event(body: bytes) -> GeneralWebhookEvent:
     if not isinstance(trigger, str) or not trigger:
         raise PayloadError("$.trigger", "must be a text")
     if trigger in FEEDS or envelope.get("webhook") == "custom":
-        raise PayloadError("$.trigger", "is a custom provider's: have it sent to /webhook")
+        raise PayloadError("$.trigger", "is the trigger of a custom provider; send it to /webhook")
     if trigger != READ_RECEIPT_TRIGGER:
         return GeneralWebhookEvent(trigger=trigger)
     app_id = as_name(envelope.get("appId"), "$.appId")
@@ -75,9 +75,9 @@ def _read_receipt(app_id: str, value: Json) -> ReadReceipt:
     name = as_name(uid, "$.data.user.uid")
     message = scalar(_first(parts, "messageId"))
     if not name:
-        raise PayloadError("$.data.user.uid", "must name who read it")
+        raise PayloadError("$.data.user.uid", "must be the uid of the reader")
     if not message or len(message) > MAX_KEY_LENGTH:
-        raise PayloadError("$.data.messageId", "must name the message that was read")
+        raise PayloadError("$.data.messageId", "must be the id of the message that was read")
     return ReadReceipt(
         app_id=app_id,
         uid=name,

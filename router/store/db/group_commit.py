@@ -128,7 +128,7 @@ class GroupCommitWriter:
             queue = self._queues[operation] = deque()
             self._queues = dict(sorted(self._queues.items(), key=lambda pair: pair[0].rank))
         if operation.queue is not None and len(queue) >= operation.queue:
-            raise StoreUnavailable(f"{len(queue)} wait to be written, which is the most")
+            raise StoreUnavailable(f"too many writes are waiting: {len(queue)}")
         job = _WriteJob(item=item, future=asyncio.get_running_loop().create_future())
         queue.append(job)
         if operation.patience is not None:

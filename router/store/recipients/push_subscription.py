@@ -57,7 +57,7 @@ def subscription_faults(platform: str, address: str) -> Iterator[RequestFault]:
             yield from _faults(told)
     elif platform.lower() == PLATFORM:
         remedy = "give `subscription`, as `PushSubscription.toJSON()` gives it"
-        yield RequestFault("$.token", f"is none of a browser's; {remedy}")
+        yield RequestFault("$.token", f"is not a browser subscription; {remedy}")
 
 
 def _faults(told: StoredSubscription) -> Iterator[RequestFault]:

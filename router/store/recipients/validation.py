@@ -141,7 +141,7 @@ def _device_faults(device: Registration) -> Iterator[RequestFault]:
     if device.session and not _SESSION.fullmatch(device.session):
         yield RequestFault("$.session", "must be a SHA-256 hash in 64 hexadecimal digits")
     if device.session and device.auth_token:
-        yield RequestFault("$.session", "stands for `authToken`: give one of them")
+        yield RequestFault("$.session", "excludes `authToken`; give one of them")
     if device.seen_at is not None and not 0 <= device.seen_at <= MAX_EPOCH_S:
         yield RequestFault("$.seenAt", "must be an epoch second")
 
@@ -179,7 +179,7 @@ def _text_faults(
     if len(text) > most:
         yield RequestFault(path, f"is longer than {most} characters")
     if not _is_storable(text):
-        yield RequestFault(path, "holds a control character or half of a surrogate pair")
+        yield RequestFault(path, "contains a control character or an unpaired surrogate")
 
 
 def is_sound_text(address: str) -> bool:
@@ -208,7 +208,7 @@ def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[RequestFault
     for kind, address in contacts.items():
         path = f"$.contacts.{kind[:MAX_NAME_LENGTH]}"
         if kind == DEVICE_KIND:
-            yield RequestFault(path, "is for devices: register each under /devices")
+            yield RequestFault(path, "is a kind of device token; register it under /devices")
             continue
         yield from _pattern_faults(path, kind, _KIND)
         if address is not None:
