@@ -166,7 +166,7 @@ class Email(AppriseChannel[EmailSettings]):
         except AddressError as error:
             return Rejected(reason=f"the address {error}")
         if self._server is None and not is_ascii_local(address):
-            reason = "the mailer takes nothing beyond ASCII before the @; use mailto(s)://"
+            reason = "the mailer supports only ASCII before the @; use mailto(s)://"
             return Rejected(reason=reason)
         return await super().send(replace(message, address=address))
 

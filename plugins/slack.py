@@ -115,7 +115,9 @@ class SlackSettings(Settings, frozen=True):
             make_plugin((NotifySlack, options))
         except BuildError:
             raise ValueError(
-                "url: is no webhook of Slack" if self.url else "bot_token: is none of Slack's"
+                "url: is not a webhook of Slack"
+                if self.url
+                else "bot_token: is not a bot token of Slack"
             ) from None
 
 
@@ -213,7 +215,7 @@ class Slack(AppriseChannel[SlackSettings]):
         channel, _, ts = handle.partition(":")
         token = self._parse("C0000000000").get("access_token")
         if not token or not ts:
-            return Rejected(reason="only what a bot has posted can be changed")
+            return Rejected(reason="only messages that the bot posted can be changed")
         request = Request(
             method="POST",
             url=url,

@@ -43,7 +43,7 @@ KEY_PREFIX = "whsec_"
 RECIPIENT_URL = "{to}"
 """The setting `url` of a channel that posts to each recipient's own URL."""
 
-INVALID_URL = "is no http:// or https:// URL without a password"
+INVALID_URL = "is not an http:// or https:// URL without a password"
 _URL = re.compile(r"https?://[\w.:\[\]-]+([/?#][!-~]*)?", re.ASCII)
 
 

@@ -47,7 +47,7 @@ def read_text(
         case None:
             raise UnreadableFileError(f"it gave no answer in {timeout_s:g} seconds")
         case UnicodeDecodeError():
-            raise UnreadableFileError(f"no UTF-8 text: {text.reason}")
+            raise UnreadableFileError(f"not UTF-8 text: {text.reason}")
         case OSError():
             raise UnreadableFileError(text.strerror or type(text).__name__)
         case _:

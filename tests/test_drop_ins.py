@@ -150,7 +150,7 @@ def test_only_files_and_packages_with_a_public_name_are_plugins(tmp_path: Path) 
 
 def test_a_name_with_a_dot_is_an_error_that_names_another(tmp_path: Path) -> None:
     plugins = load_drop_ins(write(tmp_path, {"pager.old.py": pager()}))
-    assert plugins["pager.old.py"].error == ("a name with a dot is no module's: call it pager_old")
+    assert plugins["pager.old.py"].error == ("a module name has no dot: rename it to pager_old")
 
 
 def test_a_file_and_a_package_of_one_name_are_both_errors(tmp_path: Path) -> None:

@@ -91,10 +91,10 @@ def test_every_fault_is_told_at_once() -> None:
         "timeout": None,
     }
     assert faults(given) == [
-        ("sever", "`sever` is no setting", 'did you mean "server"?', "key"),
+        ("sever", "`sever` is not a setting", 'did you mean "server"?', "key"),
         ("token", "`token` is missing", "The token.", "value"),
         ("mode", "none of the choices", 'did you mean "loud"?', "value"),
-        ("server.prt", "`prt` is no setting", 'did you mean "port"?', "key"),
+        ("server.prt", "`prt` is not a setting", 'did you mean "port"?', "key"),
         ("server.host", "`host` is missing", "Its name.", "value"),
         ("server.port", "expected a whole number <= 65535", "Its port.", "value"),
         ("tags.1", "expected a text, got a whole number", "Which.", "value"),

@@ -98,7 +98,7 @@ def test_private_files_and_tests_are_no_plugins(tmp_path: Path) -> None:
         ),
         (
             "from router import hookimpl as h\n@h\ndef register_channels(register): register(3)\n",
-            "registers 3, which is no subclass of router.Channel",
+            "registers 3, which is not a subclass of router.Channel",
         ),
         (GOOD.format(name="", Name="Pager"), "Pager.name must say"),
         (GOOD.format(name="Big Name", Name="Pager"), "Pager.name must say"),

@@ -157,7 +157,7 @@ async def test_a_file_that_is_no_text_is_refused_alone(house: House) -> None:
     house.write_bytes("support", b"owner: \xff")
     (problem,) = await house.rulebook.reload()
     assert str(problem).endswith(
-        "support.yaml:1:1: error: cannot be read: no UTF-8 text: invalid start byte; "
+        "support.yaml:1:1: error: cannot be read: not UTF-8 text: invalid start byte; "
         "let the router read it"
     )
     assert house.standing == {"billing": "current", "support": "last good"}

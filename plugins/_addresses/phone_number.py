@@ -140,7 +140,7 @@ def _normalize(text: str, country: str) -> str:
     if not text:
         raise AddressError("is empty")
     if not _NUMBER.fullmatch(text):
-        raise AddressError(f"is no phone number; {WRITE_PLUS}")
+        raise AddressError(f"is not a phone number; {WRITE_PLUS}")
     _check_slash(text)
     if not _PLUS.search(text):
         _check_national(text, country)
@@ -152,7 +152,7 @@ def _normalize(text: str, country: str) -> str:
         _check_missing_plus(text, number)
     form = format_number(number, PhoneNumberFormat.E164)
     if not _E164.fullmatch(form):
-        raise AddressError(f"is no phone number; {WRITE_PLUS}")
+        raise AddressError(f"is not a phone number; {WRITE_PLUS}")
     return form
 
 
@@ -176,7 +176,7 @@ def _parse(text: str, country: str) -> PhoneNumber:
         if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
             fault = f"begins with no country code; {WRITE_PLUS}"
         else:
-            fault = f"is no phone number; {WRITE_PLUS}"
+            fault = f"is not a phone number; {WRITE_PLUS}"
         raise AddressError(fault) from None
 
 

@@ -136,11 +136,11 @@ class Apns:
     ) -> Outcome:
         """Try once to reach a device."""
         if not may_be_token(message.address):
-            return Rejected(reason="the address is no device token of Apple's")
+            return Rejected(reason="the address is not a device token of Apple")
         platform = message.device.platform if message.device else ""
         kind = choose_push_type(message.notification, platform, quiet=message.quiet)
         if kind is None:
-            return Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
+            return Rejected(reason="a VoIP token accepts only calls that ring")
         exchange = await self._push(message, kind, transport, seconds=seconds, now=now)
         match _read_reason(exchange):
             case "ExpiredProviderToken":  # Apple's clock is ahead: a new token is taken at once

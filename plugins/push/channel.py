@@ -52,7 +52,7 @@ from router.plugins.push.webpush import WebPush, WebPushSettings
 
 DEFAULT_PROVIDER_ID = "default"
 """The `providerId` of a device that was registered without one, as in CometChat's SDKs."""
-NAME_A_DEVICE = "name a device; topics and conditions are not sent to"
+NAME_A_DEVICE = "name a device; topics and conditions are not supported"
 
 
 class PushSettings(Settings, frozen=True):
@@ -164,9 +164,9 @@ class Push(AppriseChannel[PushSettings]):
             return ""
         match _find_provider(platform):
             case "apns" if not apns.may_be_token(address):
-                return "is no device token of Apple's, which is hexadecimal digits"
+                return "is not a device token of Apple, which is hexadecimal digits"
             case "fcm" if not is_token(address):
-                return f"is no registration token of Firebase's: {NAME_A_DEVICE}"
+                return f"is not a registration token of Firebase: {NAME_A_DEVICE}"
             case _:
                 return ""
 
@@ -193,7 +193,7 @@ class Push(AppriseChannel[PushSettings]):
 
     async def _send_fcm(self, message: Message, fcm: Fcm) -> Outcome:
         if not is_token(message.address):
-            return Rejected(reason=f"the address is no token: {NAME_A_DEVICE}")
+            return Rejected(reason=f"the address is not a token: {NAME_A_DEVICE}")
         refused = await self._renew_access_token(fcm)
         if refused is not None:
             return refused

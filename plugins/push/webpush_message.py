@@ -81,7 +81,7 @@ def read_subscription(address: str) -> BrowserEndpoint:
     try:
         key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError:
-        raise ValueError("the subscription's key is no point on P-256") from None
+        raise ValueError("the key of the subscription is not a point on P-256") from None
     return BrowserEndpoint(
         endpoint=subscription.endpoint,
         origin=f"https://{host}" if port == HTTPS_PORT else f"https://{host}:{port}",
@@ -102,7 +102,7 @@ def _decode(address: str) -> PushSubscription:
     try:
         return msgspec.json.decode(address, type=PushSubscription)
     except (msgspec.DecodeError, ValueError):
-        raise ValueError("the address is no push subscription") from None
+        raise ValueError("the address is not a push subscription") from None
 
 
 def _host_and_port(endpoint: str) -> tuple[str, int]:
@@ -117,7 +117,7 @@ def _host_and_port(endpoint: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, 0
     if not host or not _ENDPOINT.fullmatch(endpoint):
-        raise ValueError("the subscription's endpoint is no https:// address")
+        raise ValueError("the endpoint of the subscription is not an https:// URL")
     if host.endswith(".invalid"):
         raise ValueError("the browser has given the subscription up")
     return f"[{host}]" if ":" in host else host, port

@@ -155,7 +155,7 @@ class Sms(AppriseChannel[SmsSettings]):
                 return Rejected(reason=fault)
             address = format_for_provider(self._provider, phone)
         parts = self._split_message(message)
-        outcome: Outcome = Rejected(reason="there is nothing to send")
+        outcome: Outcome = Rejected(reason="the message is empty")
         for number in range(self._sent_parts.pop(message.delivery, 0), len(parts)):
             part = replace(message, address=address, title="", body=parts[number])
             outcome = await super().send(part)

@@ -103,7 +103,7 @@ def replace_address(plugin: NotifyBase, written: str, address: str) -> None:
             places.add(name)
     rest = repr([list(_elements(value)) for value in held.values()]).casefold()
     if places <= _URL_ATTRIBUTES or (_strip_text(written) in rest):
-        raise AddressError("the address is none of the provider's")
+        raise AddressError("the address is not valid for this provider")
 
 
 def _replace(value: object, forms: Mapping[str, str]) -> object:
@@ -135,7 +135,7 @@ def check_targets(
     held: set[str] = set()
     for name, texts in _find_matches(plugin, address):
         if texts and "invalid" in name:
-            raise AddressError("the address is none of the provider's")
+            raise AddressError("the address is not valid for this provider")
         held |= texts
     held -= {_strip_text(word) for text in constants for word in parse_list(text)} - {
         _strip_text(address)
@@ -145,7 +145,7 @@ def check_targets(
     if held and not any(_equals(mark, address) or _has_whole_words(address, mark) for mark in held):
         raise AddressError("the address reads as something else")
     if not held and (is_listed or not _is_plain_attribute(plugin, address)):
-        raise AddressError("the address is none of the provider's")
+        raise AddressError("the address is not valid for this provider")
 
 
 def count_targets(plugin: NotifyBase, text: str) -> int:

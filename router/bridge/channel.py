@@ -356,7 +356,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         ):
             return Retry(reason=outcome.reason)
         if isinstance(outcome, Delivered):
-            unsure = "the answer does not say it was taken"
+            unsure = "the answer does not confirm the message"
             reason = unsure if is_taken else "no request carried the message"
             outcome = Rejected(status=exchange.status, reason=reason)
         outcome = attribute(

@@ -71,7 +71,7 @@ def _read_files(options: Mapping[str, Any], other_options: Mapping[str, Any]) ->
             raise FileArgumentError(message, "write the path of a file on this machine")
         path = str(attachment.dirty_path)
         if not path.startswith("/"):
-            message = f"the name of a file ({name}) is no absolute path"
+            message = f"the name of a file ({name}) is not an absolute path"
             raise FileArgumentError(message, "write a path that starts with /")
         yield path
 

@@ -95,7 +95,7 @@ def attribute(
     `is_address_blamed` the address is what a table takes for the credential or the sender.
     """
     if isinstance(outcome, Rejected) and outcome.status and is_login:
-        outcome = Suspend(status=outcome.status, reason=f"{outcome.reason}, at the login")
+        outcome = Suspend(status=outcome.status, reason=f"{outcome.reason} (at the login)")
     if isinstance(outcome, Rejected) and outcome.forget_contact and not is_personal:
         outcome = Suspend(status=outcome.status, reason=outcome.reason)
     if not isinstance(outcome, Suspend):
@@ -119,7 +119,7 @@ def classify_response(
     date is measured from.
     """
     if not exchanges:
-        return Rejected(reason="no request could be made of the message and the settings")
+        return Rejected(reason="the plugin made no request for the message")
     exchange = exchanges[-1]
     if exchange.error is not None:
         return make_outcome(

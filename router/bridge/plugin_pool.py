@@ -44,9 +44,9 @@ def parse_url(url: str) -> Build:
     options = url_to_dict(url, secure_logging=False)  # its log is off; masking takes longest
     if not options:
         raise BuildError(
-            f"the URL is none of {scheme}://"
+            f"the URL does not begin with {scheme}://"
             if scheme in plugins
-            else f"{scheme}:// is no scheme of Apprise"
+            else f"{scheme}:// is not a scheme of Apprise"
         )
     kind = plugins[options["schema"]]
     return _EXTENSIONS.get(kind.__qualname__, kind), options
@@ -82,7 +82,7 @@ def explain_refusal(plugin: type[NotifyBase]) -> str:
     """Return why a plugin does not take its arguments: they are wrong, or a package is missing."""
     wanted = requirements(plugin)["packages_recommended"]
     missing = " ".join(f"'{name}'" for name in wanted if not is_installed(name.split()[0]))
-    reason = "the provider's plugin does not take these settings"
+    reason = "the plugin of the provider rejects these settings"
     return f"{reason}, or needs a package: run pip install {missing}" if missing else reason
 
 
@@ -112,7 +112,7 @@ def make_plugin(
         plugin = kind(asset=asset, **options)
     except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
         if address:
-            raise AddressError("the address is none of the provider's") from None
+            raise AddressError("the address is not valid for this provider") from None
         raise BuildError(explain_refusal(kind)) from None
     if not plugin.enabled:
         raise BuildError("the provider's plugin is not usable on this machine")

@@ -74,7 +74,7 @@ def read_table(lines: Iterable[bytes | None], defaults: ImportDefaults) -> Itera
         try:
             cells = next(rows, None)
         except csv.Error as error:
-            reason = f"is no CSV: {error}; lines {before + 1} to {source.number} are left out"
+            reason = f"is not CSV: {error}; lines {before + 1} to {source.number} are left out"
             yield CsvRow(before + 1, ParsedLine(faults=[RequestFault("$", reason)]))
             before = source.number
             continue
@@ -134,7 +134,7 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], defaults: ImportDefa
             value = _read_value(column, cell)
         except (msgspec.DecodeError, UnicodeEncodeError):
             faults.append(
-                RequestFault(column, "is no JSON: write a number, true, false or a quoted text")
+                RequestFault(column, "is not JSON: write a number, true, false or a quoted text")
             )
             continue
         if group == "device":

@@ -48,7 +48,7 @@ def load_drop_in(path: Path) -> ModuleType:
     """
     name = path.name.removesuffix(".py")
     if "." in name:
-        raise LookupError(f"a name with a dot is no module's: call it {name.replace('.', '_')}")
+        raise LookupError(f"a module name has no dot: rename it to {name.replace('.', '_')}")
     importlib.invalidate_caches()  # a file may be younger than the finder's list of the directory
     return import_plugin(name, _open_directory(path.parent))
 

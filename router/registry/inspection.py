@@ -13,7 +13,7 @@ CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 def inspect_channel(channel: object) -> None:
     """Raise `TypeError` naming the class and what it lacks."""
     if not isinstance(channel, type) or not issubclass(channel, Channel):
-        raise TypeError(f"registers {channel!r}, which is no subclass of router.Channel")
+        raise TypeError(f"registers {channel!r}, which is not a subclass of router.Channel")
     title = channel.__name__
     name = getattr(channel, "name", None)
     if not isinstance(name, str) or not CHANNEL_NAME.fullmatch(name):

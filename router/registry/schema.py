@@ -217,7 +217,7 @@ def _check_fields(
     for key in raw:
         if key not in fields_by_name:
             hint = suggest(str(key), fields_by_name) or f"it takes {', '.join(fields_by_name)}"
-            yield SettingsFault((*path, str(key)), f"`{key}` is no setting", hint, "key")
+            yield SettingsFault((*path, str(key)), f"`{key}` is not a setting", hint, "key")
     for name, field in fields_by_name.items():
         place = (*path, name)
         if name not in raw:

@@ -17,21 +17,21 @@ _ERROR_TEXTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
         (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
         "the server's certificate is not trusted",
     ),
-    ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "no secure connection could be made"),
+    ((aiohttp.ClientConnectorSSLError, ssl.SSLError), "the TLS handshake failed"),
     (aiohttp.ClientProxyConnectionError, PROXY_UNREACHABLE),
     (aiohttp.ClientHttpProxyError, PROXY_REFUSED),
-    ((aiohttp.ClientConnectorDNSError, socket.gaierror), "the host name is not known"),
-    (aiohttp.ClientConnectorError, "no connection could be made"),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), "the host name was not found"),
+    (aiohttp.ClientConnectorError, "the server is unreachable"),
     (
         (aiohttp.ServerDisconnectedError, smtplib.SMTPServerDisconnected),
         "the connection was closed without an answer",
     ),
-    (smtplib.SMTPException, "the mail server does not keep to SMTP"),
-    (aiohttp.ClientPayloadError, "the answer broke off"),
+    (smtplib.SMTPException, "the answer is not SMTP"),
+    (aiohttp.ClientPayloadError, "the answer is incomplete"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (ValueError, "the request cannot be sent as it is"),
+    (ValueError, "the request is invalid"),
     ((TimeoutError, aiohttp.ServerTimeoutError), "timed out"),
-    (ConnectionRefusedError, "no connection could be made"),
+    (ConnectionRefusedError, "the server is unreachable"),
     (OSError, "the connection was reset"),
 )
 
@@ -50,7 +50,7 @@ def fail(error: BaseException, *, sent: bool) -> TransportError:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return UntrustedServerError(describe_error(error))
     if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
-        return UntrustedServerError("the server speaks no TLS on this port")
+        return UntrustedServerError("the server does not use TLS on this port")
     return TransportError(describe_error(error), sent=sent)
 
 

@@ -114,7 +114,7 @@ class Http2Session:
         try:
             block = self._encoder.encode(http2_stream.request)
         except ValueError:
-            http2_stream.fail(TransportError("the request cannot be sent as it is", sent=False))
+            http2_stream.fail(TransportError("the request is invalid", sent=False))
             return
         http2_stream.stream_id, http2_stream.began = self._next_stream, now
         http2_stream.window = self._initial_window
@@ -395,5 +395,5 @@ class Http2Session:
 def _make_refusal(http2_stream: Http2Stream, reason: str) -> TransportError:
     """Return why a server took no request; one that began to answer it has taken it."""
     if http2_stream.status:
-        return TransportError("the answer broke off", sent=True)
+        return TransportError("the answer is incomplete", sent=True)
     return UnprocessedError(reason)

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from router.channel import TransportError
 from router.settings import Proxy
 
-PROXY_UNREACHABLE = "no connection to the proxy could be made"
+PROXY_UNREACHABLE = "the proxy is unreachable"
 PROXY_REFUSED = "the proxy refused the connection"
 
 _MAX_HEAD_BYTES = 16_384

@@ -62,7 +62,7 @@ async def attempt_send(
     except BaseException as fault:  # noqa: BLE001 - SystemExit and KeyboardInterrupt would end the loop
         return _retry_after_exception(fault)
     if not isinstance(outcome, Delivered | Retry | Rejected | Unknown | Suspend):
-        return Retry(reason=f"answered {type(outcome).__name__}, which is no outcome")  # type: ignore[unreachable]  # a plugin may not be typed
+        return Retry(reason=f"answered {type(outcome).__name__}, which is not an outcome")  # type: ignore[unreachable]  # a plugin may not be typed
     return _to_storable(redactor.mask_outcome(_with_text_reason(outcome), address))
 
 

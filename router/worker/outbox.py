@@ -194,7 +194,9 @@ class Dispatcher:
                 task.add_done_callback(self._stuck.discard)
                 del self._sends[task]
                 _log.error("send ignored cancellation", **log_fields(sending.job.delivery))
-                self._finish_send(sending, Unknown(reason="no answer, and it cannot be cancelled"))
+                self._finish_send(
+                    sending, Unknown(reason="no answer; the send ignored its cancellation")
+                )
 
     def clear(self, channel: str) -> list[str]:
         """Return the ids of what waits for a channel, and forget it."""
@@ -265,7 +267,7 @@ class Dispatcher:
             _log.error(
                 "send cancelled by plugin", **log_fields(delivery), **describe_exception(fault)
             )
-            outcome = Retry(reason="cancelled itself")
+            outcome = Retry(reason="the plugin cancelled the send")
         except Exception as fault:  # noqa: BLE001 - as after a crash: the lease runs out
             _log.error("send aborted", **log_fields(delivery), **describe_exception(fault))
             self._owner.drop_lease(delivery.id)

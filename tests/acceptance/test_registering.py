@@ -14,7 +14,7 @@ rules:
     send: [app]
 """
 PLATFORM = ("$.platform", "no plugin sends to this platform; begin with apns, fcm or web")
-APPLE = ("$.token", "is no device token of Apple's, which is hexadecimal digits")
+APPLE = ("$.token", "is not a device token of Apple, which is hexadecimal digits")
 
 
 async def test_a_device_that_cannot_be_is_refused_with_every_place(tmp_path: Path) -> None:

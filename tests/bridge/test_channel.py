@@ -170,7 +170,7 @@ class Local(Json):
 
 
 async def test_a_url_that_no_plugin_knows_suspends_the_channel() -> None:
-    assert await send(OK, Wrong) == (Suspend(reason="nothing:// is no scheme of Apprise"), [])
+    assert await send(OK, Wrong) == (Suspend(reason="nothing:// is not a scheme of Apprise"), [])
 
 
 def test_a_url_that_reaches_this_machine_takes_no_address() -> None:

@@ -258,7 +258,7 @@ def test_a_test_message_to_a_fixed_channel_names_no_address(
     call = ["send", "--channel", "ops", "--to", "anna@example.com"]
     result = CliRunner().invoke(main, call)
     assert result.exit_code == 2
-    assert "fixed destination of its settings" in result.output
+    assert "fixed destination in its settings" in result.output
     assert CliRunner().invoke(main, call[:3]).exit_code == 0
 
 

@@ -31,7 +31,7 @@ MOST_DIFFERENCES = 11
 
 REFUSED = (
     "check: url: reaches several at once",
-    "check: url: the provider's plugin does not take",
+    "check: url: the plugin of the provider rejects",
     "check: url: without {to}",
     "check: url: {to} stands where the host",
     "check: url: {to} stands beside other targets",

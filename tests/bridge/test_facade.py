@@ -82,7 +82,7 @@ async def test_a_request_by_name_is_sent_as_such() -> None:
     [
         (TransportError("timed out", sent=False), ConnectTimeout),
         (TransportError("timed out", sent=True), ReadTimeout),
-        (TransportError("the host name is not known", sent=False), Disconnected),
+        (TransportError("the host name was not found", sent=False), Disconnected),
         (TransportError("the connection was reset", sent=True), Disconnected),
     ],
 )

@@ -140,14 +140,14 @@ async def test_nobody_there_was_not_sent(transport: AiohttpTransport) -> None:
         request = ask(provider)
     with pytest.raises(TransportError) as caught:
         await transport.send(request, timeout=5)
-    assert (caught.value.reason, caught.value.sent) == ("no connection could be made", False)
+    assert (caught.value.reason, caught.value.sent) == ("the server is unreachable", False)
 
 
 async def test_an_unknown_host_was_not_sent(transport: AiohttpTransport) -> None:
     request = Request(method="POST", url="https://nobody.invalid/SECRET", http2=True)
     with pytest.raises(TransportError) as caught:
         await transport.send(request, timeout=10)
-    assert (caught.value.reason, caught.value.sent) == ("the host name is not known", False)
+    assert (caught.value.reason, caught.value.sent) == ("the host name was not found", False)
 
 
 async def test_a_connection_that_is_never_made_was_not_sent(transport: AiohttpTransport) -> None:

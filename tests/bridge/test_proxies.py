@@ -110,7 +110,7 @@ async def test_a_proxy_that_is_not_there_was_not_sent_to(*, http2: bool) -> None
         with pytest.raises(TransportError) as caught:
             await transport.send(post("https://push.example.com/", http2=http2), timeout=10)
     assert (caught.value.reason, caught.value.sent) == (
-        "no connection to the proxy could be made",
+        "the proxy is unreachable",
         False,
     )
 

@@ -38,7 +38,7 @@ LINES: dict[str, ScriptedResult] = {
     "refused": Response(status=401),
     "failed": Response(status=500),
     "lost": TransportError("timed out", sent=True),
-    "unreachable": TransportError("no connection could be made", sent=False),
+    "unreachable": TransportError("the server is unreachable", sent=False),
 }
 
 

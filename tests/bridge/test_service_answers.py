@@ -218,7 +218,7 @@ class LoggingIn(Told):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (answer(400, {}), Suspend(status=400, reason="400 bad request, at the login")),
+        (answer(400, {}), Suspend(status=400, reason="400 bad request (at the login)")),
         (answer(503, {}), Retry(status=503, reason="503 service unavailable")),
         (TransportError("timed out", sent=True), Retry(reason="timed out")),
     ],

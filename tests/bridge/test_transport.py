@@ -119,7 +119,7 @@ async def test_a_refused_connection_was_not_sent(transport: AiohttpTransport) ->
         url = provider.url
     with pytest.raises(TransportError) as caught:
         await transport.send(ask(url), timeout=5)
-    assert (caught.value.reason, caught.value.sent) == ("no connection could be made", False)
+    assert (caught.value.reason, caught.value.sent) == ("the server is unreachable", False)
 
 
 async def test_an_unknown_host_was_not_sent(transport: AiohttpTransport) -> None:

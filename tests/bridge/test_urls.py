@@ -76,9 +76,9 @@ def test_several_urls_in_one_text_are_refused(joint: str) -> None:
         ("blink1://", r"run pip install 'hidapi'$"),
         ("gnome://", "can not work on this machine: A local Gnome environment is required$"),
         ("windows://", "can not work on this machine: A local Microsoft Windows"),
-        ("nosuch://x", "^nosuch:// is no scheme of Apprise$"),
-        ("https://nobody.example/x", "^https:// is no scheme of Apprise$"),
-        ("json://", "^the URL is none of json://$"),
+        ("nosuch://x", "^nosuch:// is not a scheme of Apprise$"),
+        ("https://nobody.example/x", "^https:// is not a scheme of Apprise$"),
+        ("json://", "^the URL does not begin with json://$"),
     ],
 )
 def test_a_url_that_can_not_be_used_says_why(url: str, words: str) -> None:

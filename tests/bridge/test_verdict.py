@@ -100,9 +100,9 @@ def test_no_hop_is_a_fault_of_message_or_settings() -> None:
 
 
 def test_a_request_that_never_left_is_tried_again() -> None:
-    error = TransportError("no connection could be made", sent=False)
+    error = TransportError("the server is unreachable", sent=False)
     outcome = classify_response([Exchange(POST, error=error)], response_codes={}, now=NOW)
-    assert outcome == Retry(reason="no connection could be made")
+    assert outcome == Retry(reason="the server is unreachable")
 
 
 def test_a_request_without_an_answer_may_have_arrived() -> None:

@@ -23,8 +23,8 @@ DEEDS = {
     "interrupt": ("retry", "raised KeyboardInterrupt"),
     "cancel": ("retry", "raised CancelledError"),
     "stop": ("retry", "raised Outcry"),
-    "nothing": ("retry", "answered NoneType, which is no outcome"),
-    "number": ("retry", "answered int, which is no outcome"),
+    "nothing": ("retry", "answered NoneType, which is not an outcome"),
+    "number": ("retry", "answered int, which is not an outcome"),
     "late": ("retry", ""),
     "leak": ("delivered", ""),
 }

@@ -71,7 +71,7 @@ async def test_misfits_end_as_they_should_and_no_other_channel_feels_them(
         f" {statistics.median(together):.3f} s, p95 {_p95(together):.3f} s;"
         f" peak {peak >> 10} MiB; stopped in {took:.1f} s"
     )
-    misfits[NOBODY] = Misfit(misfits["tls"].behave, "retry", None, "the host name is not known")
+    misfits[NOBODY] = Misfit(misfits["tls"].behave, "retry", None, "the host name was not found")
     for name, misfit in misfits.items():
         assert set(tries[name]) == {(misfit.outcome, misfit.status, misfit.reason)}, name
     assert set(tries["gateway"]) == {("delivered", 204, "")}

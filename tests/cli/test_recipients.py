@@ -239,11 +239,11 @@ def test_bad_rows_of_a_table_are_told_with_the_line_they_begin_on(
         '2: timezone: must be an IANA name; did you mean "Europe/Paris"?',
         "3: $: has 2 cells; the first line names 7",
         '4: timezone: must be an IANA name; did you mean "Europe/Paris"?',
-        "6: attributes.n:json: is no JSON: write a number, true, false or a quoted text",
+        "6: attributes.n:json: is not JSON: write a number, true, false or a quoted text",
         "7: device.seenAt: expected `float | null`, got `str`",
         f"8: uid: {CONTROL}",
         f"10: $: is longer than {imports.MAX_LINE_BYTES} bytes",
-        "12: $: is no CSV: unexpected end of data; lines 12 to 13 are left out",
+        "12: $: is not CSV: unexpected end of data; lines 12 to 13 are left out",
     ]
     assert show("nadia") is not None
     assert done.stdout == "9 lines: 1 changed, 0 unchanged, 8 invalid\n"
@@ -291,7 +291,7 @@ def test_cometchats_own_lists_are_imported(router: Router, show: Show, tmp_path:
     done = router("import", file, "--shape", "cometchat", "--app", "app123")
     assert done.exit_code == 1
     assert [line.removeprefix(f"{file}:") for line in done.stderr.splitlines()] == [
-        "4: $.pushToken: is no device token of Apple's, which is hexadecimal digits",
+        "4: $.pushToken: is not a device token of Apple, which is hexadecimal digits",
         "5: $.data.pushTokens[0].pushToken: must not be empty",
         "5: $.data.pushTokens[2].platform: expected `str`, got `int`",
         "6: $.uid: must be given",

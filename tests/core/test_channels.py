@@ -168,7 +168,7 @@ def test_references_are_replaced_wherever_they_stand() -> None:
 def test_what_looks_like_a_reference_must_be_one(reference: str) -> None:
     loaded = load_with(Fussy(), TEXT.replace("${env:URL}", f"'{reference}'"))
     (problem,) = loaded.problems
-    assert problem.message == f'"{reference}" is no reference'
+    assert problem.message == f'"{reference}" is not a reference'
     assert problem.hint == "write ${env:NAME} or ${file:PATH}"
     assert (problem.line, problem.column, problem.length) == (5, 11, len(reference))
 

@@ -198,7 +198,7 @@ def test_a_delivery_expires_counted_from_when_it_happened(
 
 def test_what_is_too_old_when_it_is_planned_is_expired() -> None:
     (plan,) = decided(call(), "rules: [{name: all, send: [room]}]", now=NOON + 45).deliveries
-    assert (plan.state, plan.reason) == ("expired", "it was too old when it was planned")
+    assert (plan.state, plan.reason) == ("expired", "expired before it was planned")
 
 
 def test_suppression_comes_before_expiry() -> None:

@@ -302,8 +302,8 @@ def test_a_text_fits_when_it_is_escaped_and_no_escape_is_split(text: str, size: 
         ({}, "either `url` or `bot_token`"),
         ({"url": HOOK, "bot_token": Slack.bot_token}, "either `url` or `bot_token`"),
         ({"url": HOOK, "channel": "#a"}, "goes with `bot_token`"),
-        ({"bot_token": "xoxo-hunter2"}, "bot_token: is none of Slack's"),
-        ({"url": "slack://hunter2/a/-"}, "url: is no webhook of Slack"),
+        ({"bot_token": "xoxo-hunter2"}, "bot_token: is not a bot token of Slack"),
+        ({"url": "slack://hunter2/a/-"}, "url: is not a webhook of Slack"),
         ({"url": "https://example.com/hunter2"}, "must be https://hooks.slack.com"),
     ],
 )

@@ -151,7 +151,7 @@ async def test_an_address_that_is_no_url_goes_nowhere(gateway: Gateway, address:
         assert webhook.host(address) == ""
         for known in (None, webhook.settings):
             assert webhook.normalize_address(PEOPLES, settings=known) == PEOPLES
-            with pytest.raises(AddressError, match="no http"):
+            with pytest.raises(AddressError, match="not an http"):
                 webhook.normalize_address(address, settings=known)
     assert gateway.requests == []
 

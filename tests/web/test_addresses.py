@@ -56,7 +56,7 @@ async def kept(stage: Stage, uid: str = "bob", app: str = "app") -> dict[str, tu
         ("0044 7700 900123", "has no country code"),
         ("2125550199", "has no country code"),
         ("12345", "has no country code"),
-        ("bob", "is no phone number"),
+        ("bob", "is not a phone number"),
     ],
 )
 async def test_a_number_that_stays_ambiguous_is_refused_with_the_remedy(

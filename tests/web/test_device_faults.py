@@ -20,7 +20,7 @@ MAIL = FakeSchema("mail", {})
 PLATFORM = RequestFault(
     "$.platform", "no plugin sends to this platform; begin with apns, fcm or web"
 )
-APPLE = RequestFault("$.token", "is no device token of Apple's, which is hexadecimal digits")
+APPLE = RequestFault("$.token", "is not a device token of Apple, which is hexadecimal digits")
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_send_that_cannot_be_cancelled_gives_its_slot_and_its_lane_back() -> N
         await stage.run(30)
         assert stage.state(stuck) == ("dead", "may_have_arrived")
         (tried,) = stage.tries(stuck)
-        assert tried.reason == "no answer, and it cannot be cancelled"
+        assert tried.reason == "no answer; the send ignored its cancellation"
 
         channel.script = Stage().open().script
         following = stage.plan("same")

@@ -218,7 +218,7 @@ def test_an_answer_that_is_no_outcome_is_tried_again() -> None:
         delivery = stage.plan()
         await stage.run(2)
 
-        assert stage.tries(delivery)[0].reason == "answered NoneType, which is no outcome"
+        assert stage.tries(delivery)[0].reason == "answered NoneType, which is not an outcome"
 
     play(scene())
 

@@ -14,7 +14,7 @@ RING_S = 45.0
 REACTION_LIFETIME_S = 10 * MINUTE_S
 """Seconds for which a reaction is worth hearing of."""
 
-TOO_OLD_REASON = "it was too old when it was planned"
+TOO_OLD_REASON = "expired before it was planned"
 
 PlannedState = Literal["waiting", "suppressed", "cancelled", "expired", "dead"]
 

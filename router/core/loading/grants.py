@@ -86,7 +86,7 @@ def _read_mapping(node: MappingNode, report: Diagnostics) -> Iterator[IncludePat
     for path in secret_files:
         if not path.text.startswith("/") or ".." in path.text.split("/"):
             hint = "write a path that starts with /, without .."
-            report.error(path, f"{path.text} is no absolute path", hint)
+            report.error(path, f"{path.text} is not an absolute path", hint)
     grant = Grant(
         owner=section.text("owner") or "",
         env=tuple(name.text for name in env),
@@ -98,6 +98,6 @@ def _read_mapping(node: MappingNode, report: Diagnostics) -> Iterator[IncludePat
 
 def _read_pattern(node: ScalarNode, grant: Grant, report: Diagnostics) -> Iterator[IncludePattern]:
     if node.text.startswith("/"):
-        report.error(node, f"{node.text} is no path relative to this file", "write one")
+        report.error(node, f"{node.text} is not a path relative to this file", "write one")
     else:
         yield IncludePattern(node=node, grant=grant)

@@ -138,7 +138,7 @@ class IncludedFiles:
         root, report.problems = read_document(source.text, source.file)
         if not isinstance(root, MappingNode):
             problems = report.problems or [
-                _tell(source.file, "the file is no mapping", "start it with owner: NAME")
+                _tell(source.file, "the file is not a mapping", "start it with owner: NAME")
             ]
             return _IncludedText(problems=problems, hidden=mask_all(source.text))
         flawed = {(problem.line, problem.column) for problem in report.problems}

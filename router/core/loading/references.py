@@ -61,7 +61,7 @@ class References(Struct, frozen=True):
         span = (found.start(), len(found[0]))
         source, name = found[1], found[2]
         if name is None or not found[0].endswith("}"):
-            self.report.error(node, f'"{found[0]}" is no reference', _WRITE, span=span)
+            self.report.error(node, f'"{found[0]}" is not a reference', _WRITE, span=span)
             return None
         value = self._read("env" if source == "env" else "file", name, node, span)
         return None if value is None else value.rstrip("\r\n")

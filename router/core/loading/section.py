@@ -149,7 +149,7 @@ def read_duration(node: Node, report: Diagnostics, what: str) -> float | None:
     seconds = parse_duration(text)
     if seconds is None:
         shown = f'"{text}"' if text else "this"
-        report.error(node, f"{shown} is no duration for {what}", "write 45s, 10m, 24h or 7d")
+        report.error(node, f"{shown} is not a duration for {what}", "write 45s, 10m, 24h or 7d")
     return seconds
 
 

@@ -200,7 +200,7 @@ class _NodeComposer:
         elif key.text == "<<" and key.inside is not None and key.inside == key.place:
             self._complain(event, "merge keys (<<) are not taken", "write the keys out")
         elif not isinstance(key.value, str):
-            self._complain(event, f"the key {key.text or 'null'} is no text", "put it in quotes")
+            self._complain(event, f"the key {key.text or 'null'} is not a text", "put it in quotes")
         elif key.text in entries:
             first = entries[key.text].key.place.line
             self._complain(event, f'the key "{key.text}" stands twice', f"first in line {first}")

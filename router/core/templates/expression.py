@@ -108,7 +108,7 @@ def _constant(_: ExpressionBuilder, node: nodes.Const) -> Evaluate:
     value = node.value
     if value is None:
         raise UnsupportedSyntax(
-            "`none` is no value; ask `is defined`, or use `default`", node, "none"
+            "`none` is not a value; ask `is defined`, or use `default`", node, "none"
         )
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise UnsupportedSyntax("a text holds half a character", node, "\\u")

@@ -154,7 +154,7 @@ def date(value: object, form: object = "%Y-%m-%d %H:%M") -> str:
     """Return a time (epoch seconds or milliseconds, number or text) in UTC; else nothing."""
     seconds, pattern = number(value), text(form)
     if not _DATE_FORMAT.fullmatch(pattern):
-        raise ValueError(f"{pattern[:40]!r} is no date format")
+        raise ValueError(f"{pattern[:40]!r} is not a date format")
     if seconds is None:
         return ""
     try:

@@ -78,7 +78,7 @@ def _parse(source: str) -> nodes.Template:
     try:
         return _grammar().parse(source)
     except TemplateSyntaxError as error:
-        said = (error.message or "is no template").rstrip(".")
+        said = (error.message or "is not a template").rstrip(".")
         raise TemplateSourceError(said, _offset(source, error.lineno)) from error
     except RecursionError as error:
         raise TemplateSourceError("is nested too deeply", 0) from error

@@ -192,11 +192,11 @@ async def test_a_mail_server_behind_apprise_is_read_as_one() -> None:
     [
         ("syslog://localhost/{to}", "reaches this machine"),
         ("dbus:///{to}", "reaches this machine"),
-        ("jsons://{to}/hook", "is none of jsons://"),
-        ("discrod://1/2", "discrod:// is no scheme of Apprise"),
+        ("jsons://{to}/hook", "does not begin with jsons://"),
+        ("discrod://1/2", "discrod:// is not a scheme of Apprise"),
         ("tgram://123456789:abcdefghijklmnopqrstuvwxyz012345678/1/2", "a channel for each"),
         ("hunter2", "must start with a scheme"),
-        ("discord://hunter2", "the provider's plugin does not take these settings"),
+        ("discord://hunter2", "the plugin of the provider rejects these settings"),
     ],
 )
 def test_a_url_that_will_not_do_is_refused_when_the_rules_are_read(url: str, message: str) -> None:

@@ -113,7 +113,7 @@ async def test_a_ring_reaches_a_voip_token_as_a_call(apns: Apns, push: Push) -> 
 )
 async def test_a_voip_token_is_sent_nothing_but_rings(apns: Apns, push: Push, sample: str) -> None:
     outcome = await push.send(tell(sample, VOIP))
-    assert outcome == Rejected(reason="a VoIP token is sent calls that ring, and nothing else")
+    assert outcome == Rejected(reason="a VoIP token accepts only calls that ring")
     assert apns.requests == []
 
 

@@ -100,7 +100,7 @@ def test_a_topic_or_a_condition_is_refused_when_the_rules_are_read(address: str)
     loaded = read(f"rules:\n  - name: all\n    send: [{step}]\n")
     (problem,) = (each for each in loaded.problems if each.severity == "error")
     assert problem.message == f'channel app cannot send to "{address}"'
-    assert problem.hint == "name a device; topics and conditions are not sent to"
+    assert problem.hint == "name a device; topics and conditions are not supported"
     assert problem.line == 5
 
 

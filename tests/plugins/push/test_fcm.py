@@ -160,7 +160,7 @@ async def test_an_apple_key_that_google_has_wrong_costs_nothing_but_its_own_mess
 )
 async def test_topics_and_conditions_are_not_sent_to(fcm: Fcm, push: Push, address: str) -> None:
     outcome = await push.send(make_message(address=address))
-    reason = "the address is no token: name a device; topics and conditions are not sent to"
+    reason = "the address is not a token: name a device; topics and conditions are not supported"
     assert outcome == Rejected(reason=reason)
     assert fcm.requests == []
 

@@ -238,7 +238,7 @@ async def test_a_subscription_is_told_by_its_form(service: PushService, push: Pu
         assert isinstance(await push.send(tell(Browser(), device=device)), Delivered)
     assert len(service.requests) == 3
     outcome = await push.send(make_message(address="dXJk-1:APA91bH", device=WEB))
-    reason = "the address is no push subscription"
+    reason = "the address is not a push subscription"
     assert outcome == Rejected(reason=reason)
 
 
@@ -252,14 +252,14 @@ async def test_without_a_key_no_browser_is_reached() -> None:
     ("old", "new", "reason"),
     [
         ('"auth":"', '"auth":"A', "the subscription's secret is not of 16 bytes"),
-        ('"p256dh":"B', '"p256dh":"C', "the subscription's key is no point on P-256"),
-        ("https://", "http://", "the subscription's endpoint is no https:// address"),
-        ("https://", "https://ann@", "the subscription's endpoint is no https:// address"),
-        ("/push/", "/pu sh/", "the subscription's endpoint is no https:// address"),
-        ("push.example.net", "[::1", "the subscription's endpoint is no https:// address"),
-        ("push.example.net", "x:99999", "the subscription's endpoint is no https:// address"),
+        ('"p256dh":"B', '"p256dh":"C', "the key of the subscription is not a point on P-256"),
+        ("https://", "http://", "the endpoint of the subscription is not an https:// URL"),
+        ("https://", "https://ann@", "the endpoint of the subscription is not an https:// URL"),
+        ("/push/", "/pu sh/", "the endpoint of the subscription is not an https:// URL"),
+        ("push.example.net", "[::1", "the endpoint of the subscription is not an https:// URL"),
+        ("push.example.net", "x:99999", "the endpoint of the subscription is not an https:// URL"),
         (HOST, "permanently-removed.invalid", "the browser has given the subscription up"),
-        ('"keys"', '"kees"', "the address is no push subscription"),
+        ('"keys"', '"kees"', "the address is not a push subscription"),
     ],
 )
 async def test_a_subscription_that_is_none_goes_nowhere(

@@ -72,5 +72,5 @@ def test_headers_are_what_a_push_service_takes(collapse: str, expires: float, no
 
 @given(address=st.text(max_size=200))
 def test_what_is_no_subscription_is_named_and_quoted_nowhere(address: str) -> None:
-    with pytest.raises(ValueError, match=r"^the address is no push subscription$"):
+    with pytest.raises(ValueError, match=r"^the address is not a push subscription$"):
         read_subscription(address)

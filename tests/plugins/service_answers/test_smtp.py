@@ -162,7 +162,7 @@ async def test_a_server_that_refuses_the_router_by_name_is_heard(
     [
         ("ssl", "the server's certificate is not trusted"),
         ("starttls", "the server's certificate is not trusted"),
-        ("", "the server speaks no TLS on this port"),
+        ("", "the server does not use TLS on this port"),
     ],
 )
 async def test_a_mail_server_that_proves_no_identity_suspends(mode: str, reason: str) -> None:

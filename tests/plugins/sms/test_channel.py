@@ -206,7 +206,7 @@ async def test_a_200_that_says_failure_is_a_failure(
         ("plivo://id@token/15005550006/{to}", "wrong address of Plivo"),
         ("discord://1/2", "write `plugin: apprise`"),
         ("+15005550006", "write `plugin: apprise`"),
-        ("twilio://ZZ1:token@+15005550006/{to}", "does not take these settings"),
+        ("twilio://ZZ1:token@+15005550006/{to}", "rejects these settings"),
     ],
 )
 def test_a_url_that_sends_no_texts_is_refused(url: str, message: str) -> None:

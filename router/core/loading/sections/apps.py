@@ -32,7 +32,7 @@ def _read_cap(section: Section, report: Diagnostics) -> int:
         return 0
     if not re.fullmatch(CAP_PATTERN, text):
         hint = "write a whole number of sends a day, as 1000/day"
-        report.error(section.value("cap"), f'"{text}" is no daily cap', hint)
+        report.error(section.value("cap"), f'"{text}" is not a daily cap', hint)
         return 0
     return parse_cap(text)
 
@@ -44,6 +44,6 @@ def read_country(section: Section, report: Diagnostics) -> str:
         return ""
     if fault := find_country_fault(text):
         message, _, hint = fault.partition("; ")
-        report.error(section.value("country"), f'"{text}" is no country: it {message}', hint)
+        report.error(section.value("country"), f'"{text}" is not a country: it {message}', hint)
         return ""
     return text

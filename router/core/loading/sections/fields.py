@@ -106,7 +106,7 @@ def _read_default(field: Field, node: Node, report: Diagnostics) -> Json:
     if field.type == "real":
         found = number(node.value)
         if found is None:
-            report.error(node, f'"{node.text}" is no number', f"{field.name} is one")
+            report.error(node, f'"{node.text}" is not a number', f"{field.name} is one")
         return found
     text = _write(node)
     if field.values and text not in field.values:

@@ -100,7 +100,7 @@ def _read_time(part: Section, key: str, report: Diagnostics) -> int | None:
     if minutes > MINUTES_OF_DAY or (key == "from" and minutes == MINUTES_OF_DAY):
         latest = "23:59" if key == "from" else "24:00"
         node = part.node.entries[key].value
-        report.error(node, f'"{text}" is no time of the day', f"write 00:00 to {latest}")
+        report.error(node, f'"{text}" is not a time of day', f"write 00:00 to {latest}")
         return None
     return minutes
 

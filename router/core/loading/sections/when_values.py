@@ -116,7 +116,7 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: FileScop
         found = whole(value) if field.type == "number" else number(value)
         if found is None:
             kind = "whole number" if field.type == "number" else "number"
-            message = f'"{node.text}" is no {kind}'
+            message = f'"{node.text}" is not a {kind}'
             report.error(node, message, f"{field.name} is compared as one")
         return found
     return _convert_text(field, operator, node, scope)
@@ -140,7 +140,7 @@ def _convert_text(
             compile_test(field, operator, [text])
         except re2.error as error:
             reason = error.args[0].decode()
-            scope.report.error(node, f'"{text}" is no regular expression: {reason}')
+            scope.report.error(node, f'"{text}" is not a regular expression: {reason}')
             return None
     return text
 
@@ -164,6 +164,6 @@ def _convert_time(node: ScalarNode, scope: FileScope) -> float | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         hint = 'write "2026-03-29T01:59:50+01:00", or milliseconds'
-        scope.report.error(node, f'"{node.text}" is no time with an offset', hint)
+        scope.report.error(node, f'"{node.text}" is not a time with an offset', hint)
         return None
     return moment.timestamp()

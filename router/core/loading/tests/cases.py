@@ -135,7 +135,7 @@ class _TestReader:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            self._report.error(node, f'"{text}" is no time', _OFFSET)
+            self._report.error(node, f'"{text}" is not a time', _OFFSET)
             return _TO_BEGIN
         if moment.tzinfo is None:
             self._report.error(node, f'"{text}" does not tell its offset from UTC', _OFFSET)
@@ -244,7 +244,7 @@ class _TestReader:
         if seconds is None:
             node = section.node.entries["at"].value
             hint = "write 0s, 45s or 10m: the time since the test began"
-            self._report.error(node, f'"{text}" is no time since the test began', hint)
+            self._report.error(node, f'"{text}" is not a time since the test began', hint)
         return seconds
 
     def _check_name(self, section: Section, key: str, known: Collection[str]) -> None:
