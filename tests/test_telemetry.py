@@ -78,6 +78,12 @@ def test_a_line_carries_what_is_bound_while_a_delivery_is_sent(stream: io.String
         assert list(line)[:4] == ["timestamp", "level", "event", "logger"]
 
 
+def test_a_text_line_has_the_fields_in_the_order_of_the_call(stream: io.StringIO) -> None:
+    configure_logging("info", "text", stream)
+    structlog.get_logger("router.x").info("rules error", place="a:1:1", reason="no", hint="yes")
+    assert stream.getvalue().endswith("place=a:1:1 reason=no hint=yes\n")
+
+
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_no_secret_reaches_a_line(stream: io.StringIO, form: LogFormat) -> None:
     configure_logging("debug", form, stream)

@@ -22,17 +22,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that move a terminal's cursor, or turn the direction of a text."""
 
 _GLOSSES = {
-    "own_act": "nobody hears of what they did themselves, "
+    "own_act": "nobody is notified of their own acts, "
     "unless the file says `defaults: {notify_sender: true}`",
-    "call_over": "the call is over, so nobody's phone need ring",
+    "call_over": "the call is over",
     "no_match": "no rule matched, and `defaults: {on_no_match: …}` names no channel",
-    "no_step": "rules matched, and none of their steps goes out",
-    "no_contact": "the recipient has no address for it, which is of kind KIND",
-    "opted_out": "the recipient wants nothing over this channel",
+    "no_step": "rules matched, but none of their steps sends",
+    "no_contact": "the recipient has no address of kind KIND",
+    "opted_out": "the recipient has turned this channel off",
     "muted": "the recipient muted the conversation",
-    "throttled": "the rule's throttle lets no more through",
-    "cannot_change": "the channel cannot change or remove what it has shown",
-    "not_shown": "it changes or removes what was shown of its message, and nothing of it is known",
+    "throttled": "the throttle of the rule is exceeded",
+    "cannot_change": "the channel cannot change or remove a message that was sent",
+    "not_shown": "no delivery of the message is known that could be changed or removed",
 }
 """What a reason says."""
 
@@ -136,7 +136,7 @@ def _outcome(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLi
     for each in going:
         yield from _delivery(each, told, now)
     if not going:
-        why = "all of it is kept back" if trace.deliveries else explain_reason(trace.reason)
+        why = "every delivery is suppressed" if trace.deliveries else explain_reason(trace.reason)
         yield _TextLine("✗", "red", 2, f"nothing: {why}")
     if staying or trace.duplicates:
         yield _heading("What does not")
@@ -146,13 +146,11 @@ def _outcome(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLi
             "✗", "red", 2, f"{_destination(each)}: {each.state}, {why}   (rule {each.rule})"
         )
     for double in trace.duplicates:
-        words = f"{double.channel}: what rule {double.stands} sends stands for it"
+        words = f"{double.channel}: rule {double.stands} already sends to it"
         yield _TextLine("·", "dim", 2, f"{words}   (rule {double.rule})")
     if trace.faults:
         count = "1 template" if trace.faults == 1 else f"{trace.faults} templates"
-        yield _TextLine(
-            "!", "yellow", 2, f"{count} failed; what it was for is as if it were not there"
-        )
+        yield _TextLine("!", "yellow", 2, f"{count} failed; their texts are left out")
 
 
 def explain_reason(reason: str, kind: str = "") -> str:
@@ -176,8 +174,8 @@ def _delivery(each: TracedDelivery, told: ExplainContext, now: float) -> Iterato
     private = "" if each.privacy == "none" else f", privacy {each.privacy}"
     yield _TextLine("", "dim", 6, f"priority {each.priority}, {until}{private}")
     if each.operation != "send":
-        deed = "changes" if each.operation == "update" else "takes back"
-        yield _TextLine("", "dim", 6, f"{each.operation}: {deed} what was shown, where it was")
+        action = "changes" if each.operation == "update" else "removes"
+        yield _TextLine("", "dim", 6, f"{each.operation}: {action} the message that was sent")
     if each.unless:
         yield _TextLine("", "dim", 6, f"unless {' or '.join(each.unless)}")
     limits = told.limits.get(each.channel) or Limits()
@@ -210,7 +208,7 @@ def due_text(delivery: TracedDelivery, now: float, zone: tzinfo) -> str:
     wait = delivery.due - now
     time = clock(delivery.due, now, zone)
     if delivery.stands_by:
-        return f"when what it stands in for has reached nobody, by {time} at the latest"
+        return f"if the deliveries before it reach nobody, at {time} at the latest"
     why = f", deferred {delivery.deferred}" if delivery.deferred else ""
     return "now" if wait < 1 else f"in {duration_text(wait)}, at {time}{why}"
 

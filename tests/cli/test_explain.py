@@ -89,7 +89,7 @@ def test_the_options_tell_of_the_recipient(explain: Callable[..., Result]) -> No
     ]
     text = explain(SAMPLE, *options, *contacts).stdout
     assert "  ✗ app: suppressed, no_contact: the recipient has no address" in text
-    assert "  · mail: what rule vip sends stands for it   (rule chat)\n" in text
+    assert "  · mail: rule vip already sends to it   (rule chat)\n" in text
 
 
 def test_a_contact_is_read_as_it_would_be_registered(explain: Callable[..., Result]) -> None:
@@ -135,7 +135,7 @@ def test_a_payload_may_come_by_stdin(rules: Path) -> None:
     body = sample("sms_group")
     result = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=body)
     assert result.exit_code == 0
-    assert "kind digest: it came by the sms feed" in result.stdout
+    assert "kind digest: it arrived by the sms feed" in result.stdout
     broken = CliRunner().invoke(main, ["explain", "-", "--rules", str(rules)], input=b"{")
     assert (broken.exit_code, broken.stderr.startswith("error: stdin: $: ")) == (1, True)
 
@@ -209,9 +209,7 @@ def test_it_says_when_what_waits_goes_and_what_makes_it_needless(
     steps = "app, {channel: mail, unless: {delivered: app}}, {channel: room, after: 90m}"
     rules.write_text(RULES.replace("send: [app,", f"send: [{steps},"))
     text = explain(SAMPLE, *AT).stdout
-    assert (
-        "  → mail to (their email address), when what it stands in for has reached nobody" in text
-    )
+    assert "  → mail to (their email address), if the deliveries before it reach nobody" in text
     assert "      unless delivered app\n" in text
     assert "  → room, in 1 h 30 min, at 13:30 Europe/Berlin   (rule chat)\n" in text
 
@@ -224,10 +222,10 @@ def test_an_edit_changes_and_a_deletion_takes_back_what_was_shown(tmp_path: Path
     )
     edit = sample("push_chat_message_edited")
     said = explained(edit, rules, tmp_path)
-    assert "update: changes what was shown, where it was" in said
+    assert "update: changes the message that was sent" in said
     deletion = edit.replace(b'"action": "edited"', b'"action": "deleted"')
     said = explained(deletion, rules, tmp_path)
-    assert "retract: takes back what was shown, where it was" in said
+    assert "retract: removes the message that was sent" in said
 
 
 def explained(payload: bytes, rules: Path, folder: Path) -> str:

@@ -24,7 +24,7 @@ def test_a_trace_has_the_documented_shape() -> None:
     told = json.loads(msgspec.json.encode(trace))
     assert told["notification"] == {
         "kind": "message",
-        "why": "a guess, for want of a message object: nothing says otherwise",
+        "why": "detected from the texts, without a message object: nothing says otherwise",
         "guessed": True,
         "feed": "push",
         "recipient": "ann",
@@ -221,16 +221,16 @@ rules:
 @pytest.mark.parametrize(
     ("notification", "why"),
     [
-        (digest("sms"), "it came by the sms feed"),
+        (digest("sms"), "it arrived by the sms feed"),
         (call(), "type is call"),
-        (push(message={"id": "7"}), "told from the message object"),
+        (push(message={"id": "7"}), "read from the message object"),
         (
             push(body="Reacted to x"),
-            "a guess, for want of a message object: the body says `Reacted to`",
+            "detected from the texts, without a message object: the body says `Reacted to`",
         ),
         (
             push(receiverType="group", receiver="g", tag="g"),
-            "a guess, for want of a message object: tag is the group's id",
+            "detected from the texts, without a message object: tag is the group's id",
         ),
     ],
 )

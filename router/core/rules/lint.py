@@ -130,7 +130,7 @@ def _find_shadowed(rules: list[_AnalyzedRule], reasoner: ShapeAnalyzer) -> Itera
     for judged in rules:
         for above in ending.meet(judged.claim):
             if implies(judged.claim, above.when, reasoner):
-                message = f'rule "{judged.rule.name}" never gets its turn'
+                message = f'rule "{judged.rule.name}" is never reached'
                 how = "drops" if above.drop else "stops at"
                 hint = f'rule "{above.name}" in line {above.place.line} {how} all it would match'
                 yield _warn_of(judged.rule, message, hint)
@@ -144,7 +144,7 @@ def _find_late_drops(rules: list[_AnalyzedRule]) -> Iterator[Problem]:
     for judged in rules:
         above = next(sending.meet(judged.claim), None) if judged.rule.drop else None
         if above is not None:
-            message = f'what rule "{above.name}" sends goes out before this one drops'
+            message = f'rule "{above.name}" sends before this rule drops'
             yield _warn_of(judged.rule, message, f"move this rule above line {above.place.line}")
         if judged.rule.send and not judged.rule.stop:
             sending.put(judged.claim, judged.rule)
@@ -155,8 +155,8 @@ def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
     for rule in rules:
         for test in _tests(rule.when) if rule.drop else ():
             if test.field == "kind" and test.operator in EQUALITY and "reaction" in test.values:
-                message = 'a reaction is told by its text, "Reacted to …"'
-                hint = "a message that starts so is dropped too, unless message objects are on"
+                message = 'a reaction is detected by its text, "Reacted to …"'
+                hint = "a message with this text matches too; turn message objects on in CometChat"
                 yield _warn(test.place, message, hint)
 
 
@@ -169,9 +169,9 @@ def _find_throttled(rules: list[_AnalyzedRule]) -> Iterator[Problem]:
             continue
         if judged.claim.may & rings:
             hint = "give calls a rule of their own, or write not: {callAction: initiated}"
-            yield _warn_of(rule, f'the throttle of rule "{rule.name}" holds calls back', hint)
+            yield _warn_of(rule, f'the throttle of rule "{rule.name}" delays or drops calls', hint)
         if rule.throttle.by_recipient and any(step.once_per for step in rule.send):
-            message = f'rule "{rule.name}" counts for each recipient what is sent once for all'
+            message = f'rule "{rule.name}" sends once for all recipients and throttles by recipient'
             yield _warn_of(rule, message, "write by: [conversation]")
 
 
@@ -197,7 +197,7 @@ def _find_duplicates(steps: list[_AnalyzedStep]) -> Iterator[Problem]:
             if above.owner != way.rule.owner:
                 where += f" of {place.file}"
             message = f'rule "{above.name}" in {where} sends to {channel} as well'
-            hint = "where both match, its step counts and this one does not"
+            hint = "if both match, that step is used and this one is not"
             yield _warn(way.step.place, message, hint)
         shelf.put(way.claim, way.rule)
 
@@ -211,8 +211,8 @@ def _find_quiet_rings(ways: list[_AnalyzedStep], reasoner: ShapeAnalyzer) -> Ite
     for way in ways:
         quiet = way.step.quiet
         if quiet is not None and quiet.mode == "defer" and not way.claim.may & ~reasoner.rings:
-            message = f"a call rings now or never: in the hours {quiet.hours} this step is dropped"
-            hint = f"if that is meant write quiet: {{hours: {quiet.hours}, mode: drop}}"
+            message = f"a ring cannot wait: in the hours {quiet.hours} this step is dropped"
+            hint = f"if this is intended, write quiet: {{hours: {quiet.hours}, mode: drop}}"
             yield _warn(way.step.place, message, hint)
 
 
@@ -222,7 +222,7 @@ def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:
     for name, spec in ruleset.channels.items():
         if name not in used:
             message = f"no rule sends to channel {name}"
-            yield _warn(spec.place, message, "remove it, or name it", length=len(name))
+            yield _warn(spec.place, message, "remove it, or name it in a rule", length=len(name))
 
 
 def _warn_of(rule: Rule, message: str, hint: str) -> Problem:

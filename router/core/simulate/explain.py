@@ -242,14 +242,14 @@ def _why(notification: Notification, found: Classified) -> str:
 
 def _why_told(notification: Notification) -> str:
     if notification.feed != "push":
-        return f"it came by the {notification.feed} feed"
+        return f"it arrived by the {notification.feed} feed"
     if notification.kind == "call":
         return "type is call"
     if not notification.guessed:
-        return "told from the message object"
+        return "read from the message object"
     signs = {"group_action": "tag is the group's id", "reaction": "the body says `Reacted to`"}
     sign = signs.get(notification.kind, "nothing says otherwise")
-    return f"a guess, for want of a message object: {sign}"
+    return f"detected from the texts, without a message object: {sign}"
 
 
 def _unless(watch: WaitCondition | None) -> list[str]:
