@@ -44,7 +44,7 @@ class PauseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 async def show_channels(
     queue: NamedDependency[Queue], rulebook: NamedDependency[ReloadableRules]
 ) -> Page[ChannelItem]:
-    """List the channels with what holds them and how many deliveries are open."""
+    """List the channels, their holds and the number of their open deliveries."""
     return Page(items=await list_channels(queue, rulebook.channels, time.time()))
 
 
@@ -59,7 +59,7 @@ async def pause_channel(
     queue: NamedDependency[Queue],
     rulebook: NamedDependency[ReloadableRules],
 ) -> ChannelItem:
-    """Send nothing over a channel for a while; what is accepted for it waits.
+    """Hold a channel for a time; its deliveries wait.
 
     Sends in flight end. Of two pauses the one that ends later counts.
     """
@@ -77,10 +77,10 @@ async def pause_channel(
 async def resume_channel(
     name: FromPath[str], queue: NamedDependency[Queue], rulebook: NamedDependency[ReloadableRules]
 ) -> ChannelItem:
-    """Let a channel go on at once, whatever holds it: a pause, its provider, or failures.
+    """End every hold of a channel: pause, suspension, circuit breaker and daily cap.
 
-    A daily cap that it has reached is lifted for the rest of the day. Where all channels are
-    stopped, it waits for those.
+    A daily cap that the channel has reached is lifted for the rest of the day. While all channels
+    are stopped, the channel stays held.
     """
     item = await _find(name, queue, rulebook)
     if item.holds:
@@ -96,7 +96,7 @@ async def show_sending(queue: NamedDependency[Queue]) -> SendingStatus:
 
 @post("/stop", status_code=HTTPStatus.OK)
 async def stop(queue: NamedDependency[Queue]) -> SendingStatus:
-    """Send nothing over any channel, those configured later too; what is accepted waits.
+    """Hold all channels, including those added later; deliveries wait.
 
     Sends in flight end. It lasts until sending is started again, over restarts too.
     """
@@ -106,7 +106,7 @@ async def stop(queue: NamedDependency[Queue]) -> SendingStatus:
 
 @post("/start", status_code=HTTPStatus.OK)
 async def start(queue: NamedDependency[Queue]) -> SendingStatus:
-    """Send again over all channels, but those that something else holds."""
+    """End the hold of all channels; other holds stay."""
     await start_sending(queue)
     return SendingStatus(stopped=False)
 

@@ -61,7 +61,7 @@ async def show_dead_letter(
 async def retry_dead_letters(
     body: RawBody, dead_letters: NamedDependency[DeadLetters]
 ) -> RetryResponse:
-    """Make dead letters due again at once."""
+    """Send dead letters again at once."""
     return RetryResponse(retried=await dead_letters.retry(_read_selection(body)))
 
 
@@ -74,7 +74,7 @@ async def retry_dead_letter(
     id: FromPath[str],
     dead_letters: NamedDependency[DeadLetters],
 ) -> RetryResponse:
-    """Make one dead letter due again at once."""
+    """Send one dead letter again at once."""
     retried = await dead_letters.retry([id])
     if not retried:
         raise _unknown()

@@ -29,7 +29,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
 @get("/live")
 async def report_live() -> Health:
-    """Tell that the process answers."""
+    """Check that the process answers."""
     return Health(message="live")
 
 
@@ -39,7 +39,7 @@ async def report_ready(
     rulebook: NamedDependency[ReloadableRules],
     is_stopped: NamedDependency[Callable[[], bool]],
 ) -> Health:
-    """Tell whether payloads are accepted and decided at once; if not, 503 with the reasons."""
+    """Check that payloads are accepted and decided; a 503 names the reasons."""
     faults = [*await database_faults.result(), *_rules_faults(rulebook)]
     if faults:
         raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, "not ready; see `problems`", faults=faults)

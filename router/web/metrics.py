@@ -10,6 +10,6 @@ from router.web.single_flight import SingleFlight
 
 @get("/metrics", tags=["health"], opt=described(media_type="text/plain"))
 async def show_metrics(exposition: NamedDependency[SingleFlight[bytes]]) -> Response[bytes]:
-    """Return every figure in Prometheus' text format."""
+    """Return every metric in the text format of Prometheus."""
     media_type = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # the framework adds it
     return Response(await exposition.result(), media_type=media_type)

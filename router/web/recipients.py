@@ -124,7 +124,7 @@ async def change_recipient(
     rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> RecipientView:
-    """Set contacts, attributes and wishes of a recipient, making it if need be."""
+    """Set contacts, attributes and preferences of a recipient; create it if it is new."""
     asked = read_body(body, RecipientChange)
     asked_change = change_in(asked)
     app_id = _app(request, asked.app_id)
@@ -140,7 +140,7 @@ async def change_recipient(
 async def show_recipient(
     uid: FromPath[str], recipients: NamedDependency[Recipients], request: Request[None, None, State]
 ) -> RecipientView:
-    """Show what is known of a recipient, addresses masked."""
+    """Show a recipient, with masked addresses."""
     recipient = await recipients.get(uid, _app(request))
     if recipient is None:
         raise _unknown()
@@ -151,7 +151,7 @@ async def show_recipient(
 async def erase_recipient(
     uid: FromPath[str], recipients: NamedDependency[Recipients], request: Request[None, None, State]
 ) -> None:
-    """Forget a recipient, with every notification it got."""
+    """Erase a recipient and every notification for it."""
     if not await recipients.erase(uid, _app(request)):
         raise _unknown()
 
@@ -164,7 +164,7 @@ async def register_device(
     rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> DeviceView:
-    """Register a device on login; one known under another user moves."""
+    """Register a device on login; a token of another recipient moves to this one."""
     asked = read_body(body, DeviceRegistration)
     device = registration_in(asked)
     app_id = _app(request, asked.app_id)
@@ -205,7 +205,7 @@ async def import_recipients(
     rulebook: NamedDependency[ReloadableRules],
     request: Request[None, None, State],
 ) -> ImportView:
-    """Import recipients and their devices, one a line; each batch of lines is durable.
+    """Import recipients and their devices, one a line; each batch of lines is one transaction.
 
     What is so already stays as it is, so that an import may be repeated. The body is read as it
     comes, however long it is. After 1000 faults no more of it is read; `stoppedAt` is that line.

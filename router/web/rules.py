@@ -99,7 +99,7 @@ class Explanation(Trace, frozen=True, kw_only=True):
 
 @get("/")
 async def show_rules(rulebook: NamedDependency[ReloadableRules]) -> RulesView:
-    """Show the rules in force and what is wrong with the file."""
+    """Show the rules in force and the problems of the files."""
     return _rules_view(rulebook)
 
 
@@ -125,7 +125,7 @@ async def show_stats(
     rulebook: NamedDependency[ReloadableRules],
     rule_days: NamedDependency[DailyRuleStats],
 ) -> RuleStats:
-    """Show how often each rule matched, or nearly, and when last."""
+    """Show how often each rule matched or nearly matched, and when it last did."""
     days = read_query(request.query_params, StatsParams).days
     counts = await rule_days.since(time.time() - (days - 1) * 86400.0)
     ruleset = rulebook.ruleset
@@ -139,7 +139,7 @@ async def show_stats(
     opt=described(errors=(HTTPStatus.UNPROCESSABLE_ENTITY,)),
 )
 async def reload_rules(rulebook: NamedDependency[ReloadableRules]) -> RulesView:
-    """Put the files' rules in force; of one with an error what is in force stays.
+    """Read the rules files again; where one has an error, its rules in force stay.
 
     With an error in the main file all stays; with one in an included file that alone.
     """
@@ -166,7 +166,7 @@ async def explain_payload(  # noqa: PLR0913, PLR0917 - the framework gives each 
     guard: NamedDependency[RecipientGuard],
     request: Request[None, None, State],
 ) -> Explanation:
-    """Tell what the rules in force make of a payload, without accepting it."""
+    """Show how the rules in force decide a payload, without accepting it."""
     at = read_query(request.query_params, ExplainParams).at
     if rulebook.ruleset is None:
         raise HTTPError(

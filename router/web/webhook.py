@@ -147,7 +147,7 @@ class WebhookApp:
                 await _answer(send, HTTPStatus.OK.value, answer, {})
 
     async def accept(self, body: bytes) -> AcceptResponse:
-        """Accept a payload of a custom provider: the answer comes when it is on disk.
+        """Accept a payload of a custom provider; it is on disk before the answer.
 
         Every trigger comes here: push, e-mail and SMS. A repeat is answered with the id of the
         first; after a 503 the payload is to be sent again.
@@ -158,7 +158,7 @@ class WebhookApp:
         )
 
     async def record_read_receipt(self, body: bytes) -> EventResponse:
-        """Take an event of CometChat's general webhooks: who read what is on disk when it answers.
+        """Accept an event of the general webhooks; a read receipt is on disk before the answer.
 
         A read receipt cancels what waits for nobody to read the message. Other triggers are
         answered `ignored`; after a 503 the event is to be sent again.
