@@ -180,7 +180,7 @@ async def test_beyond_its_queue_an_operation_takes_no_more(database: Database) -
     gate, task = await hold_up(database)
     waiting = [asyncio.create_task(database.writer.put(hold, name)) for name in "ab"]
     await asyncio.sleep(0)
-    with pytest.raises(StoreUnavailable, match="2 wait"):
+    with pytest.raises(StoreUnavailable, match="too many writes are waiting: 2"):
         await database.writer.put(hold, "c")
     unbounded = asyncio.create_task(database.writer.put(other, "d"))
     await asyncio.sleep(0)
