@@ -19,7 +19,7 @@ from router.transport.http2_frames import (
     write_number,
     write_settings,
 )
-from tests.bridge.certificate import make_authority
+from tests.transport.certificate import make_authority
 
 ID = b"6FA459EA-EE8A-3CA4-894E-DB77E160355E"
 

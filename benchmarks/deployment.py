@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.payloads import PASSWORD, USER
 from benchmarks.process import Subject, running
-from tests.acceptance.process import ROUTER
+from tests.acceptance.router_process import ROUTER
 
 KEY = "an-operator-key-for-benchmarks"
 BEARER = {"Authorization": f"Bearer {KEY}"}

@@ -31,7 +31,7 @@ from benchmarks.process import PATIENCE, Subject, running
 from benchmarks.provider import providing
 from benchmarks.push import TAKEN
 from router.plugins.push import fcm_access_token
-from tests.acceptance.diverted import COMMAND, divert
+from tests.acceptance.router_with_fakes import COMMAND, divert
 
 LATENCY = 0.05
 """Seconds that the provider takes to answer."""

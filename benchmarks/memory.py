@@ -13,7 +13,7 @@ from benchmarks.payloads import webhooks
 from benchmarks.process import PATIENCE
 from router.queue.engine import SqlQueue
 from router.store.db.database import Database
-from tests.acceptance.process import ROOT
+from tests import ROOT
 
 DAY = 86_400
 

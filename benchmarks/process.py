@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.acceptance.process import ROOT, clean_environ, free_port
+from tests import ROOT
+from tests.acceptance.router_process import clean_environ, free_port
 
 PATIENCE = 120.0
 """Seconds in which a process has to start, to come to rest, or to end."""

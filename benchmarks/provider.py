@@ -9,7 +9,7 @@ from typing import cast
 
 import certifi
 
-from tests.bridge.certificate import make_authority, read_authority
+from tests.transport.certificate import make_authority, read_authority
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"

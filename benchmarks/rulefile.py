@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.acceptance.process import ROOT
+from tests import ROOT
 
 _WORDS = ("billing", "support", "sales", "nurses", "drivers", "release", "on-call", "parents")
 _TOPICS = ("outage", "refund", "invoice", "delivery", "appointment", "password", "urgent")

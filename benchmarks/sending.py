@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from benchmarks.measurement import MIB, MICRO
-from tests.acceptance.process import ROOT, clean_environ
+from tests import ROOT
+from tests.acceptance.router_process import clean_environ
 
 
 async def send_all(

@@ -34,7 +34,7 @@ import asyncpg
 from sqlalchemy import URL, make_url
 
 from router.store.db.database import migrate
-from tests.acceptance.process import free_port
+from tests.acceptance.router_process import free_port
 
 T = TypeVar("T")
 

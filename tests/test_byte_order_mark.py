@@ -22,7 +22,7 @@ from router.samples import SAMPLE_NAMES, read_sample
 from router.settings import read_environment
 from router.web.imports import LineSplitter
 from router.web.signature import Signer
-from tests.web.stage import APP, LIVE, OPERATOR, RULES, Stage, basic, open_stage, serve
+from tests.web.harness import APP, LIVE, OPERATOR, RULES, Harness, basic, open_harness, serve
 
 BOM = b"\xef\xbb\xbf"
 SECRET = "a-secret-of-thirty-two-characters"
@@ -54,10 +54,10 @@ json_values = st.recursive(
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
     environ = {**LIVE, "ROUTER_WEBHOOK_SECRET": SECRET}
-    async with open_stage(tmp_path, environ, rules=RULES) as stage:
-        yield stage
+    async with open_harness(tmp_path, environ, rules=RULES) as harness:
+        yield harness
 
 
 @given(json_values)
@@ -83,9 +83,9 @@ def test_a_payload_is_kept_as_the_json_it_is(name: str) -> None:
     assert json.loads(kept_body(BOM + body, payload))
 
 
-async def test_a_webhook_with_it_is_accepted_and_is_the_same_payload(stage: Stage) -> None:
+async def test_a_webhook_with_it_is_accepted_and_is_the_same_payload(harness: Harness) -> None:
     async with (
-        serve(stage.app) as (host, port),
+        serve(harness.app) as (host, port),
         httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=basic()) as client,
     ):
         answers = [
@@ -96,16 +96,16 @@ async def test_a_webhook_with_it_is_accepted_and_is_the_same_payload(stage: Stag
     assert (heard.status_code, heard.json()["message"]) == (200, "accepted")
 
 
-async def test_a_signature_covers_it(stage: Stage) -> None:
+async def test_a_signature_covers_it(harness: Harness) -> None:
     for signed, status in ((BOM + PAYLOAD, 200), (PAYLOAD, 401)):
         digest = Signer(Secret(SECRET)).sign(signed).hex()
-        answer = await stage.client().post(
+        answer = await harness.client().post(
             "/webhook", content=BOM + PAYLOAD, headers={"X-CometChat-Signature": digest}
         )
         assert answer.status_code == status
 
 
-async def test_the_api_takes_bodies_with_it(stage: Stage) -> None:
+async def test_the_api_takes_bodies_with_it(harness: Harness) -> None:
     device = b'{"platform": "fcm_web", "token": "t", "authToken": "s"}'
     for method, path, body, key in (
         ("PUT", "/v1/recipients/bob?appId=a", b'{"timezone": "UTC"}', APP),
@@ -116,17 +116,17 @@ async def test_the_api_takes_bodies_with_it(stage: Stage) -> None:
         ("POST", "/v1/dead-letters/drop", b"{}", OPERATOR),
         ("POST", "/v1/dead-letters/retry", b"{}", OPERATOR),
     ):
-        async with stage.client(key) as client:
+        async with harness.client(key) as client:
             plain = await client.request(method, path, content=body)
             marked = await client.request(method, path, content=BOM + body)
         assert marked.status_code == plain.status_code, path
         assert "not JSON" not in marked.text, path
 
 
-async def test_an_import_over_the_api_takes_lines_with_it(stage: Stage) -> None:
+async def test_an_import_over_the_api_takes_lines_with_it(harness: Harness) -> None:
     lines = b'{"uid": "ann"}\n' + BOM + b'{"uid": "bob"}\n'
     tokens = b'{"data": {"pushTokens": [{"uid": "eve", "platform": "fcm_web", "fcmToken": "t"}]}}'
-    async with stage.client(APP) as client:
+    async with harness.client(APP) as client:
         for body, shape, changed in (
             (lines, "router", 2),
             (tokens, "cometchat", 1),

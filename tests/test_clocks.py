@@ -15,7 +15,7 @@ from router.queue.engine import SqlJournal
 from router.store.db.database import Database
 from router.store.log.log import DeliveryLog
 from router.telemetry import Metrics
-from tests.queue.scene import START, body_of
+from tests.queue.rows import START, body_of
 
 HOUR = 3600.0
 DELAY = 1.1

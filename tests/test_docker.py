@@ -7,8 +7,7 @@ import pytest
 from msgspec import Struct
 
 from router.settings import check_exposure, read_environment
-
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
 
 
 class Build(Struct, frozen=True):
@@ -48,7 +47,7 @@ def dockerfile() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def environment(dockerfile: list[list[str]]) -> dict[str, str]:
-    """What the last stage sets in the environment of the router."""
+    """What the last harness sets in the environment of the router."""
     [env] = [words[1:] for words in dockerfile if words[0] == "ENV"]
     return dict(word.split("=", 1) for word in env)
 

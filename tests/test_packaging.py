@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import router.plugins
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[a-z0-9.]+)( ; (?P<marker>[^:/@\\]+))? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?P<more> \\)?")

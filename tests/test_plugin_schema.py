@@ -14,7 +14,7 @@ from router.core.model.address import Normalized
 from router.core.model.notification import Notification
 from router.core.model.payload import Json
 from router.registry import PluginSchema
-from tests.core.events import push
+from tests.core.notifications import push
 
 
 class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from router.samples import read_sample, restamp
-from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess
+from tests.acceptance.router_process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess
 
 
 def call(

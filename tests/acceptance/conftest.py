@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.gateway import Gateway, listening
+from tests.acceptance.webhook_gateway import Gateway, listening
 
 
 @pytest.fixture

@@ -13,9 +13,15 @@ from typing import Any
 import aiohttp
 
 from router.samples import read_sample
-from tests.acceptance.diverted import COMMAND, divert
-from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
-from tests.acceptance.wire import NotedApns, NotedFcm, NotedPushService, NotedTwilio, Wire
+from tests.acceptance.recorded_pushes import (
+    NotedApns,
+    NotedFcm,
+    NotedPushService,
+    NotedTwilio,
+    Wire,
+)
+from tests.acceptance.router_process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
+from tests.acceptance.router_with_fakes import COMMAND, divert
 from tests.fakes import webpush
 from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, make_settings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.acceptance.client import call, chat, post, read_metrics, wait_for
-from tests.acceptance.gateway import Gateway
-from tests.acceptance.process import ROUTER, live, run, running
+from tests.acceptance.router_process import ROUTER, live, run, running
+from tests.acceptance.webhook_gateway import Gateway
 from tests.conftest import url_of
 
 PENDING = 40

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.client import call, chat, post, wait_for
-from tests.acceptance.gateway import Gateway
-from tests.acceptance.process import RouterProcess, live
+from tests.acceptance.router_process import RouterProcess, live
+from tests.acceptance.webhook_gateway import Gateway
 from tests.conftest import url_of
 
 BROKEN = "version: 1\nrules:\n  - name: all\n    sned: [gateway]\n"

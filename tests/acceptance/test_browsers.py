@@ -14,9 +14,9 @@ import pytest
 from router.samples import read_sample, restamp
 from router.testing import ProviderReply
 from tests.acceptance.client import call, wait_for
-from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, live
-from tests.bridge.certificate import read_authority
+from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, live
 from tests.fakes.webpush import Browser, PushService, make_settings
+from tests.transport.certificate import read_authority
 
 UID, APP = "cometchat-uid-2", "app123"
 RULES = """

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.acceptance.client import call, chat
-from tests.acceptance.gateway import Gateway
-from tests.acceptance.process import COMETCHAT, RouterProcess, live
+from tests.acceptance.router_process import COMETCHAT, RouterProcess, live
+from tests.acceptance.webhook_gateway import Gateway
 
 RULES = """
 version: 1

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from router.testing import ProviderReply
 from tests.acceptance.phones import Phones, chat, phones
-from tests.acceptance.wire import apple
+from tests.acceptance.recorded_pushes import apple
 from tests.fakes import apns, fcm
 from tests.fakes.http2 import Fault
 
@@ -31,15 +31,15 @@ class Death(NamedTuple):
     token: str
     reply: Callable[[], ProviderReply]
 
-    def refuse(self, stage: Phones) -> None:
+    def refuse(self, harness: Phones) -> None:
         """Let the provider call the token dead from now on."""
-        refused = stage.fcm.refused if self.is_fcm else stage.apns.refused
+        refused = harness.fcm.refused if self.is_fcm else harness.apns.refused
         refused[self.token] = self.reply()
 
-    def forgive(self, stage: Phones) -> None:
+    def forgive(self, harness: Phones) -> None:
         """Let the provider take what goes to the token."""
-        stage.fcm.refused.clear()
-        stage.apns.refused.clear()
+        harness.fcm.refused.clear()
+        harness.apns.refused.clear()
 
     @property
     def is_fcm(self) -> bool:
@@ -68,81 +68,83 @@ def death(request: pytest.FixtureRequest) -> Death:
 async def test_a_dead_token_is_tried_once_after_a_restart_too_until_it_is_registered_again(
     tmp_path: Path, death: Death
 ) -> None:
-    async with phones(tmp_path, RULES) as stage:
-        await stage.log_in(UID, death.platform, death.token)
-        await stage.log_in(UID, "fcm_android", "tablet")
-        death.refuse(stage)
-        await stage.post(chat(UID, "first"))
-        states = [item["state"] for item in await stage.settled(2)]
+    async with phones(tmp_path, RULES) as harness:
+        await harness.log_in(UID, death.platform, death.token)
+        await harness.log_in(UID, "fcm_android", "tablet")
+        death.refuse(harness)
+        await harness.post(chat(UID, "first"))
+        states = [item["state"] for item in await harness.settled(2)]
         assert sorted(states) == ["dead", "delivered"]
-        await stage.post(chat(UID, "second"))
-        await stage.settled(3)
-        await stage.restart()
-        await stage.post(chat(UID, "third"))
-        await stage.settled(4)
-        assert [push.body for push in stage.wire.to(death.token)] == ["first"]
-        assert [push.body for push in stage.wire.to("tablet")] == ["first", "second", "third"]
-        death.forgive(stage)
-        await stage.log_in(UID, death.platform, death.token)
-        await stage.post(chat(UID, "fourth"))
-        await stage.settled(6)
-        assert [push.body for push in stage.wire.to(death.token)] == ["first", "fourth"]
+        await harness.post(chat(UID, "second"))
+        await harness.settled(3)
+        await harness.restart()
+        await harness.post(chat(UID, "third"))
+        await harness.settled(4)
+        assert [push.body for push in harness.wire.to(death.token)] == ["first"]
+        assert [push.body for push in harness.wire.to("tablet")] == ["first", "second", "third"]
+        death.forgive(harness)
+        await harness.log_in(UID, death.platform, death.token)
+        await harness.post(chat(UID, "fourth"))
+        await harness.settled(6)
+        assert [push.body for push in harness.wire.to(death.token)] == ["first", "fourth"]
 
 
 async def test_a_token_that_was_registered_after_apple_found_it_dead_is_tried_again(
     tmp_path: Path,
 ) -> None:
     found_dead = round((time.time() - 60) * 1000)
-    async with phones(tmp_path, RULES) as stage:
-        await stage.log_in(UID, "apns_ios_device", apple("phone"))
-        stage.apns.refused[apple("phone")] = apns.refuse(410, "Unregistered", timestamp=found_dead)
-        await stage.post(chat(UID, "first"))
-        [item] = await stage.settled(1)
+    async with phones(tmp_path, RULES) as harness:
+        await harness.log_in(UID, "apns_ios_device", apple("phone"))
+        harness.apns.refused[apple("phone")] = apns.refuse(
+            410, "Unregistered", timestamp=found_dead
+        )
+        await harness.post(chat(UID, "first"))
+        [item] = await harness.settled(1)
         assert item["state"] == "dead"
-        stage.apns.refused.clear()
-        await stage.post(chat(UID, "second"))
-        await stage.settled(2)
-        assert [push.body for push in stage.wire.pushes] == ["first", "second"]
+        harness.apns.refused.clear()
+        await harness.post(chat(UID, "second"))
+        await harness.settled(2)
+        assert [push.body for push in harness.wire.pushes] == ["first", "second"]
 
 
 async def test_of_what_waits_for_a_dead_token_one_is_tried_and_the_rest_is_cancelled(
     tmp_path: Path, death: Death
 ) -> None:
-    async with phones(tmp_path, RULES) as stage:
-        await stage.log_in(UID, death.platform, death.token)
-        death.refuse(stage)
-        await stage.hold()
-        await stage.post(*(chat(UID, f"{number}") for number in range(MANY)))
-        await stage.let_go()
-        items = await stage.settled(MANY)
+    async with phones(tmp_path, RULES) as harness:
+        await harness.log_in(UID, death.platform, death.token)
+        death.refuse(harness)
+        await harness.hold()
+        await harness.post(*(chat(UID, f"{number}") for number in range(MANY)))
+        await harness.let_go()
+        items = await harness.settled(MANY)
         assert ends(items) == {("dead", ""): 1, ("cancelled", "contact_gone"): MANY - 1}
-        assert len(stage.wire.to(death.token)) == 1
-        assert await stage.devices(UID) == 0
+        assert len(harness.wire.to(death.token)) == 1
+        assert await harness.devices(UID) == 0
 
 
 async def test_what_comes_while_the_provider_considers_a_dead_token_is_cancelled(
     tmp_path: Path, death: Death
 ) -> None:
-    async with phones(tmp_path, RULES) as stage:
-        await stage.log_in(UID, death.platform, death.token)
+    async with phones(tmp_path, RULES) as harness:
+        await harness.log_in(UID, death.platform, death.token)
         if death.is_fcm:
             slow = replace(death.reply(), fault="drip", pause=0.01)
-            stage.fcm.refused[death.token] = slow
+            harness.fcm.refused[death.token] = slow
         else:
-            stage.apns.say(Fault.HANG)
-        await stage.post(chat(UID, "first"))
+            harness.apns.say(Fault.HANG)
+        await harness.post(chat(UID, "first"))
         if death.is_fcm:
-            await stage.wire.until(lambda: len(stage.fcm.sends) == 1)
+            await harness.wire.until(lambda: len(harness.fcm.sends) == 1)
         else:
-            await stage.apns.took(1)
-        await stage.post(*(chat(UID, f"{number}") for number in range(MANY)))
+            await harness.apns.took(1)
+        await harness.post(*(chat(UID, f"{number}") for number in range(MANY)))
         if not death.is_fcm:
-            [connection] = stage.apns.connections
+            [connection] = harness.apns.connections
             connection.answer(1, death.reply())
             connection.flush()
-        items = await stage.settled(MANY + 1)
+        items = await harness.settled(MANY + 1)
         assert ends(items) == {("dead", ""): 1, ("cancelled", "contact_gone"): MANY}
-        assert len(stage.fcm.sends) + len(stage.apns.requests) == 1
+        assert len(harness.fcm.sends) + len(harness.apns.requests) == 1
 
 
 def ends(items: list[dict[str, str]]) -> Counter[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.acceptance.phones import chat, phones
-from tests.acceptance.wire import apple
+from tests.acceptance.recorded_pushes import apple
 
 MEMBERS, MESSAGES = 200, 5
 """`python -m benchmarks group` does the same with a thousand members and ten messages."""
@@ -34,16 +34,16 @@ async def test_each_member_of_a_group_gets_each_message_once_and_in_order(tmp_pa
         "receiverType": "group",
         "conversationId": "group_hiking",
     }
-    async with phones(tmp_path, RULES) as stage:
-        await stage.enrol(people)
+    async with phones(tmp_path, RULES) as harness:
+        await harness.enrol(people)
         for number in range(MESSAGES):
             message = to_all | {"tag": f"{number}"}
-            await stage.post(
+            await harness.post(
                 *(chat(f"member-{each}", f"{number}", **message) for each in range(MEMBERS))
             )
-        items = await stage.settled(MEMBERS * MESSAGES)
+        items = await harness.settled(MEMBERS * MESSAGES)
     got: defaultdict[str, list[str]] = defaultdict(list)
-    for push in stage.wire.pushes:
+    for push in harness.wire.pushes:
         got[push.token].append(push.body)
     assert {item["state"] for item in items} == {"delivered"}
     assert got == {token_of(each): [*map(str, range(MESSAGES))] for each in range(MEMBERS)}

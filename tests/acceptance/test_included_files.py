@@ -15,7 +15,15 @@ import pytest
 
 from router.samples import read_sample
 from tests.acceptance.client import payload
-from tests.acceptance.process import COMETCHAT, OPERATOR, PATIENCE, ROUTER, RouterProcess, live, run
+from tests.acceptance.router_process import (
+    COMETCHAT,
+    OPERATOR,
+    PATIENCE,
+    ROUTER,
+    RouterProcess,
+    live,
+    run,
+)
 
 MAIN = """version: 1
 channels:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from router.telemetry import Metrics
+from tests import ROOT
 from tests.acceptance.client import call, chat, post, read_metrics, wait_for
-from tests.acceptance.gateway import Gateway
-from tests.acceptance.process import COMETCHAT, OPERATOR, ROOT, RouterProcess, live, running
+from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, live, running
 from tests.acceptance.test_broken_files import BROKEN
+from tests.acceptance.webhook_gateway import Gateway
 
 TESTDATA = ROOT / "tests" / "testdata"
 LABELS = 'feed="push",kind="message"'

@@ -11,9 +11,9 @@ import aiohttp
 from aiohttp import web
 
 from router.samples import read_sample, restamp
-from tests.acceptance.gateway import answering
-from tests.acceptance.process import RouterProcess, free_port, live
+from tests.acceptance.router_process import RouterProcess, free_port, live
 from tests.acceptance.test_starvation import Client
+from tests.acceptance.webhook_gateway import answering
 
 RECIPIENTS, MESSAGES = 100, 10
 RULES = """

@@ -9,8 +9,8 @@ import aiohttp
 from aiohttp import web
 
 from tests.acceptance.client import post_sample
-from tests.acceptance.gateway import answering
-from tests.acceptance.process import RouterProcess, live
+from tests.acceptance.router_process import RouterProcess, live
+from tests.acceptance.webhook_gateway import answering
 
 RULES = """
 version: 1

@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 
 from router.samples import read_sample, restamp
-from tests.acceptance.gateway import answering
-from tests.acceptance.process import COMETCHAT, OPERATOR, RouterProcess, free_port, live
+from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, free_port, live
+from tests.acceptance.webhook_gateway import answering
 
 BACKLOG = int(os.environ.get("ROUTER_TEST_BACKLOG", "2000"))
 CALLS = 20

@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.acceptance.client import post_sample
-from tests.acceptance.gateway import answering
-from tests.acceptance.process import RouterProcess, live
+from tests.acceptance.router_process import RouterProcess, live
+from tests.acceptance.webhook_gateway import answering
 
 LEASE = 30.0
 RULES = """

@@ -11,7 +11,8 @@ import pytest
 from benchmarks import accept
 from benchmarks.measurement import LEAST, Report
 from benchmarks.suite import BENCHMARKS
-from tests.acceptance.process import PATIENCE, ROOT
+from tests import ROOT
+from tests.acceptance.router_process import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
 

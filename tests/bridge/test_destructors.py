@@ -25,9 +25,9 @@ from router.bridge.runner import PluginRunner
 from router.channel import Transport
 from router.testing import FakeProvider, ProviderReply, ScriptedTransport, make_message
 from router.transport.http import AiohttpTransport
-from tests.bridge.any_channel import AnyChannel, answer, open_any
+from tests.bridge.apprise_plugins import build
 from tests.bridge.heartbeat import heartbeat
-from tests.bridge.play import build
+from tests.bridge.login_services import AnyChannel, answer, open_any
 from tests.bridge.test_shared_login import CASES
 
 LOGOUT_S = 3.0

@@ -12,20 +12,17 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import unquote_plus
 
 import msgspec
 import pytest
 from apprise.manager_plugins import NotificationManager
 
+from tests import ROOT, TESTDATA
 from tests.bridge.differential.run import Outcome, Report, Sent
-from tests.bridge.differential.templates import Case, name, services
+from tests.bridge.differential.url_templates import Case, name, services
 
-ROOT = Path(__file__).parents[2]
-DIFFERENCES = msgspec.json.decode(
-    (ROOT / "tests" / "testdata" / "apprise_differences.json").read_bytes()
-)
+DIFFERENCES = msgspec.json.decode((TESTDATA / "apprise_differences.json").read_bytes())
 MOST_DIFFERENCES = 11
 """Headers that may differ, and services whose URL the bridge completes."""
 

@@ -1,17 +1,14 @@
 """Plugins of Apprise run unmodified over the bridge, one case a service."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from router.testing import FakeProvider, ProviderReply
 from router.transport.http import AiohttpTransport
-from tests.bridge.play import build, notify
+from tests import TESTDATA
+from tests.bridge.apprise_plugins import build, notify
 
-CASES: dict[str, dict[str, str]] = msgspec.json.decode(
-    (Path(__file__).parents[1] / "testdata" / "services.json").read_bytes()
-)
+CASES: dict[str, dict[str, str]] = msgspec.json.decode((TESTDATA / "services.json").read_bytes())
 
 
 @pytest.mark.parametrize("name", CASES)

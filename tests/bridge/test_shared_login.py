@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,11 +15,10 @@ from router.bridge.plugin_classes import adapt_plugin_class
 from router.registry import load_plugins
 from router.testing import FakeProvider, ProviderReply, make_message
 from router.transport.http import AiohttpTransport
-from tests.bridge.any_channel import TAKEN, AnyChannel, answer, open_any
+from tests import TESTDATA
+from tests.bridge.login_services import TAKEN, AnyChannel, answer, open_any
 
-CASES: dict[str, dict[str, str]] = msgspec.json.decode(
-    (Path(__file__).parents[1] / "testdata" / "logins.json").read_bytes()
-)
+CASES: dict[str, dict[str, str]] = msgspec.json.decode((TESTDATA / "logins.json").read_bytes())
 WECHAT = CASES["wechat"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from tests.acceptance.client import payload
-from tests.acceptance.process import COMETCHAT
+from tests.acceptance.router_process import COMETCHAT
 
 PATIENCE = 3.0
 """Seconds after which a client takes a post for lost, and posts it again."""

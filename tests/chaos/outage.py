@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.chaos.trial import Trial
+from tests.chaos.router_under_load import Trial
 
 PATIENCE = 20.0
 GLANCE = 0.2

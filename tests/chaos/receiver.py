@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.acceptance.gateway import answering
+from tests.acceptance.webhook_gateway import answering
 
 
 @dataclass

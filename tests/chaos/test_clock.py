@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.process import ROOT
+from tests import ROOT
 from tests.chaos.outage import wait_until
 from tests.chaos.receiver import Arrival
-from tests.chaos.trial import RULES, on_trial
+from tests.chaos.router_under_load import RULES, on_trial
 from tests.conftest import url_of
 
 HOUR = 3600.0

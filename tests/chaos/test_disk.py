@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.conftest import LONG, MISSING
-from tests.chaos.disk import barred, crammed, make_read_only, make_writable, mounted
 from tests.chaos.outage import recovers, refuses, refuses_all
-from tests.chaos.trial import on_trial
+from tests.chaos.router_under_load import on_trial
+from tests.chaos.small_disk import barred, crammed, make_read_only, make_writable, mounted
 from tests.conftest import url_of
 
 SECONDS = 15.0 if LONG else 3.0

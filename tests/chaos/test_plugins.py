@@ -10,11 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.acceptance.process import ROOT
+from tests import ROOT
 from tests.chaos.load import Load
 from tests.chaos.outage import wait_until
+from tests.chaos.router_under_load import RULES, Trial, on_trial
 from tests.chaos.test_providers import tries_of
-from tests.chaos.trial import RULES, Trial, on_trial
 from tests.conftest import url_of
 
 DEEDS = {

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.conftest import KILLS
 from tests.chaos.outage import recovers, refuses, refuses_all, wait_until
-from tests.chaos.trial import on_trial
+from tests.chaos.router_under_load import on_trial
 from tests.postgres import Server
 
 pytestmark = pytest.mark.long

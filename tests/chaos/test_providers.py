@@ -9,10 +9,10 @@ import pytest
 
 from tests.chaos.certificates import Authority
 from tests.chaos.conftest import LONG
+from tests.chaos.database_rows import read_rows
+from tests.chaos.faulty_providers import Misfit, all_of_them, serving
 from tests.chaos.load import Load
-from tests.chaos.misfits import Misfit, all_of_them, serving
-from tests.chaos.rows import read_rows
-from tests.chaos.trial import RULES, STOPPED_WITHIN, Trial, on_trial
+from tests.chaos.router_under_load import RULES, STOPPED_WITHIN, Trial, on_trial
 from tests.conftest import url_of
 
 SECONDS = 60.0 if LONG else 10.0

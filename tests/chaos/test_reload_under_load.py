@@ -19,12 +19,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from router.bridge import Request
 from router.testing import FakeProvider, ProviderReply
-from tests.acceptance import process as acceptance
+from tests import ROOT
+from tests.acceptance import router_process as acceptance
 from tests.acceptance.client import payload
-from tests.acceptance.diverted import COMMAND, divert
-from tests.acceptance.process import COMETCHAT, ROOT, RouterProcess, live
-from tests.bridge.any_channel import TAKEN
-from tests.bridge.mail_server import Server
+from tests.acceptance.router_process import COMETCHAT, RouterProcess, live
+from tests.acceptance.router_with_fakes import COMMAND, divert
+from tests.bridge.login_services import TAKEN
+from tests.transport.scripted_smtp_server import Server
 
 LONG_S = float(os.environ.get("ROUTER_TEST_RELOAD_S", "300"))
 SHORT_S = 25.0

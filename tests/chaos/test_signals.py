@@ -14,8 +14,8 @@ from sqlalchemy import make_url
 from router.store.db.url import is_sqlite
 from tests.chaos.conftest import KILLS
 from tests.chaos.outage import wait_until
-from tests.chaos.torn import tear
-from tests.chaos.trial import SLOTS, STOPPED_WITHIN, on_trial
+from tests.chaos.router_under_load import SLOTS, STOPPED_WITHIN, on_trial
+from tests.chaos.torn_wal import tear
 
 STAGES = ("/health/live", "/health/ready")
 """A kill comes a random moment after the router answers here: while it starts, or at work."""

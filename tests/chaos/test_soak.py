@@ -17,13 +17,13 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.process import OPERATOR
+from tests.acceptance.router_process import OPERATOR
+from tests.chaos.database_rows import read_rows
+from tests.chaos.faulty_providers import Misfit, fall_over, hang, reset, serving
+from tests.chaos.leak_trend import is_flat, quarters
 from tests.chaos.load import Load
-from tests.chaos.misfits import Misfit, fall_over, hang, reset, serving
-from tests.chaos.rows import read_rows
+from tests.chaos.router_under_load import Trial, on_trial
 from tests.chaos.test_providers import rules_with
-from tests.chaos.trend import is_flat, quarters
-from tests.chaos.trial import Trial, on_trial
 from tests.conftest import url_of
 
 MINUTES = float(os.environ.get("ROUTER_TEST_SOAK", "20"))

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from router.cli import main
-from tests.core.events import sample
+from tests.core.notifications import sample
 
 RULES = """\
 version: 1

@@ -1,12 +1,11 @@
 """The plugin of the design page, word for word, as a drop-in."""
 
-from pathlib import Path
-
 from router import Delivered, Rejected, Retry, Suspend
 from router.registry import load_plugins
 from router.testing import ChannelContract, ResponseCase
+from tests import TESTDATA
 
-DROPINS = Path(__file__).parents[1] / "testdata" / "dropins"
+DROPINS = TESTDATA / "dropins"
 
 
 class TestTelegram(ChannelContract):

@@ -16,7 +16,8 @@ import pytest
 from router.cli import VERBS, LazyGroup, main
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
-from tests.acceptance.process import PATIENCE, ROOT, RouterProcess, run, running
+from tests import ROOT
+from tests.acceptance.router_process import PATIENCE, RouterProcess, run, running
 from tests.docs.blocks import CHECKED, FOREIGN, SHOWN, UNCHECKED, Block, blocks
 from tests.docs.parts import PARTS, names_in
 from tests.postgres import Databases

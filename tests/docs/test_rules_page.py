@@ -18,8 +18,8 @@ from router.core.rules.ruleset import Ruleset
 from router.core.templates.filters import MAX_RESULT_LENGTH
 from router.registry import load_plugins
 from router.rulebook.files import read_rules
-from tests.core.events import DETAILS, envelope, notify, push
-from tests.core.rulebooks import ANN, decided, rulebook, world
+from tests.core.notifications import DETAILS, envelope, notify, push
+from tests.core.rulesets import ANN, decided, rulebook, world
 from tests.docs.blocks import ROOT, first_column
 
 PAGE = (ROOT / "docs/reference/rules.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from h2.settings import SettingCodes, Settings
 
 from router.channel import Request
 from router.testing import ProviderReply
-from tests.bridge.certificate import make_authority
+from tests.transport.certificate import make_authority
 
 
 class Fault(Enum):

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from router.channel import Request
 from router.testing import FakeProvider, ProviderReply
-from tests.bridge.certificate import make_authority
 from tests.fakes.answer import reply_json
+from tests.transport.certificate import make_authority
 
 HOST = "push.example.net"
 SUBJECT = "mailto:ops@example.com"

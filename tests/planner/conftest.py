@@ -2,10 +2,10 @@ import pytest
 
 from router.planner import planner
 from router.store.db.database import Database
-from tests.planner.stage import Stage
+from tests.planner.harness import Harness
 
 
 @pytest.fixture
-def stage(database: Database, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def harness(database: Database, monkeypatch: pytest.MonkeyPatch) -> Harness:
     monkeypatch.setattr(planner, "RETRY_INTERVAL_S", 0.0)
-    return Stage(database)
+    return Harness(database)

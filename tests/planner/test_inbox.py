@@ -11,7 +11,7 @@ from router.core.model.notification import Notification, is_ring
 from router.core.rules.ruleset import Ruleset
 from router.planner import inbox, planner
 from router.planner.inbox import Inbox
-from tests.planner.stage import Stage
+from tests.planner.harness import Harness
 
 CALL = {"callAction": "initiated"}
 
@@ -20,13 +20,15 @@ def ringing(notification: Notification) -> Notification:
     return replace(notification, kind="call", details=CALL)
 
 
-async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(stage: Stage) -> None:
+async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(
+    harness: Harness,
+) -> None:
     uids = ["ann", "bob", "cat"]
-    await stage.know(*uids)
-    accepted = [await stage.scene.accept(uid=uid) for uid in uids]
-    async with stage.planning() as running:
+    await harness.know(*uids)
+    accepted = [await harness.queue_rows.accept(uid=uid) for uid in uids]
+    async with harness.planning() as running:
         await running.drain()
-        stage.worker.taken.clear()
+        harness.worker.taken.clear()
     waiting = Inbox()
     waiting.is_behind = False
     for each in (accepted[0], accepted[1], ringing(accepted[2])):
@@ -36,11 +38,11 @@ async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(sta
 
 
 async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "MAX_IN_MEMORY", 2)
-    chat = await stage.scene.accept(uid="ann")
-    call = ringing(await stage.scene.accept(uid="bob"))
+    chat = await harness.queue_rows.accept(uid="ann")
+    call = ringing(await harness.queue_rows.accept(uid="bob"))
     waiting = Inbox()
     waiting.offer(chat, rings=False)
     waiting.offer(call, rings=True)
@@ -53,11 +55,11 @@ async def test_calls_are_kept_in_memory_while_the_journal_is_ahead_of_it(
 
 @pytest.mark.parametrize("busy", [True, False])
 async def test_planning_gives_way_to_those_who_post_until_a_call_rings_or_all_is_quiet(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, busy: bool
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, busy: bool
 ) -> None:
     monkeypatch.setattr(planner, "REST_FACTOR", 1e6)
     monkeypatch.setattr(planner, "IDLE_TURN_S", 0.0 if busy else 10.0)
-    await stage.know("ann", "bob", "cat", "dan")
+    await harness.know("ann", "bob", "cat", "dan")
     later: list[Notification] = []
 
     def decide_while_others_post(
@@ -67,20 +69,20 @@ async def test_planning_gives_way_to_those_who_post_until_a_call_rings_or_all_is
             running.offer(later.pop(0))
         return decide(notification, ruleset, facts, now)
 
-    stage.decide = decide_while_others_post
-    async with stage.planning() as running:
+    harness.decide = decide_while_others_post
+    async with harness.planning() as running:
         await running.drain()
-        first, *others = [await stage.scene.accept(uid=uid) for uid in ("ann", "bob", "cat")]
-        call = ringing(await stage.scene.accept(uid="dan"))
+        first, *others = [await harness.queue_rows.accept(uid=uid) for uid in ("ann", "bob", "cat")]
+        call = ringing(await harness.queue_rows.accept(uid="dan"))
         later += others
         running.offer(first)
-        await asyncio.wait_for(stage.worker.given.wait(), 5)
+        await asyncio.wait_for(harness.worker.given.wait(), 5)
         if busy:
             await asyncio.sleep(0.1)
-            assert stage.worker.ids == [f"{first.id}-0"], "it rests"
+            assert harness.worker.ids == [f"{first.id}-0"], "it rests"
         else:
             await asyncio.wait_for(running.drain(), 5)
         running.offer(call)
         await asyncio.wait_for(running.drain(), 5)
     order = (first, call, *others) if busy else (first, *others, call)
-    assert stage.worker.ids == [f"{each.id}-0" for each in order]
+    assert harness.worker.ids == [f"{each.id}-0" for each in order]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
@@ -13,9 +12,8 @@ from router.core.model.notification import derive
 from router.core.model.payload import Json, decode
 from router.registry import PluginSchema
 from router.transport.http import AiohttpTransport
-from tests.bridge.certificate import read_authority
-
-SAMPLES = Path(__file__).parents[2] / "router" / "samples"
+from tests import SAMPLES
+from tests.transport.certificate import read_authority
 
 S = TypeVar("S", bound=Settings)
 C = TypeVar("C", bound=Channel[Any])

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, U
 from router.core.errors import SettingsError
 from router.plugins.email import Email
 from router.testing import FakeProvider
+from tests import TESTDATA
 from tests.fakes.answer import read_json, reply_json
 from tests.fakes.mail import MailServer
 from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
@@ -124,7 +124,7 @@ async def test_an_address_beyond_ascii_gets_its_mail(
 async def test_every_address_that_is_registered_gets_its_mail(
     server: MailServer, email: Email
 ) -> None:
-    table = Path(__file__).parent.parent / "testdata" / "addresses" / "mailboxes.tsv"
+    table = TESTDATA / "addresses" / "mailboxes.tsv"
     rows = [line.split("\t") for line in table.read_text("utf-8").splitlines()[1:]]
     forms = []
     for address, form in rows:

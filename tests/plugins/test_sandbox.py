@@ -1,7 +1,6 @@
 """Sandbox mode: with stand-ins for its settings, every channel delivers and shows no secret."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,11 +15,10 @@ from router.plugins.slack import Slack
 from router.plugins.sms.channel import Sms
 from router.plugins.webhook import Webhook
 from router.registry import PluginSchema
+from tests import TESTDATA
 from tests.plugins.opening import make_message, read_settings
 
-SERVICES: dict[str, dict[str, str]] = msgspec.json.decode(
-    (Path(__file__).parents[1] / "testdata" / "services.json").read_bytes()
-)
+SERVICES: dict[str, dict[str, str]] = msgspec.json.decode((TESTDATA / "services.json").read_bytes())
 
 
 async def play(

@@ -10,9 +10,10 @@ from router import AddressError, Delivered, Outcome, Rejected, Retry, Suspend, U
 from router.core.errors import SettingsError
 from router.plugins.webhook import Webhook
 from router.testing import ProviderReply
+from tests import SAMPLES
 from tests.fakes.answer import read_json
 from tests.fakes.gateway import Gateway
-from tests.plugins.opening import SAMPLES, make_message, open_channel, read_settings, without_reason
+from tests.plugins.opening import make_message, open_channel, read_settings, without_reason
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from router.store.db import group_commit
 from router.store.db.database import Database
 from router.store.schema.rows import read_delivery
 from router.store.schema.tables import attempts, deliveries, notifications, once
-from tests.queue.conformance_caps import CapConformance
-from tests.queue.conformance_changing import ChangingConformance
-from tests.queue.conformance_holding import HoldingConformance
+from tests.queue.conformance_claim import QueueConformance
+from tests.queue.conformance_daily_caps import CapConformance
+from tests.queue.conformance_edits import ChangingConformance
+from tests.queue.conformance_holds import HoldingConformance
 from tests.queue.conformance_journal import JournalConformance
-from tests.queue.conformance_queue import QueueConformance
-from tests.queue.conformance_revising import RevisingConformance
-from tests.queue.conformance_settling import SettlingConformance
-from tests.queue.conformance_watching import WatchingConformance
-from tests.queue.scene import Scene
+from tests.queue.conformance_plan_changes import RevisingConformance
+from tests.queue.conformance_settle import SettlingConformance
+from tests.queue.conformance_wait_conditions import WatchingConformance
+from tests.queue.rows import QueueRows
 
 
 class SqlEngine:
@@ -117,27 +117,27 @@ async def test_a_good_batch_is_never_taken_apart(
         raise AssertionError("the batch was taken apart")
 
     monkeypatch.setattr(group_commit, "_apply_singly", refuse)
-    scene = Scene(engine)
-    accepted = await asyncio.gather(*(scene.accept() for _ in range(8)))
-    plans = [scene.plan(each.id, scene.delivery(each.id)) for each in accepted[:6]]
+    queue_rows = QueueRows(engine)
+    accepted = await asyncio.gather(*(queue_rows.accept() for _ in range(8)))
+    plans = [queue_rows.plan(each.id, queue_rows.delivery(each.id)) for each in accepted[:6]]
     effects = [
-        scene.plan(
+        queue_rows.plan(
             each.id, effects=StateChanges(once=((OnceKey(each.id, "r", 0, "c", "a"), each.id),))
         )
         for each in accepted[6:]
     ]
     assert (await engine.journal.settle([*plans, *effects])).refused == {}
-    ids = await scene.claimed()
+    ids = await queue_rows.claimed()
     assert len(ids) == 6
     ends: list[NextStep] = [
         Done("x"),
         Dead("no"),
-        Again(scene.now),
-        Hold(scene.now, "h"),
+        Again(queue_rows.now),
+        Hold(queue_rows.now, "h"),
         Expired("e"),
     ]
     settlements = [
-        Settlement(delivery=id_, attempt=scene.attempt(id_), next=end)
+        Settlement(delivery=id_, attempt=queue_rows.attempt(id_), next=end)
         for id_, end in zip(ids, ends, strict=False)
     ]
     assert await engine.queue.settle(settlements) == []

@@ -10,8 +10,8 @@ import pytest
 
 from tests.acceptance.client import wait_for
 from tests.fakes.webpush import Browser
-from tests.secrecy.echo import echoing
-from tests.secrecy.stage import APP, ROUNDS, UID, Stage, make_payload
+from tests.secrecy.echoing_providers import echoing
+from tests.secrecy.harness import APP, ROUNDS, UID, Harness, make_payload
 
 LOGS = {
     "json": {"ROUTER_LOG_LEVEL": "debug", "ROUTER_LOG_FORMAT": "json"},
@@ -26,35 +26,35 @@ LISTS = ("notifications", "deliveries", "dead-letters")
 
 
 @pytest.fixture(params=sorted(LOGS))
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     with echoing("q7accesstokenq7accesstok") as rewrite:
-        stage = Stage(tmp_path, rewrite, LOGS[request.param])
-        stage.canaries.adopt("q7accesstokenq7accesstok", "access token")
+        harness = Harness(tmp_path, rewrite, LOGS[request.param])
+        harness.canaries.adopt("q7accesstokenq7accesstok", "access token")
         try:
-            stage.process.start()
-            yield stage
+            harness.process.start()
+            yield harness
         finally:
-            stage.process.kill()
+            harness.process.kill()
 
 
-def test_no_secret_shows_wherever_it_is_and_whatever_goes_wrong(stage: Stage) -> None:
-    register(stage)
-    knock_on_every_door(stage)
-    deliver(stage)
-    break_the_rules(stage)
-    hold_the_database(stage)
-    read_every_page(stage)
-    printed = call_every_verb(stage)
-    tables = list(stage.texts())
-    files = stage.files()
-    stage.process.abort()
+def test_no_secret_shows_wherever_it_is_and_whatever_goes_wrong(harness: Harness) -> None:
+    register(harness)
+    knock_on_every_door(harness)
+    deliver(harness)
+    break_the_rules(harness)
+    hold_the_database(harness)
+    read_every_page(harness)
+    printed = call_every_verb(harness)
+    tables = list(harness.texts())
+    files = harness.files()
+    harness.process.abort()
 
-    log = stage.process.log.read_bytes()
-    assert_that_things_went_wrong(stage, log.decode())
-    find = stage.canaries.find
+    log = harness.process.log.read_bytes()
+    assert_that_things_went_wrong(harness, log.decode())
+    find = harness.canaries.find
     found = {
         "the log": find(log),
-        "an answer": find(b"\n".join(stage.seen)),
+        "an answer": find(b"\n".join(harness.seen)),
         "the command line": find(printed.encode()),
         "the database's files": find(files, but=ADDRESS),
     }
@@ -64,9 +64,9 @@ def test_no_secret_shows_wherever_it_is_and_whatever_goes_wrong(stage: Stage) ->
     assert {place: names for place, names in found.items() if names} == {}
 
 
-def register(stage: Stage) -> None:
+def register(harness: Harness) -> None:
     """Give a recipient an address of every kind, and devices."""
-    make, path = stage.canaries, f"/v1/recipients/{UID}"
+    make, path = harness.canaries, f"/v1/recipients/{UID}"
     contacts = {
         "email": f"{make['address by mail']}@people.test",
         "sms": "+12125550123",
@@ -76,9 +76,9 @@ def register(stage: Stage) -> None:
     }
     secret = f"https://ann:{make['address with a password']}@people.test/"
     refused = {"appId": APP, "contacts": {"webhook": secret}}
-    assert stage.call("PUT", path, refused)[0] == 400
+    assert harness.call("PUT", path, refused)[0] == 400
     body = {"appId": APP, "contacts": contacts}
-    assert stage.call("PUT", path, body)[0] == 200
+    assert harness.call("PUT", path, body)[0] == 200
     browser = Browser(make["address of a browser, endpoint"], host="push.test")
     for name, key in browser.keys.items():
         make.adopt(key, f"address of a browser, {name}")
@@ -88,49 +88,49 @@ def register(stage: Stage) -> None:
     )
     for device in devices:
         body = {"appId": APP, "authToken": make["auth token"], **device}
-        assert stage.call("PUT", f"{path}/devices", body)[0] == 200
+        assert harness.call("PUT", f"{path}/devices", body)[0] == 200
     for broken in ({"platform": 1, "token": make["refused token"]}, {"authToken": make["lone"]}):
-        assert stage.call("PUT", f"{path}/devices", {"appId": APP, **broken})[0] == 400
-    assert stage.call("POST", f"{path}/logout", {"authToken": make["other auth token"]})[0] == 200
+        assert harness.call("PUT", f"{path}/devices", {"appId": APP, **broken})[0] == 400
+    assert harness.call("POST", f"{path}/logout", {"authToken": make["other auth token"]})[0] == 200
 
 
-def knock_on_every_door(stage: Stage) -> None:
+def knock_on_every_door(harness: Harness) -> None:
     """Come with credentials that are wrong, malformed or in the wrong place."""
-    make = stage.canaries
+    make = harness.canaries
     payload = make_payload(0, make)
     wrong = (
-        stage.basic(make["wrong password"]),
+        harness.basic(make["wrong password"]),
         f"Basic {make['malformed credentials']}!",
         f"Digest {make['credentials of another scheme']}",
         make["credentials without a scheme"],
         f"Bearer {make['wrong key']}",
     )
     for authorization in wrong:
-        assert stage.post(payload, authorization) == 401
-        assert stage.call("GET", "/v1/rules", Authorization=authorization)[0] == 401
+        assert harness.post(payload, authorization) == 401
+        assert harness.call("GET", "/v1/rules", Authorization=authorization)[0] == 401
     other = {"Authorization": f"Bearer {make['other key']}"}
-    assert stage.call("GET", "/v1/rules", **other)[0] == 403
-    assert stage.post(payload, stage.basic(make["previous password"])) == 200
+    assert harness.call("GET", "/v1/rules", **other)[0] == 403
+    assert harness.post(payload, harness.basic(make["previous password"])) == 200
     secret = json.dumps({"wsChannel": {"secret": make["secret in a broken body"]}}).encode()
     for body in (secret[:-2], secret + b"x" * (1 << 20), b"\xff" + secret, secret):
-        assert stage.post(body) in {400, 413}
-    assert stage.post({**payload, "trigger": 1, "secret": make["secret beside a fault"]}) == 400
+        assert harness.post(body) in {400, 413}
+    assert harness.post({**payload, "trigger": 1, "secret": make["secret beside a fault"]}) == 400
     for path in ("/v1/rules", "/v1/notifications", "/webhook", "/nowhere"):
-        stage.call("GET", f"{path}?key={make['key in a query']}&cursor={make['key in a cursor']}")
-    assert stage.call("GET", "/v1/notifications?recipient=breakdown")[0] == 500
+        harness.call("GET", f"{path}?key={make['key in a query']}&cursor={make['key in a cursor']}")
+    assert harness.call("GET", "/v1/notifications?recipient=breakdown")[0] == 500
 
 
-def deliver(stage: Stage) -> None:
+def deliver(harness: Harness) -> None:
     """Let every channel send until its provider has answered in every way."""
     for number in range(1, ROUNDS + 1):
-        assert stage.post(make_payload(number, stage.canaries)) == 200
-    wait_for(lambda: all(sign in stage.reasons() for sign in OUTCOMES))
+        assert harness.post(make_payload(number, harness.canaries)) == 200
+    wait_for(lambda: all(sign in harness.reasons() for sign in OUTCOMES))
 
 
-def break_the_rules(stage: Stage) -> None:
+def break_the_rules(harness: Harness) -> None:
     """Reload rules that are broken where a secret stands, and bring the good ones back."""
-    make = stage.canaries
-    good = stage.rules.read_text(encoding="utf-8")
+    make = harness.canaries
+    good = harness.rules.read_text(encoding="utf-8")
     channel = f'{{plugin: leaky, token: "{make["token in broken rules"]}"'
     bad = {
         "no YAML": f"channels:\n  a: {channel}\n",
@@ -143,79 +143,79 @@ def break_the_rules(stage: Stage) -> None:
         "a secret that is a list": f"channels:\n  a: {{plugin: leaky, token: [{make['list']}]}}\n",
     }
     for name, text in bad.items():
-        stage.rules.write_text(f"version: 1\n{text}rules: []\n", encoding="utf-8")
-        assert stage.call("POST", "/v1/rules/reload")[0] == 422, name
-        stage.seen.append(stage.run("check").encode())
-        stage.seen.append(stage.run("check", "--format", "json").encode())
-        stage.call("GET", "/v1/rules")
-    stage.process.send(signal.SIGHUP)
-    stage.rules.write_text(good, encoding="utf-8")
-    assert stage.call("POST", "/v1/rules/reload")[0] == 200
+        harness.rules.write_text(f"version: 1\n{text}rules: []\n", encoding="utf-8")
+        assert harness.call("POST", "/v1/rules/reload")[0] == 422, name
+        harness.seen.append(harness.run("check").encode())
+        harness.seen.append(harness.run("check", "--format", "json").encode())
+        harness.call("GET", "/v1/rules")
+    harness.process.send(signal.SIGHUP)
+    harness.rules.write_text(good, encoding="utf-8")
+    assert harness.call("POST", "/v1/rules/reload")[0] == 200
 
 
-def hold_the_database(stage: Stage) -> None:
+def hold_the_database(harness: Harness) -> None:
     """Keep the router from writing for longer than it waits."""
-    connection = sqlite3.connect(stage.database, isolation_level=None)
+    connection = sqlite3.connect(harness.database, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        assert stage.post(make_payload(ROUNDS + 1, stage.canaries)) == 503
-        body = {"appId": APP, "contacts": {"slack": stage.canaries["address unwritten"]}}
-        assert stage.call("PUT", f"/v1/recipients/{UID}", body)[0] == 503
+        assert harness.post(make_payload(ROUNDS + 1, harness.canaries)) == 503
+        body = {"appId": APP, "contacts": {"slack": harness.canaries["address unwritten"]}}
+        assert harness.call("PUT", f"/v1/recipients/{UID}", body)[0] == 503
     finally:
         connection.execute("ROLLBACK")
         connection.close()
-    wait_for(lambda: stage.post(make_payload(ROUNDS + 1, stage.canaries)) == 200)
+    wait_for(lambda: harness.post(make_payload(ROUNDS + 1, harness.canaries)) == 200)
 
 
-def read_every_page(stage: Stage) -> None:
+def read_every_page(harness: Harness) -> None:
     """Read every list, every item in it, and all that has no items."""
     for path in ("/metrics", "/docs/openapi.json", "/health/ready", "/v1/rules"):
-        assert stage.call("GET", path)[0] == 200, path
+        assert harness.call("GET", path)[0] == 200, path
     for name in LISTS:
-        _, page = stage.call("GET", f"/v1/{name}?limit=200")
+        _, page = harness.call("GET", f"/v1/{name}?limit=200")
         assert page["items"] or name == "dead-letters"
         for item in page["items"][:50]:
-            assert stage.call("GET", f"/v1/{name}/{item['id']}")[0] == 200
-    assert stage.call("GET", f"/v1/recipients/{UID}?appId={APP}")[0] == 200
-    payload = make_payload(1, stage.canaries)
-    assert stage.call("POST", "/v1/rules/explain", payload)[0] == 200
+            assert harness.call("GET", f"/v1/{name}/{item['id']}")[0] == 200
+    assert harness.call("GET", f"/v1/recipients/{UID}?appId={APP}")[0] == 200
+    payload = make_payload(1, harness.canaries)
+    assert harness.call("POST", "/v1/rules/explain", payload)[0] == 200
 
 
-def call_every_verb(stage: Stage) -> str:
+def call_every_verb(harness: Harness) -> str:
     """Return what the command line prints about all this."""
-    payload = stage.folder / "payload.json"
-    payload.write_text(json.dumps(make_payload(1, stage.canaries)), encoding="utf-8")
+    payload = harness.folder / "payload.json"
+    payload.write_text(json.dumps(make_payload(1, harness.canaries)), encoding="utf-8")
     sandbox = {"ROUTER_SANDBOX": "true", "ROUTER_LOG_LEVEL": "debug"}
     printed = [
-        stage.run("plugins"),
-        stage.run("check"),
-        stage.run("check", "--format", "json"),
-        stage.run("schema"),
-        stage.run("explain", str(payload)),
-        stage.run("explain", str(payload), "--format", "json"),
-        stage.run("deliveries", "--limit", "200"),
-        stage.run("deliveries", "--format", "json", "--limit", "200"),
-        stage.run("dead", "list", "--format", "json", "--limit", "200"),
-        stage.run("migrate"),
-        stage.run("healthcheck", "--url", stage.process.url),
-        stage.run_apart("serve", ROUTER_PORT=str(stage.process.port)),
+        harness.run("plugins"),
+        harness.run("check"),
+        harness.run("check", "--format", "json"),
+        harness.run("schema"),
+        harness.run("explain", str(payload)),
+        harness.run("explain", str(payload), "--format", "json"),
+        harness.run("deliveries", "--limit", "200"),
+        harness.run("deliveries", "--format", "json", "--limit", "200"),
+        harness.run("dead", "list", "--format", "json", "--limit", "200"),
+        harness.run("migrate"),
+        harness.run("healthcheck", "--url", harness.process.url),
+        harness.run_apart("serve", ROUTER_PORT=str(harness.process.port)),
     ]
-    password = stage.canaries["database password"]
+    password = harness.canaries["database password"]
     for url in (
         f"postgresql+asyncpg://ann:{password}@127.0.0.1:1/router",
         f"nonsense://ann:{password}@127.0.0.1/router",
         f"postgresql+asyncpg://ann:{password}@[/router",
     ):
-        printed += [stage.run("migrate", ROUTER_DATABASE=url)]
-        printed += [stage.run_apart("serve", ROUTER_DATABASE=url)]
+        printed += [harness.run("migrate", ROUTER_DATABASE=url)]
+        printed += [harness.run_apart("serve", ROUTER_DATABASE=url)]
     printed += [
-        stage.run_apart("send", "--channel", name, "--to", "+12125550123", **sandbox)
+        harness.run_apart("send", "--channel", name, "--to", "+12125550123", **sandbox)
         for name in ("leaky-token", "webhook-basic", "slack-bot_token", "sms-url")
     ]
     return "\n".join(printed)
 
 
-def assert_that_things_went_wrong(stage: Stage, log: str) -> None:
+def assert_that_things_went_wrong(harness: Harness, log: str) -> None:
     """Prove that what was to go wrong did: where nothing fails, nothing is shown."""
     for sign in (
         *("unhandled exception in task", "unhandled exception in thread", "request failed"),

@@ -2,7 +2,7 @@ import pytest
 
 from router.store.db.database import Database
 from router.store.recipients.repository import Recipients
-from tests.store.stage import Clock, Waiting
+from tests.store.waiting_deliveries import Clock, Waiting
 
 
 @pytest.fixture

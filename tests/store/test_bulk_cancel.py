@@ -14,8 +14,8 @@ from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetters
 from router.store.state import bulk_cancel
 from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, CancelFilter, OpenCount
-from tests.queue.conformance_watching import put_chain
-from tests.queue.scene import HOUR, Scene
+from tests.queue.conformance_wait_conditions import put_chain
+from tests.queue.rows import HOUR, QueueRows
 from tests.queue.test_sql_engine import SqlEngine
 
 CANCELLED = ("cancelled", "operator")
@@ -32,13 +32,13 @@ def engine(database: Database) -> SqlEngine:
 
 
 @pytest.fixture
-def scene(engine: SqlEngine) -> Scene:
-    return Scene(engine)
+def queue_rows(engine: SqlEngine) -> QueueRows:
+    return QueueRows(engine)
 
 
 @pytest.fixture
-def cancelling(database: Database, scene: Scene) -> BulkCancel:
-    return BulkCancel(database, clock=lambda: scene.now)
+def cancelling(database: Database, queue_rows: QueueRows) -> BulkCancel:
+    return BulkCancel(database, clock=lambda: queue_rows.now)
 
 
 async def state(engine: SqlEngine, delivery: str) -> tuple[str, str]:
@@ -62,17 +62,21 @@ async def state(engine: SqlEngine, delivery: str) -> tuple[str, str]:
     ],
 )
 async def test_the_filter_says_which(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel, fields: dict[str, Any], hit: set[str]
+    engine: SqlEngine,
+    queue_rows: QueueRows,
+    cancelling: BulkCancel,
+    fields: dict[str, Any],
+    hit: set[str],
 ) -> None:
     ids = {
-        "sms": await scene.put(channel="sms", due_at=scene.now + 60),
-        "mail": await scene.put(channel="mail", rule="other"),
+        "sms": await queue_rows.put(channel="sms", due_at=queue_rows.now + 60),
+        "mail": await queue_rows.put(channel="mail", rule="other"),
     }
-    scene.now += 200
-    scene.numbers = count(int(scene.now * 1000) << 64)  # ids grow with time
-    about = await scene.accept(uid="ann")
-    late = scene.delivery(about.id, channel="sms")
-    await scene.settle(scene.plan(about.id, late))
+    queue_rows.now += 200
+    queue_rows.numbers = count(int(queue_rows.now * 1000) << 64)  # ids grow with time
+    about = await queue_rows.accept(uid="ann")
+    late = queue_rows.delivery(about.id, channel="sms")
+    await queue_rows.settle(queue_rows.plan(about.id, late))
     ids["late"] = late.id
 
     which = CancelFilter(**fields)
@@ -82,14 +86,16 @@ async def test_the_filter_says_which(
     ended = {name for name, id_ in ids.items() if await state(engine, id_) == CANCELLED}
     assert ended == hit
     assert await cancelling.count(which) == ()
-    assert set(await scene.claimed()) <= {ids[name] for name in ids.keys() - hit}
+    assert set(await queue_rows.claimed()) <= {ids[name] for name in ids.keys() - hit}
 
 
-async def test_they_are_counted_by_channel_and_rule(scene: Scene, cancelling: BulkCancel) -> None:
+async def test_they_are_counted_by_channel_and_rule(
+    queue_rows: QueueRows, cancelling: BulkCancel
+) -> None:
     for _ in range(3):
-        await scene.put(channel="sms")
-    await scene.put(channel="sms", rule="other")
-    assert len(await scene.claimed(1)) == 1
+        await queue_rows.put(channel="sms")
+    await queue_rows.put(channel="sms", rule="other")
+    assert len(await queue_rows.claimed(1)) == 1
     assert await cancelling.count(CancelFilter()) == (
         OpenCount(channel="sms", rule="chat", waiting=2, sending=1),
         OpenCount(channel="sms", rule="other", waiting=1, sending=0),
@@ -97,29 +103,29 @@ async def test_they_are_counted_by_channel_and_rule(scene: Scene, cancelling: Bu
 
 
 async def test_many_are_cancelled_in_steps_each_told_of_and_no_more_than_wished(
-    scene: Scene, cancelling: BulkCancel, monkeypatch: pytest.MonkeyPatch
+    queue_rows: QueueRows, cancelling: BulkCancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_cancel, "CANCELLED_PER_TRANSACTION", 2)
-    ids = [await scene.put() for _ in range(7)]
+    ids = [await queue_rows.put() for _ in range(7)]
     told: list[int] = []
     done = await cancelling.cancel(CancelFilter(), most=3, progress=told.append)
     assert (done.cancelled, told) == (3, [2, 3])
-    assert await scene.claimed() == ids[3:]
+    assert await queue_rows.claimed() == ids[3:]
     assert (await cancelling.cancel(CancelFilter(), progress=told.append)).in_flight == 4
 
 
 async def test_what_ended_is_left_alone_and_its_notification_adds_up(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel
 ) -> None:
-    about = await scene.accept()
-    parts = [scene.delivery(about.id, n, address=str(n)) for n in range(2)]
-    parts.append(scene.delivery(about.id, 2, address="2", due_at=scene.now + HOUR))
-    await scene.settle(scene.plan(about.id, *parts))
-    first, second = await scene.claimed()
+    about = await queue_rows.accept()
+    parts = [queue_rows.delivery(about.id, n, address=str(n)) for n in range(2)]
+    parts.append(queue_rows.delivery(about.id, 2, address="2", due_at=queue_rows.now + HOUR))
+    await queue_rows.settle(queue_rows.plan(about.id, *parts))
+    first, second = await queue_rows.claimed()
     await engine.queue.settle(
         [
-            Settlement(delivery=first, attempt=scene.attempt(first), next=Done()),
-            Settlement(delivery=second, attempt=scene.attempt(second), next=Dead("no")),
+            Settlement(delivery=first, attempt=queue_rows.attempt(first), next=Done()),
+            Settlement(delivery=second, attempt=queue_rows.attempt(second), next=Dead("no")),
         ]
     )
     assert await engine.state(about.id) == "pending"
@@ -130,27 +136,29 @@ async def test_what_ended_is_left_alone_and_its_notification_adds_up(
         "dead",
         "cancelled",
     ]
-    alone = await scene.put()
+    alone = await queue_rows.put()
     await cancelling.cancel(CancelFilter())
     assert await engine.state(alone.rpartition("-")[0]) == "undelivered"
 
 
 async def test_one_that_is_leased_is_recalled_and_never_tried_again(
-    engine: SqlEngine, scene: Scene, database: Database
+    engine: SqlEngine, queue_rows: QueueRows, database: Database
 ) -> None:
     heard: list[str] = []
     for _ in range(4):
-        await scene.put()
-    ids = await scene.claimed()
-    cancelling = BulkCancel(database, heard.extend, lambda: scene.now)
+        await queue_rows.put()
+    ids = await queue_rows.claimed()
+    cancelling = BulkCancel(database, heard.extend, lambda: queue_rows.now)
     assert await engine.queue.recalled() == []
     assert await cancelling.cancel(CancelFilter()) == BulkCancelResult(cancelled=0, in_flight=4)
     assert heard == sorted(await engine.queue.recalled()) == sorted(ids)
     await engine.queue.settle(
         [
-            Settlement(delivery=ids[0], attempt=scene.attempt(ids[0]), next=Again(scene.now)),
-            Settlement(delivery=ids[1], attempt=None, next=Hold(scene.now + 60, "host_down")),
-            Settlement(delivery=ids[2], attempt=scene.attempt(ids[2]), next=Done("x")),
+            Settlement(
+                delivery=ids[0], attempt=queue_rows.attempt(ids[0]), next=Again(queue_rows.now)
+            ),
+            Settlement(delivery=ids[1], attempt=None, next=Hold(queue_rows.now + 60, "host_down")),
+            Settlement(delivery=ids[2], attempt=queue_rows.attempt(ids[2]), next=Done("x")),
         ]
     )
     await engine.queue.release([ids[3]])
@@ -161,92 +169,92 @@ async def test_one_that_is_leased_is_recalled_and_never_tried_again(
         CANCELLED,
     ]
     assert await engine.queue.recalled() == []
-    assert await scene.claimed() == []
+    assert await queue_rows.claimed() == []
 
 
 async def test_one_whose_process_died_is_cancelled_when_its_lease_runs_out(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel
 ) -> None:
-    id_ = await scene.put()
-    assert await scene.claimed() == [id_]
+    id_ = await queue_rows.put()
+    assert await queue_rows.claimed() == [id_]
     await cancelling.cancel(CancelFilter())
-    scene.now += 31
-    assert await scene.claimed() == []
+    queue_rows.now += 31
+    assert await queue_rows.claimed() == []
     assert await state(engine, id_) == CANCELLED
 
 
 async def test_the_answer_waits_for_those_who_give_theirs_up(
-    engine: SqlEngine, scene: Scene, database: Database, monkeypatch: pytest.MonkeyPatch
+    engine: SqlEngine, queue_rows: QueueRows, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk_cancel, "RECALL_PATIENCE_S", 60.0)
-    await scene.put()
-    await scene.claimed()
+    await queue_rows.put()
+    await queue_rows.claimed()
     tasks: list[asyncio.Task[None]] = []
 
     def recall(ids: Any) -> None:  # noqa: ANN401 - a collection
         tasks.append(asyncio.create_task(engine.queue.release(list(ids))))
 
-    done = await BulkCancel(database, recall, lambda: scene.now).cancel(CancelFilter())
+    done = await BulkCancel(database, recall, lambda: queue_rows.now).cancel(CancelFilter())
     assert done == BulkCancelResult(cancelled=1, in_flight=0)
 
 
 async def test_another_process_hears_of_what_it_holds_and_of_no_more(
-    scene: Scene,
+    queue_rows: QueueRows,
     cancelling: BulkCancel,
     make_url: Any,  # noqa: ANN401 - a fixture
 ) -> None:
-    ours = await scene.put()
-    await scene.claimed()
+    ours = await queue_rows.put()
+    await queue_rows.claimed()
     other = SqlQueue(await Database.open(make_url()))
     await cancelling.cancel(CancelFilter())
     assert await other.recalled() == []
     await other._database.close()
-    assert await scene.engine.queue.recalled() == [ours]
+    assert await queue_rows.engine.queue.recalled() == [ours]
 
 
 async def test_what_died_afterwards_can_be_retried_by_a_person(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel, database: Database
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel, database: Database
 ) -> None:
-    id_ = await scene.put()
-    await scene.claimed()
+    id_ = await queue_rows.put()
+    await queue_rows.claimed()
     await cancelling.cancel(CancelFilter())
-    dead = Settlement(delivery=id_, attempt=scene.attempt(id_), next=Dead("no"))
+    dead = Settlement(delivery=id_, attempt=queue_rows.attempt(id_), next=Dead("no"))
     await engine.queue.settle([dead])
-    await DeadLetters(database, lambda: scene.now).retry([id_])
-    assert await scene.claimed() == [id_]
+    await DeadLetters(database, lambda: queue_rows.now).retry([id_])
+    assert await queue_rows.claimed() == [id_]
     assert await engine.queue.recalled() == []
 
 
 async def test_what_stands_in_for_a_cancelled_one_does_not_go_instead(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel
 ) -> None:
-    id_ = await put_chain(scene, firsts=2)
+    id_ = await put_chain(queue_rows, firsts=2)
     await cancelling.cancel(CancelFilter(channel="app"))
     states = [(await engine.delivery(f"{id_}-{n}")).state for n in range(3)]
     assert states == ["cancelled"] * 3
     assert await engine.state(id_) == "undelivered"
-    scene.now += 3 * HOUR - 1
-    assert await scene.claimed() == []
+    queue_rows.now += 3 * HOUR - 1
+    assert await queue_rows.claimed() == []
 
 
 async def test_a_change_of_a_cancelled_message_is_not_shown(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel
 ) -> None:
-    original, edit = await scene.put(), await scene.accept()
+    original, edit = await queue_rows.put(), await queue_rows.accept()
     await cancelling.cancel(CancelFilter())
-    update = scene.delivery(edit.id, operation="update", original=original)
-    await scene.settle(scene.plan(edit.id, update))
-    assert await scene.claimed() == []
+    update = queue_rows.delivery(edit.id, operation="update", original=original)
+    await queue_rows.settle(queue_rows.plan(edit.id, update))
+    assert await queue_rows.claimed() == []
     assert await state(engine, update.id) == ("cancelled", "not_shown")
 
 
 async def test_a_cancelled_one_keeps_its_once_key(
-    engine: SqlEngine, scene: Scene, cancelling: BulkCancel
+    engine: SqlEngine, queue_rows: QueueRows, cancelling: BulkCancel
 ) -> None:
     key = OnceKey("event", "chat", 0, "app", "room")
-    about = await scene.accept()
-    delivery = scene.delivery(about.id)
+    about = await queue_rows.accept()
+    delivery = queue_rows.delivery(about.id)
     effects = StateChanges(once=((key, delivery.id),))
-    await scene.settle(scene.plan(about.id, delivery, effects=effects))
+    await queue_rows.settle(queue_rows.plan(about.id, delivery, effects=effects))
     await cancelling.cancel(CancelFilter())
     assert await engine.holder(key) == delivery.id

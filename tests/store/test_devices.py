@@ -13,7 +13,7 @@ from router.store.recipients.contacts import MAX_DEVICES, hash_session
 from router.store.recipients.repository import ProfilePatch, Recipients, Registration
 from router.store.recipients.validation import RegisteredAddress
 from router.store.schema.tables import contacts
-from tests.store.stage import Clock, Waiting, device, tokens
+from tests.store.waiting_deliveries import Clock, Waiting, device, tokens
 
 
 async def test_a_device_is_a_contact_with_what_the_app_said(recipients: Recipients) -> None:
@@ -88,8 +88,8 @@ async def test_a_new_token_of_a_session_takes_the_place_of_the_old_one(
     assert new.id == old.id
     assert await tokens(recipients, "bob") == ["new"]
     assert (await waiting.engine.delivery(pending)).address == "new"
-    in_its_lane = await waiting.scene.put(address="new")
-    assert await waiting.scene.claimed() == [pending]
+    in_its_lane = await waiting.queue_rows.put(address="new")
+    assert await waiting.queue_rows.claimed() == [pending]
     assert (await waiting.engine.delivery(in_its_lane)).state == "waiting"
 
 
@@ -156,13 +156,13 @@ async def test_what_was_decided_for_a_device_that_went_meanwhile_is_not_sent(
     kept = await recipients.register("bob", device("kept"), "app")
     await recipients.logout("bob", "s", "app")
     await recipients.register("bob", device("new", "other"), "app")
-    lease = {"state": "sending", "lease_until": waiting.scene.now + 30}
+    lease = {"state": "sending", "lease_until": waiting.queue_rows.now + 30}
     late = await waiting.put(gone.id, address="t", **lease)
     elsewhere = await waiting.put(moved.id, address="old", **lease)
     there = await waiting.put(kept.id, address="kept", **lease)
     assert await waiting.state(late) == await waiting.state(elsewhere) == ("waiting", "")
     assert await waiting.state(there) == ("sending", "")
-    assert await waiting.scene.claimed() == [elsewhere]
+    assert await waiting.queue_rows.claimed() == [elsewhere]
     assert await waiting.state(late) == ("cancelled", "contact_gone")
 
 
@@ -187,8 +187,8 @@ async def test_a_token_that_is_called_dead_is_forgotten_unless_it_was_registered
     contact = await recipients.register("bob", device("t"), "app")
     registered = clock.now
     tried, queued = [await waiting.put(contact.id, address="t") for _ in range(2)]
-    assert await waiting.scene.claimed() == [tried]
-    attempt = replace(waiting.scene.attempt(tried), started_at=registered + began)
+    assert await waiting.queue_rows.claimed() == [tried]
+    attempt = replace(waiting.queue_rows.attempt(tried), started_at=registered + began)
     since = None if dead_since is None else registered + dead_since
     end = Dead("gone", forget_contact=True, dead_since=since)
     await waiting.engine.queue.settle([Settlement(delivery=tried, attempt=attempt, next=end)])
@@ -207,8 +207,8 @@ async def test_a_number_that_was_read_in_a_country_is_never_forgotten(
     contact = (await recipients.put("bob", change, "app")).contacts[0]
     assert (contact.raw, contact.country) == ("212 555 0100", country)
     tried = await waiting.put(contact.id, address=number)
-    assert await waiting.scene.claimed() == [tried]
-    attempt = replace(waiting.scene.attempt(tried), started_at=clock.now + 1)
+    assert await waiting.queue_rows.claimed() == [tried]
+    attempt = replace(waiting.queue_rows.attempt(tried), started_at=clock.now + 1)
     end = Dead("gone", forget_contact=True)
     await waiting.engine.queue.settle([Settlement(delivery=tried, attempt=attempt, next=end)])
     assert await tokens(recipients, "bob") == left
@@ -219,9 +219,9 @@ async def test_what_is_being_sent_is_left_to_its_sender(
 ) -> None:
     contact = await recipients.register("bob", device("t", "s"), "app")
     sending = await waiting.put(contact.id)
-    assert await waiting.scene.claimed() == [sending]
+    assert await waiting.queue_rows.claimed() == [sending]
     await recipients.logout("bob", "s", "app")
     assert await waiting.state(sending) == ("sending", "")
     await waiting.engine.queue.release([sending])
-    assert await waiting.scene.claimed() == []
+    assert await waiting.queue_rows.claimed() == []
     assert await waiting.state(sending) == ("cancelled", "contact_gone")

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from router.queue.engine import SqlJournal
 from router.store.db.database import Database
+from tests import ROOT
 from tests.conftest import url_of
-
-ROOT = Path(__file__).parents[2]
 
 
 async def append_until_killed(url: str, run: str, receipts: int) -> list[str]:
     """Return the ids a process printed before it was killed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.store.appender", url, run),
+        *(sys.executable, "-m", "tests.store.accept_process", url, run),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -16,7 +16,7 @@ from router.store.recipients.repository import Recipients, Registration
 from router.store.state.endings import EndedDelivery
 from router.telemetry import Metrics
 from router.worker.endings import MAX_LOG_LINES, make_endings_reporter
-from tests.queue.scene import HOUR, Scene
+from tests.queue.rows import HOUR, QueueRows
 from tests.queue.test_sql_engine import SqlEngine
 
 
@@ -56,23 +56,23 @@ def told(database: Database) -> Told:
 async def test_what_is_settled_is_told_unless_it_is_delivered_or_goes_on(
     database: Database, told: Told, step: NextStep, ends: list[tuple[str, str]]
 ) -> None:
-    scene = Scene(SqlEngine.over(database))
-    delivery = await scene.put()
-    await scene.claim()
-    await scene.engine.queue.settle([Settlement(delivery=delivery, attempt=None, next=step)])
+    queue_rows = QueueRows(SqlEngine.over(database))
+    delivery = await queue_rows.put()
+    await queue_rows.claim()
+    await queue_rows.engine.queue.settle([Settlement(delivery=delivery, attempt=None, next=step)])
     assert [(each.state, each.reason) for each in told] == ends
     assert {(each.delivery, each.channel) for each in told} <= {(delivery, "app")}
 
 
 async def test_what_expires_or_crashes_in_bulk_is_told(database: Database, told: Told) -> None:
-    scene = Scene(SqlEngine.over(database))
+    queue_rows = QueueRows(SqlEngine.over(database))
     for _ in range(7):
-        await scene.put(expires_at=scene.now + 10)
-    poison = await scene.put()
-    scene.now += 10
+        await queue_rows.put(expires_at=queue_rows.now + 10)
+    poison = await queue_rows.put()
+    queue_rows.now += 10
     for _ in range(4):
-        assert await scene.claimed() in ([poison], [])
-        scene.now += 60
+        assert await queue_rows.claimed() in ([poison], [])
+        queue_rows.now += 60
     assert told.counts() == {
         ("expired", "expired before it was sent"): 7,
         ("dead", "crash_loop"): 1,
@@ -82,38 +82,45 @@ async def test_what_expires_or_crashes_in_bulk_is_told(database: Database, told:
 async def test_what_is_cancelled_for_a_contact_that_goes_is_told(
     database: Database, told: Told
 ) -> None:
-    scene, recipients = Scene(SqlEngine.over(database)), Recipients(database)
+    queue_rows, recipients = QueueRows(SqlEngine.over(database)), Recipients(database)
     device = Registration(platform="p", address="t", auth_token="session")
     await recipients.register("bob", device, "app")
     bob = await recipients.get("bob", "app")
     assert bob is not None
-    times = {"due_at": scene.now + HOUR, "expires_at": scene.now + 2 * HOUR}
+    times = {"due_at": queue_rows.now + HOUR, "expires_at": queue_rows.now + 2 * HOUR}
     for _ in range(3):
-        await scene.put(contact=bob.contacts[0].id, **times)
+        await queue_rows.put(contact=bob.contacts[0].id, **times)
     assert await recipients.logout("bob", "session", "app") == 1
     assert told.counts() == {("cancelled", "contact_gone"): 3}
 
 
 async def test_what_a_decision_ends_is_told(database: Database, told: Told) -> None:
-    scene = Scene(SqlEngine.over(database))
-    waiting = await scene.put(due_at=scene.now + HOUR, expires_at=scene.now + 2 * HOUR)
-    later = await scene.accept()
+    queue_rows = QueueRows(SqlEngine.over(database))
+    waiting = await queue_rows.put(
+        due_at=queue_rows.now + HOUR, expires_at=queue_rows.now + 2 * HOUR
+    )
+    later = await queue_rows.accept()
     ending = Cancellation(delivery=waiting, state="cancelled", reason="deleted")
-    late = scene.delivery(later.id, state="cancelled", reason="not_shown")
-    await scene.settle(scene.plan(later.id, late, effects=StateChanges(endings=(ending,))))
+    late = queue_rows.delivery(later.id, state="cancelled", reason="not_shown")
+    await queue_rows.settle(
+        queue_rows.plan(later.id, late, effects=StateChanges(endings=(ending,)))
+    )
     assert told.counts() == {("cancelled", "deleted"): 1, ("cancelled", "not_shown"): 1}
 
 
 async def test_what_cannot_be_written_is_not_told(database: Database, told: Told) -> None:
-    scene = Scene(SqlEngine.over(database))
-    good, bad = await scene.put(), await scene.put()
-    await scene.claim()
+    queue_rows = QueueRows(SqlEngine.over(database))
+    good, bad = await queue_rows.put(), await queue_rows.put()
+    await queue_rows.claim()
     settlements = [
-        Settlement(delivery=id_, attempt=scene.attempt(id_), next=Dead("no")) for id_ in (good, bad)
+        Settlement(delivery=id_, attempt=queue_rows.attempt(id_), next=Dead("no"))
+        for id_ in (good, bad)
     ]
-    settlements[1] = replace(settlements[1], attempt=replace(scene.attempt(bad), status=10**26))
+    settlements[1] = replace(
+        settlements[1], attempt=replace(queue_rows.attempt(bad), status=10**26)
+    )
     with pytest.raises(Exception, match=r".+"):
-        await asyncio.wait_for(scene.engine.queue.settle(settlements), 30)
+        await asyncio.wait_for(queue_rows.engine.queue.settle(settlements), 30)
     assert [each.delivery for each in told] == [good]
 
 

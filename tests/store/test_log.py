@@ -15,8 +15,8 @@ from router.store.log.log import DeliveryFilter, DeliveryLog, NotificationFilter
 from router.store.log.pagination import read_cursor, write_cursor
 from router.store.recipients.repository import ProfilePatch, Recipients
 from router.store.schema.ids import IdGenerator
-from tests.queue.scene import Scene
-from tests.store.stage import Waiting, device
+from tests.queue.rows import QueueRows
+from tests.store.waiting_deliveries import Waiting, device
 
 
 @pytest.fixture
@@ -25,21 +25,25 @@ def log(database: Database) -> DeliveryLog:
 
 
 @pytest.fixture
-def scene(waiting: Waiting) -> Scene:
-    return waiting.scene
+def queue_rows(waiting: Waiting) -> QueueRows:
+    return waiting.queue_rows
 
 
-async def end(scene: Scene, delivery: str, *outcomes: Any) -> None:  # noqa: ANN401 - what follows each try
+async def end(queue_rows: QueueRows, delivery: str, *outcomes: Any) -> None:  # noqa: ANN401 - what follows each try
     for number, next_ in enumerate(outcomes, 1):
-        assert delivery in await scene.claimed()
-        attempt = scene.attempt(delivery, number, "retry" if isinstance(next_, Again) else "end")
+        assert delivery in await queue_rows.claimed()
+        attempt = queue_rows.attempt(
+            delivery, number, "retry" if isinstance(next_, Again) else "end"
+        )
         settlement = Settlement(delivery=delivery, attempt=attempt, next=next_)
-        assert await scene.engine.queue.settle([settlement]) == []
-        scene.now += 1
+        assert await queue_rows.engine.queue.settle([settlement]) == []
+        queue_rows.now += 1
 
 
-async def test_notifications_come_newest_first_page_by_page(log: DeliveryLog, scene: Scene) -> None:
-    ids = [(await scene.accept()).id for _ in range(5)]
+async def test_notifications_come_newest_first_page_by_page(
+    log: DeliveryLog, queue_rows: QueueRows
+) -> None:
+    ids = [(await queue_rows.accept()).id for _ in range(5)]
     seen: list[str] = []
     cursor: str | None = None
     for size in (2, 2, 1):
@@ -51,17 +55,19 @@ async def test_notifications_come_newest_first_page_by_page(log: DeliveryLog, sc
     assert seen == ids[::-1]
 
 
-async def test_a_full_last_page_has_no_next(log: DeliveryLog, scene: Scene) -> None:
+async def test_a_full_last_page_has_no_next(log: DeliveryLog, queue_rows: QueueRows) -> None:
     for _ in range(2):
-        await scene.accept()
+        await queue_rows.accept()
     assert (await log.notifications(limit=2)).next is None
     assert (await log.notifications(limit=1)).next is not None
 
 
-async def test_what_comes_between_two_pages_moves_nothing(log: DeliveryLog, scene: Scene) -> None:
-    ids = [(await scene.accept()).id for _ in range(4)]
+async def test_what_comes_between_two_pages_moves_nothing(
+    log: DeliveryLog, queue_rows: QueueRows
+) -> None:
+    ids = [(await queue_rows.accept()).id for _ in range(4)]
     first = await log.notifications(limit=2)
-    await scene.accept()
+    await queue_rows.accept()
     second = await log.notifications(limit=2, cursor=first.next)
     assert [item.id for item in second.items] == ids[1::-1]
 
@@ -78,12 +84,12 @@ def test_a_cursor_reads_as_it_was_written() -> None:
     assert read_cursor(None) is None
 
 
-async def test_an_item_says_what_was_accepted(log: DeliveryLog, scene: Scene) -> None:
-    accepted = await scene.accept(uid="bob")
+async def test_an_item_says_what_was_accepted(log: DeliveryLog, queue_rows: QueueRows) -> None:
+    accepted = await queue_rows.accept(uid="bob")
     (item,) = (await log.notifications()).items
     assert (item.id, item.feed, item.kind) == (accepted.id, "push", "message")
     assert (item.recipient, item.app_id, item.state) == ("bob", "app", "accepted")
-    assert (item.sent_at, item.accepted_at) == (scene.now, scene.now)
+    assert (item.sent_at, item.accepted_at) == (queue_rows.now, queue_rows.now)
 
 
 @pytest.mark.parametrize(
@@ -101,33 +107,33 @@ async def test_an_item_says_what_was_accepted(log: DeliveryLog, scene: Scene) ->
     ],
 )
 async def test_notifications_are_filtered(
-    log: DeliveryLog, scene: Scene, filter_: NotificationFilter, expected: list[int]
+    log: DeliveryLog, queue_rows: QueueRows, filter_: NotificationFilter, expected: list[int]
 ) -> None:
-    ids = [(await scene.accept(uid=uid)).id for uid in ("ann", "bob", "bob")]
-    await scene.settle(scene.plan(ids[1], reason="no_match"))
+    ids = [(await queue_rows.accept(uid=uid)).id for uid in ("ann", "bob", "bob")]
+    await queue_rows.settle(queue_rows.plan(ids[1], reason="no_match"))
     page = await log.notifications(filter_)
     assert [item.id for item in page.items] == [ids[index] for index in expected]
 
 
-async def test_lists_are_cut_by_time(log: DeliveryLog, scene: Scene) -> None:
+async def test_lists_are_cut_by_time(log: DeliveryLog, queue_rows: QueueRows) -> None:
     minter = IdGenerator(lambda: 0.5)
     ids: list[str] = []
     for _ in range(3):
-        entry = scene.entry()
+        entry = queue_rows.entry()
         notification = entry.notification
         moved = type(notification)(
             **{
                 **{name: getattr(notification, name) for name in notification.__struct_fields__},
-                "id": minter.mint(scene.now),
+                "id": minter.mint(queue_rows.now),
             }
         )
-        await scene.engine.journal.append(
+        await queue_rows.engine.journal.append(
             type(entry)(notification=moved, body=entry.body, window=1)
         )
-        await scene.settle(scene.plan(moved.id, scene.delivery(moved.id)))
+        await queue_rows.settle(queue_rows.plan(moved.id, queue_rows.delivery(moved.id)))
         ids.append(moved.id)
-        scene.now += 10
-    start = scene.now - 30
+        queue_rows.now += 10
+    start = queue_rows.now - 30
     cases = [(start, None, [2, 1, 0]), (start + 10, None, [2, 1]), (None, start + 10, [0])]
     for since, until, expected in cases:
         notifications = await log.notifications(NotificationFilter(since=since, until=until))
@@ -136,19 +142,20 @@ async def test_lists_are_cut_by_time(log: DeliveryLog, scene: Scene) -> None:
         assert [d.notification for d in deliveries.items] == [ids[index] for index in expected]
 
 
-async def test_a_timeline_tells_everything(log: DeliveryLog, scene: Scene) -> None:
-    accepted = await scene.accept()
+async def test_a_timeline_tells_everything(log: DeliveryLog, queue_rows: QueueRows) -> None:
+    accepted = await queue_rows.accept()
     assert await log.notification("unknown") is None
     before = await log.notification(accepted.id)
     assert before is not None
     assert (before.decided, before.deliveries) == (None, ())
     rows = [
-        scene.delivery(accepted.id, number, address=f"+1212555{number:04}") for number in range(11)
+        queue_rows.delivery(accepted.id, number, address=f"+1212555{number:04}")
+        for number in range(11)
     ]
-    await scene.settle(scene.plan(accepted.id, *rows))
-    await end(scene, rows[0].id, Done("m-1"))
-    scene.now += 30
-    await end(scene, rows[1].id, Again(scene.now), Dead("gone"))
+    await queue_rows.settle(queue_rows.plan(accepted.id, *rows))
+    await end(queue_rows, rows[0].id, Done("m-1"))
+    queue_rows.now += 30
+    await end(queue_rows, rows[1].id, Again(queue_rows.now), Dead("gone"))
     after = await log.notification(accepted.id)
     assert after is not None
     assert after.decided is not None
@@ -163,11 +170,13 @@ async def test_a_timeline_tells_everything(log: DeliveryLog, scene: Scene) -> No
     assert after.notification.state == "pending"
 
 
-async def test_a_delivery_and_its_attempts_can_be_read(log: DeliveryLog, scene: Scene) -> None:
-    delivery = await scene.put()
+async def test_a_delivery_and_its_attempts_can_be_read(
+    log: DeliveryLog, queue_rows: QueueRows
+) -> None:
+    delivery = await queue_rows.put()
     assert await log.delivery(delivery[:-1]) is None
     assert await log.delivery("") is None
-    await end(scene, delivery, Again(scene.now), Done(""))
+    await end(queue_rows, delivery, Again(queue_rows.now), Done(""))
     trail = await log.delivery(delivery)
     assert trail is not None
     assert [attempt.number for attempt in trail.attempts] == [1, 2]
@@ -188,39 +197,39 @@ async def test_a_delivery_and_its_attempts_can_be_read(log: DeliveryLog, scene: 
     ],
 )
 async def test_deliveries_are_filtered(
-    log: DeliveryLog, scene: Scene, filter_: DeliveryFilter, expected: list[int]
+    log: DeliveryLog, queue_rows: QueueRows, filter_: DeliveryFilter, expected: list[int]
 ) -> None:
-    ids = [await scene.put(channel=channel) for channel in ("app", "mail", "app")]
-    await end(scene, ids[0], Done(""))
+    ids = [await queue_rows.put(channel=channel) for channel in ("app", "mail", "app")]
+    await end(queue_rows, ids[0], Done(""))
     page = await log.deliveries(filter_)
     assert [item.id for item in page.items] == [ids[index] for index in expected]
 
 
-async def test_deliveries_of_one_notification(log: DeliveryLog, scene: Scene) -> None:
-    await scene.put()
-    accepted = await scene.accept()
-    rows = [scene.delivery(accepted.id, number) for number in range(3)]
-    await scene.settle(scene.plan(accepted.id, *rows))
-    await scene.put()
+async def test_deliveries_of_one_notification(log: DeliveryLog, queue_rows: QueueRows) -> None:
+    await queue_rows.put()
+    accepted = await queue_rows.accept()
+    rows = [queue_rows.delivery(accepted.id, number) for number in range(3)]
+    await queue_rows.settle(queue_rows.plan(accepted.id, *rows))
+    await queue_rows.put()
     page = await log.deliveries(DeliveryFilter(notification=accepted.id), limit=2)
     assert [item.id for item in page.items] == [rows[2].id, rows[1].id]
     last = await log.deliveries(DeliveryFilter(notification=accepted.id), 2, page.next)
     assert [item.id for item in last.items] == [rows[0].id]
 
 
-async def test_a_notification_reads_back_as_it_was(log: DeliveryLog, scene: Scene) -> None:
-    accepted = await scene.accept(uid="bob")
+async def test_a_notification_reads_back_as_it_was(log: DeliveryLog, queue_rows: QueueRows) -> None:
+    accepted = await queue_rows.accept(uid="bob")
     assert await log.payload(accepted.id) == accepted
     assert await log.payload("unknown") is None
 
 
 @pytest.fixture
-async def handed(scene: Scene, recipients: Recipients) -> tuple[str, str, str]:
+async def handed(queue_rows: QueueRows, recipients: Recipients) -> tuple[str, str, str]:
     contact = await recipients.register("bob", device("token", "s", platform="fcm_android"), "app")
-    to_device = await scene.put(contact=contact.id, address="token")
-    fixed = await scene.put(channel="slack", address="", lane="bob")
-    with_payload = await scene.put(channel="sms", address="+12125550123")
-    await scene.claim()
+    to_device = await queue_rows.put(contact=contact.id, address="token")
+    fixed = await queue_rows.put(channel="slack", address="", lane="bob")
+    with_payload = await queue_rows.put(channel="sms", address="+12125550123")
+    await queue_rows.claim()
     return to_device, fixed, with_payload
 
 
@@ -254,7 +263,7 @@ async def test_the_contact_reads_as_it_is_now(
 
 
 async def test_what_is_no_longer_sent_is_not_handed_out(
-    log: DeliveryLog, handed: tuple[str, str, str], scene: Scene
+    log: DeliveryLog, handed: tuple[str, str, str], queue_rows: QueueRows
 ) -> None:
-    await scene.engine.queue.release([handed[0]])
+    await queue_rows.engine.queue.release([handed[0]])
     assert await log.open_deliveries([handed[0]]) == []

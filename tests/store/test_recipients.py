@@ -10,7 +10,7 @@ from router.store.db.database import Database
 from router.store.errors import AppAmbiguous, RecipientInvalid
 from router.store.recipients.repository import ProfilePatch, Recipients
 from router.store.schema import tables
-from tests.store.stage import Waiting, device, tokens
+from tests.store.waiting_deliveries import Waiting, device, tokens
 
 
 def count_rows(table: Table) -> Callable[[Connection], int]:
@@ -156,8 +156,8 @@ async def test_an_erased_recipient_leaves_nothing_behind(
     await recipients.put("bob", ProfilePatch(attributes={"trait": "bobs-trait"}), "app")
     for _ in range(3):
         await waiting.put(contact.id, address="bobs-token")
-    await waiting.scene.claim(1)
-    kept = await waiting.scene.accept(uid="ann")
+    await waiting.queue_rows.claim(1)
+    kept = await waiting.queue_rows.accept(uid="ann")
     assert await recipients.erase("bob", "app")
     assert await recipients.get("bob", "app") is None
     left = {
@@ -176,7 +176,7 @@ async def test_the_app_may_be_left_out_while_one_is_known(
 ) -> None:
     with pytest.raises(AppAmbiguous, match="none is known yet"):
         await recipients.put("bob", ProfilePatch(locale="fr"))
-    await waiting.scene.accept(uid="bob")
+    await waiting.queue_rows.accept(uid="bob")
     assert (await recipients.put("bob", ProfilePatch(locale="fr"))).app_id == "app"
     await recipients.register("bob", device("t", "s"))
     assert await recipients.get("bob") == await recipients.get("bob", "app")

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.stage import Stage, open_stage
+from tests.web.harness import Harness, open_harness
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path) as stage:
-        yield stage
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path) as harness:
+        yield harness

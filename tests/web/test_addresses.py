@@ -10,40 +10,42 @@ import pytest
 
 from router.core.model.facts import Contact
 from router.core.model.payload import Json
-from tests.web.stage import APP, RULES, Stage, open_stage
+from tests.web.harness import APP, RULES, Harness, open_harness
 
 Node = dict[str, Any]
 COUNTRIES = RULES + "apps: {british: {country: GB}}\ndefaults: {country: US}\n"
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, rules=RULES) as stage:
-        yield stage
+async def harness(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, rules=RULES) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def countries(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, rules=COUNTRIES) as stage:
-        yield stage
+async def countries(tmp_path: Path) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, rules=COUNTRIES) as harness:
+        yield harness
 
 
-async def put(stage: Stage, uid: str = "bob", app: str = "app", **body: Json) -> httpx.Response:
-    async with stage.client(APP) as client:
+async def put(harness: Harness, uid: str = "bob", app: str = "app", **body: Json) -> httpx.Response:
+    async with harness.client(APP) as client:
         content = json.dumps({"appId": app, **body})
         return await client.put(f"/v1/recipients/{uid}", content=content)
 
 
-async def take(stage: Stage, *lines: Json, query: str = "?appId=app") -> Node:
+async def take(harness: Harness, *lines: Json, query: str = "?appId=app") -> Node:
     body = "\n".join(json.dumps(line) for line in lines)
-    async with stage.client(APP) as client:
+    async with harness.client(APP) as client:
         answer = await client.post(f"/v1/recipients/import{query}", content=body)
     assert answer.status_code == 200
     return dict(answer.json())
 
 
-async def kept(stage: Stage, uid: str = "bob", app: str = "app") -> dict[str, tuple[str, str, str]]:
-    recipient = await stage.site.recipients.get(uid, app)
+async def kept(
+    harness: Harness, uid: str = "bob", app: str = "app"
+) -> dict[str, tuple[str, str, str]]:
+    recipient = await harness.site.recipients.get(uid, app)
     contacts: tuple[Contact, ...] = recipient.contacts if recipient else ()
     return {each.kind: (each.address, each.raw, each.country) for each in contacts}
 
@@ -60,37 +62,37 @@ async def kept(stage: Stage, uid: str = "bob", app: str = "app") -> dict[str, tu
     ],
 )
 async def test_a_number_that_stays_ambiguous_is_refused_with_the_remedy(
-    stage: Stage, address: str, reason: str
+    harness: Harness, address: str, reason: str
 ) -> None:
-    answer = await put(stage, contacts={"sms": address})
+    answer = await put(harness, contacts={"sms": address})
     assert answer.status_code == 400
     (problem,) = answer.json()["problems"]
     assert problem["path"] == "$.contacts.sms"
     assert problem["reason"].startswith(reason)
     assert "write it with + and the country code" in problem["reason"]
     assert address not in answer.text
-    assert await kept(stage) == {}
+    assert await kept(harness) == {}
 
 
-async def test_a_number_is_kept_with_the_text_it_was_read_from(stage: Stage) -> None:
-    answer = await put(stage, country="US", contacts={"sms": "(212) 555-0100"})
+async def test_a_number_is_kept_with_the_text_it_was_read_from(harness: Harness) -> None:
+    answer = await put(harness, country="US", contacts={"sms": "(212) 555-0100"})
     assert answer.status_code == 200
     assert answer.json()["country"] == "US"
     assert answer.json()["contacts"] == {"sms": "+1…00"}
     assert answer.json()["registered"] == {"sms": {"raw": "(2…00", "country": "US"}}
-    assert await kept(stage) == {"sms": ("+12125550100", "(212) 555-0100", "US")}
-    await put(stage, contacts={"sms": "+1 212 555 0100"})
-    assert await kept(stage) == {"sms": ("+12125550100", "+1 212 555 0100", "")}
-    await put(stage, contacts={"sms": "+12125550100"})
-    assert await kept(stage) == {"sms": ("+12125550100", "", "")}
+    assert await kept(harness) == {"sms": ("+12125550100", "(212) 555-0100", "US")}
+    await put(harness, contacts={"sms": "+1 212 555 0100"})
+    assert await kept(harness) == {"sms": ("+12125550100", "+1 212 555 0100", "")}
+    await put(harness, contacts={"sms": "+12125550100"})
+    assert await kept(harness) == {"sms": ("+12125550100", "", "")}
 
 
-async def test_a_recipient_s_country_counts_from_then_on(stage: Stage) -> None:
-    assert (await put(stage, country="GB")).status_code == 200
-    await put(stage, contacts={"sms": "07531669965"})
-    assert await kept(stage) == {"sms": ("+447531669965", "07531669965", "GB")}
-    await put(stage, country=None)
-    assert (await put(stage, contacts={"sms": "07531669965"})).status_code == 400
+async def test_a_recipient_s_country_counts_from_then_on(harness: Harness) -> None:
+    assert (await put(harness, country="GB")).status_code == 200
+    await put(harness, contacts={"sms": "07531669965"})
+    assert await kept(harness) == {"sms": ("+447531669965", "07531669965", "GB")}
+    await put(harness, country=None)
+    assert (await put(harness, contacts={"sms": "07531669965"})).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ async def test_a_recipient_s_country_counts_from_then_on(stage: Stage) -> None:
     ],
 )
 async def test_an_app_has_a_country_and_the_file_one_for_all(
-    countries: Stage, app: str, number: str, address: str
+    countries: Harness, app: str, number: str, address: str
 ) -> None:
     answer = await put(countries, app=app, contacts={"sms": number})
     assert (answer.status_code == 200) is bool(address)
@@ -112,7 +114,7 @@ async def test_an_app_has_a_country_and_the_file_one_for_all(
     ]
 
 
-async def test_the_country_of_the_one_app_counts_where_none_is_named(countries: Stage) -> None:
+async def test_the_country_of_the_one_app_counts_where_none_is_named(countries: Harness) -> None:
     await put(countries, "ann", "british")
     async with countries.client(APP) as client:
         body = json.dumps({"contacts": {"sms": "07531669965"}})
@@ -120,20 +122,23 @@ async def test_the_country_of_the_one_app_counts_where_none_is_named(countries: 
     assert (await kept(countries, app="british"))["sms"][0] == "+447531669965"
 
 
-async def test_a_mailbox_gets_its_domain_in_ascii_or_is_refused(stage: Stage) -> None:
-    await put(stage, contacts={"email": "jürgen@bücher.example"})
+async def test_a_mailbox_gets_its_domain_in_ascii_or_is_refused(harness: Harness) -> None:
+    await put(harness, contacts={"email": "jürgen@bücher.example"})
     form = "jürgen@xn--bcher-kva.example"
-    assert await kept(stage) == {"email": (form, "jürgen@bücher.example", "")}
+    assert await kept(harness) == {"email": (form, "jürgen@bücher.example", "")}
     for address in ("bob", "a@b@c", "Bob <b@x.com>", "a@x.com,b@x.com", "b@x..com", "b@-x.com"):
-        answer = await put(stage, contacts={"email": address})
+        answer = await put(harness, contacts={"email": address})
         assert answer.status_code == 400, address
         assert [problem["path"] for problem in answer.json()["problems"]] == ["$.contacts.email"]
-    assert await kept(stage) == {"email": (form, "jürgen@bücher.example", "")}
+    assert await kept(harness) == {"email": (form, "jürgen@bücher.example", "")}
 
 
-async def test_all_that_is_wrong_is_told_at_once(stage: Stage) -> None:
+async def test_all_that_is_wrong_is_told_at_once(harness: Harness) -> None:
     answer = await put(
-        stage, contacts={"sms": "2125550100", "email": "bob", "fax": "1"}, country="UK", locale="!"
+        harness,
+        contacts={"sms": "2125550100", "email": "bob", "fax": "1"},
+        country="UK",
+        locale="!",
     )
     told = {problem["path"]: problem["reason"] for problem in answer.json()["problems"]}
     assert sorted(told) == [
@@ -142,10 +147,10 @@ async def test_all_that_is_wrong_is_told_at_once(stage: Stage) -> None:
     assert 'did you mean "GB"?' in told["$.country"]
 
 
-async def test_an_import_tells_every_bad_address_and_takes_the_others(stage: Stage) -> None:
-    await put(stage, "eve", country="GB")
+async def test_an_import_tells_every_bad_address_and_takes_the_others(harness: Harness) -> None:
+    await put(harness, "eve", country="GB")
     told = await take(
-        stage,
+        harness,
         {"uid": "ann", "contacts": {"sms": "(212) 555-0100"}, "country": "US"},
         {"uid": "bob", "contacts": {"sms": "2125550100", "email": "b@x"}},
         {"uid": "cat", "contacts": {"sms": "+1 212 555 0100", "email": "c@@x"}, "locale": "!"},
@@ -159,35 +164,35 @@ async def test_an_import_tells_every_bad_address_and_takes_the_others(stage: Sta
         (3, "$.locale"),
         (3, "$.contacts.email"),
     ]
-    assert await kept(stage, "ann") == {"sms": ("+12125550100", "(212) 555-0100", "US")}
-    assert await kept(stage, "bob") == {}
-    assert await kept(stage, "dan") == {"sms": ("+4930123456", "030 123456", "DE")}
-    assert await kept(stage, "eve") == {"sms": ("+447531669965", "07531669965", "GB")}
+    assert await kept(harness, "ann") == {"sms": ("+12125550100", "(212) 555-0100", "US")}
+    assert await kept(harness, "bob") == {}
+    assert await kept(harness, "dan") == {"sms": ("+4930123456", "030 123456", "DE")}
+    assert await kept(harness, "eve") == {"sms": ("+447531669965", "07531669965", "GB")}
 
 
-async def test_a_second_import_of_the_same_changes_nothing(stage: Stage) -> None:
+async def test_a_second_import_of_the_same_changes_nothing(harness: Harness) -> None:
     lines: list[Json] = [
         {"uid": "ann", "contacts": {"sms": "(212) 555-0100"}, "country": "US"},
         {"uid": "bob", "contacts": {"sms": "+1 212 555 0100", "email": "b@bücher.example"}},
     ]
-    assert (await take(stage, *lines, query="?appId=app&dryRun=true"))["changed"] == 2
-    assert (await take(stage, *lines))["changed"] == 2
-    assert (await take(stage, *lines))["unchanged"] == 2
+    assert (await take(harness, *lines, query="?appId=app&dryRun=true"))["changed"] == 2
+    assert (await take(harness, *lines))["changed"] == 2
+    assert (await take(harness, *lines))["unchanged"] == 2
 
 
-async def test_an_export_says_how_a_number_was_read(stage: Stage) -> None:
+async def test_an_export_says_how_a_number_was_read(harness: Harness) -> None:
     told: Json = {"sms": {"raw": "(212) 555-0100", "country": "US"}}
     line: Json = {"uid": "bob", "contacts": {"sms": "+12125550100"}, "registered": told}
-    assert (await take(stage, line))["changed"] == 1
-    assert await kept(stage) == {"sms": ("+12125550100", "(212) 555-0100", "US")}
-    assert (await take(stage, line))["unchanged"] == 1
+    assert (await take(harness, line))["changed"] == 1
+    assert await kept(harness) == {"sms": ("+12125550100", "(212) 555-0100", "US")}
+    assert (await take(harness, line))["unchanged"] == 1
     wrong: Json = {"uid": "bob", "registered": {"sms": {"raw": "x", "country": "UK"}}}
-    (problem,) = (await take(stage, wrong))["problems"]
+    (problem,) = (await take(harness, wrong))["problems"]
     assert problem["path"] == "$.registered.sms.country"
 
 
 async def test_without_rules_the_plugins_are_asked(tmp_path: Path) -> None:
-    async with open_stage(tmp_path) as stage:
-        assert (await put(stage, contacts={"sms": "2125550100"})).status_code == 400
-        await put(stage, country="US", contacts={"sms": "2125550100"})
-        assert (await kept(stage))["sms"][0] == "+12125550100"
+    async with open_harness(tmp_path) as harness:
+        assert (await put(harness, contacts={"sms": "2125550100"})).status_code == 400
+        await put(harness, country="US", contacts={"sms": "2125550100"})
+        assert (await kept(harness))["sms"][0] == "+12125550100"

@@ -3,7 +3,17 @@
 from functools import reduce
 from pathlib import Path
 
-from tests.web.stage import APP, KEYS, LIVE, OPERATOR, SANDBOX, Memory, Stage, basic, open_stage
+from tests.web.harness import (
+    APP,
+    KEYS,
+    LIVE,
+    OPERATOR,
+    SANDBOX,
+    Harness,
+    Memory,
+    basic,
+    open_harness,
+)
 
 RECIPIENTS = [
     ("GET", "/v1/recipients/bob"),
@@ -47,8 +57,8 @@ BEARER = 'Bearer realm="router"'
 BASIC = 'Basic realm="router", charset="UTF-8"'
 
 
-async def test_the_tables_hold_every_route_but_the_webhook(stage: Stage) -> None:
-    document = (await stage.client().get("/docs/openapi.json")).json()
+async def test_the_tables_hold_every_route_but_the_webhook(harness: Harness) -> None:
+    document = (await harness.client().get("/docs/openapi.json")).json()
     served = {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
     named = {
         (method, reduce(lambda text, change: text.replace(*change), PARAMETERS, path))
@@ -70,67 +80,67 @@ WRONG = [
 ]
 
 
-async def test_health_metrics_and_document_need_no_key(stage: Stage) -> None:
+async def test_health_metrics_and_document_need_no_key(harness: Harness) -> None:
     for method, path in OPEN:
         for key in ("", "wrong", APP):
-            answer = await stage.client(key).request(method, path)
+            answer = await harness.client(key).request(method, path)
             assert answer.status_code in {200, 503}, path
 
 
-async def test_the_api_needs_a_key(stage: Stage) -> None:
+async def test_the_api_needs_a_key(harness: Harness) -> None:
     for method, path in API:
-        answer = await stage.client().request(method, path)
+        answer = await harness.client().request(method, path)
         assert answer.status_code == 401, path
         assert answer.headers["WWW-Authenticate"] == BEARER
         assert answer.json()["detail"] == "send `Authorization: Bearer KEY`"
 
 
-async def test_a_wrong_key_opens_nothing(stage: Stage) -> None:
+async def test_a_wrong_key_opens_nothing(harness: Harness) -> None:
     for line in WRONG:
         for method, path in API:
             headers = [(b"Authorization", line)]
-            answer = await stage.client().request(method, path, headers=headers)
+            answer = await harness.client().request(method, path, headers=headers)
             assert answer.status_code == 401, (line, path)
             assert answer.headers["WWW-Authenticate"] == BEARER
             assert OPERATOR not in answer.text
 
 
-async def test_two_authorization_lines_open_nothing(stage: Stage) -> None:
+async def test_two_authorization_lines_open_nothing(harness: Harness) -> None:
     lines = [("Authorization", f"Bearer {OPERATOR}"), ("Authorization", "Bearer wrong")]
-    answer = await stage.client().get("/v1/rules", headers=lines)
+    answer = await harness.client().get("/v1/rules", headers=lines)
     assert answer.status_code == 401
 
 
-async def test_recipients_open_to_both_scopes(stage: Stage) -> None:
+async def test_recipients_open_to_both_scopes(harness: Harness) -> None:
     for key in (APP, OPERATOR):
         for method, path in RECIPIENTS:
-            answer = await stage.client(key).request(method, path)
+            answer = await harness.client(key).request(method, path)
             assert answer.status_code in {200, 400, 404}, path
 
 
-async def test_operations_are_closed_to_the_recipients_scope(stage: Stage) -> None:
+async def test_operations_are_closed_to_the_recipients_scope(harness: Harness) -> None:
     for method, path in OPERATIONS:
-        answer = await stage.client(APP).request(method, path)
+        answer = await harness.client(APP).request(method, path)
         assert answer.status_code == 403, path
         assert answer.json()["detail"] == "this route needs an API key with the scope operator"
 
 
-async def test_operations_open_to_the_operator_scope(stage: Stage) -> None:
+async def test_operations_open_to_the_operator_scope(harness: Harness) -> None:
     for method, path in OPERATIONS:
-        answer = await stage.client(OPERATOR).request(method, path)
+        answer = await harness.client(OPERATOR).request(method, path)
         assert answer.status_code in {200, 400, 404, 409, 422}, path
 
 
-async def test_the_scheme_is_read_in_any_case(stage: Stage) -> None:
-    answer = await stage.client(Authorization=f"bEARER {OPERATOR}").get("/v1/rules")
+async def test_the_scheme_is_read_in_any_case(harness: Harness) -> None:
+    answer = await harness.client(Authorization=f"bEARER {OPERATOR}").get("/v1/rules")
     assert answer.status_code == 200
 
 
 async def test_live_mode_without_keys_closes_the_api(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, {**LIVE, "ROUTER_API_KEYS": ""}) as stage:
+    async with open_harness(tmp_path, {**LIVE, "ROUTER_API_KEYS": ""}) as harness:
         for method, path in API:
             for key in ("", OPERATOR):
-                answer = await stage.client(key).request(method, path)
+                answer = await harness.client(key).request(method, path)
                 assert answer.status_code == 401, path
                 assert "ROUTER_API_KEYS" in answer.json()["detail"]
 
@@ -161,30 +171,30 @@ FROM_AWAY: list[dict[str, str]] = [
 
 
 async def test_a_sandbox_without_keys_answers_this_machine(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, SANDBOX, intake=Memory()) as stage:
+    async with open_harness(tmp_path, SANDBOX, intake=Memory()) as harness:
         for headers in FROM_HERE:
-            answer = await stage.client().get("/v1/rules", headers=headers)
+            answer = await harness.client().get("/v1/rules", headers=headers)
             assert answer.status_code == 200, headers
-            answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
+            answer = await harness.client().post("/webhook", content=b"{}", headers=headers)
             assert answer.status_code == 400, headers
 
 
 async def test_a_sandbox_without_keys_answers_nobody_else(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, SANDBOX, intake=Memory()) as stage:
+    async with open_harness(tmp_path, SANDBOX, intake=Memory()) as harness:
         for headers in FROM_AWAY:
             for method, path in API:
-                answer = await stage.client().request(method, path, headers=headers)
+                answer = await harness.client().request(method, path, headers=headers)
                 assert answer.status_code == 403, (headers, path)
-            answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
+            answer = await harness.client().post("/webhook", content=b"{}", headers=headers)
             assert answer.status_code == 403, headers
             assert "ROUTER_WEBHOOK_USER" in answer.json()["detail"]
-        assert stage.refused == ["forbidden"] * len(FROM_AWAY)
+        assert harness.refused == ["forbidden"] * len(FROM_AWAY)
 
 
 async def test_a_sandbox_with_keys_wants_them_and_answers_everyone(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, {**SANDBOX, "ROUTER_API_KEYS": KEYS}) as stage:
-        assert (await stage.client().get("/v1/rules")).status_code == 401
-        away = stage.client(OPERATOR, Host="router.example.com")
+    async with open_harness(tmp_path, {**SANDBOX, "ROUTER_API_KEYS": KEYS}) as harness:
+        assert (await harness.client().get("/v1/rules")).status_code == 401
+        away = harness.client(OPERATOR, Host="router.example.com")
         assert (await away.get("/v1/rules")).status_code == 200
 
 
@@ -207,10 +217,10 @@ WRONG_BASIC = [
 
 
 async def test_a_wrong_webhook_credential_is_refused(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, intake=Memory()) as stage:
+    async with open_harness(tmp_path, intake=Memory()) as harness:
         for line in WRONG_BASIC:
             headers = [] if line is None else [(b"Authorization", line.encode())]
-            answer = await stage.client().post("/webhook", content=b"{}", headers=headers)
+            answer = await harness.client().post("/webhook", content=b"{}", headers=headers)
             assert answer.status_code == 401, line
             assert answer.headers["WWW-Authenticate"] == BASIC
             assert answer.json()["message"] == "unauthorized"
@@ -218,31 +228,31 @@ async def test_a_wrong_webhook_credential_is_refused(tmp_path: Path) -> None:
 
 
 async def test_two_passwords_are_none(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, intake=Memory()) as stage:
+    async with open_harness(tmp_path, intake=Memory()) as harness:
         lines = [*basic().items(), *basic(password="wrong").items()]
-        answer = await stage.client().post("/webhook", content=b"{}", headers=lines)
+        answer = await harness.client().post("/webhook", content=b"{}", headers=lines)
     assert (answer.status_code, answer.json()["detail"]) == (401, "send `Authorization` once")
 
 
 async def test_the_previous_password_still_opens_while_it_is_set(tmp_path: Path) -> None:
     environ = {**LIVE, "ROUTER_WEBHOOK_PASSWORD_PREVIOUS": "lemon"}
-    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
+    async with open_harness(tmp_path, environ, intake=Memory()) as harness:
         for password, status in (("orange", 400), ("lemon", 400), ("lime", 401)):
             line = basic(password=password)
-            answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+            answer = await harness.client().post("/webhook", content=b"{}", headers=line)
             assert answer.status_code == status
 
 
 async def test_a_password_may_hold_a_colon_and_any_letter(tmp_path: Path) -> None:
     environ = {**LIVE, "ROUTER_WEBHOOK_PASSWORD": "ö:Я:🍊"}
-    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
+    async with open_harness(tmp_path, environ, intake=Memory()) as harness:
         line = basic(password="ö:Я:🍊")
-        answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+        answer = await harness.client().post("/webhook", content=b"{}", headers=line)
     assert answer.status_code == 400
 
 
 async def test_live_mode_without_a_credential_lets_nobody_in(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, {"ROUTER_API_KEYS": KEYS}, intake=Memory()) as stage:
+    async with open_harness(tmp_path, {"ROUTER_API_KEYS": KEYS}, intake=Memory()) as harness:
         for line in ({}, basic("", ""), basic()):
-            answer = await stage.client().post("/webhook", content=b"{}", headers=line)
+            answer = await harness.client().post("/webhook", content=b"{}", headers=line)
             assert answer.status_code == 401

@@ -8,32 +8,32 @@ from typing import Any
 import pytest
 
 from router.queue.engine import SqlQueue
-from tests.web.stage import APP, OPERATOR, RULES, Stage, open_stage
-from tests.web.test_operations import accept, plan
+from tests.web.harness import APP, OPERATOR, RULES, Harness, open_harness
+from tests.web.test_delivery_log import accept, plan
 
 Node = dict[str, Any]
 
 
 @pytest.fixture
-async def ruled(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, rules=RULES, url=database_url) as stage:
-        yield stage
+async def ruled(tmp_path: Path, database_url: str) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, rules=RULES, url=database_url) as harness:
+        yield harness
 
 
-async def post(stage: Stage, path: str, content: Node | None = None, status: int = 200) -> Node:
-    answer = await stage.client(OPERATOR).post(f"/v1/channels/{path}", json=content)
+async def post(harness: Harness, path: str, content: Node | None = None, status: int = 200) -> Node:
+    answer = await harness.client(OPERATOR).post(f"/v1/channels/{path}", json=content)
     assert answer.status_code == status, answer.text
     return dict(answer.json())
 
 
-async def show(stage: Stage) -> dict[str, Node]:
-    answer = await stage.client(OPERATOR).get("/v1/channels")
+async def show(harness: Harness) -> dict[str, Node]:
+    answer = await harness.client(OPERATOR).get("/v1/channels")
     assert answer.status_code == 200, answer.text
     assert answer.json()["next"] is None
     return {item["name"]: item for item in answer.json()["items"]}
 
 
-async def test_channels_are_listed_with_what_holds_them_and_what_waits(ruled: Stage) -> None:
+async def test_channels_are_listed_with_what_holds_them_and_what_waits(ruled: Harness) -> None:
     await plan(ruled, await accept(ruled))
     queue, until = SqlQueue(ruled.site.database), time.time() + 60
     await queue.pause("mail", cause="suspended", until=until)
@@ -57,7 +57,7 @@ async def test_channels_are_listed_with_what_holds_them_and_what_waits(ruled: St
     assert (letters["configured"], letters["due"], letters["oldest_due_at"]) == (False, 1, 0.0)
 
 
-async def test_a_pause_lasts_until_it_is_resumed_or_as_long_as_it_says(ruled: Stage) -> None:
+async def test_a_pause_lasts_until_it_is_resumed_or_as_long_as_it_says(ruled: Harness) -> None:
     paused = await post(ruled, "mail/pause", {})
     assert paused["holds"] == [{"cause": "paused", "host": "", "until": None}]
     resumed = await post(ruled, "mail/resume")
@@ -71,14 +71,14 @@ async def test_a_pause_lasts_until_it_is_resumed_or_as_long_as_it_says(ruled: St
     assert (await show(ruled))["text"]["holds"] == []
 
 
-async def test_resuming_ends_whatever_holds_it(ruled: Stage) -> None:
+async def test_resuming_ends_whatever_holds_it(ruled: Harness) -> None:
     queue = SqlQueue(ruled.site.database)
     for cause in ("suspended", "open"):
         await queue.pause("mail", cause=cause, until=time.time() + 60)
     assert (await post(ruled, "mail/resume"))["holds"] == []
 
 
-async def test_a_channel_that_is_not_there_is_refused_with_the_nearest_name(ruled: Stage) -> None:
+async def test_a_channel_that_is_not_there_is_refused_with_the_nearest_name(ruled: Harness) -> None:
     for path, content in (("mial/pause", {}), ("mial/resume", None)):
         refused = await post(ruled, path, content, 404)
         assert "mail" in refused["detail"]
@@ -96,21 +96,21 @@ async def test_a_channel_that_is_not_there_is_refused_with_the_nearest_name(rule
     ],
 )
 async def test_a_pause_that_makes_no_sense_changes_nothing(
-    ruled: Stage, content: Node, place: str
+    ruled: Harness, content: Node, place: str
 ) -> None:
     refused = await post(ruled, "mail/pause", content, 400)
     assert [problem["path"] for problem in refused["problems"]] == [place]
     assert (await show(ruled))["mail"]["holds"] == []
 
 
-async def test_only_operators_may(ruled: Stage) -> None:
+async def test_only_operators_may(ruled: Harness) -> None:
     client = ruled.client(APP)
     assert (await client.get("/v1/channels")).status_code == 403
     for verb in ("pause", "resume"):
         assert (await client.post(f"/v1/channels/mail/{verb}", json={})).status_code == 403
 
 
-async def test_sending_is_stopped_over_all_channels_and_started_again(ruled: Stage) -> None:
+async def test_sending_is_stopped_over_all_channels_and_started_again(ruled: Harness) -> None:
     client = ruled.client(OPERATOR)
     assert (await client.get("/v1/sending")).json() == {"stopped": False}
     await post(ruled, "mail/pause", {})
@@ -128,6 +128,6 @@ async def test_sending_is_stopped_over_all_channels_and_started_again(ruled: Sta
     assert (await show(ruled))["text"]["holds"] == []
 
 
-async def test_sending_is_an_operators(ruled: Stage) -> None:
+async def test_sending_is_an_operators(ruled: Harness) -> None:
     for verb in ("stop", "start"):
         assert (await ruled.client(APP).post(f"/v1/sending/{verb}")).status_code == 403

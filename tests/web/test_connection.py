@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from router.web import connection, server
-from tests.web.stage import Stage, basic, serve
+from tests.web.harness import Harness, basic, serve
 
 Address = tuple[str, int]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -24,8 +24,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def address(stage: Stage) -> AsyncIterator[Address]:
-    async with serve(stage.app) as address:
+async def address(harness: Harness) -> AsyncIterator[Address]:
+    async with serve(harness.app) as address:
         yield address
 
 
@@ -195,10 +195,10 @@ async def test_a_body_without_an_end_is_not_read_for_ever(
 
 
 async def test_beyond_the_most_connections_one_more_is_told_to_come_again(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
-    async with serve(stage.app) as address:
+    async with serve(harness.app) as address:
         taken = [await asyncio.open_connection(*address) for _ in range(2)]
         for reader, writer in taken:
             writer.write(GOOD)

@@ -10,7 +10,7 @@ from router.registry import PluginSchema
 from router.store.errors import RequestFault
 from router.store.recipients.repository import Registration
 from router.web.recipient_schemas import device_faults
-from tests.core.schemas import FakeSchema
+from tests.core.plugin_schemas import FakeSchema
 from tests.fakes.webpush import Browser
 
 TOKEN = "a1" * 32

@@ -10,7 +10,7 @@ from router.store.db.database import Database
 from router.store.errors import StoreUnavailable
 from router.web import health
 from router.web.app import build_site
-from tests.web.stage import RULES, Stage, connect, open_stage
+from tests.web.harness import RULES, Harness, connect, open_harness
 
 
 class Silent(Database):
@@ -30,13 +30,13 @@ class Gone(Silent):
         raise StoreUnavailable("hunter2")
 
 
-async def test_a_process_that_answers_is_live(stage: Stage) -> None:
-    answer = await stage.client().get("/health/live")
+async def test_a_process_that_answers_is_live(harness: Harness) -> None:
+    answer = await harness.client().get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"message": "live"})
 
 
-async def test_without_rules_it_is_not_ready(stage: Stage) -> None:
-    answer = await stage.client().get("/health/ready")
+async def test_without_rules_it_is_not_ready(harness: Harness) -> None:
+    answer = await harness.client().get("/health/ready")
     assert answer.status_code == 503
     assert answer.json() == {
         "message": "service unavailable",
@@ -47,19 +47,19 @@ async def test_without_rules_it_is_not_ready(stage: Stage) -> None:
     }
 
 
-async def test_with_rules_it_is_ready(stage: Stage) -> None:
-    stage.file.write_text(RULES)
-    await stage.rulebook.reload()
-    answer = await stage.client().get("/health/ready")
+async def test_with_rules_it_is_ready(harness: Harness) -> None:
+    harness.file.write_text(RULES)
+    await harness.rulebook.reload()
+    answer = await harness.client().get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"message": "ready"})
 
 
 async def test_without_its_database_it_is_live_and_not_ready(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "DATABASE_TIMEOUT_S", 0.01)
     for database in (Silent(), Gone()):
-        client = connect(build_site(replace(stage.site, database=database)))
+        client = connect(build_site(replace(harness.site, database=database)))
         assert (await client.get("/health/live")).status_code == 200
         answer = await client.get("/health/ready")
         assert answer.status_code == 503
@@ -67,13 +67,13 @@ async def test_without_its_database_it_is_live_and_not_ready(
         assert "hunter2" not in answer.text
 
 
-async def test_metrics_are_what_prometheus_reads(stage: Stage) -> None:
-    answer = await stage.client().get("/metrics")
+async def test_metrics_are_what_prometheus_reads(harness: Harness) -> None:
+    answer = await harness.client().get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=1.0.0; charset=utf-8"
     assert answer.text == "router_example 1.0\n"
 
 
 async def test_it_is_ready_and_says_so_when_sending_is_stopped(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, rules=RULES, is_stopped=lambda: True) as stage:
-        answer = await stage.client().get("/health/ready")
+    async with open_harness(tmp_path, rules=RULES, is_stopped=lambda: True) as harness:
+        answer = await harness.client().get("/health/ready")
     assert (answer.status_code, answer.json()) == (200, {"message": "ready", "sending": "stopped"})

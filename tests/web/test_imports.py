@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.web import connection, imports, recipients, server
 from router.web.imports import LineSplitter
-from tests.web.stage import APP, Stage, open_stage, serve
+from tests.web.harness import APP, Harness, open_harness, serve
 
 Node = dict[str, Any]
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, url=database_url) as stage:
-        yield stage
+async def harness(tmp_path: Path, database_url: str) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, url=database_url) as harness:
+        yield harness
 
 
-async def send(stage: Stage, *lines: object, query: str = "", key: str = APP) -> httpx.Response:
+async def send(harness: Harness, *lines: object, query: str = "", key: str = APP) -> httpx.Response:
     body = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
-    async with stage.client(key) as client:
+    async with harness.client(key) as client:
         return await client.post(f"/v1/recipients/import{query}", content=body.encode())
 
 
@@ -39,9 +39,9 @@ def summary(answer: httpx.Response) -> tuple[int, int, int, int]:
     return told["lines"], told["changed"], told["unchanged"], told["bad"]
 
 
-async def test_good_lines_are_imported_and_bad_ones_told(stage: Stage) -> None:
+async def test_good_lines_are_imported_and_bad_ones_told(harness: Harness) -> None:
     answer = await send(
-        stage,
+        harness,
         {"uid": "bob", "contacts": {"email": "bob@example.com"}},
         "nonsense",
         {"uid": "ann", "contacts": {"emial": "x"}, "zone": "UTC"},
@@ -51,38 +51,38 @@ async def test_good_lines_are_imported_and_bad_ones_told(stage: Stage) -> None:
     assert summary(answer) == (4, 2, 0, 2)
     assert [(p["line"], p["path"]) for p in answer.json()["problems"]] == [(2, "$"), (3, "$.zone")]
     assert answer.json()["stoppedAt"] is None
-    async with stage.client(APP) as client:
+    async with harness.client(APP) as client:
         shown: Node = (await client.get("/v1/recipients/bob")).json()
     assert shown["contacts"] == {"email": "b…@example.com"}
 
 
-async def test_a_dry_run_changes_nothing_and_a_second_run_too(stage: Stage) -> None:
+async def test_a_dry_run_changes_nothing_and_a_second_run_too(harness: Harness) -> None:
     line = {"uid": "bob", "appId": "app-1", "devices": [{"platform": "fcm_web", "token": "t"}]}
-    assert summary(await send(stage, line, query="?dryRun=true")) == (1, 1, 0, 0)
-    assert summary(await send(stage, line)) == (1, 1, 0, 0)
-    assert summary(await send(stage, line)) == (1, 0, 1, 0)
+    assert summary(await send(harness, line, query="?dryRun=true")) == (1, 1, 0, 0)
+    assert summary(await send(harness, line)) == (1, 1, 0, 0)
+    assert summary(await send(harness, line)) == (1, 0, 1, 0)
 
 
-async def test_cometchats_lists_are_taken(stage: Stage) -> None:
+async def test_cometchats_lists_are_taken(harness: Harness) -> None:
     token = {"uid": "bob", "platform": "fcm_web", "pushToken": "t", "authToken": "a"}
     answer = await send(
-        stage, {"data": {"pushTokens": [token]}}, query="?appId=app-1&shape=cometchat"
+        harness, {"data": {"pushTokens": [token]}}, query="?appId=app-1&shape=cometchat"
     )
     assert summary(answer) == (1, 1, 0, 0)
 
 
 async def test_too_many_faults_end_it_at_a_line(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recipients, "MAX_REPORTED_FAULTS", 2)
     good = {"uid": "bob", "appId": "app-1"}
-    answer = await send(stage, good, "bad", "bad", "bad", good)
+    answer = await send(harness, good, "bad", "bad", "bad", good)
     assert (summary(answer), answer.json()["stoppedAt"]) == ((3, 1, 0, 2), 3)
 
 
-async def test_who_may_not_is_refused_and_no_recipient_is_shadowed(stage: Stage) -> None:
-    assert (await send(stage, key="wrong")).status_code == 401
-    async with stage.client(APP) as client:
+async def test_who_may_not_is_refused_and_no_recipient_is_shadowed(harness: Harness) -> None:
+    assert (await send(harness, key="wrong")).status_code == 401
+    async with harness.client(APP) as client:
         made = await client.put("/v1/recipients/import", json={"appId": "app-1"})
         wrong = await client.post("/v1/recipients/bob", json={})
     assert (made.status_code, wrong.status_code) == (200, 405)
@@ -90,7 +90,7 @@ async def test_who_may_not_is_refused_and_no_recipient_is_shadowed(stage: Stage)
 
 
 async def test_a_long_import_may_take_longer_than_a_request(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.5)
     monkeypatch.setattr(connection, "MAX_UNWANTED_REQUEST_BYTES", 100_000)
@@ -104,7 +104,7 @@ async def test_a_long_import_may_take_longer_than_a_request(
             await asyncio.sleep(0.1)
 
     async with (
-        serve(stage.app) as (host, port),
+        serve(harness.app) as (host, port),
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {APP}"}) as session,
         session.post(f"http://{host}:{port}/v1/recipients/import", data=lines()) as answer,
     ):

@@ -12,8 +12,8 @@ from router.queue.ports import Receipt
 from router.samples import read_sample
 from router.web import fair_scheduling, webhook
 from router.web.signature import Signer
-from tests.web.stage import LIVE, Memory, Stage, basic, open_stage, serve
-from tests.web.test_webhook_law import post
+from tests.web.harness import LIVE, Harness, Memory, basic, open_harness, serve
+from tests.web.test_webhook_laws import post
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -40,10 +40,10 @@ async def test_bodies_beyond_what_all_may_have_together_are_told_to_come_again(
 ) -> None:
     monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 2 * len(BODY) - 1)
     intake = Slow()
-    async with open_stage(tmp_path, intake=intake) as stage:
+    async with open_harness(tmp_path, intake=intake) as harness:
 
         async def post(content: bytes = BODY) -> int:
-            answer = await stage.client().post("/webhook", content=content, headers=basic())
+            answer = await harness.client().post("/webhook", content=content, headers=basic())
             if answer.status_code == 503:
                 assert int(answer.headers["Retry-After"]) > 0
             return answer.status_code
@@ -69,8 +69,8 @@ async def test_a_burst_leaves_a_turn_to_others(
             done.append(len(intake.bodies))
             await asyncio.sleep(0)
 
-    async with open_stage(tmp_path, intake=intake) as stage:
-        posts = [asyncio.create_task(post(stage, BODY)) for _ in range(3)]
+    async with open_harness(tmp_path, intake=intake) as harness:
+        posts = [asyncio.create_task(post(harness, BODY)) for _ in range(3)]
         await asyncio.gather(asyncio.create_task(stand_by()), *posts)
         assert [task.result() for task in posts] == [200] * 3
     assert done == [1, 2, 3]
@@ -105,7 +105,10 @@ async def test_half_bodies_of_whoever_has_proven_nothing_give_way_to_a_payload(
     monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 4 * webhook.MAX_BODY_BYTES)
     intake = Memory()
     environ = {**LIVE, **SIGNED}
-    async with open_stage(tmp_path, environ, intake=intake) as stage, serve(stage.app) as address:
+    async with (
+        open_harness(tmp_path, environ, intake=intake) as harness,
+        serve(harness.app) as address,
+    ):
         held = [await begin(address, CLAIM, webhook.MAX_BODY_BYTES) for _ in range(12)]
         url = f"http://{address[0]}:{address[1]}/webhook"
         async with httpx.AsyncClient() as client:
@@ -119,7 +122,7 @@ async def test_half_bodies_of_whoever_has_proven_nothing_give_way_to_a_payload(
             writer.transport.abort()
     assert answers == [b"HTTP/1.1 503 Service Unavailable\r\n"] * 8
     assert [len(body) for body in intake.bodies] == [len(BODY)] * 2 + [len(large)] * 2
-    assert "unavailable" in stage.refused
+    assert "unavailable" in harness.refused
 
 
 async def test_a_body_whose_sender_has_shown_a_password_gives_way_to_nobody(
@@ -128,8 +131,8 @@ async def test_a_body_whose_sender_has_shown_a_password_gives_way_to_nobody(
     monkeypatch.setattr(webhook, "MAX_TOTAL_BODY_BYTES", 2 * webhook.MAX_BODY_BYTES)
     environ = {**LIVE, **SIGNED}
     async with (
-        open_stage(tmp_path, environ, intake=Memory()) as stage,
-        serve(stage.app) as address,
+        open_harness(tmp_path, environ, intake=Memory()) as harness,
+        serve(harness.app) as address,
     ):
         reader, writer = await begin(address, basic(), webhook.MAX_BODY_BYTES)
         others = [await begin(address, CLAIM, webhook.MAX_BODY_BYTES) for _ in range(4)]
@@ -140,8 +143,8 @@ async def test_a_body_whose_sender_has_shown_a_password_gives_way_to_nobody(
             writer_.transport.abort()
 
 
-async def test_bodies_of_whoever_has_no_right_to_the_api_are_not_kept(stage: Stage) -> None:
-    async with serve(stage.app) as address:
+async def test_bodies_of_whoever_has_no_right_to_the_api_are_not_kept(harness: Harness) -> None:
+    async with serve(harness.app) as address:
         for request, status in (
             ("PUT /v1/recipients/bob", b"401"),
             ("POST /v1/recipients/import", b"401"),

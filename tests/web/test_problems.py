@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from router.telemetry import configure_logging
 from router.web.app import build_site
-from tests.web.stage import APP, OPERATOR, Broken, Stage, basic, connect, open_stage
+from tests.web.harness import APP, OPERATOR, Broken, Harness, basic, connect, open_harness
 
 
 @pytest.fixture
@@ -42,34 +42,34 @@ def told(answer: Response) -> tuple[int, str, str]:
         "/v1/recipients",
     ],
 )
-async def test_what_is_not_there_is_not_found(path: str, stage: Stage) -> None:
-    assert told(await stage.client(OPERATOR).get(path)) == (
+async def test_what_is_not_there_is_not_found(path: str, harness: Harness) -> None:
+    assert told(await harness.client(OPERATOR).get(path)) == (
         404,
         "not found",
         "unknown route; /docs/openapi.json lists all routes",
     )
 
 
-async def test_another_method_is_not_allowed(stage: Stage) -> None:
-    answer = await stage.client(OPERATOR).put("/v1/deliveries")
+async def test_another_method_is_not_allowed(harness: Harness) -> None:
+    answer = await harness.client(OPERATOR).put("/v1/deliveries")
     assert told(answer) == (405, "method not allowed", "use GET, OPTIONS")
     assert answer.headers["Allow"] == "GET, OPTIONS"
 
 
-async def test_a_large_body_is_refused(stage: Stage) -> None:
+async def test_a_large_body_is_refused(harness: Harness) -> None:
     large = b"{" + b" " * (2 * 1024 * 1024)
-    answer = await stage.client(APP).put("/v1/recipients/bob", content=large)
+    answer = await harness.client(APP).put("/v1/recipients/bob", content=large)
     assert told(answer) == (413, "request entity too large", "the body is larger than 1 MiB")
 
 
-async def test_an_impossible_host_is_refused(stage: Stage) -> None:
-    answer = await stage.client(Host="a b").get("/health/live")
+async def test_an_impossible_host_is_refused(harness: Harness) -> None:
+    answer = await harness.client(Host="a b").get("/health/live")
     assert told(answer)[0] == 400
 
 
 async def test_a_defect_is_logged_and_tells_nothing(tmp_path: Path, log: io.StringIO) -> None:
-    async with open_stage(tmp_path, intake=Broken()) as stage:
-        answer = await stage.client().post("/webhook", content=b"{}", headers=basic())
+    async with open_harness(tmp_path, intake=Broken()) as harness:
+        answer = await harness.client().post("/webhook", content=b"{}", headers=basic())
     assert told(answer)[0] == 500
     assert "hunter2" not in answer.text
     assert "Traceback" not in answer.text
@@ -78,12 +78,12 @@ async def test_a_defect_is_logged_and_tells_nothing(tmp_path: Path, log: io.Stri
 
 
 async def test_a_defect_in_the_api_is_logged_and_tells_nothing(
-    stage: Stage, log: io.StringIO
+    harness: Harness, log: io.StringIO
 ) -> None:
     def explode() -> bytes:
         raise ZeroDivisionError("hunter2")
 
-    app = build_site(replace(stage.site, exposition=explode))
+    app = build_site(replace(harness.site, exposition=explode))
     answer = await connect(app, Authorization=f"Bearer {OPERATOR}").get("/metrics")
     assert told(answer)[0] == 500
     assert "hunter2" not in answer.text
@@ -92,11 +92,11 @@ async def test_a_defect_in_the_api_is_logged_and_tells_nothing(
 
 
 async def test_a_broken_database_is_logged_without_what_was_to_be_written(
-    stage: Stage, log: io.StringIO
+    harness: Harness, log: io.StringIO
 ) -> None:
-    await stage.site.database.write(lambda c: c.exec_driver_sql("DROP TABLE contacts"))
+    await harness.site.database.write(lambda c: c.exec_driver_sql("DROP TABLE contacts"))
     device = {"appId": "app-1", "platform": "android", "token": "hunter2", "authToken": "orange2"}
-    answer = await stage.client(APP).put("/v1/recipients/bob/devices", json=device)
+    answer = await harness.client(APP).put("/v1/recipients/bob/devices", json=device)
     assert told(answer)[0] == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "no such table: contacts" in log.getvalue()

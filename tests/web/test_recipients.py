@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from router.core.model.payload import Json
-from tests.web.stage import APP, Stage, open_stage
+from tests.web.harness import APP, Harness, open_harness
 
 Node = dict[str, Any]
 TOKEN = "token-of-bobs-phone-0123456789"
@@ -26,19 +26,19 @@ DEVICE: dict[str, Json] = {
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, database_url: str) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, url=database_url) as stage:
-        yield stage
+async def harness(tmp_path: Path, database_url: str) -> AsyncIterator[Harness]:
+    async with open_harness(tmp_path, url=database_url) as harness:
+        yield harness
 
 
-async def send(stage: Stage, method: str, path: str, body: object = None) -> httpx.Response:
+async def send(harness: Harness, method: str, path: str, body: object = None) -> httpx.Response:
     content = b"" if body is None else json.dumps(body).encode()
-    async with stage.client(APP) as client:
+    async with harness.client(APP) as client:
         return await client.request(method, f"/v1/recipients/{path}", content=content)
 
 
-async def show(stage: Stage, path: str) -> Node:
-    answer = await send(stage, "GET", path)
+async def show(harness: Harness, path: str) -> Node:
+    answer = await send(harness, "GET", path)
     assert answer.status_code == 200
     return dict(answer.json())
 
@@ -48,7 +48,7 @@ def faults(answer: httpx.Response) -> dict[str, str]:
     return {problem["path"]: problem["reason"] for problem in answer.json()["problems"]}
 
 
-async def test_what_is_set_is_shown_with_addresses_masked(stage: Stage) -> None:
+async def test_what_is_set_is_shown_with_addresses_masked(harness: Harness) -> None:
     change: Node = {
         "appId": "app-1",
         "contacts": {"email": "bob@example.com", "sms": "+33612345678"},
@@ -58,7 +58,7 @@ async def test_what_is_set_is_shown_with_addresses_masked(stage: Stage) -> None:
         "muted": {"group_team": 2000000000.0},
         "optOuts": ["letters"],
     }
-    put = await send(stage, "PUT", "bob", change)
+    put = await send(harness, "PUT", "bob", change)
     shown = {
         "uid": "bob",
         "appId": "app-1",
@@ -73,13 +73,13 @@ async def test_what_is_set_is_shown_with_addresses_masked(stage: Stage) -> None:
         "registered": {},
     }
     assert (put.status_code, put.json()) == (200, shown)
-    assert await show(stage, "bob?appId=app-1") == shown
-    assert await show(stage, "bob") == shown
+    assert await show(harness, "bob?appId=app-1") == shown
+    assert await show(harness, "bob") == shown
 
 
-async def test_what_is_left_out_stays_and_null_removes(stage: Stage) -> None:
+async def test_what_is_left_out_stays_and_null_removes(harness: Harness) -> None:
     await send(
-        stage,
+        harness,
         "PUT",
         "bob",
         {
@@ -90,15 +90,15 @@ async def test_what_is_left_out_stays_and_null_removes(stage: Stage) -> None:
         },
     )
     change: Json = {"contacts": {"sms": None}, "attributes": {"age": None, "vip": True}}
-    answer = await send(stage, "PUT", "bob", change)
+    answer = await send(harness, "PUT", "bob", change)
     assert answer.json()["contacts"] == {"email": "b…@example.com"}
     assert answer.json()["attributes"] == {"plan": "gold", "vip": True}
     assert answer.json()["timezone"] == "Europe/Paris"
 
 
-async def test_every_fault_of_a_change_is_told_at_once(stage: Stage) -> None:
+async def test_every_fault_of_a_change_is_told_at_once(harness: Harness) -> None:
     answer = await send(
-        stage,
+        harness,
         "PUT",
         "bob",
         {
@@ -119,11 +119,11 @@ async def test_every_fault_of_a_change_is_told_at_once(stage: Stage) -> None:
     assert 'did you mean "email"?' in found["$.contacts.emial"]
     assert "/devices" in found["$.contacts.push"]
     assert "Europe/Paris" in found["$.timezone"]
-    assert (await send(stage, "GET", "bob")).status_code == 404
+    assert (await send(harness, "GET", "bob")).status_code == 404
 
 
-async def test_unknown_fields_are_refused_with_the_nearest_name(stage: Stage) -> None:
-    answer = await send(stage, "PUT", "bob", {"appid": "app-1", "contact": {}, "opt_outs": []})
+async def test_unknown_fields_are_refused_with_the_nearest_name(harness: Harness) -> None:
+    answer = await send(harness, "PUT", "bob", {"appid": "app-1", "contact": {}, "opt_outs": []})
     assert faults(answer) == {
         "$.appid": 'unknown; did you mean "appId"?',
         "$.contact": 'unknown; did you mean "contacts"?',
@@ -131,8 +131,8 @@ async def test_unknown_fields_are_refused_with_the_nearest_name(stage: Stage) ->
     }
 
 
-async def test_a_device_is_registered_shown_masked_and_logged_out(stage: Stage) -> None:
-    registered = await send(stage, "PUT", "bob/devices", DEVICE)
+async def test_a_device_is_registered_shown_masked_and_logged_out(harness: Harness) -> None:
+    registered = await send(harness, "PUT", "bob/devices", DEVICE)
     assert registered.status_code == 200
     device = registered.json()
     assert {**device, "id": ""} == {
@@ -143,21 +143,21 @@ async def test_a_device_is_registered_shown_masked_and_logged_out(stage: Stage) 
         "timezone": "Europe/Paris",
         "locale": "fr",
     }
-    assert (await show(stage, "bob"))["devices"] == [device]
+    assert (await show(harness, "bob"))["devices"] == [device]
     other: Json = {**DEVICE, "token": "another-token", "authToken": "another-session"}
-    await send(stage, "PUT", "bob/devices", other)
-    answer = await send(stage, "POST", "bob/logout", {"authToken": AUTH})
+    await send(harness, "PUT", "bob/devices", other)
+    answer = await send(harness, "POST", "bob/logout", {"authToken": AUTH})
     assert (answer.status_code, answer.json()) == (200, {"removed": 1})
-    assert [d["token"] for d in (await show(stage, "bob"))["devices"]] == ["an…en"]
-    again = await send(stage, "POST", "bob/logout", {"authToken": AUTH})
+    assert [d["token"] for d in (await show(harness, "bob"))["devices"]] == ["an…en"]
+    again = await send(harness, "POST", "bob/logout", {"authToken": AUTH})
     assert again.json() == {"removed": 0}
 
 
-async def test_a_device_that_logs_in_under_another_user_moves(stage: Stage) -> None:
-    await send(stage, "PUT", "bob/devices", DEVICE)
-    await send(stage, "PUT", "ann/devices", DEVICE)
-    assert (await show(stage, "bob"))["devices"] == []
-    assert len((await show(stage, "ann"))["devices"]) == 1
+async def test_a_device_that_logs_in_under_another_user_moves(harness: Harness) -> None:
+    await send(harness, "PUT", "bob/devices", DEVICE)
+    await send(harness, "PUT", "ann/devices", DEVICE)
+    assert (await show(harness, "bob"))["devices"] == []
+    assert len((await show(harness, "ann"))["devices"]) == 1
 
 
 IMPOSSIBLE: list[tuple[dict[str, Json], str]] = [
@@ -175,25 +175,25 @@ IMPOSSIBLE: list[tuple[dict[str, Json], str]] = [
 ]
 
 
-async def test_a_device_that_cannot_be_is_refused(stage: Stage) -> None:
+async def test_a_device_that_cannot_be_is_refused(harness: Harness) -> None:
     for change, path in IMPOSSIBLE:
-        answer = await send(stage, "PUT", "bob/devices", {**DEVICE, **change})
+        answer = await send(harness, "PUT", "bob/devices", {**DEVICE, **change})
         assert path in "".join(faults(answer)), change
         assert TOKEN not in answer.text
         assert AUTH not in answer.text
 
 
-async def test_a_device_needs_a_token_or_a_subscription(stage: Stage) -> None:
-    answer = await send(stage, "PUT", "bob/devices", {"appId": "app-1", "platform": "android"})
+async def test_a_device_needs_a_token_or_a_subscription(harness: Harness) -> None:
+    answer = await send(harness, "PUT", "bob/devices", {"appId": "app-1", "platform": "android"})
     assert faults(answer) == {"$.token": "give either `token` or `subscription`"}
 
 
-async def test_the_app_may_be_left_out_while_one_is_known(stage: Stage) -> None:
-    none = await send(stage, "PUT", "bob", {"locale": "fr"})
+async def test_the_app_may_be_left_out_while_one_is_known(harness: Harness) -> None:
+    none = await send(harness, "PUT", "bob", {"locale": "fr"})
     assert "none is known yet" in faults(none)["appId"]
-    await send(stage, "PUT", "bob", {"appId": "app-1", "locale": "fr"})
-    assert (await send(stage, "PUT", "bob", {"locale": "de"})).json()["appId"] == "app-1"
-    await send(stage, "PUT", "bob?appId=app-2", {"locale": "it"})
+    await send(harness, "PUT", "bob", {"appId": "app-1", "locale": "fr"})
+    assert (await send(harness, "PUT", "bob", {"locale": "de"})).json()["appId"] == "app-1"
+    await send(harness, "PUT", "bob?appId=app-2", {"locale": "it"})
     for method, path, body in (
         ("PUT", "bob", {"locale": "en"}),
         ("GET", "bob", None),
@@ -201,39 +201,39 @@ async def test_the_app_may_be_left_out_while_one_is_known(stage: Stage) -> None:
         ("PUT", "bob/devices", {"platform": "android", "token": TOKEN}),
         ("POST", "bob/logout", {"authToken": AUTH}),
     ):
-        unclear = await send(stage, method, path, body)
+        unclear = await send(harness, method, path, body)
         assert "app-1, app-2" in faults(unclear)["appId"], (method, path)
-    assert (await show(stage, "bob?appId=app-1"))["locale"] == "de"
-    assert (await show(stage, "bob?appId=app-2"))["locale"] == "it"
+    assert (await show(harness, "bob?appId=app-1"))["locale"] == "de"
+    assert (await show(harness, "bob?appId=app-2"))["locale"] == "it"
 
 
-async def test_the_app_in_the_body_and_in_the_query_must_agree(stage: Stage) -> None:
-    answer = await send(stage, "PUT", "bob?appId=app-1", {"appId": "app-2"})
+async def test_the_app_in_the_body_and_in_the_query_must_agree(harness: Harness) -> None:
+    answer = await send(harness, "PUT", "bob?appId=app-1", {"appId": "app-2"})
     assert faults(answer) == {"$.appId": "differs from `?appId=`; give one of them"}
-    agreed = await send(stage, "PUT", "bob?appId=app-1", {"appId": "app-1"})
+    agreed = await send(harness, "PUT", "bob?appId=app-1", {"appId": "app-1"})
     assert agreed.status_code == 200
 
 
-async def test_an_unknown_query_parameter_is_refused(stage: Stage) -> None:
-    answer = await send(stage, "GET", "bob?appid=app-1")
+async def test_an_unknown_query_parameter_is_refused(harness: Harness) -> None:
+    answer = await send(harness, "GET", "bob?appid=app-1")
     assert faults(answer) == {"?appid": 'unknown; did you mean "appId"?'}
 
 
-async def test_a_recipient_is_erased_once(stage: Stage) -> None:
-    await send(stage, "PUT", "bob", {"appId": "app-1", "contacts": {"email": "bob@example.com"}})
-    erased = await send(stage, "DELETE", "bob?appId=app-1")
+async def test_a_recipient_is_erased_once(harness: Harness) -> None:
+    await send(harness, "PUT", "bob", {"appId": "app-1", "contacts": {"email": "bob@example.com"}})
+    erased = await send(harness, "DELETE", "bob?appId=app-1")
     assert (erased.status_code, erased.content) == (204, b"")
-    assert (await send(stage, "GET", "bob?appId=app-1")).status_code == 404
-    assert (await send(stage, "DELETE", "bob?appId=app-1")).status_code == 404
+    assert (await send(harness, "GET", "bob?appId=app-1")).status_code == 404
+    assert (await send(harness, "DELETE", "bob?appId=app-1")).status_code == 404
 
 
-async def test_nobody_is_known_at_first(stage: Stage) -> None:
-    answer = await send(stage, "GET", "bob")
+async def test_nobody_is_known_at_first(harness: Harness) -> None:
+    answer = await send(harness, "GET", "bob")
     assert answer.status_code == 404
     assert answer.json()["detail"] == "this recipient is not registered"
 
 
-async def test_a_strange_uid_is_served_or_refused(stage: Stage) -> None:
+async def test_a_strange_uid_is_served_or_refused(harness: Harness) -> None:
     for uid in ("a%00b", "%20", "x" * 300, "%F0%9F%8D%8A", "a b", "..", "a%2Fb"):
         requests: list[tuple[str, str, object]] = [
             ("PUT", uid, {"appId": "app-1"}),
@@ -243,5 +243,5 @@ async def test_a_strange_uid_is_served_or_refused(stage: Stage) -> None:
             ("DELETE", uid, None),
         ]
         for method, path, body in requests:
-            answer = await send(stage, method, path, body)
+            answer = await send(harness, method, path, body)
             assert answer.status_code in {200, 204, 400, 404, 405}, (method, path, answer.text)

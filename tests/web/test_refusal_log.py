@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from router.web import connection, server
 from router.web.refusal_log import INTERVAL_S, MAX_PEERS, OTHERS, RefusalLog
 from router.web.webhook import MAX_BODY_BYTES
-from tests.web.stage import LIVE, FullDisk, Memory, Stage, basic, open_stage, serve
+from tests.web.harness import LIVE, FullDisk, Harness, Memory, basic, open_harness, serve
 
 Lines = list[MutableMapping[str, Any]]
 
@@ -47,8 +47,8 @@ def refusals(lines: Lines) -> Lines:
 
 async def test_each_refusal_of_the_webhook_says_why_and_whom(tmp_path: Path, lines: Lines) -> None:
     hunter2 = b'{"trigger": "hunter2", "hunter2": '
-    async with open_stage(tmp_path, {**LIVE, **SECRET}, intake=Memory()) as stage:
-        client = stage.client()
+    async with open_harness(tmp_path, {**LIVE, **SECRET}, intake=Memory()) as harness:
+        client = harness.client()
         for content, headers in (
             (b"hunter2", {}),
             (b"hunter2", basic("hunter2", "hunter2")),
@@ -83,9 +83,9 @@ async def test_each_refusal_of_the_webhook_says_why_and_whom(tmp_path: Path, lin
 async def test_a_disk_that_fails_is_said_once_and_not_for_each_payload(
     tmp_path: Path, lines: Lines
 ) -> None:
-    async with open_stage(tmp_path, intake=FullDisk()) as stage:
+    async with open_harness(tmp_path, intake=FullDisk()) as harness:
         for _ in range(20):
-            answer = await stage.client().post("/webhook", content=b"{}", headers=basic())
+            answer = await harness.client().post("/webhook", content=b"{}", headers=basic())
             assert answer.status_code == 503
     (line,) = refusals(lines)
     assert (line["status"], line["reason"]) == (503, "unavailable")
@@ -93,13 +93,13 @@ async def test_a_disk_that_fails_is_said_once_and_not_for_each_payload(
 
 
 async def test_a_wrong_key_of_the_api_is_a_line_and_a_mistake_of_a_holder_is_none(
-    stage: Stage, lines: Lines
+    harness: Harness, lines: Lines
 ) -> None:
     for _ in range(3):
-        await stage.client("hunter2-hunter2-hunter2").get("/v1/channels?hunter2")
-        await stage.client("recipients-0123456789abcdef").get("/v1/channels")
-        await stage.client("operator-0123456789abcdef").get("/v1/notifications/nothing")
-        await stage.client().get("/hunter2")
+        await harness.client("hunter2-hunter2-hunter2").get("/v1/channels?hunter2")
+        await harness.client("recipients-0123456789abcdef").get("/v1/channels")
+        await harness.client("operator-0123456789abcdef").get("/v1/notifications/nothing")
+        await harness.client().get("/hunter2")
     told = [(line["route"], line["status"], line["detail"]) for line in refusals(lines)]
     assert told == [
         ("/v1", 401, "the API key is invalid"),
@@ -121,7 +121,7 @@ async def test_a_wrong_key_of_the_api_is_a_line_and_a_mistake_of_a_holder_is_non
     ],
 )
 async def test_a_connection_that_is_refused_is_a_line_too(
-    stage: Stage,
+    harness: Harness,
     lines: Lines,
     monkeypatch: pytest.MonkeyPatch,
     sent: bytes,
@@ -130,7 +130,7 @@ async def test_a_connection_that_is_refused_is_a_line_too(
     monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 0.3)
     monkeypatch.setattr(server, "_CHECK_INTERVAL_TICKS", 1)
     authorization = f"\r\nAuthorization: {basic()['Authorization']}".encode()
-    async with serve(stage.app) as address, asyncio.timeout(20.0):
+    async with serve(harness.app) as address, asyncio.timeout(20.0):
         for _ in range(3):
             reader, writer = await asyncio.open_connection(*address)
             writer.write(sent.replace(b"\r\nX: {}", authorization))

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from router.web.server import HttpServer, ListenError, listen
-from tests.web.stage import Stage
+from tests.web.harness import Harness
 
 
 def test_a_connection_sends_at_once_what_is_written() -> None:
@@ -25,9 +25,9 @@ def test_an_address_in_use_is_named_with_its_variables() -> None:
             listen("127.0.0.1", port)
 
 
-async def test_a_server_that_is_stopped_ends_and_listens_no_more(stage: Stage) -> None:
+async def test_a_server_that_is_stopped_ends_and_listens_no_more(harness: Harness) -> None:
     listener = listen("127.0.0.1", 0)
-    server = HttpServer(stage.app, grace=5)
+    server = HttpServer(harness.app, grace=5)
     serving = asyncio.create_task(server.serve([listener]))
     await server.listening.wait()
     host, port = listener.getsockname()

@@ -14,7 +14,7 @@ from router.channel import Secret
 from router.samples import read_sample
 from router.web.signature import Signer, read_signature
 from router.web.webhook import MAX_BODY_BYTES
-from tests.web.stage import KEYS, LIVE, SANDBOX, Memory, Stage, basic, open_stage
+from tests.web.harness import KEYS, LIVE, SANDBOX, Harness, Memory, basic, open_harness
 
 SECRET = "secret-0123456789abcdef"
 HEADER = "x-cometchat-signature"
@@ -62,19 +62,19 @@ def test_a_signature_is_good_for_one_body_and_one_secret(
 
 
 async def post(
-    stage: Stage, body: bytes, *lines: Mapping[str, str] | tuple[str, str]
+    harness: Harness, body: bytes, *lines: Mapping[str, str] | tuple[str, str]
 ) -> httpx.Response:
     headers = [
         pair for line in lines for pair in (line.items() if isinstance(line, Mapping) else [line])
     ]
-    return await stage.client().post("/webhook", content=body, headers=headers)
+    return await harness.client().post("/webhook", content=body, headers=headers)
 
 
 async def test_a_signed_body_is_accepted_without_a_password(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, SIGNED, intake=Memory()) as stage:
+    async with open_harness(tmp_path, SIGNED, intake=Memory()) as harness:
         for text in (HEX, f"sha256={HEX}", b64encode(DIGEST).decode()):
-            assert (await post(stage, BODY, {HEADER: text})).status_code == 200
-            assert (await post(stage, BODY, {HEADER.title(): text})).status_code == 200
+            assert (await post(harness, BODY, {HEADER: text})).status_code == 200
+            assert (await post(harness, BODY, {HEADER.title(): text})).status_code == 200
 
 
 UNSIGNED = [
@@ -93,8 +93,8 @@ async def test_a_body_that_is_not_signed_is_told_why(
     headers: dict[str, str], detail: str, tmp_path: Path
 ) -> None:
     intake = Memory()
-    async with open_stage(tmp_path, SIGNED, intake=intake) as stage:
-        answer = await post(stage, BODY, headers)
+    async with open_harness(tmp_path, SIGNED, intake=intake) as harness:
+        answer = await post(harness, BODY, headers)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == WAY
     assert answer.json() == {"message": "unauthorized", "detail": detail, "problems": []}
@@ -102,50 +102,50 @@ async def test_a_body_that_is_not_signed_is_told_why(
 
 
 async def test_one_changed_byte_is_refused(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, SIGNED, intake=Memory()) as stage:
-        assert (await post(stage, BODY + b" ", {HEADER: HEX})).status_code == 401
-        assert (await post(stage, BODY, {HEADER: HEX})).status_code == 200
+    async with open_harness(tmp_path, SIGNED, intake=Memory()) as harness:
+        assert (await post(harness, BODY + b" ", {HEADER: HEX})).status_code == 401
+        assert (await post(harness, BODY, {HEADER: HEX})).status_code == 200
 
 
 async def test_two_signatures_are_none(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, SIGNED, intake=Memory()) as stage:
-        answer = await post(stage, BODY, (HEADER, HEX), (HEADER, HEX))
+    async with open_harness(tmp_path, SIGNED, intake=Memory()) as harness:
+        answer = await post(harness, BODY, (HEADER, HEX), (HEADER, HEX))
     assert answer.status_code == 401
 
 
 async def test_the_header_may_have_another_name(tmp_path: Path) -> None:
     environ = {**SIGNED, "ROUTER_WEBHOOK_SIGNATURE_HEADER": "X-Hub-Signature-256"}
-    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
-        good = await post(stage, BODY, {"X-Hub-Signature-256": f"sha256={HEX}"})
+    async with open_harness(tmp_path, environ, intake=Memory()) as harness:
+        good = await post(harness, BODY, {"X-Hub-Signature-256": f"sha256={HEX}"})
         assert good.status_code == 200
-        assert (await post(stage, BODY, {HEADER: HEX})).status_code == 401
+        assert (await post(harness, BODY, {HEADER: HEX})).status_code == 401
 
 
 async def test_with_a_password_and_a_secret_either_suffices(tmp_path: Path) -> None:
     signed, forged, wrong = {HEADER: HEX}, {HEADER: "00" * 32}, basic(password="wrong")
-    async with open_stage(tmp_path, BOTH, intake=Memory()) as stage:
+    async with open_harness(tmp_path, BOTH, intake=Memory()) as harness:
         for good in ([basic()], [signed], [basic(), signed], [basic(), forged], [wrong, signed]):
-            assert (await post(stage, BODY, *good)).status_code == 200, good
+            assert (await post(harness, BODY, *good)).status_code == 200, good
         for bad in ([], [wrong], [forged], [wrong, forged]):
-            answer = await post(stage, BODY, *bad)
+            answer = await post(harness, BODY, *bad)
             assert answer.status_code == 401, bad
             assert answer.headers["WWW-Authenticate"] == (
                 f'Basic realm="router", charset="UTF-8", {WAY}'
             )
     nothing = f"send a user name and a password (Basic) or the body's HMAC-SHA256 in {HEADER}"
-    async with open_stage(tmp_path, BOTH, intake=Memory()) as stage:
-        assert (await post(stage, BODY)).json()["detail"] == nothing
-        assert (await post(stage, BODY, wrong)).json()["detail"] == (
+    async with open_harness(tmp_path, BOTH, intake=Memory()) as harness:
+        assert (await post(harness, BODY)).json()["detail"] == nothing
+        assert (await post(harness, BODY, wrong)).json()["detail"] == (
             "the user name or the password is invalid"
         )
 
 
 async def test_a_secret_guards_a_sandbox_too(tmp_path: Path) -> None:
     environ = {**SANDBOX, "ROUTER_WEBHOOK_SECRET": SECRET}
-    async with open_stage(tmp_path, environ, intake=Memory()) as stage:
-        assert (await post(stage, BODY)).status_code == 401
+    async with open_harness(tmp_path, environ, intake=Memory()) as harness:
+        assert (await post(harness, BODY)).status_code == 401
         away = {"Host": "router.example.com", HEADER: HEX}
-        assert (await post(stage, BODY, away)).status_code == 200
+        assert (await post(harness, BODY, away)).status_code == 200
 
 
 async def test_a_body_too_large_is_not_hashed(
@@ -159,11 +159,11 @@ async def test_a_body_too_large_is_not_hashed(
         return sign(signer, body)
 
     monkeypatch.setattr(Signer, "sign", watch)
-    async with open_stage(tmp_path, SIGNED, intake=Memory()) as stage:
-        answer = await post(stage, b" " * (MAX_BODY_BYTES + 1), {HEADER: HEX})
+    async with open_harness(tmp_path, SIGNED, intake=Memory()) as harness:
+        answer = await post(harness, b" " * (MAX_BODY_BYTES + 1), {HEADER: HEX})
         assert answer.status_code == 413
         assert hashed == []
-        assert (await post(stage, b" " * MAX_BODY_BYTES, {HEADER: HEX})).status_code == 401
+        assert (await post(harness, b" " * MAX_BODY_BYTES, {HEADER: HEX})).status_code == 401
         assert len(hashed) == 1
 
 
@@ -176,7 +176,7 @@ async def test_without_a_credential_the_body_is_not_read(tmp_path: Path) -> None
     async def send(event: dict[str, object]) -> None:
         sent.append(event)
 
-    async with open_stage(tmp_path, BOTH, intake=Memory()) as stage:
+    async with open_harness(tmp_path, BOTH, intake=Memory()) as harness:
         for headers in ([], [(HEADER.encode(), b"short")]):
             scope = {
                 "type": "http",
@@ -185,5 +185,5 @@ async def test_without_a_credential_the_body_is_not_read(tmp_path: Path) -> None
                 "path": "/webhook",
                 "headers": headers,
             }
-            await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
+            await harness.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     assert [event["status"] for event in sent if "status" in event] == [401, 401]

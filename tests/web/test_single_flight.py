@@ -11,7 +11,7 @@ from router.store.db.database import Database
 from router.web import openapi
 from router.web.app import METRICS_REST_FACTOR, build_site
 from router.web.single_flight import SingleFlight
-from tests.web.stage import Stage, connect
+from tests.web.harness import Harness, connect
 
 
 async def gather(ask: Callable[[], Awaitable[int]], times: int) -> list[int]:
@@ -83,7 +83,7 @@ async def test_after_work_there_is_a_rest(monkeypatch: pytest.MonkeyPatch) -> No
     assert pauses == [0.0, 18.0, 18.0]
 
 
-async def test_metrics_are_written_down_once_for_all_who_ask(stage: Stage) -> None:
+async def test_metrics_are_written_down_once_for_all_who_ask(harness: Harness) -> None:
     written = 0
 
     def exposition() -> bytes:
@@ -91,7 +91,7 @@ async def test_metrics_are_written_down_once_for_all_who_ask(stage: Stage) -> No
         written += 1
         return b"router_example 1.0\n"
 
-    app = build_site(replace(stage.site, exposition=exposition))
+    app = build_site(replace(harness.site, exposition=exposition))
     async with connect(app) as client:
         answers = await asyncio.gather(*(client.get("/metrics") for _ in range(64)))
     assert {(answer.status_code, answer.text) for answer in answers} == {
@@ -102,7 +102,7 @@ async def test_metrics_are_written_down_once_for_all_who_ask(stage: Stage) -> No
 
 
 async def test_the_database_is_asked_once_for_all_who_ask_whether_it_is_well(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
     checks = 0
 
@@ -117,20 +117,22 @@ async def test_the_database_is_asked_once_for_all_who_ask_whether_it_is_well(
             checks += 1
             await asyncio.sleep(0.05)
 
-    app = build_site(replace(stage.site, database=Counted()))
+    app = build_site(replace(harness.site, database=Counted()))
     async with connect(app) as client:
         answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(64)))
     assert checks < 64 // 4
     assert {answer.status_code for answer in answers} == {503}  # there are no rules
 
 
-async def test_the_document_is_built_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_document_is_built_once(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rebuild(*_: object) -> None:
         pytest.fail("the document is built for a request")
 
     monkeypatch.setattr(openapi, "write_document", rebuild)
     monkeypatch.setattr(openapi, "read_operations", rebuild)
-    answers = [await stage.client().get("/docs/openapi.json") for _ in range(3)]
+    answers = [await harness.client().get("/docs/openapi.json") for _ in range(3)]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert answers[0].json()["openapi"] == "3.1.0"

@@ -11,7 +11,7 @@ from router.channel import Secret
 from router.samples import read_sample
 from router.web.signature import Signer
 from router.web.webhook import MAX_BODY_BYTES
-from tests.web.stage import LIVE, OPERATOR, Memory, Stage, basic, open_stage, serve
+from tests.web.harness import LIVE, OPERATOR, Harness, Memory, basic, open_harness, serve
 
 Address = tuple[str, int]
 
@@ -38,15 +38,15 @@ def memory() -> Memory:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path, memory: Memory) -> AsyncIterator[Stage]:
+async def harness(tmp_path: Path, memory: Memory) -> AsyncIterator[Harness]:
     environ = {**LIVE, "ROUTER_WEBHOOK_SECRET": SECRET}
-    async with open_stage(tmp_path, environ, intake=memory) as stage:
-        yield stage
+    async with open_harness(tmp_path, environ, intake=memory) as harness:
+        yield harness
 
 
 @pytest.fixture
-async def address(stage: Stage) -> AsyncIterator[Address]:
-    async with serve(stage.app) as address:
+async def address(harness: Harness) -> AsyncIterator[Address]:
+    async with serve(harness.app) as address:
         yield address
 
 

@@ -11,24 +11,22 @@ import pytest
 from router.core.model.payload import Json
 from router.samples import SAMPLE_NAMES, read_sample, restamp
 from router.web.webhook import MAX_BODY_BYTES
-from tests.web.stage import Broken, FullDisk, Memory, Stage, basic, open_stage
+from tests import TESTDATA
+from tests.web.harness import Broken, FullDisk, Harness, Memory, basic, open_harness
 
-GENERAL = {
-    file.stem: file.read_bytes()
-    for file in (Path(__file__).parents[1] / "testdata" / "general").glob("*.json")
-}
+GENERAL = {file.stem: file.read_bytes() for file in (TESTDATA / "general").glob("*.json")}
 REFUSED = "the body is not a payload of CometChat; see `problems`"
 
 
 @pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[tuple[Stage, Memory]]:
+async def memory(tmp_path: Path) -> AsyncIterator[tuple[Harness, Memory]]:
     intake = Memory()
-    async with open_stage(tmp_path, intake=intake) as stage:
-        yield stage, intake
+    async with open_harness(tmp_path, intake=intake) as harness:
+        yield harness, intake
 
 
-async def post(stage: Stage, body: bytes) -> httpx.Response:
-    return await stage.client().post("/webhook", content=body, headers=basic())
+async def post(harness: Harness, body: bytes) -> httpx.Response:
+    return await harness.client().post("/webhook", content=body, headers=basic())
 
 
 def payload(**changes: Json) -> dict[str, Json]:
@@ -45,24 +43,24 @@ def fault(answer: httpx.Response) -> tuple[str, str]:
 
 
 async def test_a_payload_is_accepted_and_its_repeat_is_a_duplicate_of_the_first(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
     for name in SAMPLE_NAMES:
         body = json.dumps(restamp(read_sample(name), now=time.time(), story=name)).encode()
-        first, second = await post(stage, body), await post(stage, body)
+        first, second = await post(harness, body), await post(harness, body)
         assert (first.status_code, second.status_code) == (200, 200), name
         assert first.json()["message"] == "accepted"
         assert second.json() == {"message": "duplicate", "id": first.json()["id"]}
         assert first.headers["Content-Type"] == "application/json"
 
 
-async def test_a_general_webhook_is_no_payload(memory: tuple[Stage, Memory]) -> None:
-    stage, intake = memory
+async def test_a_general_webhook_is_no_payload(memory: tuple[Harness, Memory]) -> None:
+    harness, intake = memory
     for name, body in GENERAL.items():
-        answer = await post(stage, body)
+        answer = await post(harness, body)
         assert fault(answer)[0] in {"$.trigger", "$.webhook"}, name
     assert intake.bodies == []
-    assert stage.refused == ["invalid"] * len(GENERAL)
+    assert harness.refused == ["invalid"] * len(GENERAL)
 
 
 def test_there_are_general_webhooks_to_refuse() -> None:
@@ -88,21 +86,21 @@ NO_PAYLOADS = [
 
 
 async def test_a_body_that_is_no_payload_is_told_where_and_why(
-    memory: tuple[Stage, Memory],
+    memory: tuple[Harness, Memory],
 ) -> None:
-    stage, intake = memory
+    harness, intake = memory
     for body, path, reason in NO_PAYLOADS:
-        found = fault(await post(stage, body))
+        found = fault(await post(harness, body))
         assert found[0] == path, body[:40]
         assert reason in found[1], body[:40]
     assert intake.bodies == []
 
 
-async def test_data_nested_too_deeply_is_refused(memory: tuple[Stage, Memory]) -> None:
-    stage, _ = memory
+async def test_data_nested_too_deeply_is_refused(memory: tuple[Harness, Memory]) -> None:
+    harness, _ = memory
     body = json.dumps(payload(extra="HERE")).encode()
     deep = b"[" * 100_000 + b"]" * 100_000
-    assert (await post(stage, body.replace(b'"HERE"', deep))).status_code == 400
+    assert (await post(harness, body.replace(b'"HERE"', deep))).status_code == 400
 
 
 STRANGE = [
@@ -122,13 +120,13 @@ STRANGE = [
 ]
 
 
-async def test_a_strange_value_anywhere_is_accepted_or_refused(stage: Stage) -> None:
+async def test_a_strange_value_anywhere_is_accepted_or_refused(harness: Harness) -> None:
     body = json.dumps(read_sample("push_chat_one_on_one")).encode()
     for place in ("appId", "region", "sentAt", "conversationId", "tag", "title", "type", "uid"):
         head, key, tail = body.partition(f'"{place}": '.encode())
         assert key, place
         for value in STRANGE:
-            answer = await post(stage, head + key + value + after_value(tail))
+            answer = await post(harness, head + key + value + after_value(tail))
             assert answer.status_code in {200, 400}, (place, value[:40], answer.text)
 
 
@@ -137,71 +135,71 @@ def after_value(text: bytes) -> bytes:
     return text.decode()[length:].encode()
 
 
-async def test_any_other_method_is_refused(memory: tuple[Stage, Memory]) -> None:
-    stage, _ = memory
+async def test_any_other_method_is_refused(memory: tuple[Harness, Memory]) -> None:
+    harness, _ = memory
     for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"):
-        answer = await stage.client().request(method, "/webhook", headers=basic())
+        answer = await harness.client().request(method, "/webhook", headers=basic())
         assert answer.status_code == 405, method
         assert answer.headers["Allow"] == "POST"
-    assert stage.refused == ["method"] * 6
+    assert harness.refused == ["method"] * 6
 
 
 async def test_a_full_disk_asks_to_come_again(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, intake=FullDisk()) as stage:
-        answer = await post(stage, b"{}")
+    async with open_harness(tmp_path, intake=FullDisk()) as harness:
+        answer = await post(harness, b"{}")
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.json()["message"] == "service unavailable"
-    assert stage.refused == ["unavailable"]
+    assert harness.refused == ["unavailable"]
 
 
 async def test_a_defect_tells_nothing_of_itself(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, intake=Broken()) as stage:
-        answer = await post(stage, b"{}")
+    async with open_harness(tmp_path, intake=Broken()) as harness:
+        answer = await post(harness, b"{}")
     assert answer.status_code == 500
     assert answer.json() == {
         "message": "internal server error",
         "detail": "the router failed; see `request failed` in its log",
         "problems": [],
     }
-    assert stage.refused == ["fault"]
+    assert harness.refused == ["fault"]
 
 
 async def test_one_mebibyte_passes_and_a_byte_more_does_not(
-    memory: tuple[Stage, Memory],
+    memory: tuple[Harness, Memory],
 ) -> None:
-    stage, intake = memory
+    harness, intake = memory
     body = json.dumps(payload()).encode()
-    assert (await post(stage, body.ljust(MAX_BODY_BYTES))).status_code == 200
-    assert stage.refused == []
-    assert (await post(stage, body.ljust(MAX_BODY_BYTES + 1))).status_code == 413
-    assert stage.refused == ["too_large"]
+    assert (await post(harness, body.ljust(MAX_BODY_BYTES))).status_code == 200
+    assert harness.refused == []
+    assert (await post(harness, body.ljust(MAX_BODY_BYTES + 1))).status_code == 413
+    assert harness.refused == ["too_large"]
     assert len(intake.bodies) == 1
 
 
 async def test_a_wrong_password_is_told_before_the_size_and_the_size_before_the_body(
-    memory: tuple[Stage, Memory],
+    memory: tuple[Harness, Memory],
 ) -> None:
-    stage, _ = memory
+    harness, _ = memory
     large = b"x" * (2 * MAX_BODY_BYTES)
-    wrong = await stage.client().post("/webhook", content=large, headers=basic(password="x"))
+    wrong = await harness.client().post("/webhook", content=large, headers=basic(password="x"))
     assert wrong.status_code == 401
-    assert (await post(stage, large)).status_code == 413
-    assert stage.refused == ["unauthorized", "too_large"]
+    assert (await post(harness, large)).status_code == 413
+    assert harness.refused == ["unauthorized", "too_large"]
 
 
-async def test_a_packed_body_is_refused(memory: tuple[Stage, Memory]) -> None:
-    stage, _ = memory
+async def test_a_packed_body_is_refused(memory: tuple[Harness, Memory]) -> None:
+    harness, _ = memory
     body = json.dumps(payload()).encode()
     for coding, status in (("gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200)):
         headers = {**basic(), "Content-Encoding": coding}
-        answer = await stage.client().post("/webhook", content=body, headers=headers)
+        answer = await harness.client().post("/webhook", content=body, headers=headers)
         assert answer.status_code == status, coding
-    assert stage.refused == ["packed"] * 2
+    assert harness.refused == ["packed"] * 2
 
 
-async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Memory]) -> None:
-    stage, intake = memory
+async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Harness, Memory]) -> None:
+    harness, intake = memory
     headers = [(name.lower().encode(), text.encode()) for name, text in basic().items()]
     events = iter(
         [
@@ -224,7 +222,7 @@ async def test_a_client_that_leaves_is_answered_nothing(memory: tuple[Stage, Mem
         "path": "/webhook",
         "headers": headers,
     }
-    await stage.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
+    await harness.app(scope, receive, send)  # type: ignore[arg-type]  # as much as is looked at
     assert sent == []
     assert intake.bodies == []
-    assert stage.refused == ["incomplete"]
+    assert harness.refused == ["incomplete"]

@@ -32,7 +32,7 @@ from router.queue.ports import (
     Settlement,
 )
 from router.worker.load_deliveries import KnownDeliveries
-from tests.worker.virtual import now as clock
+from tests.worker.virtual_time import now as clock
 
 
 @dataclass

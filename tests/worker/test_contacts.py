@@ -10,27 +10,27 @@ from router.core.model.recipient_guard import RecipientGuard
 from router.redaction import Redactor
 from router.worker.attempt import attempt_send
 from tests.plugins.opening import make_message
-from tests.worker.stage import Scripted, Stage, StageSettings
+from tests.worker.harness import Harness, Scripted, ScriptedSettings
 from tests.worker.test_outcomes import answering
-from tests.worker.virtual import play
+from tests.worker.virtual_time import run_in_virtual_time
 
 
 def test_a_contact_is_read_again_and_a_contact_that_is_gone_cancels() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open()
-        stage.register("c1", "old")
-        stage.register("c2", "other")
-        moved, gone = stage.plan("old", contact="c1"), stage.plan("other", contact="c2")
-        stage.register("c1", "new")
-        del stage.queue.contacts["c2"]
-        await stage.run(2)
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open()
+        harness.register("c1", "old")
+        harness.register("c2", "other")
+        moved, gone = harness.plan("old", contact="c1"), harness.plan("other", contact="c2")
+        harness.register("c1", "new")
+        del harness.queue.contacts["c2"]
+        await harness.run(2)
 
-        assert stage.state(moved)[0] == "delivered"
+        assert harness.state(moved)[0] == "delivered"
         assert [sent.message.address for sent in channel.sent] == ["new"]
-        assert stage.state(gone) == ("cancelled", "contact_gone")
+        assert harness.state(gone) == ("cancelled", "contact_gone")
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 @pytest.mark.parametrize(
@@ -44,23 +44,23 @@ def test_a_contact_is_read_again_and_a_contact_that_is_gone_cancels() -> None:
 def test_what_waits_in_memory_for_who_has_left_is_read_again(
     uids: set[str], addresses: set[str], state: str
 ) -> None:
-    async def scene() -> None:
-        stage = Stage()
-        stage.open(rate="10/m")
-        stage.register("c1", "first")
-        stage.register("c2", "other")
-        await stage.run(60)
-        first = stage.plan("first", contact="c1", uid="ann", forced=True)
-        waits = stage.plan("other", contact="c2", uid="bob", forced=True)
-        await stage.run(1)
-        del stage.queue.contacts["c2"]
-        stage.worker.invalidate(uids, addresses)
-        await stage.run(20)
+    async def scenario() -> None:
+        harness = Harness()
+        harness.open(rate="10/m")
+        harness.register("c1", "first")
+        harness.register("c2", "other")
+        await harness.run(60)
+        first = harness.plan("first", contact="c1", uid="ann", forced=True)
+        waits = harness.plan("other", contact="c2", uid="bob", forced=True)
+        await harness.run(1)
+        del harness.queue.contacts["c2"]
+        harness.worker.invalidate(uids, addresses)
+        await harness.run(20)
 
-        assert stage.state(first)[0] == "delivered"
-        assert stage.state(waits)[0] == state
+        assert harness.state(first)[0] == "delivered"
+        assert harness.state(waits)[0] == state
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 @pytest.mark.parametrize(
@@ -68,30 +68,30 @@ def test_what_waits_in_memory_for_who_has_left_is_read_again(
 )
 async def test_a_time_of_death_that_is_none_is_left_out(said: Any, taken: float | None) -> None:  # noqa: ANN401 - a plugin may not be typed
     outcome = Rejected(reason="gone", forget_contact=True, dead_since=said)
-    channel = Scripted(StageSettings(), answering(outcome))
+    channel = Scripted(ScriptedSettings(), answering(outcome))
     heard = await attempt_send(channel.send, make_message, Redactor(()), seconds=15.0)
     assert heard == Rejected(reason="gone", forget_contact=True, dead_since=taken)
 
 
 def test_what_was_planned_before_the_guard_was_set_does_not_go_after_a_restart() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open()
-        stage.register("c1", "theirs")
-        stage.queue.contacts["c1"] = replace(stage.queue.contacts["c1"], uid="bob")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open()
+        harness.register("c1", "theirs")
+        harness.queue.contacts["c1"] = replace(harness.queue.contacts["c1"], uid="bob")
         refused = [
-            stage.plan("b", uid="bob"),
-            stage.plan("c", uid="bob", urgent=True),
-            stage.plan("theirs", contact="c1", uid="qa-1"),
+            harness.plan("b", uid="bob"),
+            harness.plan("c", uid="bob", urgent=True),
+            harness.plan("theirs", contact="c1", uid="qa-1"),
         ]
-        sent = stage.plan("a", uid="qa-1")
-        stage.worker = stage.new_worker(RecipientGuard(["qa-*"]))
-        refused.append(stage.plan("d", uid="bob", forced=True))
-        await stage.run(5)
+        sent = harness.plan("a", uid="qa-1")
+        harness.worker = harness.new_worker(RecipientGuard(["qa-*"]))
+        refused.append(harness.plan("d", uid="bob", forced=True))
+        await harness.run(5)
 
-        assert stage.state(sent)[0] == "delivered"
-        assert {stage.state(id_) for id_ in refused} == {("suppressed", "guarded")}
+        assert harness.state(sent)[0] == "delivered"
+        assert {harness.state(id_) for id_ in refused} == {("suppressed", "guarded")}
         assert [each.delivery for each in channel.sent] == [sent]
-        assert 'guarded_total{channel="ops"} 4.0' in stage.metrics.exposition().decode()
+        assert 'guarded_total{channel="ops"} 4.0' in harness.metrics.exposition().decode()
 
-    play(scene())
+    run_in_virtual_time(scenario())

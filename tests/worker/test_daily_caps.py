@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from router.core.model.daily_cap import CAPPED, day_of, end_of
 from router.core.model.message import Message
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Unknown
-from tests.worker.stage import Script, Stage
-from tests.worker.virtual import now, play
+from tests.worker.harness import Harness, Script
+from tests.worker.virtual_time import now, run_in_virtual_time
 
 DAY = 86400.0
 
@@ -29,47 +29,47 @@ def take_after(seconds: float, *, refused: int = 0) -> Script:
     return script
 
 
-def count_states(stage: Stage) -> Counter[tuple[str, str]]:
-    return Counter((row.state, row.reason) for row in stage.queue.deliveries.values())
+def count_states(harness: Harness) -> Counter[tuple[str, str]]:
+    return Counter((row.state, row.reason) for row in harness.queue.deliveries.values())
 
 
 def test_a_channel_sends_no_more_than_its_cap_and_goes_on_the_next_day() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(take_after(1), concurrency=8, cap="10/day")
-        other = stage.open(name="other")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(take_after(1), concurrency=8, cap="10/day")
+        other = harness.open(name="other")
         for number in range(25):
-            stage.plan(f"a{number}", handed=True, expires_in=3 * DAY)
+            harness.plan(f"a{number}", handed=True, expires_in=3 * DAY)
         with capture_logs() as logs:
-            await stage.run(600)
-            stage.plan("z", channel="other")
-            await stage.run(10)
+            await harness.run(600)
+            harness.plan("z", channel="other")
+            await harness.run(10)
         tomorrow = end_of(day_of(now()))
         assert len(channel.sent) == 10
         assert len(other.sent) == 1
-        held = [hold for hold in await stage.queue.holds(now=now()) if hold.channel == "ops"]
+        held = [hold for hold in await harness.queue.holds(now=now()) if hold.channel == "ops"]
         assert [(hold.cause, hold.until) for hold in held] == [("cap", tomorrow)]
-        assert 'held{cause="cap",channel="ops"} 1.0' in stage.metrics.exposition().decode()
+        assert 'held{cause="cap",channel="ops"} 1.0' in harness.metrics.exposition().decode()
         lines = [log for log in logs if log["event"] == "channel daily cap reached"]
         assert [(log["channel"], log["cap"], log["log_level"]) for log in lines] == [
             ("ops", 10, "warning")
         ]
-        assert {row.attempts for row in stage.queue.deliveries.values()} == {0, 1}
+        assert {row.attempts for row in harness.queue.deliveries.values()} == {0, 1}
 
         await asyncio.sleep(tomorrow - now() - 5)
-        await stage.run(30)
+        await harness.run(30)
         assert len(channel.sent) == 20
         await asyncio.sleep(DAY)
-        await stage.run(30)
-        assert count_states(stage) == {("delivered", ""): 26}
-        assert 'held{cause="cap",channel="ops"} 0.0' in stage.metrics.exposition().decode()
+        await harness.run(30)
+        assert count_states(harness) == {("delivered", ""): 26}
+        assert 'held{cause="cap",channel="ops"} 0.0' in harness.metrics.exposition().decode()
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_a_refusal_does_not_count_and_an_unknown_outcome_does() -> None:
-    async def scene() -> None:
-        stage = Stage()
+    async def scenario() -> None:
+        harness = Harness()
         answers: list[Outcome] = [
             *(Rejected(status=400, reason="no"), Retry(status=500, reason="down")),
             *(Unknown(reason="no answer"), Delivered()),
@@ -78,150 +78,154 @@ def test_a_refusal_does_not_count_and_an_unknown_outcome_does() -> None:
         async def script(message: Message) -> Outcome:
             return answers.pop(0) if answers else Delivered()
 
-        channel = stage.open(script, concurrency=1, cap="3/day")
+        channel = harness.open(script, concurrency=1, cap="3/day")
         for number in range(8):
-            stage.plan(f"a{number}", expires_in=DAY)
-        await stage.run(120)
+            harness.plan(f"a{number}", expires_in=DAY)
+        await harness.run(120)
         assert len(channel.sent) == 5
-        assert count_states(stage)["dead", "may_have_arrived"] == 1
-        (count,) = await stage.queue.daily_counts(now=now())
+        assert count_states(harness)["dead", "may_have_arrived"] == 1
+        (count,) = await harness.queue.daily_counts(now=now())
         assert count.count == 3
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_sends_in_flight_count_and_give_their_place_back_when_they_are_refused() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(take_after(5, refused=3), concurrency=32, cap="4/day")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(take_after(5, refused=3), concurrency=32, cap="4/day")
         for number in range(12):
-            stage.plan(f"a{number}", handed=True)
-        await stage.run(60)
+            harness.plan(f"a{number}", handed=True)
+        await harness.run(60)
         assert channel.most_in_flight == 4
-        assert count_states(stage) == {("dead", "no"): 3, ("delivered", ""): 4, ("waiting", ""): 5}
+        assert count_states(harness) == {
+            ("dead", "no"): 3,
+            ("delivered", ""): 4,
+            ("waiting", ""): 5,
+        }
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_a_cap_outlives_a_restart() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(concurrency=1, cap="5/day")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(concurrency=1, cap="5/day")
         for number in range(3):
-            stage.plan(f"a{number}")
-        await stage.run(10)
-        stage.worker = stage.new_worker()
+            harness.plan(f"a{number}")
+        await harness.run(10)
+        harness.worker = harness.new_worker()
         for number in range(9):
-            stage.plan(f"b{number}", handed=True)
-        await stage.run(60)
+            harness.plan(f"b{number}", handed=True)
+        await harness.run(60)
         assert len(channel.sent) == 5
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_a_day_that_ends_during_a_send_starts_a_new_count() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(take_after(2), cap="2/day")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(take_after(2), cap="2/day")
         await asyncio.sleep(end_of(day_of(now())) - now() - 1)
         for number in range(8):
-            stage.plan(f"a{number}", handed=True, expires_in=3 * DAY)
-        await stage.run(60)
+            harness.plan(f"a{number}", handed=True, expires_in=3 * DAY)
+        await harness.run(60)
         assert len(channel.sent) == 2
         assert all(sent.ended > end_of(day_of(sent.began)) for sent in channel.sent)
-        assert [count.count for count in await stage.queue.daily_counts(now=now())] == [2]
+        assert [count.count for count in await harness.queue.daily_counts(now=now())] == [2]
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 @pytest.mark.parametrize("cap", ["6/day", ""])
 def test_a_cap_that_the_rules_raise_or_drop_lets_the_channel_go_on(cap: str) -> None:
-    async def scene() -> None:
-        stage = Stage()
-        first = stage.open(cap="2/day")
+    async def scenario() -> None:
+        harness = Harness()
+        first = harness.open(cap="2/day")
         for number in range(8):
-            stage.plan(f"a{number}")
-        run = asyncio.create_task(stage.worker.run())
+            harness.plan(f"a{number}")
+        run = asyncio.create_task(harness.worker.run())
         await asyncio.sleep(10)
         assert len(first.sent) == 2
-        second = stage.open(cap=cap)
+        second = harness.open(cap=cap)
         await asyncio.sleep(10)
         assert len(second.sent) == (4 if cap else 6)
-        third = stage.open(cap="1/day")
-        stage.plan("late")
+        third = harness.open(cap="1/day")
+        harness.plan("late")
         await asyncio.sleep(10)
         assert third.sent == []
-        await stage.worker.stop(0)
+        await harness.worker.stop(0)
         await run
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_an_operator_lifts_a_cap_for_the_rest_of_the_day() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(cap="2/day")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(cap="2/day")
         for number in range(8):
-            stage.plan(f"a{number}")
-        run = asyncio.create_task(stage.worker.run())
+            harness.plan(f"a{number}")
+        run = asyncio.create_task(harness.worker.run())
         await asyncio.sleep(10)
         assert len(channel.sent) == 2
-        await stage.queue.resume("ops")
+        await harness.queue.resume("ops")
         await asyncio.sleep(10)
         assert len(channel.sent) == 8
-        assert await stage.queue.holds(now=now()) == []
-        await stage.worker.stop(0)
+        assert await harness.queue.holds(now=now()) == []
+        await harness.worker.stop(0)
         await run
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_the_cap_of_an_app_holds_its_own_deliveries_alone() -> None:
-    async def scene() -> None:
-        stage = Stage(app_caps={"shop": 3})
-        channel = stage.open(take_after(1), concurrency=8)
+    async def scenario() -> None:
+        harness = Harness(app_caps={"shop": 3})
+        channel = harness.open(take_after(1), concurrency=8)
         for number in range(8):
-            stage.plan(f"a{number}", app_id="shop", expires_in=2 * DAY)
-            stage.plan(f"b{number}", app_id="club")
+            harness.plan(f"a{number}", app_id="shop", expires_in=2 * DAY)
+            harness.plan(f"b{number}", app_id="club")
         with capture_logs() as logs:
-            await stage.run(60)
+            await harness.run(60)
         assert len(channel.sent) == 3 + 8
-        assert count_states(stage) == {("delivered", ""): 11, ("waiting", CAPPED): 5}
-        waiting = [row for row in stage.queue.deliveries.values() if row.state == "waiting"]
+        assert count_states(harness) == {("delivered", ""): 11, ("waiting", CAPPED): 5}
+        waiting = [row for row in harness.queue.deliveries.values() if row.state == "waiting"]
         assert {row.due_at for row in waiting} == {end_of(day_of(now()))}
         assert {row.attempts for row in waiting} == {0}
-        assert await stage.queue.holds(now=now()) == []
+        assert await harness.queue.holds(now=now()) == []
         lines = [log for log in logs if log["event"] == "app daily cap reached"]
         assert [(log["app"], log["cap"]) for log in lines] == [("shop", 3)]
-        assert 'router_app_capped{app="shop"} 1.0' in stage.metrics.exposition().decode()
+        assert 'router_app_capped{app="shop"} 1.0' in harness.metrics.exposition().decode()
 
-        stage.app_caps["shop"] = 5
-        await stage.run(60)
+        harness.app_caps["shop"] = 5
+        await harness.run(60)
         assert len(channel.sent) == 5 + 8
         await asyncio.sleep(DAY)
-        await stage.run(60)
-        assert count_states(stage) == {("delivered", ""): 16}
-        assert 'router_app_capped{app="shop"} 0.0' in stage.metrics.exposition().decode()
+        await harness.run(60)
+        assert count_states(harness) == {("delivered", ""): 16}
+        assert 'router_app_capped{app="shop"} 0.0' in harness.metrics.exposition().decode()
 
-    play(scene())
+    run_in_virtual_time(scenario())
 
 
 def test_a_queue_out_of_reach_lets_nothing_exceed_the_cap() -> None:
-    async def scene() -> None:
-        stage = Stage()
-        channel = stage.open(take_after(1), concurrency=2, cap="4/day")
+    async def scenario() -> None:
+        harness = Harness()
+        channel = harness.open(take_after(1), concurrency=2, cap="4/day")
         for number in range(9):
-            stage.plan(f"a{number}", handed=True)
-        run = asyncio.create_task(stage.worker.run())
+            harness.plan(f"a{number}", handed=True)
+        run = asyncio.create_task(harness.worker.run())
         await asyncio.sleep(1.5)
-        stage.queue.down = True
+        harness.queue.down = True
         await asyncio.sleep(60)
-        stage.queue.down = False
+        harness.queue.down = False
         await asyncio.sleep(60)
         assert len(channel.sent) <= 4
         await asyncio.sleep(60)
-        assert count_states(stage)["delivered", ""] == 4
-        await stage.worker.stop(0)
+        assert count_states(harness)["delivered", ""] == 4
+        await harness.worker.stop(0)
         await run
 
-    play(scene())
+    run_in_virtual_time(scenario())

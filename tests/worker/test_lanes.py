@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from router.core.model.delivery import Delivery
 from router.core.model.message import Content
 from router.worker.lanes import Lanes, SendJob
-from tests.worker.stage import notification
+from tests.worker.harness import notification
 
 
 def send_job(

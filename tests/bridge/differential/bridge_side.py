@@ -11,9 +11,9 @@ from router.bridge.address import fill_template
 from router.bridge.patching import execution_mode
 from router.plugins.apprise.channel import Apprise, AppriseSettings
 from router.testing import make_message
-from tests.bridge.differential import templates, world
+from tests.bridge.differential import fixed_environment, url_templates
 from tests.bridge.differential.run import Outcome, Report, Sent, describe
-from tests.bridge.differential.templates import Case
+from tests.bridge.differential.url_templates import Case
 
 
 class RecordingTransport:
@@ -33,7 +33,7 @@ class RecordingTransport:
         return Response(
             status=self.status,
             headers={"content-type": "application/json"},
-            body=json.dumps(world.TAKEN).encode(),
+            body=json.dumps(fixed_environment.TAKEN).encode(),
         )
 
 
@@ -50,16 +50,16 @@ async def run(cases: list[Case]) -> Report:
 
 async def _find_status(case: Case) -> int:
     """Return the status that a service takes for a yes."""
-    for status in world.STATUSES:
+    for status in fixed_environment.STATUSES:
         if (await _run(case, status)).done:
             return status
-    return world.STATUSES[0]
+    return fixed_environment.STATUSES[0]
 
 
 def _own() -> set[str]:
     """Return the services that speak past `requests`: by connections of their own, or SMTP."""
-    found = [p for p in templates.services() if _speaks_otherwise(p)]
-    return {templates.name(plugin) for plugin in found}
+    found = [p for p in url_templates.services() if _speaks_otherwise(p)]
+    return {url_templates.name(plugin) for plugin in found}
 
 
 def _speaks_otherwise(plugin: type[NotifyBase]) -> bool:
@@ -67,7 +67,7 @@ def _speaks_otherwise(plugin: type[NotifyBase]) -> bool:
 
 
 async def _run(case: Case, status: int) -> Outcome:
-    world.begin()
+    fixed_environment.begin()
     try:
         settings = AppriseSettings(url=Secret(case.url), fixed="{to}" not in case.url)
     except ValueError as error:

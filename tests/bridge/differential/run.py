@@ -12,8 +12,8 @@ import sys
 import msgspec
 from apprise.plugins.base import NotifyBase
 
-from tests.bridge.differential import templates, world
-from tests.bridge.differential.templates import Case
+from tests.bridge.differential import fixed_environment, url_templates
+from tests.bridge.differential.url_templates import Case
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -49,17 +49,21 @@ class Report(msgspec.Struct):
 def main() -> None:
     """Run one side."""
     logging.disable(logging.CRITICAL)
-    templates.services()
+    url_templates.services()
     if sys.argv[1] == "bridge":
         from tests.bridge.differential.bridge_side import run  # noqa: PLC0415 - one side only
 
-        cases = [*templates.fixed_cases(), *templates.option_cases(), *templates.open_cases()]
-        world.freeze()
+        cases = [
+            *url_templates.fixed_cases(),
+            *url_templates.option_cases(),
+            *url_templates.open_cases(),
+        ]
+        fixed_environment.freeze()
         report = asyncio.run(run(cases))
     else:
-        from tests.bridge.differential.stock_side import run_stock  # noqa: PLC0415 - the same
+        from tests.bridge.differential.apprise_side import run_stock  # noqa: PLC0415 - the same
 
-        world.freeze()
+        fixed_environment.freeze()
         report = run_stock(msgspec.json.decode(sys.stdin.buffer.read(), type=Report))
     sys.stdout.buffer.write(msgspec.json.encode(report))
 

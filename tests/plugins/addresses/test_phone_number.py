@@ -1,15 +1,14 @@
 """Phone numbers have one form, or are refused with the reason and the remedy."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router import AddressError
 from router.plugins._addresses.phone_number import normalize_number
+from tests import TESTDATA
 
-TABLE = Path(__file__).parents[2] / "testdata" / "addresses" / "phone_numbers.tsv"
+TABLE = TESTDATA / "addresses" / "phone_numbers.tsv"
 ROWS = [
     line.split("\t") for line in TABLE.read_text("utf-8").splitlines() if not line.startswith("#")
 ]

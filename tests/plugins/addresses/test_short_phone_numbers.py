@@ -9,7 +9,7 @@ from router.plugins._addresses.phone_number import STAND_IN_NUMBER
 from router.plugins.apprise.channel import Apprise, find_address_format
 from router.plugins.sms.channel import SCHEMES, Sms
 from router.testing import ScriptedTransport, make_message
-from tests.bridge.differential import templates
+from tests.bridge.differential import url_templates
 from tests.plugins.opening import read_settings
 
 NUMBERS = ("+298212345", "+299221234", "+376312345", "+50021234")
@@ -21,7 +21,7 @@ NATIONAL = frozenset({"mobilemessage", "voipms"})
 def list_urls() -> Iterator[str]:
     """Yield a URL with `{to}` for each provider that takes phone numbers over HTTP."""
     first: dict[str, str] = {}
-    for case in templates.open_cases():
+    for case in url_templates.open_cases():
         scheme = case.url.partition("://")[0]
         if scheme in SCHEMES or find_address_format(scheme) in {"phone", "phone or other"}:
             first.setdefault(scheme, case.url)

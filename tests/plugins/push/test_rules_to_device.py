@@ -32,7 +32,7 @@ def device(platform: str, locale: str = "") -> Contact:
 DEVICES = tuple(map(device, ("fcm_android", "fcm_ios", "fcm_web", "apns_ios_device")))
 
 
-class Stage:
+class Harness:
     """A push channel on both providers, and rules that send to it."""
 
     def __init__(self, push: Push, settings: dict[str, Any], fcm: Fcm, apns: Apns) -> None:
@@ -84,18 +84,20 @@ class Stage:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def harness() -> AsyncIterator[Harness]:
     async with Fcm() as fcm, Apns() as apns:
         account = {"service_account": fcm.service_account, "notification_block": True}
         settings = {"fcm": account, "apns": make_settings(), "timeout": 2.0}
         async with open_channel(Push, settings, fcm, apns) as push:
-            yield Stage(push, settings, fcm, apns)
+            yield Harness(push, settings, fcm, apns)
 
 
-async def test_the_badge_is_the_unread_count_unless_the_rules_say_otherwise(stage: Stage) -> None:
+async def test_the_badge_is_the_unread_count_unless_the_rules_say_otherwise(
+    harness: Harness,
+) -> None:
     async def badges(step: str) -> list[object]:
         rules = f"rules: [{{name: all, send: [{step}]}}]"
-        sent = await stage.tell(rules, read_sample("push_chat_one_on_one"), *DEVICES)
+        sent = await harness.tell(rules, read_sample("push_chat_one_on_one"), *DEVICES)
         android, fcm_apple = sent["fcm_android"]["message"], sent["fcm_ios"]["message"]
         return [
             android["android"]["notification"].get("notification_count"),
@@ -142,7 +144,7 @@ rules:
     "sample", ["push_chat_one_on_one_message_and_custom", "push_chat_group_message_object"]
 )
 async def test_nothing_that_privacy_keeps_back_stands_anywhere_in_what_goes_out(
-    stage: Stage, sample: str, privacy: str, hidden: tuple[str, ...]
+    harness: Harness, sample: str, privacy: str, hidden: tuple[str, ...]
 ) -> None:
     told = read_sample(sample)
     kept = ("body", "message", "custom", "somethingNew", *hidden)
@@ -151,20 +153,20 @@ async def test_nothing_that_privacy_keeps_back_stands_anywhere_in_what_goes_out(
     details = {**told.details, **dict.fromkeys(NAMES, "Andrew"), **secret}
     data = {**told.data, "notificationDetails": details}
     notification = msgspec.structs.replace(told, data=data, details=details)
-    sent = await stage.tell(RULES.replace("PRIVACY", privacy), notification, *DEVICES)
+    sent = await harness.tell(RULES.replace("PRIVACY", privacy), notification, *DEVICES)
     assert sent.keys() == {each.id for each in DEVICES}
-    requests = [*stage.fcm.requests, *stage.apns.requests]
+    requests = [*harness.fcm.requests, *harness.apns.requests]
     assert all(SECRET not in repr((each.headers, each.body, each.url)) for each in requests)
     words = {"title": "New notification", "body": "You have a new message"}
     if privacy == "no_body":
         words["title"] = "Andrew You have a new message"
     assert sent["fcm_android"]["message"]["notification"] == words
     assert sent["apns_ios_device"]["aps"]["alert"] == words
-    open_text = await stage.tell(RULES.replace("PRIVACY", "none"), notification, *DEVICES)
+    open_text = await harness.tell(RULES.replace("PRIVACY", "none"), notification, *DEVICES)
     assert SECRET in repr(open_text), "the secret is one that would show"
 
 
-async def test_two_devices_of_one_person_are_told_in_their_own_languages(stage: Stage) -> None:
+async def test_two_devices_of_one_person_are_told_in_their_own_languages(harness: Harness) -> None:
     rules = """
 enrich:
   - {title: "New message"}
@@ -172,6 +174,6 @@ enrich:
 rules: [{name: all, send: [app]}]
 """
     phones = (device("fcm_android", "de-AT"), device("apns_ios_device", "en"))
-    sent = await stage.tell(rules, read_sample("push_chat_one_on_one"), *phones)
+    sent = await harness.tell(rules, read_sample("push_chat_one_on_one"), *phones)
     assert sent["fcm_android"]["message"]["data"]["title"] == "Neue Nachricht"
     assert sent["apns_ios_device"]["aps"]["alert"]["title"] == "New message"

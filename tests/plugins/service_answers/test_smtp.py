@@ -4,7 +4,6 @@ import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
@@ -17,9 +16,10 @@ from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
 from router.registry import load_plugins
 from router.transport.http import AiohttpTransport
-from tests.bridge.mail_server import Server
+from tests import TESTDATA
 from tests.fakes.mail import MailServer
 from tests.plugins.opening import make_message, open_channel, read_settings
+from tests.transport.scripted_smtp_server import Server
 
 ADDRESS = "george@example.org"
 
@@ -33,7 +33,7 @@ class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
     server: str
 
 
-TABLE = Path(__file__).parents[2] / "testdata" / "smtp_refusals.json"
+TABLE = TESTDATA / "smtp_refusals.json"
 REFUSALS = msgspec.json.decode(TABLE.read_bytes(), type=list[Refusal])
 
 

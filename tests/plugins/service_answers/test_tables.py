@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +19,8 @@ from router.plugins.apprise.channel import Apprise
 from router.plugins.email import Email
 from router.plugins.sms.channel import SCHEMES, Sms
 from router.testing import FakeProvider, ProviderReply
-from tests.bridge.play import notify
+from tests import TESTDATA
+from tests.bridge.apprise_plugins import notify
 from tests.plugins.opening import make_message, open_channel, read_settings
 
 NOW = 1_760_000_000.0
@@ -62,7 +62,7 @@ def _write_time(text: str) -> str:
     return text
 
 
-FOLDER = Path(__file__).parents[2] / "testdata" / "service_answers"
+FOLDER = TESTDATA / "service_answers"
 FAMILIES: Mapping[str, Mapping[str, Service]] = {
     file.stem: msgspec.convert(
         yaml.safe_load(file.read_text("utf-8")), dict[str, Service], strict=False

@@ -1,7 +1,6 @@
 """Segments: how much of a text fits how many messages."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from router.plugins.sms.segments import (
     fit_segments,
     split_text,
 )
+from tests import TESTDATA
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=800)
 gsm_texts = st.text("abc 123@£$€[]{}\n", max_size=800)
@@ -36,9 +36,7 @@ def count(text: str) -> int:
     return count_segments(text, detect_alphabet(text))
 
 
-TABLE = json.loads(
-    (Path(__file__).parents[2] / "testdata" / "sms_segments.json").read_text("utf-8")
-)
+TABLE = json.loads((TESTDATA / "sms_segments.json").read_text("utf-8"))
 """Texts as runs of one character each, and how many segments they take.
 
 What sms-segments-calculator 1.3.0 counts, which is the code behind Twilio's segment calculator
