@@ -72,9 +72,9 @@ def _run(server: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
 @pytest.fixture
 def postgres_url(postgres: Databases) -> Iterator[str]:
     """A fresh migrated database on the shared server."""
-    url = postgres.make_database()
+    url = postgres.borrow_database()
     yield url
-    postgres.drop_database(url)
+    postgres.return_database(url)
 
 
 @pytest.fixture(params=("sqlite", "postgres"))
@@ -85,12 +85,12 @@ def make_url(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
         urls: list[str] = []
 
         def make() -> str:
-            urls.append(postgres.make_database())
+            urls.append(postgres.borrow_database())
             return urls[-1]
 
         yield make
         for url in urls:
-            postgres.drop_database(url)
+            postgres.return_database(url)
         return
     folder, migrated = (request.getfixturevalue(name) for name in ("tmp_path", "migrated"))
     numbers = count(1)

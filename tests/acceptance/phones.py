@@ -21,7 +21,7 @@ from tests.acceptance.recorded_pushes import (
     Wire,
 )
 from tests.acceptance.router_process import COMETCHAT, OPERATOR, PATIENCE, RouterProcess, live
-from tests.acceptance.router_with_fakes import COMMAND, divert
+from tests.acceptance.router_with_fakes import MODULE, divert
 from tests.fakes import webpush
 from tests.fakes.apns import BUNDLE, KEY_ID, TEAM_ID, make_settings
 
@@ -230,7 +230,7 @@ async def phones(
         made = (fcm, apns, browsers, twilio)
         fakes = {host: fake.url for fake in made for host in fake.hosts}
         settings = live(folder, database) | divert(folder, fakes)
-        process = RouterProcess(folder, settings, command=COMMAND)
+        process = RouterProcess(folder, settings, module=MODULE)
         try:
             await asyncio.to_thread(process.start)
             connector = aiohttp.TCPConnector(limit=0)

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import ROOT
+from tests.acceptance.fork_server import FORK_SERVER, ForkedProcess
 
 PATIENCE = 30.0
-ROUTER = (sys.executable, "-m", "router.cli")
+RUN_TIMEOUT_S = 120.0
+ROUTER = "router.cli"
+"""The module that `python -m` runs."""
 PASSWORD = "a-password-for-tests"
 KEY = "an-operator-key-for-tests"
 COMETCHAT = {
@@ -44,32 +47,31 @@ def free_port() -> int:
 
 
 class RouterProcess:
-    """`router serve` on a free port, its log in a file; `command` is `router` itself."""
+    """`router serve` on a free port, its log in a file; `module` is `router` itself."""
 
     def __init__(
         self,
         folder: Path,
         settings: Mapping[str, str],
         *args: str,
-        command: Sequence[str] = ROUTER,
+        module: str = ROUTER,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "serve.log"
         self._args = args
-        self._command = command
+        self._module = module
         self._environ = clean_environ() | {"ROUTER_PORT": str(self.port)} | dict(settings)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProcess | subprocess.Popen[bytes] | None = None
 
     def start(self, path: str = "/health/ready") -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._command, "serve", *self._args],
-                env=self._environ,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-            )
+        self._process = FORK_SERVER.start(
+            self._module,
+            ("serve", *self._args),
+            self._environ,
+            stdout=self.log,
+            stderr=self.log,
+        )
         deadline = time.monotonic() + PATIENCE
         while not self._answers(path):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -106,6 +108,20 @@ class RouterProcess:
             self._process.wait(timeout=PATIENCE)
 
 
+def run_router(
+    *args: str, environ: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run a verb of `router` that nothing but `environ` configures, and keep what it says."""
+    with tempfile.TemporaryDirectory(prefix="router-verb-") as name:
+        stdout, stderr = Path(name) / "stdout", Path(name) / "stderr"
+        settings = clean_environ() | dict(environ or {})
+        process = FORK_SERVER.start(
+            ROUTER, args, settings, folder=cwd, stdout=stdout, stderr=stderr
+        )
+        status = process.wait(RUN_TIMEOUT_S)
+        return subprocess.CompletedProcess(args, status, stdout.read_text(), stderr.read_text())
+
+
 def run(
     command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
@@ -116,7 +132,7 @@ def run(
         env=clean_environ() | dict(environ or {}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=RUN_TIMEOUT_S,
         check=False,
     )
 

@@ -6,7 +6,6 @@ way of SSL_CERT_FILE.
 
 import json
 import os
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,11 +16,11 @@ from router.cli import main
 from router.transport.http import AiohttpTransport
 from tests.transport.certificate import read_authority
 
-COMMAND = (sys.executable, "-m", "tests.acceptance.router_with_fakes")
+MODULE = "tests.acceptance.router_with_fakes"
 
 
 def divert(folder: Path, fakes: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with which `COMMAND` asks these base URLs for those hosts."""
+    """Return the settings with which `MODULE` asks these base URLs for those hosts."""
     authority = folder / "authority.pem"
     authority.write_text(read_authority(), encoding="ascii")
     return {"DIVERTED": json.dumps(dict(fakes)), "SSL_CERT_FILE": str(authority)}

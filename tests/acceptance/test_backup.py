@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from tests.acceptance.client import call, chat, post, read_metrics, wait_for
-from tests.acceptance.router_process import ROUTER, live, run, running
+from tests.acceptance.router_process import live, run_router, running
 from tests.acceptance.webhook_gateway import Gateway
 from tests.conftest import url_of
 
@@ -44,7 +44,7 @@ def test_a_copy_made_under_load_delivers_what_was_pending(tmp_path: Path, gatewa
         clients = [Thread(target=load) for _ in range(4)]
         for client in clients:
             client.start()
-        done = run([*ROUTER, "backup", str(copy)], settings)
+        done = run_router("backup", str(copy), environ=settings)
         over.set()
         for client in clients:
             client.join()

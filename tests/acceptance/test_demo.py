@@ -5,15 +5,15 @@ import subprocess
 from pathlib import Path
 
 from router.samples import SAMPLE_NAMES
-from tests.acceptance.router_process import ROUTER, free_port, run
+from tests.acceptance.router_process import free_port, run_router
 from tests.docs.blocks import blocks
 from tests.postgres import Databases
 
-FEED = (*ROUTER, "serve", "--sandbox", "--feed-samples", "--exit")
+FEED = ("serve", "--sandbox", "--feed-samples", "--exit")
 
 
 def feed() -> subprocess.CompletedProcess[str]:
-    return run([*FEED, "--port", str(free_port())])
+    return run_router(*FEED, "--port", str(free_port()))
 
 
 def without_what_time_changes(text: str) -> str:
@@ -48,8 +48,8 @@ def _whole(line: str) -> str:
     return line.removesuffix("…")
 
 
-def on_postgres(url: str, *command: str) -> subprocess.CompletedProcess[str]:
-    return run(command, {"ROUTER_DATABASE": url})
+def on_postgres(url: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return run_router(*args, environ={"ROUTER_DATABASE": url})
 
 
 def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
@@ -60,7 +60,7 @@ def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
     refused = on_postgres(url, *serve)
     assert refused.returncode == 1, refused.stdout + refused.stderr
     assert "the database has no tables yet; run: router migrate" in refused.stderr
-    assert on_postgres(url, *ROUTER, "migrate").returncode == 0
+    assert on_postgres(url, "migrate").returncode == 0
     fed = on_postgres(url, *serve)
     assert fed.returncode == 0, fed.stdout + fed.stderr
     assert f"{len(SAMPLE_NAMES)} of {len(SAMPLE_NAMES)} payloads" in fed.stdout
@@ -70,7 +70,7 @@ def test_on_postgresql_it_asks_to_be_migrated_and_then_every_sample_goes_out(
 
 
 def test_samples_never_go_to_real_people(tmp_path: Path) -> None:
-    result = run([*ROUTER, "serve", "--feed-samples"], cwd=tmp_path)
+    result = run_router("serve", "--feed-samples", cwd=tmp_path)
     assert result.returncode == 2
     assert "--feed-samples needs --sandbox" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ from router.transport.http import AiohttpTransport
 from router.web.server import HttpServer, listen
 from tests.acceptance.client import call, payload, wait_for
 from tests.acceptance.router_process import COMETCHAT, RouterProcess, live
-from tests.acceptance.router_with_fakes import COMMAND, divert
+from tests.acceptance.router_with_fakes import MODULE, divert
 from tests.conftest import url_of
 from tests.fakes.answer import read_json
 from tests.fakes.fcm import Fcm
@@ -220,7 +220,7 @@ async def test_an_edit_finds_its_message_though_the_process_is_killed_while_it_i
     harness.slack.say([ProviderReply(fault="hang")])
     fakes = dict.fromkeys(harness.slack.hosts, harness.slack.url)
     settings = live(harness.folder, harness.database) | divert(harness.folder, fakes)
-    process = RouterProcess(harness.folder, settings, command=COMMAND)
+    process = RouterProcess(harness.folder, settings, module=MODULE)
 
     def say(*bodies: dict[str, Any]) -> None:
         for body in bodies:

@@ -19,10 +19,9 @@ from tests.acceptance.router_process import (
     COMETCHAT,
     OPERATOR,
     PATIENCE,
-    ROUTER,
     RouterProcess,
     live,
-    run,
+    run_router,
 )
 
 MAIN = """version: 1
@@ -205,7 +204,7 @@ def test_what_rules_did_is_counted_and_outlasts_the_process(site: Site) -> None:
         *(("calls", 1), ("billing/one", 0), ("support/one", 0)),
     ]
     assert site.router.end() == 0
-    stats = run([*ROUTER, "rules", "stats"], site.settings)
+    stats = run_router("rules", "stats", environ=site.settings)
     assert stats.returncode == 0, stats.stderr
     rows = [line.split("\t") for line in stats.stdout.splitlines()]
     assert [row[:2] for row in rows[1:]] == [
@@ -214,10 +213,10 @@ def test_what_rules_did_is_counted_and_outlasts_the_process(site: Site) -> None:
         ["support/one", "0 in 30 days"],
     ]
     json_rows = json.loads(
-        run([*ROUTER, "rules", "stats", "--format", "json"], site.settings).stdout
+        run_router("rules", "stats", "--format", "json", environ=site.settings).stdout
     )
     assert [row["matches"] for row in json_rows] == [1, 0, 0]
-    assert run([*ROUTER, "rules", "stats", "--since", "soon"], site.settings).returncode == 2
+    assert run_router("rules", "stats", "--since", "soon", environ=site.settings).returncode == 2
 
 
 def test_an_explanation_names_the_file_in_which_a_test_stands(site: Site) -> None:

@@ -17,7 +17,7 @@ from router.core.model.refusals import FIRST_HOLD_S
 from router.testing import ProviderReply
 from tests.acceptance.client import call, payload, post, read_metrics, wait_for
 from tests.acceptance.router_process import RouterProcess, live
-from tests.acceptance.router_with_fakes import COMMAND, divert
+from tests.acceptance.router_with_fakes import MODULE, divert
 from tests.acceptance.webhook_gateway import Gateway, listening
 
 RULES = """
@@ -135,7 +135,7 @@ def serving(folder: Path, answer: Callable[[list[int]], ProviderReply]) -> Itera
         (folder / "rules.yaml").write_text(RULES)
         diverted = divert(folder, {"api.telegram.org": telegram.url})
         settings = live(folder) | diverted | {"ROUTER_LOG_FORMAT": "json"}
-        router = RouterProcess(folder, settings, command=COMMAND)
+        router = RouterProcess(folder, settings, module=MODULE)
         try:
             router.start()
             yield Bot(router, telegram)

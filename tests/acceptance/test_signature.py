@@ -3,15 +3,16 @@
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.router_process import ROUTER, RouterProcess, run, running
+from tests.acceptance.router_process import RouterProcess, run_router, running
 
 SECRET = "0123456789abcdef0123456789abcdef"
 RULES = "version: 1\nchannels: {}\nrules: []\n"
 
 
 def simulate(router: RouterProcess, secret: str) -> subprocess.CompletedProcess[str]:
-    command = [*ROUTER, "simulate", "push_chat_one_on_one", "sms_group", "--url", router.url]
-    return run(command, {"ROUTER_WEBHOOK_SECRET": secret})
+    samples = ("push_chat_one_on_one", "sms_group")
+    environ = {"ROUTER_WEBHOOK_SECRET": secret}
+    return run_router("simulate", *samples, "--url", router.url, environ=environ)
 
 
 def test_a_secret_is_enough_to_go_live_and_simulate_signs_with_it(tmp_path: Path) -> None:

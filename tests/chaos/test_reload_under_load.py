@@ -23,7 +23,7 @@ from tests import ROOT
 from tests.acceptance import router_process as acceptance
 from tests.acceptance.client import payload
 from tests.acceptance.router_process import COMETCHAT, RouterProcess, live
-from tests.acceptance.router_with_fakes import COMMAND, divert
+from tests.acceptance.router_with_fakes import MODULE, divert
 from tests.bridge.login_services import TAKEN
 from tests.transport.scripted_smtp_server import Server
 
@@ -124,7 +124,7 @@ async def test_no_accept_waits_for_a_reload_or_a_provider(
         fakes = {"matrix.example": provider.url, "hooks.slack.com": provider.url}
         settings = live(tmp_path) | divert(tmp_path, fakes)
         settings["ROUTER_PLUGINS_DIR"] = str(ROOT / "tests/testdata/collecting")
-        process = RouterProcess(tmp_path, settings, command=COMMAND)
+        process = RouterProcess(tmp_path, settings, module=MODULE)
         try:
             await asyncio.to_thread(process.start)
             posting = asyncio.create_task(post(process.url, time.monotonic() + seconds))

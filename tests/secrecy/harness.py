@@ -20,7 +20,7 @@ from router.cli import main
 from router.registry import load_plugins
 from router.samples import SAMPLE_NAMES, read_sample, restamp
 from tests import ROOT
-from tests.acceptance.router_process import PATIENCE, ROUTER, RouterProcess, clean_environ, run
+from tests.acceptance.router_process import PATIENCE, RouterProcess, clean_environ, run_router
 from tests.conftest import url_of
 from tests.secrecy.canaries import Canaries
 from tests.secrecy.secret_settings import Settings, make_channels
@@ -123,7 +123,7 @@ class Harness:
 
     def run_apart(self, *args: str, **more: str) -> str:
         """Return everything that a verb prints in a process of its own."""
-        done = run([*ROUTER, *args], self.settings | more)
+        done = run_router(*args, environ=self.settings | more)
         return done.stdout + done.stderr
 
     def texts(self) -> Iterator[tuple[str, str]]:
