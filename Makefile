@@ -6,23 +6,29 @@ MINUTES ?= 20
 # Settings of the caller's pip that would send the install elsewhere or refuse the project itself.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_REQUIRE_VIRTUALENV PIP_NO_DEPS
 unexport PIP_EDITABLE PIP_REQUIREMENT PIP_DRY_RUN PIP_PYTHON PYTHONHOME PYTHONPATH
+# Without compiled files each process that a test starts compiles the router again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest --numprocesses=auto --dist=worksteal
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra postgres --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos soak check bench fmt docs lock
+.PHONY: help run test test-slow chaos soak check bench fmt docs lock
 
 help:  ## show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/runtime  ## serve rules.yaml in sandbox mode and feed it the sample payloads (ARGS=--exit: then stop)
 	@$(BIN)/router serve --sandbox --feed-samples $(ARGS)
 
-test: .venv/development  ## all tests, with the coverage of router/core, which must be complete
-	@$(BIN)/pytest --cov=router.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+test: .venv/development  ## all tests but the slow ones; the coverage of router/core must be complete
+	@$(PYTEST) -m 'not slow' --cov=router.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
+
+test-slow: .venv/development  ## the tests that kill routers, put load on them, or wait
+	@$(PYTEST) -m slow $(ARGS)
 
 chaos: .venv/development  ## break the router under load for half an hour, on both databases
 	@ROUTER_TEST_CHAOS=long $(BIN)/pytest tests/chaos -s $(ARGS)

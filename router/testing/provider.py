@@ -17,14 +17,14 @@ from router.channel import Request
 class ProviderReply(Struct, frozen=True, kw_only=True):
     """What the provider does with one request.
 
-    `fault`: `hang` never answers, `reset` reads the request and cuts the connection, `drip`
-    sends the body a byte at a time, `pause` seconds apart.
+    `fault`: `hang` never answers, `hold` answers once the test calls `release`, `reset` reads the
+    request and cuts the connection, `drip` sends the body a byte at a time, `pause` seconds apart.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
-    fault: Literal["hang", "reset", "drip", ""] = ""
+    fault: Literal["hang", "hold", "reset", "drip", ""] = ""
     pause: float = 0.05
 
 
@@ -52,6 +52,11 @@ class FakeProvider:
         self._answer = answer
         self._tls = tls
         self._stopping = asyncio.Event()
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """Answer the requests whose reply is held, and hold none from now on."""
+        self._released.set()
 
     def say(self, replies: Iterable[ProviderReply]) -> None:
         """Put replies at the end of the script."""
@@ -71,6 +76,7 @@ class FakeProvider:
     async def __aexit__(self, *_: object) -> None:
         """Stop, cutting what still hangs."""
         self._stopping.set()
+        self._released.set()
         self._listener.close()
         await self._server.shutdown(0.1)
         await self._listener.wait_closed()
@@ -86,6 +92,8 @@ class FakeProvider:
         reply = self._script.popleft() if self._script else self._answer(request)
         if reply.fault == "hang":
             await self._stopping.wait()
+        if reply.fault == "hold":
+            await self._released.wait()
         if reply.fault in {"hang", "reset"}:
             return _reset_connection(message)
         if reply.fault == "drip":

@@ -6,10 +6,14 @@ from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 
+import pytest
+
 from tests.acceptance.client import call, chat, post, read_metrics, wait_for
 from tests.acceptance.router_process import live, run_router, running
 from tests.acceptance.webhook_gateway import Gateway
 from tests.conftest import url_of
+
+pytestmark = pytest.mark.slow
 
 PENDING = 40
 HELD = 'router_channel_held{cause="paused",channel="gateway"}'

@@ -128,8 +128,7 @@ async def test_what_comes_while_the_provider_considers_a_dead_token_is_cancelled
     async with phones(tmp_path, RULES) as harness:
         await harness.log_in(UID, death.platform, death.token)
         if death.is_fcm:
-            slow = replace(death.reply(), fault="drip", pause=0.01)
-            harness.fcm.refused[death.token] = slow
+            harness.fcm.refused[death.token] = replace(death.reply(), fault="hold")
         else:
             harness.apns.say(Fault.HANG)
         await harness.post(chat(UID, "first"))
@@ -138,7 +137,10 @@ async def test_what_comes_while_the_provider_considers_a_dead_token_is_cancelled
         else:
             await harness.apns.took(1)
         await harness.post(*(chat(UID, f"{number}") for number in range(MANY)))
-        if not death.is_fcm:
+        await harness.planned(MANY + 1)
+        if death.is_fcm:
+            harness.fcm.release()
+        else:
             [connection] = harness.apns.connections
             connection.answer(1, death.reply())
             connection.flush()

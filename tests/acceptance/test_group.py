@@ -3,8 +3,12 @@
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.phones import chat, phones
 from tests.acceptance.recorded_pushes import apple
+
+pytestmark = pytest.mark.slow
 
 MEMBERS, MESSAGES = 200, 5
 """`python -m benchmarks group` does the same with a thousand members and ten messages."""

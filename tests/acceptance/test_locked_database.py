@@ -9,12 +9,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from router.core.model.payload import Json
 from router.queue.accept import ACCEPT_TIMEOUT_S
 from tests.acceptance.client import payload
 from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, live, running
 from tests.acceptance.webhook_gateway import Gateway
+
+pytestmark = pytest.mark.slow
 
 CLIENTS, ROUNDS = 50, 4
 LOCKED = 2 * ACCEPT_TIMEOUT_S

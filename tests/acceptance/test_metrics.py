@@ -16,6 +16,8 @@ from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, 
 from tests.acceptance.test_broken_files import BROKEN
 from tests.acceptance.webhook_gateway import Gateway
 
+pytestmark = pytest.mark.slow
+
 TESTDATA = ROOT / "tests" / "testdata"
 LABELS = 'feed="push",kind="message"'
 

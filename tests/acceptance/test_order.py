@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
 from router.samples import read_sample, restamp
 from tests.acceptance.router_process import RouterProcess, free_port, live
 from tests.acceptance.test_starvation import Client
 from tests.acceptance.webhook_gateway import answering
+
+pytestmark = pytest.mark.slow
 
 RECIPIENTS, MESSAGES = 100, 10
 RULES = """

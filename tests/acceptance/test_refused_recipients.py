@@ -20,6 +20,8 @@ from tests.acceptance.router_process import RouterProcess, live
 from tests.acceptance.router_with_fakes import MODULE, divert
 from tests.acceptance.webhook_gateway import Gateway, listening
 
+pytestmark = pytest.mark.slow
+
 RULES = """
 version: 1
 channels:

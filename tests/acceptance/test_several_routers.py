@@ -21,6 +21,8 @@ from tests.chaos.database_rows import read_rows
 from tests.chaos.load import PATIENCE as ANSWERED_WITHIN
 from tests.chaos.receiver import Receiver, receiving
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 8
 SLOTS = 8
 PATIENCE = 120.0

@@ -19,6 +19,8 @@ from router.samples import read_sample, restamp
 from tests.acceptance.router_process import COMETCHAT, OPERATOR, RouterProcess, free_port, live
 from tests.acceptance.webhook_gateway import answering
 
+pytestmark = pytest.mark.slow
+
 BACKLOG = int(os.environ.get("ROUTER_TEST_BACKLOG", "2000"))
 CALLS = 20
 SLOTS = 32

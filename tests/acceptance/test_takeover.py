@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from tests.acceptance.client import post_sample
 from tests.acceptance.router_process import RouterProcess, live
 from tests.acceptance.webhook_gateway import answering
+
+pytestmark = pytest.mark.slow
 
 LEASE = 30.0
 RULES = """

@@ -11,6 +11,8 @@ from tests.acceptance.client import call, payload, wait_for
 from tests.acceptance.router_process import COMETCHAT, RouterProcess, live
 from tests.acceptance.webhook_gateway import Gateway, listening
 
+pytestmark = pytest.mark.slow
+
 AFTER = 15.0
 """Seconds in which a busy machine has killed the router and started it again."""
 RULES = """

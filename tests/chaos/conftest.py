@@ -35,7 +35,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long ones to `make chaos`, and the longest to `make soak`."""
+    """Leave these tests to `make test-slow`, long ones to `make chaos`, one to `make soak`."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
     wanted = {"long": LONG, "soak": "ROUTER_TEST_SOAK" in os.environ}
     left_out = [
         item

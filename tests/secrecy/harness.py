@@ -35,7 +35,7 @@ ROUNDS = 9
 class Harness:
     """The files, the settings and the requests of one router."""
 
-    def __init__(self, folder: Path, rewrite: Mapping[str, str], log: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, rewrite: Mapping[str, str]) -> None:
         self.folder = folder
         self.canaries = Canaries()
         self.rules = folder / "rules.yaml"
@@ -44,11 +44,11 @@ class Harness:
         """Every answer of the API."""
         schemas = load_plugins(PLUGINS).schemas
         self.channels = make_channels(schemas, self.canaries)
-        self.settings = self._settings(log)
+        self.settings = self._settings()
         self.write_rules()
         self.process = LaunchedRouter(folder, self.settings, json.dumps(rewrite))
 
-    def _settings(self, log: Mapping[str, str]) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         canaries = self.canaries
         self.password = f'{canaries["webhook password"]}/+"é'
         self.key = canaries["operator key"]
@@ -63,7 +63,8 @@ class Harness:
             "SHATTERED_PASSWORD": canaries["secret of a broken plugin"],
             "PYTHONFAULTHANDLER": "1",
             "ROUTER_WEBHOOK_SECRET": canaries["webhook secret"],
-            **log,
+            "ROUTER_LOG_LEVEL": "debug",
+            "ROUTER_LOG_FORMAT": "json",
         }
 
     def write_rules(self) -> None:
@@ -157,6 +158,12 @@ class LaunchedRouter(RouterProcess):
                 cwd=ROOT,
             )
         self.wait(path)
+
+    def restart(self, log_format: str) -> None:
+        """End the router in an orderly way, and start it again with another format of its log."""
+        assert self.end() == 0
+        self._environ["ROUTER_LOG_FORMAT"] = log_format
+        self.start()
 
     def wait(self, path: str) -> None:
         """Return when the router answers."""

@@ -11,7 +11,7 @@ from tests.secrecy.harness import PLUGINS, Harness
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Harness:
-    return Harness(tmp_path, {}, {})
+    return Harness(tmp_path, {})
 
 
 def test_no_variable_shows_its_secret(harness: Harness) -> None:

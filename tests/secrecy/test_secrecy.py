@@ -13,10 +13,8 @@ from tests.fakes.webpush import Browser
 from tests.secrecy.echoing_providers import echoing
 from tests.secrecy.harness import APP, ROUNDS, UID, Harness, make_payload
 
-LOGS = {
-    "json": {"ROUTER_LOG_LEVEL": "debug", "ROUTER_LOG_FORMAT": "json"},
-    "text": {"ROUTER_LOG_LEVEL": "debug", "ROUTER_LOG_FORMAT": "text"},
-}
+pytestmark = pytest.mark.slow
+
 ADDRESS = "address"
 """Names of canaries begin so that stand in the tables of addresses, and nowhere else."""
 HOMES = {"contacts", "deliveries", "once"}
@@ -25,10 +23,10 @@ OUTCOMES = ("302", "400", "500", "401", "422", "535", "timed out", "closed", "ra
 LISTS = ("notifications", "deliveries", "dead-letters")
 
 
-@pytest.fixture(params=sorted(LOGS))
-def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[Harness]:
     with echoing("q7accesstokenq7accesstok") as rewrite:
-        harness = Harness(tmp_path, rewrite, LOGS[request.param])
+        harness = Harness(tmp_path, rewrite)
         harness.canaries.adopt("q7accesstokenq7accesstok", "access token")
         try:
             harness.process.start()
@@ -41,6 +39,7 @@ def test_no_secret_shows_wherever_it_is_and_whatever_goes_wrong(harness: Harness
     register(harness)
     knock_on_every_door(harness)
     deliver(harness)
+    harness.process.restart("text")
     break_the_rules(harness)
     hold_the_database(harness)
     read_every_page(harness)

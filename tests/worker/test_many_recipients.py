@@ -2,12 +2,15 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.core.model.outcome import Delivered, Outcome, Rejected, Retry, Suspend, Unknown
 from tests.worker.sending_laws import HANG, RAISE, Planned, act
 from tests.worker.virtual_time import run_in_virtual_time
+
+pytestmark = pytest.mark.slow
 
 FAULTS: tuple[Outcome | str, ...] = (
     *(Retry(status=503, reason="busy"), Retry(status=429, reason="slow down", after=2.0)),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from tests.worker.sending_laws import ENDS, Fates, Planned
 from tests.worker.sql_harness import TimelessDatabase
 from tests.worker.test_many_recipients import draw
 from tests.worker.virtual_time import run_in_virtual_time, threaded
+
+pytestmark = pytest.mark.slow
 
 WORKERS, SLOTS = 8, 4
 RECIPIENTS, MESSAGES = 100, 10

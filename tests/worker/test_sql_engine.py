@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tests.worker.harness import Collapsing, Scripted, ScriptedSettings
 from tests.worker.sending_laws import PLANS, Fates, Planned, check_end, check_sends
 from tests.worker.sql_harness import SqlHarness, TimelessDatabase
 from tests.worker.virtual_time import run_in_virtual_time, threaded
+
+pytestmark = pytest.mark.slow
 
 
 async def act(path: Path, plans: list[Planned], slots: int, kind: type[Scripted]) -> None:
