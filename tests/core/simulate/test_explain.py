@@ -6,7 +6,7 @@ import pytest
 from router.core.model.facts import Recipient
 from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
-from router.core.simulate.explain import Trace, explain
+from router.core.simulate.explain import Trace, explain, find_near_misses
 from tests.core.notifications import NOON, call, digest, push
 from tests.core.rulesets import ANN, rulebook, world
 
@@ -202,6 +202,16 @@ def test_a_step_that_two_tests_kept_back_is_no_near_miss() -> None:
         push(), "rules: [{name: a, send: [{channel: room, when: {sender: zoe, type: call}}]}]"
     ).rules
     assert [(step.held, step.near_miss) for step in rule.steps] == [(False, "")]
+
+
+def test_a_near_miss_is_a_rule_that_one_part_of_its_condition_kept_from_matching() -> None:
+    ruleset = rulebook("""
+rules:
+  - {name: matches, when: {type: chat}, send: [room]}
+  - {name: misses one, when: {type: chat, sender: zoe}, send: [room]}
+  - {name: misses two, when: {type: call, sender: zoe}, send: [room]}
+""")
+    assert find_near_misses(push(), ruleset, world(ANN), NOON) == ("misses one",)
 
 
 def test_duplicates_and_faults_are_told() -> None:
