@@ -13,9 +13,10 @@ from router.cli.tables import paged, show_list, show_page
 from router.cli.time_option import PastTime
 from router.core.model.delivery import DeliveryState
 from router.store.db.database import Database
+from router.store.log.filters import CancelFilter
 from router.store.log.log import DeliveryFilter, DeliveryItem, DeliveryLog
 from router.store.log.pagination import Page
-from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, CancelFilter, OpenCount
+from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, OpenCount
 
 _HEADINGS = ("id", "due", "rule", "channel", "address", "operation", "state", "tries", "reason")
 

@@ -10,6 +10,7 @@ from router.core.decide.decide import Decision
 from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
 from router.core.model.delivery import Delivery
+from router.core.model.delivery_record import copied_fields
 from router.core.model.facts import Contact, Recipient
 from router.core.model.message import Content
 from router.core.model.notification import Notification
@@ -105,31 +106,9 @@ def _delivery(
                 rule=planned.rule,
                 count=rendered.faults,
             )
-    return Delivery(
-        id=planned.id,
-        notification=notification.id,
-        rule=planned.rule,
-        step=planned.step,
-        channel=planned.channel,
-        contact=planned.contact,
-        address=planned.address,
-        lane=planned.lane or _lane(planned, notification),
-        state=planned.state,
-        reason=planned.reason,
-        due_at=planned.due_at,
-        expires_at=planned.expires_at,
-        urgent=planned.urgent,
-        follows=planned.follows,
-        priority=planned.priority,
-        privacy=planned.privacy,
-        about=planned.about,
-        collapse=planned.collapse,
-        content=content,
-        watch=planned.watch,
-        awaited=planned.awaited,
-        operation=planned.operation,
-        original=planned.original,
-    )
+    fields = copied_fields(planned, Delivery)
+    fields["lane"] = planned.lane or _lane(planned, notification)
+    return Delivery(notification=notification.id, content=content, **fields)
 
 
 def _lane(planned: PlannedDelivery, notification: Notification) -> str:

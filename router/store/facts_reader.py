@@ -38,10 +38,8 @@ _is_found = or_(
 """What waits, or may have been shown."""
 _still_waiting = select(_row.id).where(is_waiting, _row.id.in_(bindparam("ids", expanding=True)))
 _earlier = (
-    select(_row.about, _row.id, notifications.c.app_id, notifications.c.uid)
-    .add_columns(_row.rule, _row.step, _row.channel, _row.contact, _row.address, _row.lane)
-    .add_columns(_row.state, _row.due_at, _row.expires_at, _row.urgent, _row.privacy)
-    .add_columns(_row.collapse, _row.operation, _row.original, (_row.handle != "").label("named"))
+    select(*(column for column in _row if column.name in PriorDelivery.__struct_fields__))
+    .add_columns(notifications.c.app_id, notifications.c.uid, (_row.handle != "").label("named"))
     .join(notifications, notifications.c.id == _row.notification)
     .where(_row.topic.in_(bindparam("topics", expanding=True)))
     .where(_row.about.in_(bindparam("subjects", expanding=True)), _is_found)
@@ -142,10 +140,9 @@ def _read_prior_deliveries(
     found: dict[str, dict[str, PriorDelivery]] = {subject: {} for subject in subjects}
     names = {storable_text(subject): subject for subject in subjects}
     for row in connection.execute(_earlier, asked).mappings():
-        values = {name: value for name, value in row.items() if name != "about"}
         state = "delivered" if row["state"] == "dead" else row["state"]
-        values |= {"state": state, "named": bool(row["named"])}
-        found[names[row["about"]]][row["id"]] = PriorDelivery(**values)
+        fields = {**row, "state": state, "named": bool(row["named"])}
+        found[names[row["about"]]][row["id"]] = PriorDelivery(**fields)
     return found
 
 

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import Meta, Struct
 
+from router.store.log.filters import CancelFilter
 from router.store.log.log import (
     DeliveryFilter,
     DeliveryItem,
@@ -19,7 +20,7 @@ from router.store.log.log import (
     Timeline,
 )
 from router.store.log.pagination import Page
-from router.store.state.bulk_cancel import BulkCancel, CancelFilter, OpenCount
+from router.store.state.bulk_cancel import BulkCancel, OpenCount
 from router.web.openapi import described
 from router.web.problems import HTTPError
 from router.web.validation import PageParams, read_body, read_list

@@ -26,9 +26,10 @@ from router.queue.ports import Settlement
 from router.store.db.connection import ThreadWriteConnection
 from router.store.db.database import Database
 from router.store.facts_reader import FactsReader
+from router.store.log.filters import CancelFilter
 from router.store.recipients.repository import Recipients, Registration
 from router.store.retention import Retention
-from router.store.state.bulk_cancel import BulkCancel, CancelFilter
+from router.store.state.bulk_cancel import BulkCancel
 from tests.queue.conformance_wait_conditions import put, receipt, watch
 from tests.queue.rows import HOUR, QueueRows
 from tests.queue.test_sql_engine import SqlEngine

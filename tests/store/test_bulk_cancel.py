@@ -12,8 +12,9 @@ from router.queue.engine import SqlQueue
 from router.queue.ports import Settlement
 from router.store.db.database import Database
 from router.store.log.dead_letters import DeadLetters
+from router.store.log.filters import CancelFilter
 from router.store.state import bulk_cancel
-from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, CancelFilter, OpenCount
+from router.store.state.bulk_cancel import BulkCancel, BulkCancelResult, OpenCount
 from tests.queue.conformance_wait_conditions import put_chain
 from tests.queue.rows import HOUR, QueueRows
 from tests.queue.test_sql_engine import SqlEngine

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from router.core.decide.timing import PlannedState
+from router.core.model.delivery_record import DeliveryRecord
 from router.core.model.facts import DecisionState, OnceKey
-from router.core.model.types import Operation, Priority, Privacy
 from router.core.model.unless import Ends, WaitCondition, cancel_reason, is_released
 from router.core.rules.ruleset import Enrichment
 
@@ -15,48 +14,28 @@ ONCE_REASON_PREFIX = "once: "
 """How the reason starts of a delivery for which another notification's stands."""
 
 
-class PlannedDelivery(Struct, frozen=True, kw_only=True):
+class PlannedDelivery(DeliveryRecord, frozen=True, kw_only=True):
     """A delivery as decided, its words not yet rendered; times are epoch seconds.
 
-    `id` is the notification's id, a dash and the ordinal. `enrichments` stand in the order
-    they apply: the later wins. A suppressed one says why in `reason` (`no_contact`,
-    `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`, `cannot_change`,
-    `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a cancelled one is
-    needless already (`unless: …`); an expired one came too late to be sent, and a dead one has no
-    address that anything can be sent to (`invalid_address: …`): both are dead letters.
-    `about` is what `topic_key` says, `collapse` what a provider may replace it by. `watch` says
-    what makes a waiting one needless, `awaited` that another one wants to hear of its end. One with
-    a `count` is a summary of so many notifications: the `first` person's in the window and of
-    `others`. One whose `operation` changes or takes back
-    what was shown names the delivery that showed it as `original`, and goes in its `lane`.
+    `enrichments` stand in the order they apply: the later wins. A suppressed one says why in
+    `reason` (`no_contact`, `opted_out`, `muted`, `throttled`, `once: ID OF THE ONE THAT STANDS`,
+    `cannot_change`, `not_shown`, `deleted: ID OF WHAT IS TAKEN AWAY`) and is kept to be seen; a
+    cancelled one is needless already (`unless: …`); an expired one came too late to be sent, and a
+    dead one has no address that anything can be sent to (`invalid_address: …`): both are dead
+    letters. `watch` holds the events that make a waiting one needless, `awaited` says that another
+    one waits for its end. One with a `count` is a summary of so many notifications: the `first`
+    person's in the window and of `others`. One whose `operation` changes or takes back what was
+    shown goes in the `lane` of its `original`.
     """
 
-    id: str
-    rule: str
-    step: int
-    channel: str
-    contact: str = ""
-    address: str = ""
-    lane: str = ""
     state: PlannedState = "waiting"
-    reason: str = ""
-    due_at: float
-    expires_at: float
     deferred_by: str = ""
-    urgent: bool = False
-    follows: bool = False
-    priority: Priority = "normal"
-    privacy: Privacy = "none"
-    about: str = ""
-    collapse: str = ""
     once: OnceKey | None = None
     count: int = 0
     first: str = ""
     others: int = 0
     watch: WaitCondition | None = None
     awaited: bool = False
-    operation: Operation = "send"
-    original: str = ""
     enrichments: tuple[Enrichment, ...] = ()
 
 

@@ -7,6 +7,7 @@ from router.core.decide.targets import is_wanted
 from router.core.decide.timing import RING_S
 from router.core.model.call import record_call_event
 from router.core.model.delivery import Delivery
+from router.core.model.delivery_record import copied_fields
 from router.core.model.facts import Cancellation, DecisionState, DeliveryProgress, PriorDelivery
 from router.core.model.notification import DAY_S, Notification, is_change
 from router.core.rules.ruleset import ChannelSpec, Ruleset, Step
@@ -19,33 +20,15 @@ DECISION_MARGIN_S = 5.0
 
 
 def to_prior_delivery(
-    each: PlannedDelivery | Delivery,
+    delivery: PlannedDelivery | Delivery,
     notification: Notification,
     state: DeliveryProgress,
     *,
     named: bool = False,
 ) -> PriorDelivery:
-    """Return a delivery as what changes its message later finds it, under its `about`."""
-    return PriorDelivery(
-        id=each.id,
-        app_id=notification.app_id,
-        uid=notification.uid,
-        rule=each.rule,
-        step=each.step,
-        channel=each.channel,
-        contact=each.contact,
-        address=each.address,
-        lane=each.lane,
-        state=state,
-        due_at=each.due_at,
-        expires_at=each.expires_at,
-        urgent=each.urgent,
-        privacy=each.privacy,
-        collapse=each.collapse,
-        operation=each.operation,
-        original=each.original,
-        named=named,
-    )
+    """Return a delivery in the form in which a later change of its message finds it."""
+    fields = copied_fields(delivery, PriorDelivery) | {"state": state}
+    return PriorDelivery(app_id=notification.app_id, uid=notification.uid, named=named, **fields)
 
 
 def changes_something(notification: Notification) -> bool:
@@ -141,28 +124,24 @@ def is_within_reach(each: PriorDelivery, channel: ChannelSpec) -> bool:
 
 
 def make_retraction(
-    each: PriorDelivery, notification: Notification, about: str, now: float
+    prior: PriorDelivery, notification: Notification, about: str, now: float
 ) -> PlannedDelivery:
     """Return the delivery that takes another one back, though no rule sends it, less its id."""
     is_call = notification.kind == "call"
-    return PlannedDelivery(
-        id="",
-        rule=each.rule,
-        step=each.step,
-        channel=each.channel,
-        contact=each.contact,
-        address=each.address,
-        lane=each.lane,
-        due_at=now,
-        expires_at=max(each.expires_at, now) + RING_S if is_call else now + DAY_S,
-        follows=True,
-        priority="high" if is_call else "normal",
-        privacy=each.privacy,
-        about=about,
-        collapse=each.collapse,
-        operation="retract",
-        original=each.id,
-    )
+    fields = copied_fields(prior, PlannedDelivery) | {
+        "id": "",
+        "state": "waiting",
+        "reason": "",
+        "due_at": now,
+        "expires_at": max(prior.expires_at, now) + RING_S if is_call else now + DAY_S,
+        "urgent": False,
+        "follows": True,
+        "priority": "high" if is_call else "normal",
+        "about": about,
+        "operation": "retract",
+        "original": prior.id,
+    }
+    return PlannedDelivery(**fields)
 
 
 def is_unsent(each: PriorDelivery) -> bool:

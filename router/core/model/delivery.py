@@ -5,11 +5,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+from router.core.model.delivery_record import DeliveryRecord
 from router.core.model.facts import Device
 from router.core.model.message import Content, Message
 from router.core.model.notification import Notification
 from router.core.model.privacy import generic_title, redact_notification
-from router.core.model.types import Operation, Priority, Privacy
 from router.core.model.unless import WaitCondition
 
 DeliveryState = Literal[
@@ -23,52 +23,24 @@ NotificationState = Literal[
 ]
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
-    """One message to one contact over one channel; times are epoch seconds.
+class Delivery(DeliveryRecord, frozen=True, kw_only=True):
+    """A delivery as it is stored and sent; times are epoch seconds.
 
-    `id` is the notification's id, a dash and the delivery's ordinal in the decision, so that
-    planning twice gives the same rows. `contact` is the id of the recipient's contact, empty
-    for a fixed destination; `address` is what it said when the delivery was planned.
     `handouts` counts the leases given without an answer, `attempts` the answered tries.
-    `lane` names what a channel sends one at a time and in order: the address, or the recipient
-    (`appId` and uid) where the channel's destination is fixed, so that one recipient's hanging
-    message does not stop everybody's.
     """
 
-    id: str
     notification: str
-    rule: str
-    step: int
-    channel: str
-    contact: str = ""
-    address: str = ""
-    lane: str = ""
     state: DeliveryState = "waiting"
-    reason: str = ""
-    due_at: float
-    expires_at: float
     lease_until: float = 0.0
     attempts: int = 0
     handouts: int = 0
-    urgent: bool = False
-    """A call that rings now: a share of the channel's slots is kept for these."""
-    follows: bool = False
-    """It must not overtake an earlier one of its lane about the same."""
-    priority: Priority = "normal"
-    privacy: Privacy = "none"
-    about: str = ""
-    """What it is about, as `topic_key` says: a message with its edits, a call."""
-    collapse: str = ""
     content: Content
     handle: str = ""
-    """What the provider calls it; of a change that goes out, what it calls the original."""
-    operation: Operation = "send"
-    original: str = ""
-    """The delivery whose message it changes or takes back; empty where that is not known."""
+    """The provider's id of the message; of a change that goes out, the id of the original."""
     watch: WaitCondition | None = None
-    """What makes it needless while it waits."""
+    """The events that make it needless while it waits."""
     awaited: bool = False
-    """Another one of its notification wants to hear of its end."""
+    """Another delivery of its notification waits for its end."""
 
     def address_to(
         self, notification: Notification, address: str, device: Device | None = None

@@ -5,8 +5,8 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from router.core.model.delivery_record import DeliveryRecord
 from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
-from router.core.model.types import Operation, Privacy
 
 Scalar = str | int | float | bool
 """A recipient's attribute as the API takes it."""
@@ -133,30 +133,15 @@ class WindowUpdate(Struct, frozen=True, kw_only=True):
     after: ThrottleWindow
 
 
-class PriorDelivery(Struct, frozen=True, kw_only=True):
-    """A delivery that waits, is being sent or was, as what changes its message or call finds it.
+class PriorDelivery(DeliveryRecord, frozen=True, kw_only=True):
+    """A delivery that waits, is being sent or was, as an edit or the end of its call finds it.
 
-    `named` says that the provider left a handle. `original` is the delivery that it changes
-    itself, if its `operation` does. `app_id` and `uid` are those of its notification.
+    `named` says that the provider left a handle. `app_id` and `uid` are those of its notification.
     """
 
-    id: str
     app_id: str
     uid: str
-    rule: str
-    step: int
-    channel: str
-    contact: str
-    address: str
-    lane: str = ""
     state: DeliveryProgress = "waiting"
-    due_at: float
-    expires_at: float
-    urgent: bool = False
-    privacy: Privacy = "none"
-    collapse: str = ""
-    operation: Operation = "send"
-    original: str = ""
     named: bool = False
 
 

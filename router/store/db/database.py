@@ -31,8 +31,10 @@ from router.store.schema.tables import seen
 
 T = TypeVar("T")
 
-SCHEMA_REVISION = "0001"
-"""The revision of the schema this version works with."""
+SCHEMA_REVISION = max(
+    path.name[:4] for path in (Path(__file__).parents[1] / "migrations" / "versions").glob("*.py")
+)
+"""The revision of the schema this version works with: that of its newest migration."""
 
 MAX_CONCURRENT_READS = 4
 """How many queries may run at the same time."""

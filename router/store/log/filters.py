@@ -31,13 +31,21 @@ class NotificationFilter(CommonFilter, frozen=True, kw_only=True):
     kind: Kind | None = None
 
 
-class DeliveryFilter(CommonFilter, frozen=True, kw_only=True):
-    """Which deliveries to list; None lets all pass. Times are epoch seconds of acceptance."""
+class CancelFilter(CommonFilter, frozen=True, kw_only=True):
+    """Which open deliveries to cancel; None lets all pass. Times are epoch seconds of acceptance.
 
-    state: DeliveryState | None = None
+    A field that has the name of a column of deliveries is compared with it.
+    """
+
     channel: str | None = None
     rule: str | None = None
     notification: str | None = None
+
+
+class DeliveryFilter(CancelFilter, frozen=True, kw_only=True):
+    """Which deliveries to list; None lets all pass. Times are epoch seconds of acceptance."""
+
+    state: DeliveryState | None = None
 
 
 ALL_NOTIFICATIONS = NotificationFilter()
@@ -56,18 +64,22 @@ def of_notifications(asked: NotificationFilter) -> Conditions:
     yield from notification_conditions(asked, notifications.c.id)
 
 
-def of_deliveries(asked: DeliveryFilter) -> Conditions:
-    """Yield what is asked of rows of deliveries and of the notifications beside them."""
+def of_deliveries(
+    asked: CancelFilter, id_column: ColumnElement[str] = deliveries.c.id
+) -> Conditions:
+    """Yield what is asked of rows of deliveries and of the notifications beside them.
+
+    `id_column` is the expression of the id that the query is to walk by.
+    """
+    columns = (name for name in asked.__struct_fields__ if name in deliveries.c)
     yield from column_conditions(
-        (deliveries.c.state, asked.state),
-        (deliveries.c.channel, asked.channel),
-        (deliveries.c.rule, asked.rule),
+        *((deliveries.c[name], getattr(asked, name)) for name in columns if name != "notification")
     )
     if asked.notification is not None:
         low, high = delivery_id_range(asked.notification)
-        yield deliveries.c.id > low
-        yield deliveries.c.id < high
-    yield from notification_conditions(asked, deliveries.c.id)
+        yield id_column > low
+        yield id_column < high
+    yield from notification_conditions(asked, id_column)
 
 
 def column_conditions(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:

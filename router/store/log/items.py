@@ -103,21 +103,8 @@ def read_notification_item(row: AnyRow) -> NotificationItem:
 
 def read_delivery_item(row: AnyRow) -> DeliveryItem:
     """Return the item of a row of deliveries."""
-    return DeliveryItem(
-        id=row.id,
-        notification=row.notification,
-        rule=row.rule,
-        channel=row.channel,
-        address=mask(row.address),
-        state=row.state,
-        reason=row.reason,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        expires_at=row.expires_at,
-        operation=row.operation,
-        original=row.original,
-        handle=row.handle,
-    )
+    fields = {name: getattr(row, name) for name in DeliveryItem.__struct_fields__}
+    return DeliveryItem(**fields | {"address": mask(row.address)})
 
 
 def read_timeline(connection: Connection, id_: str) -> Timeline | None:

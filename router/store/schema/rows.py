@@ -36,6 +36,9 @@ _said = msgspec.json.Decoder(dict[str, str])
 _content = msgspec.json.Decoder(Content)
 _watch = msgspec.json.Decoder(WaitCondition)
 _PLAIN = tuple(name for name in Delivery.__struct_fields__ if name not in {"content", "watch"})
+"""The fields of a delivery that a column of the same name holds as they are."""
+_FREE_TEXT = ("reason", "about", "collapse", "handle")
+"""Those that hold texts of payloads, rules or providers."""
 
 
 def storable_text(text: str, most: int = MAX_REASON_LENGTH) -> str:
@@ -85,39 +88,15 @@ def read_notification(row: AnyRow) -> Notification:
 
 def write_delivery(delivery: Delivery) -> Values:
     """Return the row of a delivery."""
-    return {
-        "id": delivery.id,
-        "notification": delivery.notification,
-        "rule": delivery.rule,
-        "step": delivery.step,
-        "channel": delivery.channel,
-        "contact": delivery.contact,
-        "address": delivery.address,
-        "lane": delivery.lane,
-        "lane_hash": hash_lane(delivery.channel, delivery.lane or delivery.address),
-        "parked": 0,
-        "state": delivery.state,
-        "reason": storable_text(delivery.reason),
-        "due_at": delivery.due_at,
-        "expires_at": delivery.expires_at,
-        "lease_until": delivery.lease_until,
-        "leased_to": "",
-        "attempts": delivery.attempts,
-        "handouts": delivery.handouts,
-        "urgent": delivery.urgent,
-        "follows": delivery.follows,
-        "priority": delivery.priority,
-        "privacy": delivery.privacy,
-        "about": storable_text(delivery.about),
-        "collapse": storable_text(delivery.collapse),
-        "content": msgspec.json.encode(delivery.content),
-        "handle": storable_text(delivery.handle),
-        "operation": delivery.operation,
-        "original": delivery.original,
-        "topic": number_subject(delivery.about),
-        "unless": b"" if delivery.watch is None else encode_watch(delivery.watch),
-        "awaited": delivery.awaited,
-    }
+    row: Values = {name: getattr(delivery, name) for name in _PLAIN}
+    for name in _FREE_TEXT:
+        row[name] = storable_text(getattr(delivery, name))
+    row["content"] = msgspec.json.encode(delivery.content)
+    row["unless"] = b"" if delivery.watch is None else encode_watch(delivery.watch)
+    row["topic"] = number_subject(delivery.about)
+    row["lane_hash"] = hash_lane(delivery.channel, delivery.lane or delivery.address)
+    row["parked"], row["leased_to"] = 0, ""
+    return row
 
 
 def read_delivery(row: AnyRow) -> Delivery:

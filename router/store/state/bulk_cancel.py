@@ -25,11 +25,10 @@ from sqlalchemy import (
 
 from router.core.model.unless import BY_OPERATOR
 from router.store.db.database import Database
-from router.store.log.filters import CommonFilter, column_conditions, notification_conditions
+from router.store.log.filters import CancelFilter, of_deliveries
 from router.store.recipients.erasure import run_paced
 from router.store.schema.tables import deliveries, is_sending, is_waiting, notifications
 from router.store.state.cancellation import ENDING, end_deliveries
-from router.store.state.rollup import delivery_id_range
 
 CANCELLED_PER_TRANSACTION = 200
 """How many deliveries one transaction cancels."""
@@ -47,17 +46,6 @@ Progress = Callable[[int], None]
 """Told after each step how many are done so far."""
 
 _Condition = ColumnElement[bool]
-
-
-class CancelFilter(CommonFilter, frozen=True, kw_only=True):
-    """Which open deliveries to cancel; None lets all pass.
-
-    Times are epoch seconds of acceptance.
-    """
-
-    channel: str | None = None
-    rule: str | None = None
-    notification: str | None = None
 
 
 class OpenCount(Struct, frozen=True, kw_only=True):
@@ -197,11 +185,7 @@ def _select(which: CancelFilter, stage: _OpenState) -> Select[Any]:
 
 def _conditions(which: CancelFilter, stage: _OpenState) -> Iterator[_Condition]:
     yield stage.is_open
-    yield from column_conditions((_row.channel, which.channel), (_row.rule, which.rule))
-    if which.notification is not None:
-        low, high = delivery_id_range(which.notification)
-        yield from (stage.id > low, stage.id < high)
-    yield from notification_conditions(which, stage.id)
+    yield from of_deliveries(which, stage.id)
 
 
 def _last_open_id(connection: Connection, *, which: CancelFilter) -> str | None:
