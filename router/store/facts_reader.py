@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, literal_column, or_, select
 
-from router.core.decide.collapse_key import number_subject, topic_key
-from router.core.model.call import session_of
 from router.core.model.facts import (
     DecisionState,
     OnceKey,
@@ -17,6 +15,7 @@ from router.core.model.facts import (
 )
 from router.core.model.notification import Notification
 from router.core.model.recipient_guard import NO_GUARD, RecipientGuard
+from router.core.model.topic import topic_number
 from router.store.db.database import Database
 from router.store.recipients.profiles import read_recipients
 from router.store.schema.rows import storable_text
@@ -73,7 +72,7 @@ class FactsReader:
         uids: dict[str, set[str]] = {}
         for notification in notifications:
             uids.setdefault(notification.app_id, set()).add(notification.uid)
-        named = ((each.app_id, session_of(each)) for each in notifications)
+        named = ((each.app_id, each.session) for each in notifications)
         sessions = {key for key in named if key[1]}
 
         def read(connection: Connection) -> DecisionState:
@@ -104,9 +103,9 @@ class FactsReader:
         Of a message's deliveries to a contact those are left out that go to none of the
         recipients of these.
         """
-        subjects = {topic_key(each): each.kind == "call" for each in notifications}
+        subjects = {each.topic: each.kind == "call" for each in notifications}
         asked = {
-            "topics": [number_subject(subject) for subject in subjects],
+            "topics": [topic_number(subject) for subject in subjects],
             "subjects": [storable_text(subject) for subject in subjects],
             "calls": [storable_text(subject) for subject, is_call in subjects.items() if is_call],
             "uids": list({notification.uid for notification in notifications}),

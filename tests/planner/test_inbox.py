@@ -17,7 +17,7 @@ CALL = {"callAction": "initiated"}
 
 
 def ringing(notification: Notification) -> Notification:
-    return replace(notification, kind="call", details=CALL)
+    return replace(notification, kind="call", details=CALL, call_action="initiated")
 
 
 async def test_a_call_that_rings_is_planned_before_what_was_accepted_earlier(

@@ -137,6 +137,7 @@ def _stage(situation: Situation) -> ConditionSubject:
         accepted_at=0.0,
         data={},
         details=details,
+        call_action=str(details.get("callAction", "")) if kind == "call" else "",
     )
     nobody = Recipient(app_id="", uid="")
     return ConditionSubject(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from router.core.decide.collapse_key import collapse_key, topic_key
+from router.core.decide.collapse_key import collapse_key
 from router.core.decide.evaluation import (
     EvalContext,
     build_context,
@@ -108,7 +108,7 @@ class RuleEvaluation:
         self._context = context
         self._subject = context.subject
         self._notification = notification
-        self._about = topic_key(notification)
+        self._about = notification.topic
         self._is_ring = is_ring(notification)
         self._ruleset = ruleset
         self._facts = facts
@@ -270,7 +270,7 @@ class RuleEvaluation:
             priority=step.priority or ("high" if notification.kind == "call" else "normal"),
             privacy=step.privacy,
             about=self._about,
-            collapse=collapse_key(step.collapse, notification, self._about, origin.burst),
+            collapse=collapse_key(step.collapse, notification, origin.burst),
             watch=bind_wait_condition(step.unless, notification, is_late=step.after is not None)
             if step.unless or self._is_ring
             else None,

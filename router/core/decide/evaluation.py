@@ -7,8 +7,7 @@ from msgspec import Struct
 from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar
 from router.core.model.facts import DecisionState, Recipient
-from router.core.model.notification import Notification
-from router.core.model.payload import scalar
+from router.core.model.notification import Notification, is_ring
 from router.core.rules.ruleset import Enrichment, Ruleset
 from router.core.templates.context import visible
 from router.core.templates.template import TemplateRenderError
@@ -82,7 +81,6 @@ def set_variables(
 
 def is_own_act(notification: Notification) -> bool:
     """Return whether the recipient did it; later events of a call concern their devices too."""
-    details = notification.details
-    if scalar(details.get("sender")) != notification.uid:
+    if notification.feed != "push" or notification.sender != notification.uid:
         return False
-    return notification.kind != "call" or details.get("callAction") == "initiated"
+    return notification.kind != "call" or is_ring(notification)

@@ -53,7 +53,7 @@ class DeliveryResolver:
     def __init__(
         self, subject: ConditionSubject, about: str, ruleset: Ruleset, facts: DecisionState
     ) -> None:
-        """Withdraw what a deletion cancels; `about` is what `topic_key` says."""
+        """Withdraw what a deletion cancels; `about` is its topic."""
         self.once: list[tuple[OnceKey, str]] = []
         self._subject = subject
         self._notification = subject.notification

@@ -185,7 +185,7 @@ def burst_key(key: str, closes_at: float) -> str:
 
 def _join(people: tuple[str, ...], notification: Notification) -> tuple[str, ...]:
     """Return the marks of some people and of whoever sent a notification, each once."""
-    sender = _read_sender(notification, "uid") or scalar(notification.details.get("sender"))
+    sender = notification.sender
     if not sender or len(people) >= MAX_PEOPLE:
         return people
     mark = blake2b(sender.encode(), digest_size=_MARK).hexdigest()

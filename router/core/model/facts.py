@@ -171,7 +171,7 @@ class DecisionState(Struct, kw_only=True):
     `calls` maps an app and a session to what was heard, as pairs of uid and action; `reads` an
     app, a uid and a conversation to how far that has been read.
     `counters` are by key (`throttle.find_keys`), those of closed windows too. `earlier` has, for
-    what a batch edits, deletes or ends (`topic_key`), the deliveries of it, by id.
+    what a batch edits, deletes or ends (its `topic`), the deliveries of it, by id.
     """
 
     recipients: dict[tuple[str, str], Recipient] = field(default_factory=dict)

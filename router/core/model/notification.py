@@ -7,6 +7,7 @@ from msgspec import Struct, field, structs
 
 from router.core.model.idempotency import identify
 from router.core.model.payload import Feed, Json, Payload, scalar
+from router.core.model.topic import make_topic
 
 Kind = Literal["message", "edit", "delete", "reaction", "group_action", "call", "digest"]
 
@@ -51,6 +52,20 @@ class Notification(Struct, frozen=True, kw_only=True):
     data: dict[str, Json]
     details: dict[str, Json]
     classified: dict[str, str] = field(default_factory=dict)
+    sender: str = ""
+    """The uid of the sender; empty where the payload names none."""
+    session: str = ""
+    """The id of the call; empty for anything else."""
+    call_action: str = ""
+    """The state that a call is in; empty for anything else."""
+    message_id: str = ""
+    """The id of the message that was sent, edited, deleted or reacted to."""
+    topic: str = ""
+    """The key that a message, its edits and its deletion share; at most 64 bytes.
+
+    A call's events share its session's, a conversation's digests the conversation's. A reaction
+    has its own, which is all a payload tells of it; so has every group action.
+    """
 
     @property
     def occurred_at(self) -> float:
@@ -75,7 +90,8 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
     message = _mapping(details.get("message"))
     kind, guessed = detect_kind(payload.feed, details)
     event, key = identify(payload)
-    return Notification(
+    conversation = _conversation(payload.uid, data, details)
+    notification = Notification(
         id=id,
         key=key,
         event=event,
@@ -85,7 +101,7 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
         app_id=payload.app_id,
         uid=payload.uid,
         region=payload.region,
-        conversation=_conversation(payload.uid, data, details),
+        conversation=conversation,
         reply=scalar(message.get("parentId")) not in {"", "0"},
         mention=_mentions(payload.uid, message),
         sent_at=read_time(details.get("sentAt")),
@@ -94,6 +110,45 @@ def derive(payload: Payload, *, id: str, accepted_at: float, skew: float = 0.0) 
         data=data,
         details=details,
     )
+    return _with_message_facts(notification)
+
+
+def _with_message_facts(notification: Notification) -> Notification:
+    """Return the notification with the facts that follow from its kind and its details."""
+    kind, details = notification.kind, notification.details
+    sender = scalar(details.get("sender"))
+    if not sender:
+        sender = scalar(_mapping(notification.data.get("senderDetails")).get("uid"))
+    is_call = kind == "call"
+    session = scalar(details.get("sessionId"))[:MAX_CONVERSATION_ID_LENGTH] if is_call else ""
+    message_id = _message_id(kind, details)
+    name = session
+    if kind == "digest":
+        name = notification.conversation
+    elif message_id:
+        name = f"{notification.conversation}:{message_id}"
+    about = "message" if kind in {"edit", "delete"} else kind
+    return structs.replace(
+        notification,
+        sender=sender,
+        session=session,
+        call_action=scalar(details.get("callAction")) if is_call else "",
+        message_id=message_id,
+        topic=make_topic(about, notification.app_id, name or notification.event),
+    )
+
+
+def _message_id(kind: Kind, details: dict[str, Json]) -> str:
+    match kind:
+        case "message" | "reaction":
+            value = _mapping(details.get("message")).get("id")
+        case "edit" | "delete":
+            value = details.get("message")
+            for name in ("data", "entities", "on", "entity", "id"):
+                value = _mapping(value).get(name)
+        case _:
+            return ""
+    return scalar(value) or scalar(details.get("tag"))
 
 
 def apply_classification(notification: Notification, said: Mapping[str, str]) -> Notification:
@@ -109,9 +164,10 @@ def apply_classification(notification: Notification, said: Mapping[str, str]) ->
         details = {name: part for name, part in details.items() if name not in _OF_CALLS}
         if details.get("type") == "call":
             details["type"] = "chat"
-    return structs.replace(
+    classified = structs.replace(
         notification, kind=kind, guessed=False, details=details, classified=dict(said)
     )
+    return _with_message_facts(classified)
 
 
 def reset_classification(notification: Notification) -> Notification:
@@ -120,7 +176,10 @@ def reset_classification(notification: Notification) -> Notification:
         return notification
     details = _mapping(notification.data.get("notificationDetails"))
     kind, guessed = detect_kind(notification.feed, details)
-    return structs.replace(notification, kind=kind, guessed=guessed, details=details, classified={})
+    unclassified = structs.replace(
+        notification, kind=kind, guessed=guessed, details=details, classified={}
+    )
+    return _with_message_facts(unclassified)
 
 
 def detect_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:
@@ -205,4 +264,4 @@ def is_sequel(notification: Notification) -> bool:
 
 def is_ring(notification: Notification) -> bool:
     """Return whether a call is coming in now."""
-    return notification.kind == "call" and notification.details.get("callAction") == "initiated"
+    return notification.call_action == "initiated"

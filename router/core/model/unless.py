@@ -10,10 +10,9 @@ from itertools import chain
 
 from msgspec import Struct
 
-from router.core.model.call import OVER, session_of
+from router.core.model.call import OVER
 from router.core.model.facts import DecisionState
 from router.core.model.notification import Notification, is_ring
-from router.core.model.payload import scalar
 
 CALL_OVER = "call_over"
 """Why a ring is not sent any more, and why one that comes late is dropped."""
@@ -82,7 +81,7 @@ def bind_wait_condition(
 
     One that `is_late` has a time of its own to go, and stands by for no other.
     """
-    session = session_of(notification)
+    session = notification.session
     ring = bool(session) and is_ring(notification)
     if not clauses and not ring:
         return None
@@ -184,12 +183,8 @@ def _is_read(watch: WaitCondition, facts: DecisionState) -> bool:
 
 
 def _message(notification: Notification) -> str:
-    """Return the id of the message told of; of an edit or a reaction none: it came later."""
-    if notification.kind != "message":
-        return ""
-    message = notification.details.get("message")
-    known = scalar(message.get("id")) if isinstance(message, dict) else ""
-    return (known or scalar(notification.details.get("tag")))[:MAX_KEY_LENGTH]
+    """Return the id of the message that was sent; empty for a later edit or reaction."""
+    return notification.message_id[:MAX_KEY_LENGTH] if notification.kind == "message" else ""
 
 
 def _shorten(key: str) -> str:

@@ -2,7 +2,6 @@
 
 from msgspec import structs
 
-from router.core.decide.collapse_key import topic_key
 from router.core.decide.decide import decide
 from router.core.decide.retraction import to_prior_delivery
 from router.core.model.facts import DecisionState
@@ -17,7 +16,7 @@ def assume_original_delivered(
     if not is_change(notification):
         return facts
     message = structs.replace(notification, id=f"{notification.id}-original", kind="message")
-    about = topic_key(notification)
+    about = notification.topic
     shown = {}
     for planned in decide(message, ruleset, facts, now).deliveries:
         channel = ruleset.channels[planned.channel]

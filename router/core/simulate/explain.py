@@ -14,7 +14,7 @@ from router.core.model.call import is_too_late
 from router.core.model.facts import DecisionState
 from router.core.model.message import Content
 from router.core.model.notification import Notification
-from router.core.model.payload import Json, scalar
+from router.core.model.payload import Json
 from router.core.model.unless import WaitCondition
 from router.core.rules.classify import Classified, examine
 from router.core.rules.ruleset import Rule, Ruleset
@@ -223,7 +223,7 @@ def _introduce(notification: Notification, found: Classified) -> dict[str, Json]
         "feed": notification.feed,
         "recipient": notification.uid,
         "appId": notification.app_id,
-        "sender": scalar(notification.details.get("sender")),
+        "sender": notification.sender,
         "conversation": notification.conversation,
         "reply": notification.reply,
         "mention": notification.mention,

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from router.core.decide.collapse_key import number_subject
 from router.core.decide.decide import decide
 from router.core.decide.planned import PlannedDelivery
 from router.core.decide.render import render
@@ -19,6 +18,7 @@ from router.core.decide.retraction import to_prior_delivery
 from router.core.model.facts import DecisionState, Recipient
 from router.core.model.message import Content
 from router.core.model.notification import Notification
+from router.core.model.topic import topic_number
 from router.core.model.types import Operation, Priority, Privacy
 from router.core.rules.classify import classify
 from router.core.rules.ruleset import Ruleset
@@ -112,7 +112,7 @@ class Replay:
 
     def _note(self, planned: PlannedDelivery, notification: Notification) -> None:
         """Take a message to be there at once, for what changes it later."""
-        if number_subject(planned.about) is not None:
+        if topic_number(planned.about) is not None:
             channel = self._ruleset.channels[planned.channel]
             named = channel.updates or channel.retracts
             of_subject = self._facts.earlier.setdefault(planned.about, {})

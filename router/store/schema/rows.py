@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, select
 
-from router.core.decide.collapse_key import number_subject
 from router.core.model.delivery import Attempt, Delivery
 from router.core.model.message import Content
 from router.core.model.notification import Notification, apply_classification, derive
 from router.core.model.payload import decode
+from router.core.model.topic import topic_number
 from router.core.model.unless import WaitCondition
 from router.store.schema.tables import notifications, payloads
 
@@ -93,7 +93,7 @@ def write_delivery(delivery: Delivery) -> Values:
         row[name] = storable_text(getattr(delivery, name))
     row["content"] = msgspec.json.encode(delivery.content)
     row["unless"] = b"" if delivery.watch is None else encode_watch(delivery.watch)
-    row["topic"] = number_subject(delivery.about)
+    row["topic"] = topic_number(delivery.about)
     row["lane_hash"] = hash_lane(delivery.channel, delivery.lane or delivery.address)
     row["parked"], row["leased_to"] = 0, ""
     return row

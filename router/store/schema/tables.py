@@ -138,7 +138,7 @@ long line to one address is not walked again and again; it is let out when its t
 `leased_to` is the process that sends it, or sent it last. `unless` is what makes it needless, as
 JSON; empty where nothing does. `awaited` says that another one wants to hear of its end.
 `cancel_requested` says of a leased one that an operator cancelled it: it is not tried again.
-`topic` is a number made of `about`, under which to look for it (`number_subject`).
+`topic` is a number made of `about`, under which to look for it (`topic_number`).
 `original` is the delivery that one with an `operation` other than `send` changes or takes back.
 """
 

@@ -72,7 +72,7 @@ def test_a_deletion_cancels_what_waits_and_nothing_is_sent_in_its_place() -> Non
 def test_a_deletion_cancels_whatever_the_rules_make_of_it() -> None:
     for rules in ("rules: []", "rules: [{name: noise, drop: true}]"):
         assert ends(retell(DELETE, rules, waits())) == [("n1-1", "cancelled", "deleted")]
-    own = replace(DELETE, details=DELETE.details | {"sender": "ann"})
+    own = replace(DELETE, sender="ann")
     decision = retell(own, BOTH, waits())
     assert (decision.reason, len(ends(decision))) == ("own_act", 1)
 
