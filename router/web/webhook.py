@@ -14,7 +14,7 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
 from router.core.errors import PayloadError
-from router.core.model.payload import FEEDS
+from router.core.model.feed import TRIGGERS
 from router.queue.ports import JournalUnavailable, Receipt
 from router.web.auth import Headers, Proof
 from router.web.body_budget import BodyBudget, BudgetExhausted
@@ -52,7 +52,7 @@ Reason = Literal[
 class PayloadBody(Struct, frozen=True, kw_only=True, rename="camel"):
     """A body as CometChat's custom providers send it; fields not named here pass."""
 
-    trigger: Literal[tuple(FEEDS)]  # type: ignore[valid-type]  # the keys of a constant
+    trigger: Literal[tuple(TRIGGERS)]  # type: ignore[valid-type]  # the keys of a constant
     webhook: Literal["custom"]
     data: Annotated[
         dict[str, Any],

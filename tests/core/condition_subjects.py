@@ -9,8 +9,9 @@ from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar
 from router.core.conditions.payload_shapes import WORDS, number_situations
 from router.core.model.facts import Recipient, Scalar
+from router.core.model.feed import Feed
 from router.core.model.notification import derive
-from router.core.model.payload import Feed, Json, Payload
+from router.core.model.payload import Json, Payload
 from tests.core.conditions_from_yaml import DECLARED, LISTS
 from tests.core.named_hours import HOURS, OFFSETS
 

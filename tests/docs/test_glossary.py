@@ -6,9 +6,9 @@ from typing import get_args
 
 import router
 from router.core.model.delivery import DeliveryState
+from router.core.model.feed import Feed
 from router.core.model.notification import Kind
 from router.core.model.outcome import Outcome
-from router.core.model.payload import Feed
 
 GLOSSARY = (Path(__file__).parents[2] / "docs/glossary.md").read_text(encoding="utf-8")
 WORDS = re.findall(r"^\| ([a-z ]+?) \|", GLOSSARY, re.MULTILINE)

@@ -13,8 +13,9 @@ from msgspec import Struct, field
 from router.core.conditions.hours import Calendar
 from router.core.errors import nearest, suggest
 from router.core.model.facts import Recipient
+from router.core.model.feed import Feed
 from router.core.model.notification import Kind, Notification
-from router.core.model.payload import Feed, Json
+from router.core.model.payload import Json
 
 FieldType = Literal["text", "word", "number", "time", "duration", "truth", "real", "any", "hours"]
 """What a field holds: `word` a text of which the known values are listed, `number` a whole one,

@@ -8,7 +8,7 @@ a condition can match is known without any payload.
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from typing import cast
+from typing import cast, get_args
 
 from msgspec import Struct
 
@@ -17,8 +17,9 @@ from router.core.conditions.fields import FIELDS, ConditionSubject
 from router.core.conditions.hours import Calendar, Hours
 from router.core.conditions.operators import Operator, Wanted
 from router.core.model.facts import Recipient
+from router.core.model.feed import FEEDS, Feed
 from router.core.model.notification import Kind, Notification, is_ring
-from router.core.model.payload import Feed, Json
+from router.core.model.payload import Json
 
 WORDS = ("type", "receiverType", "callAction", "callType")
 SHAPE_FIELDS = frozenset({"feed", "kind", *WORDS})
@@ -55,15 +56,17 @@ def number_situations() -> dict[Situation, int]:
 
 
 def _enumerate() -> Iterator[Situation]:
-    yield "email", "digest", None, None, None, None
-    yield "sms", "digest", None, None, None, None
     receivers = (*FIELDS["receiverType"].values, None)
     actions, calls = (*FIELDS["callAction"].values, None), (*FIELDS["callType"].values, None)
-    for receiver, action, call in product(receivers, actions, calls):
-        yield "push", "call", "call", receiver, action, call
-    kinds = ("message", "edit", "delete", "reaction", "group_action")
-    for kind, type_, receiver in product(kinds, ("chat", None), receivers):
-        yield "push", kind, type_, receiver, None, None
+    kinds = [kind for kind in get_args(Kind) if kind not in {"call", "digest"}]
+    for feed, form in FEEDS.items():
+        if form.is_digest:
+            yield feed, "digest", None, None, None, None
+            continue
+        for receiver, action, call in product(receivers, actions, calls):
+            yield feed, "call", "call", receiver, action, call
+        for kind, type_, receiver in product(kinds, ("chat", None), receivers):
+            yield feed, kind, type_, receiver, None, None
 
 
 def is_ringing(situation: Situation) -> bool:

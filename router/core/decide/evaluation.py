@@ -81,6 +81,6 @@ def set_variables(
 
 def is_own_act(notification: Notification) -> bool:
     """Return whether the recipient did it; later events of a call concern their devices too."""
-    if notification.feed != "push" or notification.sender != notification.uid:
+    if notification.kind == "digest" or notification.sender != notification.uid:
         return False
     return notification.kind != "call" or is_ring(notification)

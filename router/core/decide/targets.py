@@ -6,12 +6,10 @@ from msgspec import Struct
 
 from router.core.conditions.condition import ConditionSubject
 from router.core.model.facts import Contact, Recipient
+from router.core.model.feed import FEEDS
 from router.core.model.notification import Notification
 from router.core.model.payload import scalar
 from router.core.rules.ruleset import ChannelSpec, Step
-
-_FEED_ADDRESS = {"email": "email", "sms": "phno"}
-"""Where in `data.to` a feed brings an address itself; the kind of contact is the feed's name."""
 
 
 class StepTargets(Struct, frozen=True):
@@ -84,7 +82,7 @@ def find_feed_address(notification: Notification, kind: str) -> str:
     to = notification.data.get("to")
     if notification.feed != kind or not isinstance(to, dict):
         return ""
-    return scalar(to.get(_FEED_ADDRESS.get(kind, ""))) or ""
+    return scalar(to.get(FEEDS[notification.feed].address_key))
 
 
 def is_muted(recipient: Recipient, conversation: str, now: float) -> bool:

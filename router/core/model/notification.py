@@ -5,8 +5,9 @@ from typing import Literal, cast
 
 from msgspec import Struct, field, structs
 
+from router.core.model.feed import FEEDS, Feed
 from router.core.model.idempotency import identify
-from router.core.model.payload import Feed, Json, Payload, scalar
+from router.core.model.payload import Json, Payload, scalar
 from router.core.model.topic import make_topic
 
 Kind = Literal["message", "edit", "delete", "reaction", "group_action", "call", "digest"]
@@ -184,7 +185,7 @@ def reset_classification(notification: Notification) -> Notification:
 
 def detect_kind(feed: Feed, details: dict[str, Json]) -> tuple[Kind, bool]:
     """Return what happened, and whether that is a guess made from texts."""
-    if feed != "push":
+    if FEEDS[feed].is_digest:
         return "digest", False
     if details.get("type") == "call":
         return "call", False

@@ -9,27 +9,18 @@ Source: https://www.cometchat.com/docs/notifications/custom-providers
 import operator
 import re
 from collections.abc import Callable, Collection
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from router.core.errors import PayloadError, suggest
 from router.core.model.byte_order_mark import skip_byte_order_mark
+from router.core.model.feed import FEEDS, TRIGGERS, Feed
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A decoded JSON value."""
 
 Unwanted = Callable[[dict[str, Json]], Collection[str]]
-
-Feed = Literal["push", "email", "sms"]
-
-FEEDS: dict[str, Feed] = {
-    "push-notification-payload-generated": "push",
-    "email-notification-payload-generated": "email",
-    "sms-notification-payload-generated": "sms",
-}
-"""The `trigger` of each feed."""
 
 MAX_DEPTH = 100
 """How deeply a payload may be nested; CometChat's own reach about twelve."""
@@ -82,7 +73,7 @@ def decode(body: bytes) -> Payload:
     uid = as_name(to.get("uid"), "$.data.to.uid")
     if not uid:
         raise PayloadError("$.data.to.uid", "must be the uid of the recipient")
-    if feed == "push":
+    if not FEEDS[feed].is_digest:
         as_object(data.get("notificationDetails"), "$.data.notificationDetails")
     elif not isinstance(data.get("messages"), list):
         raise PayloadError("$.data.messages", "must be a list of messages")
@@ -228,10 +219,11 @@ def as_name(value: Json, path: str) -> str:
 def _feed(trigger: Json) -> Feed:
     if not isinstance(trigger, str):
         raise PayloadError("$.trigger", "must be a text")
-    feed = FEEDS.get(trigger)
+    feed = TRIGGERS.get(trigger)
     if feed is None:
         hint = (
-            suggest(trigger[:MAX_NAME_LENGTH], FEEDS) or f"known are {', '.join(FEEDS)}; {_EVENTS}"
+            suggest(trigger[:MAX_NAME_LENGTH], TRIGGERS)
+            or f"known are {', '.join(TRIGGERS)}; {_EVENTS}"
         )
         raise PayloadError("$.trigger", f'unknown value "{trigger[:80]}"; {hint}')
     return feed

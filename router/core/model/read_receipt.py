@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from router.core.errors import PayloadError
+from router.core.model.feed import TRIGGERS
 from router.core.model.notification import MAX_CONVERSATION_ID_LENGTH
-from router.core.model.payload import FEEDS, Json, as_name, as_object, parse, scalar
+from router.core.model.payload import Json, as_name, as_object, parse, scalar
 from router.core.model.unless import MAX_KEY_LENGTH, number
 
 READ_RECEIPT_TRIGGER = "message_read_receipt"
@@ -57,7 +58,7 @@ def read_event(body: bytes) -> GeneralWebhookEvent:
     trigger = envelope.get("trigger")
     if not isinstance(trigger, str) or not trigger:
         raise PayloadError("$.trigger", "must be a text")
-    if trigger in FEEDS or envelope.get("webhook") == "custom":
+    if trigger in TRIGGERS or envelope.get("webhook") == "custom":
         raise PayloadError("$.trigger", "is the trigger of a custom provider; send it to /webhook")
     if trigger != READ_RECEIPT_TRIGGER:
         return GeneralWebhookEvent(trigger=trigger)

@@ -60,7 +60,7 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     accepted: the same rules always say the same. Digests are never overruled.
     """
     told = reset_classification(notification)
-    if not ruleset.classify or told.feed != "push":
+    if not ruleset.classify or told.kind == "digest":
         return Classified(notification=told)
     nobody, now = Recipient(app_id=told.app_id, uid=told.uid), told.accepted_at
     subject = ConditionSubject(

@@ -241,7 +241,7 @@ def _why(notification: Notification, found: Classified) -> str:
 
 
 def _why_told(notification: Notification) -> str:
-    if notification.feed != "push":
+    if notification.kind == "digest":
         return f"it arrived by the {notification.feed} feed"
     if notification.kind == "call":
         return "type is call"

@@ -53,7 +53,7 @@ def visible(
 
 def words(notification: Notification) -> tuple[str, str]:
     """Return the payload's own title and body; those of a digest are put together."""
-    if notification.feed == "push":
+    if notification.kind != "digest":
         details = notification.details
         return scalar(details.get("title"))[:MAX_RESULT_LENGTH], scalar(details.get("body"))[
             :MAX_RESULT_LENGTH

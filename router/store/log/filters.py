@@ -7,8 +7,8 @@ from msgspec import Struct, field
 from sqlalchemy import ColumnElement
 
 from router.core.model.delivery import DeliveryState, NotificationState
+from router.core.model.feed import Feed
 from router.core.model.notification import Kind
-from router.core.model.payload import Feed
 from router.store.schema.ids import first_id_at
 from router.store.schema.tables import deliveries, notifications
 from router.store.state.rollup import delivery_id_range

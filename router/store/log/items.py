@@ -5,8 +5,8 @@ from msgspec import Struct, field
 from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from router.core.model.delivery import Attempt, DeliveryState, NotificationState, mask
+from router.core.model.feed import Feed
 from router.core.model.notification import Kind
-from router.core.model.payload import Feed
 from router.core.model.types import Operation
 from router.store.schema.rows import AnyRow, read_attempt
 from router.store.schema.tables import attempts, deliveries, notifications

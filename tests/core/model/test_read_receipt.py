@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from router.core.errors import PayloadError
-from router.core.model.payload import FEEDS, Json
+from router.core.model.feed import TRIGGERS
+from router.core.model.payload import Json
 from router.core.model.read_receipt import ReadReceipt, read_event
 from tests import TESTDATA
 from tests.core.notifications import sample
@@ -101,7 +102,7 @@ def test_a_message_has_a_number_if_its_id_is_one(message: Json, number: int) -> 
         (b"[]", "$"),
         (b"{}", "$.trigger"),
         (b'{"trigger": ""}', "$.trigger"),
-        *((b'{"trigger": "%s"}' % trigger.encode(), "$.trigger") for trigger in FEEDS),
+        *((b'{"trigger": "%s"}' % trigger.encode(), "$.trigger") for trigger in TRIGGERS),
         (sample("push_chat_one_on_one"), "$.trigger"),
         (b'{"trigger": "message_read_receipt"}', "$.data"),
         (b'{"trigger": "message_read_receipt", "data": {"messageId": 1}}', "$.data.user.uid"),

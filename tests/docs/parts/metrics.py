@@ -8,9 +8,9 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from router.core.model.delivery import DeliveryState
 from router.core.model.end_reason import EndReason
+from router.core.model.feed import Feed
 from router.core.model.notification import Kind
 from router.core.model.outcome import Outcome
-from router.core.model.payload import Feed
 from router.ingest import accept
 from router.queue.ports import Cause, ChannelStats
 from router.store.state.endings import COUNTED
