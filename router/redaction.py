@@ -216,5 +216,5 @@ class SecretRegistry:
             text[place : place + MIN_SECRET_LENGTH]
             for place in range(len(text) - MIN_SECRET_LENGTH + 1)
         }
-        known = [tuple(self._forms[end]) for end in ends if end in self._forms]
-        return _mask(text, chain.from_iterable(known)) if known else text
+        forms = [tuple(self._forms[end]) for end in ends if end in self._forms]
+        return _mask(text, chain.from_iterable(forms)) if forms else text

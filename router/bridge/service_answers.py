@@ -174,12 +174,12 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
 
     def blames_only(self, exchange: Exchange, address: str) -> bool:
         """Return whether a refusal lists the recipient's address, and no other, as its reason."""
-        found = (
+        match = (
             re.search(self.blamed, _as_text(_value_at(exchange, "")))
             if self.blamed and address
             else None
         )
-        return found is not None and found[1].strip().casefold() == address.casefold()
+        return match is not None and match[1].strip().casefold() == address.casefold()
 
     def find_deciding(self, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
         """Return the exchanges up to the one whose answer decides: the last that is no logout."""

@@ -78,18 +78,18 @@ def _change(name: str, work: Callable[[Queue], Awaitable[None]]) -> str:
 
     async def run(queue: Queue) -> ChannelItem | list[str]:
         configured = _configured()
-        known = [item.name for item in await list_channels(queue, configured, time.time())]
-        if name not in known:
-            return known
+        names = [item.name for item in await list_channels(queue, configured, time.time())]
+        if name not in names:
+            return names
         await work(queue)
         items = await list_channels(queue, [*configured, name], time.time())
         return next(item for item in items if item.name == name)
 
-    found = _run_on_queue(run)
-    if isinstance(found, list):
-        hint = suggest(name, found) or f"known are {', '.join(found) or 'none'}"
+    result = _run_on_queue(run)
+    if isinstance(result, list):
+        hint = suggest(name, result) or f"known are {', '.join(result) or 'none'}"
         fail(f'unknown channel "{name}"; {hint}')
-    return f"{name}: {_describe_holds(found)}"
+    return f"{name}: {_describe_holds(result)}"
 
 
 def _run_on_queue(work: Callable[[Queue], Awaitable[T]]) -> T:

@@ -56,14 +56,14 @@ async def _send_sample(
     payload: dict[str, Json],
     exchanges: Callable[[], Sequence[RecordedExchange]],
 ) -> bool:
-    known = len(exchanges())
+    count_before = len(exchanges())
     async with session.post("/webhook", json=payload) as answer:
         receipt = await answer.json()
         if not answer.ok or receipt.get("message") != "accepted":
             click.echo(f"{name}: {answer.status} {receipt}\n")
             return False
     timeline = await _wait_until_ended(session, receipt["id"])
-    _show(name, timeline, exchanges()[known:])
+    _show(name, timeline, exchanges()[count_before:])
     return timeline.notification.state in _AS_IT_SHOULD
 
 

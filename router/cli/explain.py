@@ -139,9 +139,11 @@ def command(  # noqa: PLR0913 - one for each option
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(trace), indent=2))
         return
-    told = ExplainContext(kinds=kinds, limits=_limits(ruleset, registry), zone=ruleset.hours.zone)
+    context = ExplainContext(
+        kinds=kinds, limits=_limits(ruleset, registry), zone=ruleset.hours.zone
+    )
     console = Console(highlight=False, soft_wrap=True)
-    for line in render(trace, told, now, console.width if console.is_terminal else MAX_WIDTH):
+    for line in render(trace, context, now, console.width if console.is_terminal else MAX_WIDTH):
         console.print(line)
 
 
@@ -192,48 +194,50 @@ def _group(
     contacts: Sequence[tuple[str, str]], ruleset: Ruleset, app_id: str
 ) -> dict[str, tuple[str, ...]]:
     """Return addresses by kind, in the form that is registered and sent to."""
-    known = sorted(set(_kinds(ruleset).values()) - {""})
+    kinds = sorted(set(_kinds(ruleset).values()) - {""})
     country = ruleset.country_of(app_id)
-    found: dict[str, tuple[str, ...]] = {}
+    addresses: dict[str, tuple[str, ...]] = {}
     for kind, address in contacts:
-        if kind not in known:
-            hint = suggest(kind, known) or f"known are {', '.join(known) or 'none'}"
+        if kind not in kinds:
+            hint = suggest(kind, kinds) or f"known are {', '.join(kinds) or 'none'}"
             message = f'no channel sends to addresses of kind "{kind}"; {hint}'
             raise click.BadParameter(message, param_hint="--contact")
-        before = found.get(kind, ())
-        found[kind] = (*before, _normalize(kind, address, ruleset, country)) if address else ()
-    return found
+        before = addresses.get(kind, ())
+        addresses[kind] = (*before, _normalize(kind, address, ruleset, country)) if address else ()
+    return addresses
 
 
 def _normalize(kind: str, address: str, ruleset: Ruleset, country: str) -> str:
     """Return an address as a channel that takes it writes it, as it is registered."""
     specs = [spec for spec in ruleset.channels.values() if spec.address_kind == kind]
-    found = [spec.read_address(address, country) for spec in specs]
-    taken = [each.address for each in found if not each.fault]
+    results = [spec.read_address(address, country) for spec in specs]
+    taken = [result.address for result in results if not result.fault]
     if not taken:
-        message = f"{kind}={address}: {found[0].fault}"
+        message = f"{kind}={address}: {results[0].fault}"
         raise click.BadParameter(message, param_hint="--contact")
     return next((text for text in taken if text != address), address)
 
 
 def _known_zone(name: str) -> str:
-    if name and name not in (known := zone_names()):
-        hint = suggest(name, known) or "write a name such as Europe/Berlin"
+    if name and name not in (names := zone_names()):
+        hint = suggest(name, names) or "write a name such as Europe/Berlin"
         raise click.BadParameter(f'unknown time zone "{name}"; {hint}', param_hint="--timezone")
     return name
 
 
 def _filter_trace(trace: Trace, only: Sequence[str]) -> Trace:
     """Return the trace as it is shown: of the rules asked for, and with no URL in full."""
-    known = {rule.name for rule in trace.rules}
+    rule_names = {rule.name for rule in trace.rules}
     for name in only:
-        if name not in known:
-            hint = suggest(name, known) or "router check names the problems of the file"
+        if name not in rule_names:
+            hint = suggest(name, rule_names) or "router check names the problems of the file"
             raise click.BadParameter(f'unknown rule "{name}"; {hint}', param_hint="--only")
     rules = [rule for rule in trace.rules if not only or rule.name in only]
     deliveries = [
         # A URL may let in whoever has it.
-        msgspec.structs.replace(each, to=mask(each.to) if "://" in each.to else each.to)
-        for each in trace.deliveries
+        msgspec.structs.replace(
+            delivery, to=mask(delivery.to) if "://" in delivery.to else delivery.to
+        )
+        for delivery in trace.deliveries
     ]
     return msgspec.structs.replace(trace, rules=rules, deliveries=deliveries)

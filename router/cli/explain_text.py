@@ -53,22 +53,22 @@ class _TextLine(NamedTuple):
 
 
 def render(
-    trace: Trace, told: ExplainContext, now: float, width: int = MAX_WIDTH
+    trace: Trace, context: ExplainContext, now: float, width: int = MAX_WIDTH
 ) -> Iterator[Text]:
     """Yield the lines that tell what became of a payload, and why."""
-    for line in _lines(trace, told, now):
+    for line in _lines(trace, context, now):
         yield from _wrap(line, min(width, MAX_WIDTH))
 
 
-def _lines(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
-    yield from _introduce(trace, told, now)
+def _lines(trace: Trace, context: ExplainContext, now: float) -> Iterator[_TextLine]:
+    yield from _introduce(trace, context, now)
     yield _heading("Rules")
     for rule in trace.rules:
         yield from _rule(rule)
     if misses := [miss for rule in trace.rules if rule.reached for miss in _near_misses(rule)]:
         yield _heading("Near misses")
         yield from misses
-    yield from _outcome(trace, told, now)
+    yield from _outcome(trace, context, now)
 
 
 def _near_misses(rule: TracedRule) -> Iterator[_TextLine]:
@@ -83,7 +83,7 @@ def _heading(words: str) -> _TextLine:
     return _TextLine("\n", "bold", 0, words)
 
 
-def _introduce(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
+def _introduce(trace: Trace, context: ExplainContext, now: float) -> Iterator[_TextLine]:
     what = trace.notification
     app = f" of app {what['appId']}" if what["appId"] else ""
     yield _TextLine(
@@ -96,9 +96,9 @@ def _introduce(trace: Trace, told: ExplainContext, now: float) -> Iterator[_Text
         ("", "a reply" if what["reply"] else ""),
         ("", "mentions the recipient" if what["mention"] else ""),
     )
-    if said := ", ".join(f"{name} {value}".strip() for name, value in about if value):
-        yield _TextLine("", "", 2, said)
-    yield _TextLine("", "", 2, f"as of {clock(now, now, told.zone)}, by rules {trace.version}")
+    if values := ", ".join(f"{name} {value}".strip() for name, value in about if value):
+        yield _TextLine("", "", 2, values)
+    yield _TextLine("", "", 2, f"as of {clock(now, now, context.zone)}, by rules {trace.version}")
 
 
 def _rule(rule: TracedRule) -> Iterator[_TextLine]:
@@ -129,19 +129,19 @@ def _line_and_column(place: str) -> str:
     return ":".join(place.rsplit(":", 2)[1:])
 
 
-def _outcome(trace: Trace, told: ExplainContext, now: float) -> Iterator[_TextLine]:
-    going = [each for each in trace.deliveries if each.state == "waiting"]
+def _outcome(trace: Trace, context: ExplainContext, now: float) -> Iterator[_TextLine]:
+    going = [delivery for delivery in trace.deliveries if delivery.state == "waiting"]
     staying = [each for each in trace.deliveries if each.state != "waiting"]
     yield _heading("What goes out")
     for each in going:
-        yield from _delivery(each, told, now)
+        yield from _delivery(each, context, now)
     if not going:
         why = "every delivery is suppressed" if trace.deliveries else explain_reason(trace.reason)
         yield _TextLine("✗", "red", 2, f"nothing: {why}")
     if staying or trace.duplicates:
         yield _heading("What does not")
     for each in staying:
-        why = explain_reason(each.reason, told.kinds.get(each.channel, ""))
+        why = explain_reason(each.reason, context.kinds.get(each.channel, ""))
         yield _TextLine(
             "✗", "red", 2, f"{_destination(each)}: {each.state}, {why}   (rule {each.rule})"
         )
@@ -163,30 +163,31 @@ def _destination(delivery: TracedDelivery) -> str:
     return f"{delivery.channel} to {delivery.to}" if delivery.to else delivery.channel
 
 
-def _delivery(each: TracedDelivery, told: ExplainContext, now: float) -> Iterator[_TextLine]:
+def _delivery(delivery: TracedDelivery, context: ExplainContext, now: float) -> Iterator[_TextLine]:
     yield _TextLine(
         "→",
         "bold",
         2,
-        f"{_destination(each)}, {due_text(each, now, told.zone)}   (rule {each.rule})",
+        f"{_destination(delivery)}, {due_text(delivery, now, context.zone)}"
+        f"   (rule {delivery.rule})",
     )
-    until = f"until {clock(each.expires, now, told.zone)}"
-    private = "" if each.privacy == "none" else f", privacy {each.privacy}"
-    yield _TextLine("", "dim", 6, f"priority {each.priority}, {until}{private}")
-    if each.operation != "send":
-        action = "changes" if each.operation == "update" else "removes"
-        yield _TextLine("", "dim", 6, f"{each.operation}: {action} the message that was sent")
-    if each.unless:
-        yield _TextLine("", "dim", 6, f"unless {' or '.join(each.unless)}")
-    limits = told.limits.get(each.channel) or Limits()
+    until = f"until {clock(delivery.expires, now, context.zone)}"
+    private = "" if delivery.privacy == "none" else f", privacy {delivery.privacy}"
+    yield _TextLine("", "dim", 6, f"priority {delivery.priority}, {until}{private}")
+    if delivery.operation != "send":
+        action = "changes" if delivery.operation == "update" else "removes"
+        yield _TextLine("", "dim", 6, f"{delivery.operation}: {action} the message that was sent")
+    if delivery.unless:
+        yield _TextLine("", "dim", 6, f"unless {' or '.join(delivery.unless)}")
+    limits = context.limits.get(delivery.channel) or Limits()
     words = (
-        ("title", _cut(each.title, limits.title)),
-        ("body", _cut(each.body, limits.body)),
-        ("link", _cut(each.link)),
-        ("image", _cut(each.image)),
-        ("sound", _cut(each.sound)),
-        ("badge", "" if each.badge is None else str(each.badge)),
-        *((f"data.{name}", _cut(value)) for name, value in each.data.items()),
+        ("title", _cut(delivery.title, limits.title)),
+        ("body", _cut(delivery.body, limits.body)),
+        ("link", _cut(delivery.link)),
+        ("image", _cut(delivery.image)),
+        ("sound", _cut(delivery.sound)),
+        ("badge", "" if delivery.badge is None else str(delivery.badge)),
+        *((f"data.{name}", _cut(value)) for name, value in delivery.data.items()),
     )
     longest = max(len(name) for name, value in words if value or name == "body")
     for name, value in words:

@@ -18,10 +18,10 @@ def command(url: str | None, *, live: bool) -> None:
     """Check that a running router is ready; exit status 1 if it is not."""
     if url is None:
         url = address(load_environment())
-    asked = url.rstrip("/") + ("/health/live" if live else "/health/ready")
-    status, text = _ask(asked)
+    target = url.rstrip("/") + ("/health/live" if live else "/health/ready")
+    status, text = _ask(target)
     if status != 200:  # noqa: PLR2004 - HTTP's OK
-        fail(f"{asked}: {text}")
+        fail(f"{target}: {text}")
     click.echo(text)
 
 

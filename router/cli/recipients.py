@@ -197,8 +197,14 @@ def _fields(shown: RecipientView) -> Iterator[tuple[str, str]]:
         read_in = f", read in {registered.country}" if registered.country else ""
         yield f"registered.{kind}", f"{registered.raw}{read_in}"
     for device in shown.devices:
-        told = (device.platform, device.token, device.provider_id, device.locale, device.timezone)
-        yield "device", " ".join(text for text in told if text)
+        columns = (
+            device.platform,
+            device.token,
+            device.provider_id,
+            device.locale,
+            device.timezone,
+        )
+        yield "device", " ".join(text for text in columns if text)
 
 
 def _write(value: Scalar) -> str:
@@ -262,5 +268,5 @@ def _reject(
     *,
     name_place: Callable[[RequestFault], RequestFault],
 ) -> None:
-    told = name_place(fault)
-    console.print(f"{file}:{line}: {told.path}: {told.reason}")
+    place = name_place(fault)
+    console.print(f"{file}:{line}: {place.path}: {place.reason}")

@@ -85,11 +85,11 @@ def command(  # noqa: PLR0913 - one for each option
     environment = replace(load_environment(), sandbox=True)
     registry = load_plugins(environment.plugins_dir)
     candidate = read_ruleset(rules or environment.rules, environment, registry)
-    other = read_ruleset(against, environment, registry) if against else None
+    against_rules = read_ruleset(against, environment, registry) if against else None
     span = (since, time.time() if until is None else until)
 
     async def run(database: Database) -> ReplayReport:
-        before = other
+        before = against_rules
         if diff and before is None:
             before = await _in_force(database, registry.schemas)
         report = ReplayReport(form, limit, is_difference=diff)
@@ -145,6 +145,6 @@ async def _stored(
     log, world, after = DeliveryLog(database), FactsReader(database), ""
     while page := await log.payloads(*span, after, NOTIFICATIONS_PER_PAGE):
         facts = await world.facts(page)
-        for each in page:
-            yield each, facts.recipient(each.app_id, each.uid)
+        for notification in page:
+            yield notification, facts.recipient(notification.app_id, notification.uid)
         after = page[-1].id

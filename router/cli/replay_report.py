@@ -147,8 +147,8 @@ class ReplayReport:
 Aimed = TypeVar("Aimed", PredictedDelivery, MessageChange)
 
 
-def _mask_delivery(each: Aimed) -> Aimed:
-    return msgspec.structs.replace(each, address=mask(each.address))
+def _mask_delivery(delivery: Aimed) -> Aimed:
+    return msgspec.structs.replace(delivery, address=mask(delivery.address))
 
 
 def _lines(entry: _ReplayEntry) -> Iterator[tuple[str, str]]:
@@ -159,16 +159,18 @@ def _lines(entry: _ReplayEntry) -> Iterator[tuple[str, str]]:
         yield f"  {change.sign} {_destination(change)}   (rule {change.rule})", _SIGNS[change.sign]
         for difference in change.differences:
             yield f"      {_difference(difference)}", ""
-    for each in entry.deliveries or ():
-        words = f"{_value_text('due', each.due)}: {_value_text('title', each.content.title)}"
-        yield f"  → {_destination(each)}, {words}   (rule {each.rule})", ""
+    for delivery in entry.deliveries or ():
+        words = (
+            f"{_value_text('due', delivery.due)}: {_value_text('title', delivery.content.title)}"
+        )
+        yield f"  → {_destination(delivery)}, {words}   (rule {delivery.rule})", ""
     if entry.deliveries == ():
         yield "  ✗ nothing goes out", ""
 
 
-def _destination(each: PredictedDelivery | MessageChange) -> str:
-    where = f"{each.channel} to {each.address}" if each.address else each.channel
-    return where if each.operation == "send" else f"{where} ({each.operation})"
+def _destination(delivery: PredictedDelivery | MessageChange) -> str:
+    where = f"{delivery.channel} to {delivery.address}" if delivery.address else delivery.channel
+    return where if delivery.operation == "send" else f"{where} ({delivery.operation})"
 
 
 def _difference(of: FieldDifference) -> str:

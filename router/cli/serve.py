@@ -68,8 +68,8 @@ def command(
 
 def _settings(host: str | None, port: int | None, *, sandbox: bool) -> Environment:
     environment = load_environment()
-    given = {"host": host, "port": port, "sandbox": sandbox or None}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    options = {"host": host, "port": port, "sandbox": sandbox or None}
+    chosen = {name: value for name, value in options.items() if value is not None}
     return msgspec.structs.replace(environment, **chosen)
 
 

@@ -51,11 +51,11 @@ class PayloadSource:
 def find_suites(rules: Path) -> list[RuleTestFile]:
     """Return the tests beside a rules file, and those within it."""
     beside = rules.parent / DEFAULT_TEST_FILE
-    found = [open_suite(beside)] if beside.is_file() else []
+    suites = [open_suite(beside)] if beside.is_file() else []
     text = _read(rules) if rules.is_file() else ""
     if has_tests(text, str(rules)):
-        found.append(RuleTestFile(path=rules, rules=rules, text=text, inline=True))
-    return found
+        suites.append(RuleTestFile(path=rules, rules=rules, text=text, inline=True))
+    return suites
 
 
 def open_suite(path: Path) -> RuleTestFile:

@@ -75,14 +75,14 @@ class SettingsError(ValueError):
         self.faults = tuple(faults)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, words: Iterable[str]) -> str | None:
     """Return the known word most like the given one, or None when nothing is close."""
-    candidates = {k.lower(): k for k in known}
-    found = get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
-    return candidates[found[0]] if found else None
+    candidates = {k.lower(): k for k in words}
+    matches = get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
+    return candidates[matches[0]] if matches else None
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, words: Iterable[str]) -> str:
     """Return `did you mean "…"?` for the nearest known word, or an empty text."""
-    near = nearest(word, known)
+    near = nearest(word, words)
     return f'did you mean "{near}"?' if near is not None else ""

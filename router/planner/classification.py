@@ -30,9 +30,9 @@ def classify_all(
 def _classify(
     notification: Notification, ruleset: Ruleset, metrics: Metrics | None
 ) -> Notification:
-    found = examine(notification, ruleset)
-    if found.fault:
-        _log.warning("classification failed", notification=notification.id, error=found.fault)
+    result = examine(notification, ruleset)
+    if result.fault:
+        _log.warning("classification failed", notification=notification.id, error=result.fault)
     if metrics is not None:
-        metrics.record_classified(found.mismatches, faulty=bool(found.fault))
-    return found.notification
+        metrics.record_classified(result.mismatches, faulty=bool(result.fault))
+    return result.notification

@@ -46,8 +46,10 @@ class Inbox:
 
     def drop(self, ids: Collection[str]) -> None:
         """Forget those that came from the journal, too."""
-        self._calls = deque(each for each in self._calls if each.id not in ids)
-        self._others = deque(each for each in self._others if each.id not in ids)
+        self._calls = deque(call for call in self._calls if call.id not in ids)
+        self._others = deque(
+            notification for notification in self._others if notification.id not in ids
+        )
 
     def fall_behind(self) -> None:
         """Forget all but calls: the journal holds older ones."""

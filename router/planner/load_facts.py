@@ -29,16 +29,16 @@ class StateLoader:
         self._learn(ruleset)
         facts = await self._world.facts(batch, self._events(batch))
         if self._has_throttles:
-            outlooks = (build_context(each, ruleset, facts, now) for each in batch)
-            keys = {key for each in outlooks for key in find_keys(each.subject, ruleset)}
+            outlooks = (build_context(notification, ruleset, facts, now) for notification in batch)
+            keys = {key for outlook in outlooks for key in find_keys(outlook.subject, ruleset)}
             facts.counters = await self._world.counters(keys)
-        if changing := [each for each in batch if changes_something(each)]:
+        if changing := [notification for notification in batch if changes_something(notification)]:
             facts.earlier = await self._world.earlier(changing)
             rung = {
-                (each.app_id, each.uid)
-                for found in facts.earlier.values()
-                for each in found.values()
-                if each.urgent
+                (notification.app_id, notification.uid)
+                for deliveries in facts.earlier.values()
+                for notification in deliveries.values()
+                if notification.urgent
             }
             if others := rung.difference(facts.recipients):
                 facts.recipients |= await self._world.recipients(others)
@@ -46,8 +46,12 @@ class StateLoader:
 
     def _events(self, batch: Sequence[Notification]) -> set[str]:
         """Return the events of which a step may hold a once-key."""
-        events = {each.event for each in batch} if self._has_once else set()
-        missed = (name_missed(each, for_all=for_all) for each in batch for for_all in (True, False))
+        events = {notification.event for notification in batch} if self._has_once else set()
+        missed = (
+            name_missed(notification, for_all=for_all)
+            for notification in batch
+            for for_all in (True, False)
+        )
         return events.union(filter(None, missed))
 
     def _learn(self, ruleset: Ruleset) -> None:
@@ -63,7 +67,9 @@ def note_planned(
     """Let what comes later in the batch find what was planned of its message or call."""
     if not facts.earlier:
         return
-    for each in deliveries:
-        if each.about in facts.earlier and each.state in OPEN_STATES:
-            state: DeliveryProgress = "sending" if each.state == "sending" else "waiting"
-            facts.earlier[each.about][each.id] = to_prior_delivery(each, notification, state)
+    for delivery in deliveries:
+        if delivery.about in facts.earlier and delivery.state in OPEN_STATES:
+            state: DeliveryProgress = "sending" if delivery.state == "sending" else "waiting"
+            facts.earlier[delivery.about][delivery.id] = to_prior_delivery(
+                delivery, notification, state
+            )

@@ -143,22 +143,22 @@ class Planner:
 
     async def _next(self) -> Sequence[Notification]:
         """Return what comes next: from memory, else from the journal if there may be more."""
-        if found := await self._abandoned():
-            return found
+        if abandoned := await self._abandoned():
+            return abandoned
         if batch := self._inbox.take(MAX_BATCH):
             return batch
         if not self._inbox.is_behind:
             return ()
         self._inbox.is_behind, self._looked_at = False, self._clock()
         try:
-            found = await self._journal.unplanned(after="", limit=MAX_BATCH)
+            abandoned = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
             await self._wait_for_rival(fault)
             return ()
-        if len(found) == MAX_BATCH:
+        if len(abandoned) == MAX_BATCH:
             self._inbox.fall_behind()
-        self._inbox.drop({notification.id for notification in found})
-        return found
+        self._inbox.drop({notification.id for notification in abandoned})
+        return abandoned
 
     async def _abandoned(self) -> Sequence[Notification]:
         """Return what was accepted long ago, looked for now and then: who took it is gone."""
@@ -167,13 +167,13 @@ class Planner:
             return ()
         self._looked_at = now
         try:
-            found = await self._journal.unplanned(after="", limit=MAX_BATCH)
+            unplanned = await self._journal.unplanned(after="", limit=MAX_BATCH)
         except JournalUnavailable as fault:
             await self._wait_for_rival(fault)
             return ()
-        found = [each for each in found if each.accepted_at <= now - POLL_INTERVAL_S]
-        self._inbox.drop({notification.id for notification in found})
-        return found
+        unplanned = [each for each in unplanned if each.accepted_at <= now - POLL_INTERVAL_S]
+        self._inbox.drop({notification.id for notification in unplanned})
+        return unplanned
 
     async def _yield_to_intake(self, planned: int) -> None:
         """Let those who post go first, if they are as fast as planning; until a call rings."""

@@ -63,8 +63,8 @@ def accept(connection: Connection, entries: Sequence[AcceptedPayload]) -> list[R
     )
     holders = {key: entry.notification.id for key, entry in firsts.items()}
     if taken != len(firsts):  # some were held already, or the driver does not count
-        known = connection.execute(_known, {"keys": list(firsts)})
-        holders = {row.key: row.notification for row in known}
+        known_keys = connection.execute(_known, {"keys": list(firsts)})
+        holders = {row.key: row.notification for row in known_keys}
     fresh = [entry for key, entry in firsts.items() if holders[key] == entry.notification.id]
     execute_many(
         connection, _add_notification, [write_notification(entry.notification) for entry in fresh]
@@ -93,11 +93,11 @@ def read_unplanned(
     connection: Connection, after: str, limit: int
 ) -> tuple[list[Notification], dict[str, str]]:
     """Return notifications without a plan, and of those that cannot be read any more, why."""
-    found: list[Notification] = []
+    unplanned: list[Notification] = []
     unreadable: dict[str, str] = {}
     for row in connection.execute(_unplanned, {"after": after, "most": limit}):
         try:
-            found.append(read_notification(row))
+            unplanned.append(read_notification(row))
         except PayloadError as error:
             unreadable[row.id] = str(error)
-    return found, unreadable
+    return unplanned, unreadable

@@ -164,8 +164,8 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     rooms = _open_capacities(connection, now, limit, room)
     is_last_out = connection.execute(_last_out).scalar() is not None
     found = chain.from_iterable(
-        _choose_deliveries(connection, *each, now, is_last_out=is_last_out)
-        for each in rooms.items()
+        _choose_deliveries(connection, *item, now, is_last_out=is_last_out)
+        for item in rooms.items()
     )
     chosen = sorted(found, key=lambda row: (not row.urgent, row.due_at, row.id))[:limit]
     if is_shared(connection):
@@ -246,7 +246,7 @@ def _open_capacities(
     held = {held.channel for held in read_holds(connection, now) if not held.host}
     if ALL_CHANNELS in held:
         return {}
-    return {channel: each for channel, each in room.items() if channel not in held}
+    return {channel: capacity for channel, capacity in room.items() if channel not in held}
 
 
 def _choose_deliveries(

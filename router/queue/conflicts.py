@@ -85,7 +85,7 @@ def find_outdated(
         for move in plan.effects.counters:
             counters[move.key] = _version(move.after)
         waiting.difference_update(ending.delivery for ending in plan.effects.endings)
-        waiting.update(each.id for each in plan.deliveries if each.state == "waiting")
+        waiting.update(delivery.id for delivery in plan.deliveries if delivery.state == "waiting")
     return outdated
 
 
@@ -158,10 +158,10 @@ def _read_gone(connection: Connection, plans: Sequence[Plan]) -> set[str]:
 def _originals_of(plan: Plan, *operations: Operation) -> set[str]:
     """Return the originals of what a plan changes, by these operations or by any."""
     return {
-        each.original
-        for each in plan.deliveries
-        if each.original and each.state in OPEN_STATES
-        if not operations or each.operation in operations
+        delivery.original
+        for delivery in plan.deliveries
+        if delivery.original and delivery.state in OPEN_STATES
+        if not operations or delivery.operation in operations
     }
 
 
@@ -177,11 +177,11 @@ def _leans_on(plan: Plan, outdated: set[str]) -> bool:
     """Return whether an outdated plan's delivery stands for one of this plan, or is changed."""
     return bool(outdated) and any(
         (
-            each.reason.startswith(ONCE_REASON_PREFIX)
-            and _notification_of(each.reason.removeprefix(ONCE_REASON_PREFIX)) in outdated
+            delivery.reason.startswith(ONCE_REASON_PREFIX)
+            and _notification_of(delivery.reason.removeprefix(ONCE_REASON_PREFIX)) in outdated
         )
-        or _notification_of(each.original) in outdated
-        for each in plan.deliveries
+        or _notification_of(delivery.original) in outdated
+        for delivery in plan.deliveries
     )
 
 

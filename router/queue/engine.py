@@ -76,7 +76,7 @@ class SqlJournal:
         Those whose body cannot be read any more are put to the dead letters.
         """
         try:
-            found, unreadable = await self._database.read_fast(
+            rows, unreadable = await self._database.read_fast(
                 lambda connection: read_unplanned(connection, after, limit)
             )
         except StoreUnavailable as error:
@@ -94,7 +94,7 @@ class SqlJournal:
                 for id_, reason in unreadable.items()
             ]
         )
-        return found
+        return rows
 
     async def settle(self, plans: Sequence[Plan]) -> PlanResults:
         """Write the plans with their deliveries and effects, each in one piece."""

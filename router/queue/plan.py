@@ -125,7 +125,7 @@ def settle_plans(
     )
     apply_edits_of_others(connection, fresh.values(), now)
     _record_call_events(
-        connection, [heard for plan in fresh.values() for heard in plan.effects.calls], now
+        connection, [event for plan in fresh.values() for event in plan.effects.calls], now
     )
     leased = {id_: _sending(plan) - late for id_, plan in fresh.items()}
     return [None if id_ in stale else leased.pop(id_, frozenset()) for id_ in ids]
@@ -139,15 +139,15 @@ def plan_operation(
     return WriteOperation(name="plan", rank=WriteOrder.PLAN, apply=apply, batch=64)
 
 
-def _record_call_events(connection: Connection, heard: Sequence[CallEvent], now: float) -> None:
+def _record_call_events(connection: Connection, events: Sequence[CallEvent], now: float) -> None:
     """Write what was heard of calls, and cancel what is needless for it."""
-    if heard:
-        write_calls(connection, heard, now)
-        apply_events(connection, {call_key(each.app_id, each.session) for each in heard}, now)
+    if events:
+        write_calls(connection, events, now)
+        apply_events(connection, {call_key(event.app_id, event.session) for event in events}, now)
 
 
 def _sending(plan: Plan) -> frozenset[str]:
-    return frozenset(each.id for each in plan.deliveries if each.state == "sending")
+    return frozenset(delivery.id for delivery in plan.deliveries if delivery.state == "sending")
 
 
 def _take_once_keys(connection: Connection, plans: Iterable[Plan]) -> set[str]:
@@ -157,8 +157,8 @@ def _take_once_keys(connection: Connection, plans: Iterable[Plan]) -> set[str]:
         return set()
     rows.sort(key=lambda pair: _once_key(pair[1]))  # in one order, so that nobody waits in a ring
     execute_many(connection, insert_new(connection, once), [row for _, row in rows])
-    found = connection.execute(_holders, {"events": list({row["event"] for _, row in rows})})
-    holders = {_once_key(row): row["delivery"] for row in found.mappings()}
+    taken = connection.execute(_holders, {"events": list({row["event"] for _, row in rows})})
+    holders = {_once_key(row): row["delivery"] for row in taken.mappings()}
     return {id_ for id_, row in rows if holders[_once_key(row)] != row["delivery"]}
 
 
@@ -220,12 +220,16 @@ def _find_with_changed_contact(connection: Connection, planned: Sequence[Deliver
     They wait, and who claims them looks again. A contact that somebody is changing right now
     counts as gone.
     """
-    eager = [each for each in planned if each.state == "sending" and each.contact]
+    eager = [delivery for delivery in planned if delivery.state == "sending" and delivery.contact]
     if not eager:
         return set()
-    found = connection.execute(_still_there, {"ids": list({each.contact for each in eager})})
-    there = {(row.id, row.address) for row in found}
-    return {each.id for each in eager if (each.contact, storable_text(each.address)) not in there}
+    rows = connection.execute(_still_there, {"ids": list({delivery.contact for delivery in eager})})
+    there = {(row.id, row.address) for row in rows}
+    return {
+        delivery.id
+        for delivery in eager
+        if (delivery.contact, storable_text(delivery.address)) not in there
+    }
 
 
 def _busy_lanes(
@@ -237,10 +241,10 @@ def _busy_lanes(
 
     Who comes later queues behind that: another process may have decided later what came earlier.
     """
-    eager = {_lane(each) for each in planned if each.state == "sending"}
+    eager = {_lane(delivery) for delivery in planned if delivery.state == "sending"}
     ours = try_locks(connection, eager)
     busy = dict.fromkeys(eager - ours, 0.0)
-    lanes = {_lane(each) for each in planned} if is_shared(connection) else ours
+    lanes = {_lane(delivery) for delivery in planned} if is_shared(connection) else ours
     if lanes:
         for lane, due_at in connection.execute(_busy, {"lanes": sorted(lanes), "now": now}):
             busy[lane] = max(due_at, busy.get(lane, 0.0))

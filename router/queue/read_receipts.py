@@ -29,21 +29,23 @@ _watching = (
 )
 
 
-def record_read_receipts(connection: Connection, heard: Sequence[Heard]) -> list[None]:
+def record_read_receipts(connection: Connection, receipts: Sequence[Heard]) -> list[None]:
     """Write what was read, and cancel what waits for nobody to read it.
 
     Where a receipt does not tell the conversation, that of a delivery which waits for the message
     is taken; while none does, the message alone counts as read.
     """
-    places = _find_places(connection, [receipt for receipt, _ in heard])
-    found = [
+    places = _find_places(connection, [receipt for receipt, _ in receipts])
+    markers = [
         ((receipt.app_id, receipt.uid, place), _to_read_marker(receipt, now))
-        for receipt, now in heard
+        for receipt, now in receipts
         for place in places[receipt]
     ]
-    write_read_markers(connection, found)
-    apply_events(connection, {read_key(*key) for key, _ in found}, max(now for _, now in heard))
-    return [None] * len(heard)
+    write_read_markers(connection, markers)
+    apply_events(
+        connection, {read_key(*key) for key, _ in markers}, max(now for _, now in receipts)
+    )
+    return [None] * len(receipts)
 
 
 RECORD_READ_RECEIPTS: WriteOperation[Heard, None] = WriteOperation(

@@ -208,7 +208,7 @@ def _check(
         before += 1
         yield fault
     if before == 0:
-        yield from _check_value(raw, kind, path, known=fields_by_name)
+        yield from _check_value(raw, kind, path, fields=fields_by_name)
 
 
 def _check_fields(
@@ -234,7 +234,7 @@ def _check_value(
     kind: TypeAnnotation,
     path: tuple[str, ...],
     *,
-    known: Mapping[str, FieldInfo] | None = None,
+    fields: Mapping[str, FieldInfo] | None = None,
     hint: str = "",
 ) -> Iterator[SettingsFault]:
     """Yield what msgspec says against a value, if anything."""
@@ -247,7 +247,7 @@ def _check_value(
             message = message[: place.start()]
             path = (*path, *re.findall(r"\w+", place["path"]))
         named = _FIELD_MESSAGE.fullmatch(message)
-        if named and named["field"] in (known or {}):
+        if named and named["field"] in (fields or {}):
             path, message = (*path, named["field"]), named["message"]
         yield SettingsFault(path, _reword_message(message), _suggest_choice(value, kind) or hint)
 

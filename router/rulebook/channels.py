@@ -82,9 +82,9 @@ async def close(channel: Channel[Any]) -> None:
         _log.warning("channel close failed", channel=channel.name, **describe_exception(error))
 
 
-def _same(one: ChannelSpec, other: ChannelSpec) -> bool:
-    is_alike = one.plugin == other.plugin and one.local_files == other.local_files
-    return is_alike and bool(one.settings == other.settings)
+def _same(left: ChannelSpec, right: ChannelSpec) -> bool:
+    is_alike = left.plugin == right.plugin and left.local_files == right.local_files
+    return is_alike and bool(left.settings == right.settings)
 
 
 def _tell(spec: ChannelSpec, error: Exception) -> Problem:

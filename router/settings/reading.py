@@ -26,19 +26,19 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Environment, tuple[str
 
     An empty variable counts as absent. Raises `EnvironmentInvalid` with every problem at once.
     """
-    known = variables()
+    settings = variables()
     injected = [name for name, text in environ.items() if _is_injected(name, text)]
     given = {name: text for name, text in environ.items() if text and name not in injected}
     problems: list[str] = []
     values: dict[str, object] = {}
-    for variable in known:
+    for variable in settings:
         try:
             if text := _text(variable, given):
                 values[variable.field] = _value(variable, text)
         except InvalidText as refusal:
             problems += [f"{variable.name}: {message}" for message in refusal.messages]
     problems += [
-        *_unknown_variables(known, given),
+        *_unknown_variables(settings, given),
         *_contradictory_variables(given),
         *_empty_guards(environ),
     ]

@@ -16,11 +16,11 @@ class DatabaseUnusable(Exception):  # noqa: N818 - it names a state of the datab
 class AppAmbiguous(Exception):  # noqa: N818 - it names what is wrong with the request
     """`appId` was left out although not exactly one app is known; `known` lists them."""
 
-    def __init__(self, known: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         """Say which apps are known."""
-        which = f"known are {', '.join(known)}" if known else "none is known yet"
+        which = f"known are {', '.join(names)}" if names else "none is known yet"
         super().__init__(f"appId is required unless exactly one app is known; {which}")
-        self.known = tuple(known)
+        self.known = tuple(names)
 
 
 class RequestFault(Struct, frozen=True):

@@ -104,28 +104,32 @@ class FactsReader:
         recipients of these.
         """
         subjects = {each.topic: each.kind == "call" for each in notifications}
-        asked = {
+        parameters = {
             "topics": [topic_number(subject) for subject in subjects],
             "subjects": [storable_text(subject) for subject in subjects],
             "calls": [storable_text(subject) for subject, is_call in subjects.items() if is_call],
             "uids": list({notification.uid for notification in notifications}),
         }
         return await self._database.read_fast(
-            lambda connection: _read_prior_deliveries(connection, subjects, asked)
+            lambda connection: _read_prior_deliveries(connection, subjects, parameters)
         )
 
 
 def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, ThrottleWindow]:
     rows = connection.execute(_counters, {"keys": list(keys)}).mappings().all()
-    told = {row["key"]: _summaries.decode(row["summaries"]) for row in rows}
-    ids = {summary.delivery for summaries in told.values() for summary in summaries}
+    summaries_by_key = {row["key"]: _summaries.decode(row["summaries"]) for row in rows}
+    ids = {summary.delivery for summaries in summaries_by_key.values() for summary in summaries}
     waiting = set(connection.execute(_still_waiting, {"ids": list(ids)}).scalars()) if ids else ()
     return {
         row["key"]: ThrottleWindow(
             closes_at=row["closes_at"],
             count=row["count"],
             events=_events.decode(row["events"]),
-            summaries=tuple(each for each in told[row["key"]] if each.delivery in waiting),
+            summaries=tuple(
+                waiting_summary
+                for waiting_summary in summaries_by_key[row["key"]]
+                if waiting_summary.delivery in waiting
+            ),
             first=row["first"],
             people=_events.decode(row["people"]),
         )
@@ -134,15 +138,15 @@ def _read_counters(connection: Connection, keys: Collection[str]) -> dict[str, T
 
 
 def _read_prior_deliveries(
-    connection: Connection, subjects: Collection[str], asked: Mapping[str, object]
+    connection: Connection, subjects: Collection[str], parameters: Mapping[str, object]
 ) -> dict[str, dict[str, PriorDelivery]]:
-    found: dict[str, dict[str, PriorDelivery]] = {subject: {} for subject in subjects}
+    priors: dict[str, dict[str, PriorDelivery]] = {subject: {} for subject in subjects}
     names = {storable_text(subject): subject for subject in subjects}
-    for row in connection.execute(_earlier, asked).mappings():
+    for row in connection.execute(_earlier, parameters).mappings():
         state = "delivered" if row["state"] == "dead" else row["state"]
         fields = {**row, "state": state, "named": bool(row["named"])}
-        found[names[row["about"]]][row["id"]] = PriorDelivery(**fields)
-    return found
+        priors[names[row["about"]]][row["id"]] = PriorDelivery(**fields)
+    return priors
 
 
 def _read_recipients(

@@ -99,13 +99,13 @@ def _forget_windows(connection: Connection, now: float) -> int:
 def _forget_marks(connection: Connection, time_of: Column[Any], oldest: float) -> int:
     """Delete rows of the table of a column that says how old they are; return how many."""
     columns = time_of.table.primary_key.columns
-    found = connection.execute(
+    rows = connection.execute(
         select(*columns).where(time_of < oldest).limit(DELETED_PER_TRANSACTION)
     ).all()
-    if found:
-        keys = tuple_(*columns).in_([tuple(row) for row in found])
+    if rows:
+        keys = tuple_(*columns).in_([tuple(row) for row in rows])
         connection.execute(delete(time_of.table).where(keys, time_of < oldest))
-    return len(found)
+    return len(rows)
 
 
 def _forget_once_keys(connection: Connection, oldest: str) -> int:

@@ -165,8 +165,8 @@ def _join_lines(text: bytes) -> bytes:
     A server may repeat the code on each line (RFC 2034, section 4), or write it on a later one.
     """
     lines = text.splitlines()
-    found = (_ENHANCED.match(line) for line in lines)
-    code = next((match[1] for match in found if match), b"")
+    matches = (_ENHANCED.match(line) for line in lines)
+    code = next((match[1] for match in matches if match), b"")
     words = (_ENHANCED.sub(b"", line, count=1).strip() for line in lines)
     return b" ".join(filter(None, (code, *words)))
 

@@ -33,8 +33,8 @@ class AddressNormalizer(Struct, frozen=True, kw_only=True):
 
     def needs_country(self, change: ProfilePatch) -> bool:
         """Return whether some address of a change cannot be read without a country."""
-        found = (self._read(kind, address, "") for kind, address in _to_read(change))
-        return any(address.fault for address in found)
+        results = (self._read(kind, address, "") for kind, address in _to_read(change))
+        return any(address.fault for address in results)
 
     def normalize(
         self, change: ProfilePatch, app_id: str, country: str
@@ -48,14 +48,14 @@ class AddressNormalizer(Struct, frozen=True, kw_only=True):
         contacts, registered = dict(change.contacts or {}), dict(change.registered)
         faults: list[RequestFault] = []
         for kind, address in _to_read(change):
-            found = self._read(kind, address, country)
-            if found.fault:
-                faults.append(RequestFault(f"$.contacts.{kind}", found.fault))
+            result = self._read(kind, address, country)
+            if result.fault:
+                faults.append(RequestFault(f"$.contacts.{kind}", result.fault))
                 continue
-            contacts[kind] = found.address
-            is_kept = found.address == address and not found.country
+            contacts[kind] = result.address
+            is_kept = result.address == address and not result.country
             if not is_kept:
-                registered[kind] = RegisteredAddress(raw=address, country=found.country)
+                registered[kind] = RegisteredAddress(raw=address, country=result.country)
             elif registered.get(kind) == AS_KEPT:
                 del registered[kind]
         if not contacts:
@@ -64,10 +64,10 @@ class AddressNormalizer(Struct, frozen=True, kw_only=True):
 
     def _read(self, kind: str, raw: str, country: str) -> Address:
         """Return an address as a channel that takes it writes it; as it is, if some do."""
-        found = [read(raw, country) for read in self._readers(kind)]
-        taken = [address for address in found if not address.fault]
+        results = [read(raw, country) for read in self._readers(kind)]
+        taken = [address for address in results if not address.fault]
         written = (address for address in taken if address.address != raw)
-        return next(written, None) or next(iter(taken or found), Address(address=raw, raw=raw))
+        return next(written, None) or next(iter(taken or results), Address(address=raw, raw=raw))
 
     def _readers(self, kind: str) -> Sequence[Read]:
         specs = self.ruleset.channels.values() if self.ruleset else ()

@@ -104,7 +104,7 @@ def _build_pages(site: AppDependencies) -> Litestar:
     async def render() -> bytes:
         return site.exposition()
 
-    given = {
+    dependencies = {
         "recipients": site.recipients,
         "log": site.log,
         "bulk_cancel": site.bulk_cancel,
@@ -121,7 +121,7 @@ def _build_pages(site: AppDependencies) -> Litestar:
     answer = partial(answer_error, RefusalLog())
     pages = Litestar(
         route_handlers=[api, health_router(), show_metrics, show_document],
-        dependencies={name: _dependency(value) for name, value in given.items()},
+        dependencies={name: _dependency(value) for name, value in dependencies.items()},
         exception_handlers={HTTPException: answer, Exception: answer},
         response_headers=HEADERS,
         request_max_body_size=MAX_BODY_BYTES,

@@ -98,7 +98,7 @@ def guard_api(environment: Environment) -> Guard:
                 HTTPStatus.UNAUTHORIZED, "send `Authorization: Bearer KEY`", headers=BEARER
             )
         digest = sha256(presented).digest()
-        scopes = [scope for known, scope in keys if compare_digest(digest, known)]
+        scopes = [scope for key, scope in keys if compare_digest(digest, key)]
         if not scopes:
             raise HTTPError(HTTPStatus.UNAUTHORIZED, "the API key is invalid", headers=BEARER)
         needed: Scope = handler.opt.get("scope", "operator")
@@ -126,8 +126,8 @@ def _ask_for(wanted: str, headers: Headers) -> str:
     return "send `Authorization` once" if is_doubled else wanted
 
 
-def _matches_any(digest: bytes, known: list[bytes]) -> bool:
-    return sum(compare_digest(digest, each) for each in known) > 0
+def _matches_any(digest: bytes, digests: list[bytes]) -> bool:
+    return sum(compare_digest(digest, allowed) for allowed in digests) > 0
 
 
 def _credentials(headers: Headers, scheme: bytes) -> bytes | None:
@@ -135,8 +135,8 @@ def _credentials(headers: Headers, scheme: bytes) -> bytes | None:
     lines = [text for name, text in headers if name == b"authorization"]
     if len(lines) != 1:
         return None
-    said, _, credentials = lines[0].partition(b" ")
-    return credentials.strip() or None if said.lower() == scheme else None
+    parts, _, credentials = lines[0].partition(b" ")
+    return credentials.strip() or None if parts.lower() == scheme else None
 
 
 def _guard_loopback(missing: str) -> Callable[[Headers], None]:

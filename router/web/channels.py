@@ -152,6 +152,6 @@ async def _find(name: str, queue: Queue, rulebook: ReloadableRules) -> ChannelIt
     for item in items:
         if item.name == name:
             return item
-    known = [item.name for item in items]
-    hint = suggest(name, known) or f"known are {', '.join(known) or 'none'}"
+    names = [item.name for item in items]
+    hint = suggest(name, names) or f"known are {', '.join(names) or 'none'}"
     raise HTTPError(HTTPStatus.NOT_FOUND, f"unknown channel; {hint}")

@@ -93,12 +93,12 @@ async def cancel_deliveries(
     body: RawBody, bulk_cancel: NamedDependency[BulkCancel]
 ) -> CancelReport:
     """Cancel open deliveries for good, those accepted first before the others."""
-    asked = read_body(body, CancelRequest)
+    request = read_body(body, CancelRequest)
     cancelled = in_flight = 0
-    if not asked.dry_run:
-        done = await bulk_cancel.cancel(asked.filter, most=asked.limit)
+    if not request.dry_run:
+        done = await bulk_cancel.cancel(request.filter, most=request.limit)
         cancelled, in_flight = done.cancelled, done.in_flight
-    matching = await bulk_cancel.count(asked.filter)
+    matching = await bulk_cancel.count(request.filter)
     return CancelReport(
         cancelled=cancelled,
         in_flight=in_flight,

@@ -76,12 +76,12 @@ class PushToken(Struct, frozen=True, kw_only=True, rename="camel"):
 def read_line(line: bytes, defaults: ImportDefaults) -> ParsedLine:
     """Return the recipient that a line of JSON holds."""
     try:
-        asked = _decoder.decode(line)
+        entry = _decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _collect_faults(
             lambda: _to_record(read_value(read_json(line), RecipientEntry), defaults)
         )
-    return _collect_faults(lambda: _to_record(asked, defaults))
+    return _collect_faults(lambda: _to_record(entry, defaults))
 
 
 def read_object(value: Json, defaults: ImportDefaults) -> ParsedLine:
@@ -140,17 +140,17 @@ def _known_values(row: Json) -> Json:
     return {name: row[name] for name in _TOLD if row.get(name) is not None}
 
 
-def _to_record(asked: RecipientEntry, defaults: ImportDefaults) -> RecipientRecord:
-    change = change_in(asked)
-    devices = tuple(map(registration_in, asked.devices))
+def _to_record(entry: RecipientEntry, defaults: ImportDefaults) -> RecipientRecord:
+    change = change_in(entry)
+    devices = tuple(map(registration_in, entry.devices))
     faults = chain(kind_faults(change, defaults.schemas), _device_faults(devices, defaults))
     try:
         with every_fault(faults):
             return RecipientRecord(
-                app_id=asked.app_id or _app(defaults), uid=asked.uid, change=change, devices=devices
+                app_id=entry.app_id or _app(defaults), uid=entry.uid, change=change, devices=devices
             )
     except RecipientInvalid as invalid:  # whoever it is: what is wrong is told at once
-        app_id = asked.app_id or defaults.app_id or ""
+        app_id = entry.app_id or defaults.app_id or ""
         _, further = defaults.addresses.normalize(change, app_id, change.country or "")
         raise RecipientInvalid([*invalid.faults, *further]) from None
 

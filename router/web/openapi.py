@@ -92,11 +92,11 @@ def write_document(operations: Sequence[ApiOperation]) -> Node:
     """Return the OpenAPI 3.1 document of some operations."""
     kinds = [ErrorBody, *(kind for operation in operations for kind in _kinds(operation))]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
-    known = dict(zip(map(id, kinds), schemas, strict=True))
+    schemas_by_id = dict(zip(map(id, kinds), schemas, strict=True))
     paths: Node = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe_operation(
-            operation, known
+            operation, schemas_by_id
         )
     return {
         "openapi": "3.1.0",
@@ -153,7 +153,7 @@ def _kinds(operation: ApiOperation) -> Iterator[object]:
         yield operation.answer
 
 
-def _describe_operation(operation: ApiOperation, known: dict[int, Node]) -> Node:
+def _describe_operation(operation: ApiOperation, schemas_by_id: dict[int, Node]) -> Node:
     summary, _, description = operation.text.partition("\n")
     entry: Node = {
         "operationId": operation.name,
@@ -161,25 +161,25 @@ def _describe_operation(operation: ApiOperation, known: dict[int, Node]) -> Node
         "description": cleandoc(description),
         "tags": list(operation.tags),
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
-        "responses": {str(operation.status): _answer(operation, known)},
+        "responses": {str(operation.status): _answer(operation, schemas_by_id)},
     }
     for status in operation.errors:
         entry["responses"][str(status.value)] = {
             "description": status.phrase,
-            "content": {JSON: {"schema": known[id(ErrorBody)]}},
+            "content": {JSON: {"schema": schemas_by_id[id(ErrorBody)]}},
         }
     if operation.body is not None:
-        content = {operation.body_media_type: {"schema": known[id(operation.body)]}}
+        content = {operation.body_media_type: {"schema": schemas_by_id[id(operation.body)]}}
         entry["requestBody"] = {"required": True, "content": content}
     if operation.security:
         entry["security"] = [{scheme: []} for scheme in operation.security]
     return entry
 
 
-def _answer(operation: ApiOperation, known: dict[int, Node]) -> Node:
+def _answer(operation: ApiOperation, schemas_by_id: dict[int, Node]) -> Node:
     answer: Node = {"description": HTTPStatus(operation.status).phrase}
     if operation.answer is not None:
-        schema = known.get(id(operation.answer), {"type": "string"})
+        schema = schemas_by_id.get(id(operation.answer), {"type": "string"})
         answer["content"] = {operation.media_type: {"schema": schema}}
     return answer
 

@@ -160,30 +160,30 @@ class Logout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     app_id: Annotated[str, Meta(description="The CometChat app.")] | UnsetType = UNSET
 
 
-def change_in(asked: RecipientChange) -> ProfilePatch:
+def change_in(wanted: RecipientChange) -> ProfilePatch:
     """Return the change that is asked for."""
     return ProfilePatch(
-        contacts=asked.contacts,
-        attributes=asked.attributes,
-        timezone=asked.timezone,
-        locale=asked.locale,
-        muted=asked.muted,
-        opt_outs=asked.opt_outs,
-        country=asked.country,
-        registered=asked.registered if isinstance(asked, RecipientEntry) else {},
+        contacts=wanted.contacts,
+        attributes=wanted.attributes,
+        timezone=wanted.timezone,
+        locale=wanted.locale,
+        muted=wanted.muted,
+        opt_outs=wanted.opt_outs,
+        country=wanted.country,
+        registered=wanted.registered if isinstance(wanted, RecipientEntry) else {},
     )
 
 
-def registration_in(asked: DeviceFields) -> Registration:
+def registration_in(device: DeviceFields) -> Registration:
     """Return the registration that is asked for; raises `RecipientInvalid`."""
-    entry = asked if isinstance(asked, DeviceEntry) else None
+    entry = device if isinstance(device, DeviceEntry) else None
     return Registration(
-        platform=asked.platform,
-        address=_address(asked),
-        auth_token=asked.auth_token,
-        provider_id=asked.provider_id,
-        timezone=asked.timezone,
-        locale=asked.locale,
+        platform=device.platform,
+        address=_address(device),
+        auth_token=device.auth_token,
+        provider_id=device.provider_id,
+        timezone=device.timezone,
+        locale=device.locale,
         session=entry.session if entry else "",
         seen_at=entry.seen_at if entry else None,
     )
@@ -234,10 +234,10 @@ def every_fault(known: Iterable[RequestFault]) -> Iterator[None]:
 
 def kind_faults(change: ProfilePatch, schemas: Collection[ChannelSchema]) -> Iterator[RequestFault]:
     """Yield the kinds that no plugin sends to; before plugins are loaded nobody can tell."""
-    known = {schema.address_kind for schema in schemas} - {DEVICE_KIND}
-    for kind in (change.contacts or {}) if known else ():
-        if kind not in known and kind != DEVICE_KIND:
-            remedy = suggest(kind, known) or f"known are {', '.join(sorted(known))}"
+    kinds = {schema.address_kind for schema in schemas} - {DEVICE_KIND}
+    for kind in (change.contacts or {}) if kinds else ():
+        if kind not in kinds and kind != DEVICE_KIND:
+            remedy = suggest(kind, kinds) or f"known are {', '.join(sorted(kinds))}"
             yield RequestFault(f"$.contacts.{kind}", f"unknown kind of contact; {remedy}")
 
 
@@ -250,14 +250,14 @@ def device_faults(
     if not (senders and platform and address.strip()):
         return
     family = platform.lower().partition("_")[0]
-    reaching = [each for each in senders if not each.platforms or family in each.platforms]
+    reaching = [sender for sender in senders if not sender.platforms or family in sender.platforms]
     if not reaching:
-        known = sorted({name for each in senders for name in each.platforms})
+        platforms = sorted({name for channel in senders for name in channel.platforms})
         yield RequestFault(
-            "$.platform", f"no plugin sends to this platform; begin with {_either(known)}"
+            "$.platform", f"no plugin sends to this platform; begin with {_either(platforms)}"
         )
         return
-    reasons = [each.find_device_fault(platform, address) for each in reaching]
+    reasons = [channel.find_device_fault(platform, address) for channel in reaching]
     if all(reasons):
         yield RequestFault("$.token", reasons[0])
 
@@ -267,11 +267,13 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _address(asked: DeviceFields) -> str:
+def _address(device: DeviceFields) -> str:
     """Return the token, or the subscription as the text that stands for it."""
-    token, told = asked.token, asked.subscription
-    if told is UNSET and token is not UNSET:
+    token, address_forms = device.token, device.subscription
+    if address_forms is UNSET and token is not UNSET:
         return token
-    if told is UNSET or token is not UNSET:
+    if address_forms is UNSET or token is not UNSET:
         raise RecipientInvalid([RequestFault("$.token", "give either `token` or `subscription`")])
-    return subscription_address(StoredSubscription(endpoint=told.endpoint, keys=told.keys))
+    return subscription_address(
+        StoredSubscription(endpoint=address_forms.endpoint, keys=address_forms.keys)
+    )

@@ -125,9 +125,9 @@ async def change_recipient(
     request: Request[None, None, State],
 ) -> RecipientView:
     """Set contacts, attributes and preferences of a recipient; create it if it is new."""
-    asked = read_body(body, RecipientChange)
-    asked_change = change_in(asked)
-    app_id = _app(request, asked.app_id)
+    wanted = read_body(body, RecipientChange)
+    asked_change = change_in(wanted)
+    app_id = _app(request, wanted.app_id)
     addresses = AddressNormalizer(schemas=rulebook.schemas, ruleset=rulebook.ruleset)
     known_app, country = await _find_country(recipients, uid, app_id, asked_change)
     change, faults = addresses.normalize(asked_change, known_app, country)
@@ -183,8 +183,8 @@ async def log_out(
     request: Request[None, None, State],
 ) -> LoggedOut:
     """Remove the devices of one session, and no others."""
-    asked = read_body(body, Logout)
-    removed = await recipients.logout(uid, asked.auth_token, _app(request, asked.app_id))
+    logout = read_body(body, Logout)
+    removed = await recipients.logout(uid, logout.auth_token, _app(request, logout.app_id))
     return LoggedOut(removed=removed)
 
 
@@ -213,7 +213,7 @@ async def import_recipients(
     if uid != "import":  # the path as a word of its own would shadow a recipient of that name
         allowed = "DELETE, GET, OPTIONS, PUT"
         raise HTTPError(HTTPStatus.METHOD_NOT_ALLOWED, f"use {allowed}", headers={"Allow": allowed})
-    asked = read_query(request.query_params, ImportChoice)
+    choice = read_query(request.query_params, ImportChoice)
     problems: list[LineFault] = []
 
     def reject(line: int, fault: RequestFault) -> None:
@@ -221,12 +221,14 @@ async def import_recipients(
 
     defaults = await read_defaults(
         recipients,
-        asked.app_id,
+        choice.app_id,
         AddressNormalizer(schemas=rulebook.schemas, ruleset=rulebook.ruleset),
     )
     summary = ImportSummary()
-    taking = RecipientImport(recipients, defaults.addresses, reject, summary, dry_run=asked.dry_run)
-    stopped_at = await _import_body(request, taking, LINE_PARSERS[asked.shape], defaults, problems)
+    taking = RecipientImport(
+        recipients, defaults.addresses, reject, summary, dry_run=choice.dry_run
+    )
+    stopped_at = await _import_body(request, taking, LINE_PARSERS[choice.shape], defaults, problems)
     await taking.flush()
     return ImportView(
         **msgspec.structs.asdict(summary),

@@ -200,16 +200,16 @@ async def _explain_state(recipients: Recipients, app_id: str, uid: str) -> Decis
 
 
 def _masked(trace: Trace) -> Explanation:
-    told = msgspec.structs.asdict(trace)
-    told["deliveries"] = [
+    fields = msgspec.structs.asdict(trace)
+    fields["deliveries"] = [
         msgspec.structs.replace(delivery, to=mask(delivery.to)) for delivery in trace.deliveries
     ]
-    return Explanation(**told)
+    return Explanation(**fields)
 
 
 def _log_refusal(rulebook: ReloadableRules) -> str:
     refused = [file.file for file in rulebook.included if file.standing != "current"]
-    main = [each for each in rulebook.problems if each.file not in refused]
+    main = [problem for problem in rulebook.problems if problem.file not in refused]
     if not refused or any(each.severity == "error" for each in main):
         return "the file has errors, so what was in force stays; see `problems`"
     return (

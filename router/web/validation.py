@@ -65,9 +65,9 @@ def read_list(query: Mapping[str, str], kind: type[T]) -> tuple[T, PageParams]:
 
 
 def _check_query(query: Mapping[str, str], *kinds: type[Struct]) -> None:
-    known = [name for kind in kinds for name in _field_names(kind)]
+    names = [name for kind in kinds for name in _field_names(kind)]
     faults = [
-        RequestFault(f"?{name}", _unknown(name, known)) for name in query if name not in known
+        RequestFault(f"?{name}", _unknown(name, names)) for name in query if name not in names
     ]
     for kind in kinds:
         for field in msgspec.structs.fields(kind):
@@ -88,18 +88,18 @@ def _field_names(kind: type[Struct]) -> list[str]:
     return [field.encode_name for field in msgspec.structs.fields(kind)]
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    return f"unknown; {suggest(name, known) or 'known are ' + ', '.join(known)}"
+def _unknown(name: str, names: list[str]) -> str:
+    return f"unknown; {suggest(name, names) or 'known are ' + ', '.join(names)}"
 
 
 def _struct_faults(value: Json, kind: type[Struct], path: str) -> Iterator[RequestFault]:
     if not isinstance(value, dict):
         yield RequestFault(path, "must be an object")
         return
-    known = _field_names(kind)
+    names = _field_names(kind)
     for name in value:
-        if name not in known:
-            yield RequestFault(f"{path}.{name}", _unknown(name, known))
+        if name not in names:
+            yield RequestFault(f"{path}.{name}", _unknown(name, names))
     for field in msgspec.structs.fields(kind):
         place = f"{path}.{field.encode_name}"
         if field.encode_name in value:

@@ -56,7 +56,7 @@ def _read_declared(when: Json, report: Diagnostics) -> dict[tuple[str, ...], Fie
         return {}
     node, _ = read_document(json.dumps({"fields": DECLARED}), "rules.yaml")
     assert isinstance(node, MappingNode)
-    declared = read_fields(Section(node, report, what="file", known=("fields",)), report)
+    declared = read_fields(Section(node, report, what="file", keys=("fields",)), report)
     for path in (("custom", "tier"), ("custom", "deep-link", "x")):
         plain = find_field(path[0] + "".join(f"['{key}']" for key in path[1:]))
         assert plain is not None

@@ -60,8 +60,8 @@ def _walk(value: Json, keys: tuple[str, ...]) -> Json:
         if isinstance(value, dict):
             value = value.get(key)
         elif isinstance(value, list):
-            found = [_walk(item, keys[position:]) for item in value]
-            return [item for item in found if item is not None] or None
+            values = [_walk(item, keys[position:]) for item in value]
+            return [item for item in values if item is not None] or None
         else:
             return None
     return value
@@ -168,8 +168,8 @@ def split_path(name: str) -> tuple[str, ...] | None:
 
 def find_field(name: str, variables: Collection[str] = ()) -> Field | None:
     """Return the field of that name, or None; `variables` are the names that `vars` has."""
-    if known := FIELDS.get(name):
-        return known
+    if field := FIELDS.get(name):
+        return field
     match split_path(name):
         case ("vars", variable) if variable in variables:
             return _text(name, lambda subject: subject.vars.get(variable))

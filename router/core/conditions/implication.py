@@ -44,8 +44,8 @@ def normalise_condition(condition: Condition, reasoner: ShapeAnalyzer) -> Condit
         match part:
             case Test(operator=operator, field=field) if operator in EQUALITY:
                 values = frozenset(part.values)
-                known = wanted.get(field, values)
-                wanted[field] = known & values if field in FIELDS else known
+                before = wanted.get(field, values)
+                wanted[field] = before & values if field in FIELDS else before
             case Not(part=Test(operator=operator, field=field) as test) if operator in EQUALITY:
                 refused[field] = refused.get(field, frozenset()) | frozenset(test.values)
     return ConditionFacts(

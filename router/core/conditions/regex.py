@@ -61,8 +61,8 @@ class PatternSet:
         """
         if self._set is None:
             return None
-        found = self._set.Match(text)
-        return found if found and self._sure in found else None
+        matches = self._set.Match(text)
+        return matches if matches and self._sure in matches else None
 
 
 def _options(memory: int) -> re2.Options:

@@ -98,13 +98,13 @@ class RuleIndex(Generic[T]):
             return self._items
         if not view.tables:
             return view.items
-        found = set(view.open)
+        positions = set(view.open)
         for table in view.tables:
             value = table.read(subject)
             if value is not None:
-                table.collect(value, found)
+                table.collect(value, positions)
         bit, variants = view.bit, self._variants
-        return [variants[n].item for n in sorted(found) if variants[n].mask & bit]
+        return [variants[n].item for n in sorted(positions) if variants[n].mask & bit]
 
 
 def _vary(condition: Condition, reasoner: ShapeAnalyzer) -> Iterator[tuple[Condition, int]]:
@@ -112,7 +112,7 @@ def _vary(condition: Condition, reasoner: ShapeAnalyzer) -> Iterator[tuple[Condi
     alike = [reasoner.bound(condition).may]
     for test in _tests(condition):
         mask = reasoner.bound(test).may
-        alike = [part for one in alike for part in (one & mask, one & ~mask)]
+        alike = [part for rule in alike for part in (rule & mask, rule & ~mask)]
     masks: dict[Condition, int] = {}
     for mask in filter(None, alike):
         left = narrow(condition, mask & -mask, reasoner)

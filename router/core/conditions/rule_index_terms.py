@@ -45,7 +45,7 @@ class TermSelector:
             for clue in _index_terms(condition)
             for value in clue.values
         }
-        self._told_apart = Counter((name, way) for name, way, _ in seen)
+        self._told_apart = Counter((name, mode) for name, mode, _ in seen)
 
     def choose(self, condition: Condition) -> Sequence[IndexTerm] | None:
         """Return clues at least one of which is there whenever the condition holds.
@@ -57,15 +57,15 @@ class TermSelector:
                 clue = _index_term(condition)
                 return None if clue is None else [clue]
             case All(parts=parts):
-                chosen = [one for part in parts if (one := self.choose(part)) is not None]
+                chosen = [term for part in parts if (term := self.choose(part)) is not None]
                 return max(chosen, key=self._worth) if chosen else None
             case AnyOf(parts=parts):
                 united: list[IndexTerm] = []
                 for part in parts:
-                    one = self.choose(part)
-                    if one is None:
+                    term = self.choose(part)
+                    if term is None:
                         return None
-                    united += one
+                    united += term
                 return united
             case _:
                 return None
@@ -91,8 +91,8 @@ def _index_term(test: Test) -> IndexTerm | None:
         return None if False in test.values else IndexTerm(test.field, test.read, "present", ())
     if test.type not in {"text", "word", "any"} or test.operator not in _WAYS:
         return IndexTerm(test.field, test.read, "present", ())
-    way, write = _WAYS[test.operator]
-    return IndexTerm(test.field, test.read, way, tuple(write(str(want)) for want in test.values))
+    mode, write = _WAYS[test.operator]
+    return IndexTerm(test.field, test.read, mode, tuple(write(str(want)) for want in test.values))
 
 
 _WAYS: Mapping[Operator, tuple[MatchMode, Callable[[str], str]]] = {
@@ -125,11 +125,11 @@ class _PatternIndex:
         self._set = PatternSet(texts.numbers)
         self._numbers: list[Sequence[int]] = [(), *texts.numbers.values()]
 
-    def collect(self, text: str, found: set[int]) -> None:
+    def collect(self, text: str, positions: set[int]) -> None:
         """Add the numbers that a text leads to; all of them where it cannot be told."""
         matching = self._set.find(text)
         for number in range(len(self._numbers)) if matching is None else matching:
-            found.update(self._numbers[number])
+            positions.update(self._numbers[number])
 
 
 class FieldIndex:
@@ -151,32 +151,34 @@ class FieldIndex:
         self._folds = not by.keys().isdisjoint({"start", "end", "folded"})
         self._remember = lru_cache(MAX_CACHED_TEXTS)(self._find)
 
-    def collect(self, value: Json, found: set[int]) -> None:
+    def collect(self, value: Json, positions: set[int]) -> None:
         """Add those that may hold of a value; all of them where it is no single one."""
         text = value if isinstance(value, str) else written(value)
         if text is None:
-            found.update(self.every)
+            positions.update(self.every)
         else:
-            found.update((self._remember if len(text) <= MAX_CACHED_LENGTH else self._find)(text))
+            positions.update(
+                (self._remember if len(text) <= MAX_CACHED_LENGTH else self._find)(text)
+            )
 
     def _find(self, text: str) -> set[int]:
-        found = set(self._present)
-        found.update(self._whole.get(text, ()))
+        positions = set(self._present)
+        positions.update(self._whole.get(text, ()))
         if self._patterns is not None:
-            self._patterns.collect(text, found)
+            self._patterns.collect(text, positions)
         if self._folds:
-            self._collect_folded(text.casefold(), found)
-        return found
+            self._collect_folded(text.casefold(), positions)
+        return positions
 
-    def _collect_folded(self, text: str, found: set[int]) -> None:
+    def _collect_folded(self, text: str, positions: set[int]) -> None:
         if self._folded is not None:
-            self._folded.collect(text, found)
+            self._folded.collect(text, positions)
         if self._starts is not None:
             for length in self._starts.lengths:
-                found.update(self._starts.numbers.get(text[:length], ()))
+                positions.update(self._starts.numbers.get(text[:length], ()))
         if self._ends is not None:
             for length in self._ends.lengths:
-                found.update(self._ends.numbers.get(text[max(0, len(text) - length) :], ()))
+                positions.update(self._ends.numbers.get(text[max(0, len(text) - length) :], ()))
 
 
 def tabulate(clues: Iterable[Collection[IndexTerm] | None]) -> list[FieldIndex]:

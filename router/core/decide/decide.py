@@ -122,14 +122,14 @@ class RuleEvaluation:
 
     def effects(self) -> StateChanges:
         """Return what the walk changes."""
-        found = self._resolver
-        if found is None:
+        resolver = self._resolver
+        if resolver is None:
             return _NOTHING
         return StateChanges(
-            once=tuple(found.once),
+            once=tuple(resolver.once),
             calls=record_call_event(self._notification),
-            counters=found.window_updates,
-            endings=tuple(found.endings),
+            counters=resolver.window_updates,
+            endings=tuple(resolver.endings),
         )
 
     def evaluate_rules(self) -> str:
@@ -181,16 +181,16 @@ class RuleEvaluation:
         channel = self._ruleset.channels[step.channel]
         if not self._ruleset.heeds_locale:
             if step.when is None or step.when.holds(self._subject):
-                found = targets(step, channel, self._subject, self._country)
-                self._plan_deliveries(origin, ordinal, step, found, origin.enrichments)
+                step_targets = targets(step, channel, self._subject, self._country)
+                self._plan_deliveries(origin, ordinal, step, step_targets, origin.enrichments)
             return
-        found = targets(step, channel, self._subject, self._country)
-        for context, contacts in self._contexts_by_locale(found.contacts):
+        step_targets = targets(step, channel, self._subject, self._country)
+        for context, contacts in self._contexts_by_locale(step_targets.contacts):
             subject = context.subject
             if step.when is None or step.when.holds(subject):
                 shared = matching_enrichments(origin.shared, subject)
                 enrichments = (*context.enrichments, *shared, origin.enrich)
-                there = structs.replace(found, contacts=contacts)
+                there = structs.replace(step_targets, contacts=contacts)
                 self._plan_deliveries(origin, ordinal, step, there, enrichments)
 
     def _contexts_by_locale(
@@ -207,23 +207,23 @@ class RuleEvaluation:
                 )
                 self._contexts[recipient.locale] = context
             seen.setdefault(recipient.locale, []).append(contact)
-        for locale, those in seen.items():
-            yield self._contexts[locale], those
+        for locale, contexts in seen.items():
+            yield self._contexts[locale], contexts
 
     def _plan_deliveries(
         self,
         origin: _StepOrigin,
         ordinal: int,
         step: Step,
-        found: StepTargets,
+        step_targets: StepTargets,
         enrichments: tuple[Enrichment, ...],
     ) -> None:
         """Plan the deliveries to some contacts, unless an earlier rule's stand for them."""
-        draft = self._draft_delivery(origin, ordinal, step, enrichments, found)
-        is_shared = found.is_fixed and step.once_per is not None
-        is_barred = bool(found.suppression or found.fault)
+        draft = self._draft_delivery(origin, ordinal, step, enrichments, step_targets)
+        is_shared = step_targets.is_fixed and step.once_per is not None
+        is_barred = bool(step_targets.suppression or step_targets.fault)
         step_context = StepContext(step, draft, is_barred, is_shared, origin.overflow)
-        for contact in found.contacts:
+        for contact in step_targets.contacts:
             standing = self._first_deliveries.setdefault((step.channel, contact.address), draft)
             if standing.rule == origin.rule:
                 self.planned.append(self._plan_delivery(step_context, contact))
@@ -245,16 +245,16 @@ class RuleEvaluation:
         ordinal: int,
         step: Step,
         enrichments: tuple[Enrichment, ...],
-        found: StepTargets,
+        step_targets: StepTargets,
     ) -> PlannedDelivery:
         """Return what all deliveries of a step have in common."""
         notification = self._notification
         timing = schedule(step, self._subject)
         state, reason = timing.state, timing.reason
-        if found.suppression:
-            state, reason = "suppressed", found.suppression
-        elif found.fault:
-            state, reason = "dead", name_address_fault(found.fault)
+        if step_targets.suppression:
+            state, reason = "suppressed", step_targets.suppression
+        elif step_targets.fault:
+            state, reason = "dead", name_address_fault(step_targets.fault)
         return PlannedDelivery(
             id="",
             rule=origin.rule,

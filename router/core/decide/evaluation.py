@@ -62,7 +62,11 @@ def matching_enrichments(
     """Return those of the enrichments whose condition holds."""
     if not enrichments:
         return ()
-    return tuple(each for each in enrichments if each.when is None or each.when.holds(subject))
+    return tuple(
+        enrichment
+        for enrichment in enrichments
+        if enrichment.when is None or enrichment.when.holds(subject)
+    )
 
 
 def set_variables(

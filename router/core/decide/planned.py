@@ -47,23 +47,32 @@ def resolve_fallbacks(
     One that stands by is due when the last of those can end; where none is open, when it is. Of
     two that stand by for each other the first one goes.
     """
-    for each in planned:
-        if each.watch is not None:
+    for delivery in planned:
+        if delivery.watch is not None:
             break
     else:
         return tuple(planned)
-    found = list(planned)
+    resolved = list(planned)
     ends: dict[str, bool] = {}
     done: set[int] = set()
-    for position in sorted(range(len(found)), key=lambda position: _stands_by(found[position])):
-        each = found[position]
-        ahead = [found[p] for p in range(len(found)) if p in done or not _stands_by(found[p])]
-        found[position] = arranged = _resolve_fallback(each, ahead, ends, facts)
+    for position in sorted(
+        range(len(resolved)), key=lambda position: _stands_by(resolved[position])
+    ):
+        delivery = resolved[position]
+        ahead = [
+            resolved[p] for p in range(len(resolved)) if p in done or not _stands_by(resolved[p])
+        ]
+        resolved[position] = arranged = _resolve_fallback(delivery, ahead, ends, facts)
         if arranged.state == "cancelled":
             ends[arranged.id] = True
         done.add(position)
-    awaited = {id_ for each in found if each.watch for id_ in each.watch.all_awaited()}
-    return tuple(replace(each, awaited=True) if each.id in awaited else each for each in found)
+    awaited = {
+        id_ for delivery in resolved if delivery.watch for id_ in delivery.watch.all_awaited()
+    }
+    return tuple(
+        replace(delivery, awaited=True) if delivery.id in awaited else delivery
+        for delivery in resolved
+    )
 
 
 def _stands_by(planned: PlannedDelivery) -> bool:
@@ -71,40 +80,43 @@ def _stands_by(planned: PlannedDelivery) -> bool:
 
 
 def _resolve_fallback(
-    each: PlannedDelivery, others: Sequence[PlannedDelivery], ends: Ends, facts: DecisionState
+    delivery: PlannedDelivery, others: Sequence[PlannedDelivery], ends: Ends, facts: DecisionState
 ) -> PlannedDelivery:
     """Return a delivery with what it waits for of the others."""
-    if each.watch is None or each.state != "waiting":
-        return replace(each, watch=None)
-    channels = {clause.delivered for clause in each.watch.clauses if clause.delivered}
+    if delivery.watch is None or delivery.state != "waiting":
+        return replace(delivery, watch=None)
+    channels = {clause.delivered for clause in delivery.watch.clauses if clause.delivered}
     awaited: dict[str, list[PlannedDelivery]] = {}
     for other in others:
         if (
             other.channel in channels
             and other.operation != "retract"  # it takes something back, and tells nobody anything
-            and (other.rule, other.step) != (each.rule, each.step)
+            and (other.rule, other.step) != (delivery.rule, delivery.step)
         ):
             awaited.setdefault(other.channel, []).append(other)
-    ids = {channel: tuple(_ends_of(found)) for channel, found in awaited.items()}
-    watch = replace(each.watch, awaited={channel: those for channel, those in ids.items() if those})
+    ids = {channel: tuple(_ends_of(deliveries)) for channel, deliveries in awaited.items()}
+    watch = replace(
+        delivery.watch,
+        awaited={channel: delivery_ids for channel, delivery_ids in ids.items() if delivery_ids},
+    )
     if reason := cancel_reason(watch, facts, ends):
-        return replace(each, state="cancelled", reason=reason, watch=None)
+        return replace(delivery, state="cancelled", reason=reason, watch=None)
     if not watch.stands_by or is_released(watch, ends):
-        return replace(each, watch=replace(watch, stands_by=False))
-    last = max(other.expires_at for found in awaited.values() for other in found)
-    wait = max(0.0, last - each.due_at)
+        return replace(delivery, watch=replace(watch, stands_by=False))
+    last = max(other.expires_at for deliveries in awaited.values() for other in deliveries)
+    wait = max(0.0, last - delivery.due_at)
     return replace(
-        each,
-        due_at=each.due_at + wait,
-        expires_at=each.expires_at + wait,
-        watch=replace(watch, earliest=each.due_at),
+        delivery,
+        due_at=delivery.due_at + wait,
+        expires_at=delivery.expires_at + wait,
+        watch=replace(watch, earliest=delivery.due_at),
     )
 
 
 def _ends_of(planned: Sequence[PlannedDelivery]) -> Iterator[str]:
     """Yield the deliveries whose end tells: open ones, needless ones, and whose once-key stands."""
-    for each in planned:
-        if each.state in {"waiting", "cancelled"}:
-            yield each.id
-        elif each.reason.startswith(ONCE_REASON_PREFIX):
-            yield each.reason.removeprefix(ONCE_REASON_PREFIX)
+    for delivery in planned:
+        if delivery.state in {"waiting", "cancelled"}:
+            yield delivery.id
+        elif delivery.reason.startswith(ONCE_REASON_PREFIX):
+            yield delivery.reason.removeprefix(ONCE_REASON_PREFIX)

@@ -128,5 +128,5 @@ class _TextDraft:
 
 
 def _count(value: Json) -> int | None:
-    found = number(value)
-    return int(found) if found is not None and 0 <= found <= _LARGEST else None
+    unread = number(value)
+    return int(unread) if unread is not None and 0 <= unread <= _LARGEST else None

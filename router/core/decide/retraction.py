@@ -63,63 +63,63 @@ def plan_retractions(
     Of a deletion that is its message, unless the step that showed it says `retract: false`. Of a
     call's end it is what rings, or may in a moment.
     """
-    found = facts.earlier.get(subject, {}).values()
+    priors = facts.earlier.get(subject, {}).values()
     find_step = _step_finder(ruleset)
     if notification.kind == "delete":
-        steps = ((each, find_step(each)) for each in find_shown(found))
-        return [each for each, step in steps if _concerns(each, notification, step)]
-    whose = {heard.uid for heard in record_call_event(notification)}
+        steps = ((prior, find_step(prior)) for prior in find_shown(priors))
+        return [prior for prior, step in steps if _concerns(prior, notification, step)]
+    whose = {event.uid for event in record_call_event(notification)}
     return [
-        each
-        for each in found
-        if each.urgent and ("" in whose or each.uid in whose)
-        if each.due_at <= now + DECISION_MARGIN_S and now < each.expires_at + RING_S
-        if (step := find_step(each)) is None or step.retract
+        prior
+        for prior in priors
+        if prior.urgent and ("" in whose or prior.uid in whose)
+        if prior.due_at <= now + DECISION_MARGIN_S and now < prior.expires_at + RING_S
+        if (step := find_step(prior)) is None or step.retract
     ]
 
 
-def already_notified(found: Collection[PriorDelivery], now: float) -> set[Place]:
+def already_notified(priors: Collection[PriorDelivery], now: float) -> set[Place]:
     """Return where something has been sent since it rang: the device knows that it is over."""
-    return {place_of(each) for each in found if not each.urgent and each.due_at <= now}
+    return {place_of(prior) for prior in priors if not prior.urgent and prior.due_at <= now}
 
 
 def retraction_targets(
-    each: PriorDelivery, channel: ChannelSpec, notification: Notification, facts: DecisionState
+    prior: PriorDelivery, channel: ChannelSpec, notification: Notification, facts: DecisionState
 ) -> list[tuple[str, str]]:
     """Return the contacts, with their addresses, by which to take back what a delivery has shown.
 
     That is its own. Where the channel wants that not to hear of it, as a token for nothing but
     rings, it is the other ones of the same device. Who is gone needs nothing.
     """
-    owner = facts.recipient(each.app_id, each.uid)
+    owner = facts.recipient(prior.app_id, prior.uid)
     if owner.is_guarded:
         return []
-    if not each.contact:
-        return [("", each.address)]
-    known = owner.contacts
-    own = next((contact for contact in known if contact.id == each.contact), None)
+    if not prior.contact:
+        return [("", prior.address)]
+    contacts = owner.contacts
+    own = next((contact for contact in contacts if contact.id == prior.contact), None)
     if own is None:
         return []
     if is_wanted(own, channel, notification):
         return [(own.id, own.address)]
     return [
         (other.id, other.address)
-        for other in known
+        for other in contacts
         if other.kind == own.kind and own.session and other.session == own.session
         if is_wanted(other, channel, notification)
     ]
 
 
-def is_within_reach(each: PriorDelivery, channel: ChannelSpec) -> bool:
+def is_within_reach(prior: PriorDelivery, channel: ChannelSpec) -> bool:
     """Return whether what was shown can be taken back by its channel, or may yet turn out unsent.
 
     Without a rule that says so, a destination that is fixed in the channel is told nothing, and
     of a call that rang only what replaces it.
     """
-    if channel.replaces and each.address:
+    if channel.replaces and prior.address:
         return True
-    return not each.urgent and (
-        (channel.retracts and each.named) or (each.state == "sending" and not channel.replaces)
+    return not prior.urgent and (
+        (channel.retracts and prior.named) or (prior.state == "sending" and not channel.replaces)
     )
 
 
@@ -144,18 +144,18 @@ def make_retraction(
     return PlannedDelivery(**fields)
 
 
-def is_unsent(each: PriorDelivery) -> bool:
+def is_unsent(prior: PriorDelivery) -> bool:
     """Return whether it waits, with something to be shown."""
-    return each.state == "waiting" and each.operation != "retract"
+    return prior.state == "waiting" and prior.operation != "retract"
 
 
-def find_shown(found: Collection[PriorDelivery]) -> list[PriorDelivery]:
+def find_shown(priors: Collection[PriorDelivery]) -> list[PriorDelivery]:
     """Return what was shown, or is about to be, and has not been taken back."""
-    gone = {each.original for each in found if each.operation == "retract"}
+    gone = {prior.original for prior in priors if prior.operation == "retract"}
     return [
-        each
-        for each in found
-        if each.state != "waiting" and each.operation == "send" and each.id not in gone
+        prior
+        for prior in priors
+        if prior.state != "waiting" and prior.operation == "send" and prior.id not in gone
     ]
 
 
@@ -165,13 +165,13 @@ def find_place(planned: PlannedDelivery, earlier: Sequence[PriorDelivery]) -> Pr
     That is the one of the same step, or one that another rule left.
     """
     there = [
-        each
-        for each in earlier
-        if (each.channel, each.contact) == (planned.channel, planned.contact)
-        and (each.contact or each.address == planned.address)
+        prior
+        for prior in earlier
+        if (prior.channel, prior.contact) == (planned.channel, planned.contact)
+        and (prior.contact or prior.address == planned.address)
     ]
-    same = (each for each in there if (each.rule, each.step) == (planned.rule, planned.step))
-    others = (each for each in there if each.rule != planned.rule)
+    same = (prior for prior in there if (prior.rule, prior.step) == (planned.rule, planned.step))
+    others = (prior for prior in there if prior.rule != planned.rule)
     return next(same, None) or next(others, None)
 
 
@@ -183,46 +183,46 @@ def find_own(
 ) -> list[PriorDelivery]:
     """Return what there is of the message; with `is_shared` what speaks for all recipients too."""
     return [
-        each
-        for each in facts.earlier.get(subject, {}).values()
-        if _is_of(each, notification) or (is_shared and not each.contact)
+        prior
+        for prior in facts.earlier.get(subject, {}).values()
+        if _is_of(prior, notification) or (is_shared and not prior.contact)
     ]
 
 
-def place_of(each: PriorDelivery | PlannedDelivery) -> Place:
+def place_of(delivery: PriorDelivery | PlannedDelivery) -> Place:
     """Return where a delivery goes."""
-    return each.channel, each.contact or each.address
+    return delivery.channel, delivery.contact or delivery.address
 
 
-def _concerns(each: PriorDelivery, notification: Notification, step: Step | None) -> bool:
+def _concerns(prior: PriorDelivery, notification: Notification, step: Step | None) -> bool:
     if step is not None and not step.retract:
         return False
-    is_shared = step is not None and step.once_per is not None and not each.contact
-    return is_shared or _is_of(each, notification)
+    is_shared = step is not None and step.once_per is not None and not prior.contact
+    return is_shared or _is_of(prior, notification)
 
 
-def _is_of(each: PriorDelivery, notification: Notification) -> bool:
-    return (each.app_id, each.uid) == (notification.app_id, notification.uid)
+def _is_of(prior: PriorDelivery, notification: Notification) -> bool:
+    return (prior.app_id, prior.uid) == (notification.app_id, notification.uid)
 
 
 def _step_finder(ruleset: Ruleset) -> Callable[[PriorDelivery], Step | None]:
     """Return what finds the step that a delivery came from, None where the rules lost it."""
-    known: dict[tuple[str, int], Step | None] = {}
+    steps: dict[tuple[str, int], Step | None] = {}
 
-    def find(each: PriorDelivery) -> Step | None:
-        place = each.rule, each.step
-        if place not in known:
-            known[place] = _find_step(*place, ruleset)
-        return known[place]
+    def find(prior: PriorDelivery) -> Step | None:
+        place = prior.rule, prior.step
+        if place not in steps:
+            steps[place] = _find_step(*place, ruleset)
+        return steps[place]
 
     return find
 
 
 def _find_step(name: str, ordinal: int, ruleset: Ruleset) -> Step | None:
-    found: Iterator[Step] = (
+    steps: Iterator[Step] = (
         step
         for rule in ruleset.rules
         if rule.name == name
         for step in rule.send[ordinal : ordinal + 1]
     )
-    return next(found, None)
+    return next(steps, None)

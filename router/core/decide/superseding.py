@@ -77,24 +77,31 @@ class DeliveryResolver:
         return list(self._make_retractions(planned, earlier.values())) if earlier else ()
 
     def _make_retractions(
-        self, planned: Sequence[PlannedDelivery], found: Collection[PriorDelivery]
+        self, planned: Sequence[PlannedDelivery], priors: Collection[PriorDelivery]
     ) -> Iterator[PlannedDelivery]:
         now, notification, count = self._subject.now, self._notification, len(planned)
-        done = {each.original for each in planned}
-        done.update(each.original for each in found if each.operation == "retract")
-        told = already_notified(found, now)
-        told |= {
-            place_of(each) for each in planned if each.state == "waiting" if each.due_at <= now
+        done = {delivery.original for delivery in planned}
+        done.update(delivery.original for delivery in priors if delivery.operation == "retract")
+        notified = already_notified(priors, now)
+        notified |= {
+            place_of(delivery)
+            for delivery in planned
+            if delivery.state == "waiting"
+            if delivery.due_at <= now
         }
-        for each in plan_retractions(notification, self._about, self._ruleset, self._facts, now):
-            channel = self._ruleset.channels.get(each.channel)
-            if each.id in done or channel is None or not is_within_reach(each, channel):
+        for retraction in plan_retractions(
+            notification, self._about, self._ruleset, self._facts, now
+        ):
+            channel = self._ruleset.channels.get(retraction.channel)
+            if retraction.id in done or channel is None or not is_within_reach(retraction, channel):
                 continue
-            draft = make_retraction(each, notification, self._about, now)
-            for contact, address in retraction_targets(each, channel, notification, self._facts):
-                place = each.channel, contact or address
-                if not each.urgent or place not in told:
-                    told.add(place)
+            draft = make_retraction(retraction, notification, self._about, now)
+            for contact, address in retraction_targets(
+                retraction, channel, notification, self._facts
+            ):
+                place = retraction.channel, contact or address
+                if not retraction.urgent or place not in notified:
+                    notified.add(place)
                     id_ = f"{notification.id}-{count}"
                     yield replace(draft, id=id_, contact=contact, address=address)
                     count += 1
@@ -129,9 +136,9 @@ class DeliveryResolver:
         own = find_own(self._notification, self._about, self._facts, step_context.is_shared)
         if is_edit:
             ended = {ending.delivery for ending in self.endings}
-            waiting = (each for each in own if is_unsent(each) and each.id not in ended)
-            if (found := find_place(planned, list(waiting))) is not None:
-                return self._replace_waiting(found, self._claim_once_key(step_context, planned))
+            waiting = (prior for prior in own if is_unsent(prior) and prior.id not in ended)
+            if (standing := find_place(planned, list(waiting))) is not None:
+                return self._replace_waiting(standing, self._claim_once_key(step_context, planned))
         channel = self._ruleset.channels[planned.channel]
         shown = find_place(planned, find_shown(own))
         if shown is not None:
@@ -157,7 +164,7 @@ class DeliveryResolver:
     def _find_gone(self, own: list[PriorDelivery]) -> list[PriorDelivery]:
         """Return what a deletion has withdrawn, or took back already."""
         withdrawn = [waiting for waiting, _ in self._withdrawn]
-        return withdrawn + [each for each in own if each.operation == "retract"]
+        return withdrawn + [prior for prior in own if prior.operation == "retract"]
 
     def _update_shown(
         self, planned: PlannedDelivery, shown: PriorDelivery, operation: Operation

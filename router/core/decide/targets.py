@@ -46,12 +46,12 @@ def targets(
         address = channel.read_address(raw, country)
         contact = Contact(id="", kind=channel.address_kind, address=address.address or raw)
         return StepTargets((contact,), fault=address.fault)
-    found = [
+    contacts = [
         contact
         for contact in recipient.contacts
         if contact.kind == channel.address_kind and is_wanted(contact, channel, notification)
     ]
-    return StepTargets(found) if found else StepTargets((_PLACE,), suppression="no_contact")
+    return StepTargets(contacts) if contacts else StepTargets((_PLACE,), suppression="no_contact")
 
 
 def _suppress(step: Step, subject: ConditionSubject) -> StepTargets | None:

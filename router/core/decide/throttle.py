@@ -127,7 +127,7 @@ class ThrottleWindows:
         window = self._open(overflow.key, overflow.closes_at)
         counter = self._open(key, overflow.closes_at)
         slot = _hash(list(place))
-        before = next((each for each in counter.summaries if each.slot == slot), None)
+        before = next((summary for summary in counter.summaries if summary.slot == slot), None)
         others = tuple(each for each in counter.summaries if each is not before)
         after = WaitingSummary(
             slot=slot,
@@ -160,10 +160,10 @@ class ThrottleWindows:
 
     def _open(self, key: str, closes_at: float) -> ThrottleWindow:
         """Return the window of a key, a new one that closes then if it has closed."""
-        found = self._moved.get(key) or self._counters.get(key)
-        if found is None or found.closes_at <= self._subject.now:
+        window = self._moved.get(key) or self._counters.get(key)
+        if window is None or window.closes_at <= self._subject.now:
             return ThrottleWindow(closes_at=closes_at)
-        return found
+        return window
 
 
 def schedule_summary(step: Step, subject: ConditionSubject, overflow: OverLimit) -> StepTiming:
@@ -195,8 +195,8 @@ def _join(people: tuple[str, ...], notification: Notification) -> tuple[str, ...
 def _name_sender(notification: Notification) -> str:
     """Return the name of whoever sent a notification, the uid where none is told."""
     details = notification.details
-    told = scalar(details.get("senderName")) or scalar(details.get("sender"))
-    return (told or _read_sender(notification, "name"))[:_NAME]
+    name = scalar(details.get("senderName")) or scalar(details.get("sender"))
+    return (name or _read_sender(notification, "name"))[:_NAME]
 
 
 def _read_sender(notification: Notification, key: str) -> str:

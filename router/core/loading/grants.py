@@ -75,7 +75,7 @@ def read_inclusions(section: Section, report: Diagnostics) -> Iterator[IncludePa
 
 
 def _read_mapping(node: MappingNode, report: Diagnostics) -> Iterator[IncludePattern]:
-    section = Section(node, report, what="include", known=INCLUDE_KEYS)
+    section = Section(node, report, what="include", keys=INCLUDE_KEYS)
     if "files" not in section:
         report.error(node, "this item of include names no files", "write files: PATTERN")
     env, secret_files = section.texts("env") or (), section.texts("secret_files") or ()

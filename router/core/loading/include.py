@@ -88,10 +88,10 @@ class IncludedFiles:
         report, seen = self._scope.report, set[str]()
         for inclusion in read_inclusions(section, report):
             node = inclusion.node
-            found = sources(node.text)
-            if not found:
+            included = sources(node.text)
+            if not included:
                 report.warn(node, f"no file matches {node.text}", "paths start beside this file")
-            for source in found:
+            for source in included:
                 if source.file not in seen and len(seen) < MAX_INCLUDED_FILES:
                     self._take(source, kept.get(source.file), inclusion.grant)
                 elif source.file not in seen:
@@ -143,7 +143,7 @@ class IncludedFiles:
             return _IncludedText(problems=problems, hidden=mask_all(source.text))
         flawed = {(problem.line, problem.column) for problem in report.problems}
         flaws = len(report.problems)
-        section = Section(root, report, what="included file", known=INCLUDED_FILE_KEYS)
+        section = Section(root, report, what="included file", keys=INCLUDED_FILE_KEYS)
         read = self._read_parts(section, report, grant)
         found = report.problems[flaws:]
         report.problems[flaws:] = [p for p in found if (p.line, p.column) not in flawed]

@@ -130,7 +130,7 @@ class _LoadContext(Struct, frozen=True, kw_only=True):
 def _read(root: MappingNode, text: str, outside: _LoadContext) -> tuple[Ruleset, IncludedFiles]:
     plugins, references, zones = outside.plugins, outside.references, outside.zones
     report = references.report
-    section = Section(root, report, what="file", known=_KEYS)
+    section = Section(root, report, what="file", keys=_KEYS)
     _check_version(section, report)
     zone = read_zone(section, report, zones, UTC)
     scope = FileScope(

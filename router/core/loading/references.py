@@ -47,9 +47,9 @@ class References(Struct, frozen=True):
         """
         missing = False
 
-        def replace(found: re.Match[str]) -> str:
+        def replace(match: re.Match[str]) -> str:
             nonlocal missing
-            text = self._look_up(found, node)
+            text = self._look_up(match, node)
             missing = missing or text is None
             return "placeholder" if text is None else text
 
@@ -57,11 +57,11 @@ class References(Struct, frozen=True):
         standin = placeholder() if missing else None
         return expanded if standin is None else standin
 
-    def _look_up(self, found: re.Match[str], node: ScalarNode) -> str | None:
-        span = (found.start(), len(found[0]))
-        source, name = found[1], found[2]
-        if name is None or not found[0].endswith("}"):
-            self.report.error(node, f'"{found[0]}" is not a reference', _WRITE, span=span)
+    def _look_up(self, match: re.Match[str], node: ScalarNode) -> str | None:
+        span = (match.start(), len(match[0]))
+        source, name = match[1], match[2]
+        if name is None or not match[0].endswith("}"):
+            self.report.error(node, f'"{match[0]}" is not a reference', _WRITE, span=span)
             return None
         value = self._read("env" if source == "env" else "file", name, node, span)
         return None if value is None else value.rstrip("\r\n")

@@ -38,17 +38,17 @@ class Section:
     """
 
     def __init__(
-        self, node: MappingNode, report: Diagnostics, *, what: str, known: Collection[str]
+        self, node: MappingNode, report: Diagnostics, *, what: str, keys: Collection[str]
     ) -> None:
         """Look at the keys."""
         self.node = node
         self._report = report
         self._entries: dict[str, MappingEntry] = {}
         for key, entry in node.entries.items():
-            if key in known:
+            if key in keys:
                 self._entries[key] = entry
             else:
-                _refuse(entry.key, report, what, known)
+                _refuse(entry.key, report, what, keys)
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
@@ -155,11 +155,11 @@ def read_duration(node: Node, report: Diagnostics, what: str) -> float | None:
 
 def parse_duration(text: str) -> float | None:
     """Return a duration such as `45s` in seconds; None when the text is none."""
-    found = _DURATION.fullmatch(text)
-    return int(found[1]) * _SECONDS[found[2]] or None if found else None
+    match = _DURATION.fullmatch(text)
+    return int(match[1]) * _SECONDS[match[2]] or None if match else None
 
 
-def _refuse(key: ScalarNode, report: Diagnostics, what: str, known: Collection[str]) -> None:
+def _refuse(key: ScalarNode, report: Diagnostics, what: str, keys: Collection[str]) -> None:
     if place := _STRAY.get(what, {}).get(key.text):
         owner, _, hint = place.partition("; ")
         report.error(key, f'"{key.text}" belongs to a {owner}', hint)
@@ -169,13 +169,13 @@ def _refuse(key: ScalarNode, report: Diagnostics, what: str, known: Collection[s
         report.error(key, f'"{key.text}" belongs in the file that includes this one', hint)
         return
     where = "" if what == "file" else f" in {what}"
-    hint = suggest(key.text, known) or name_known(known)
+    hint = suggest(key.text, keys) or name_known(keys)
     report.error(key, f'unknown key "{key.text}"{where}', hint)
 
 
-def name_known(known: Collection[str]) -> str:
+def name_known(words: Collection[str]) -> str:
     """Return a hint that names what is known, as far as that is readable."""
-    names = sorted(known)
+    names = sorted(words)
     if not names:
         return "none is defined"
     more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""

@@ -46,7 +46,7 @@ def mask_secrets(text: str, secrets: Iterable[ScalarNode]) -> str:
 
 def mask_all(text: str) -> str:
     """Return a text that is no YAML with what looks like a secret hidden."""
-    return _SECRET.sub(lambda found: found[1] + "·" * len(found[2]), text)
+    return _SECRET.sub(lambda match: match[1] + "·" * len(match[2]), text)
 
 
 def _columns(text: str) -> int:

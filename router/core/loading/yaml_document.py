@@ -66,12 +66,12 @@ def _find_unprintable(lines: list[str], file: str) -> list[Problem]:
         Problem(
             file=file,
             line=number,
-            column=found.start() + 1,
-            message=f"the character U+{ord(found[0]):04X} cannot stand in the file",
+            column=match.start() + 1,
+            message=f"the character U+{ord(match[0]):04X} cannot stand in the file",
             hint="remove it",
         )
         for number, line in enumerate(lines, 1)
-        if (found := _UNPRINTABLE.search(line))
+        if (match := _UNPRINTABLE.search(line))
     ]
 
 

@@ -57,10 +57,10 @@ def read_address(
     is_fixed: bool = False,
 ) -> Address:
     """Return an address as its channel writes it; a country is assumed only where it has to be."""
-    found, assumed = normalize(settings, raw, country="", is_fixed=is_fixed), ""
-    if found.fault and country:
-        found = normalize(settings, raw, country=country, is_fixed=is_fixed)
+    address, assumed = normalize(settings, raw, country="", is_fixed=is_fixed), ""
+    if address.fault and country:
+        address = normalize(settings, raw, country=country, is_fixed=is_fixed)
         assumed = country
-    if found.fault:
-        return Address(raw=raw, fault=found.fault)
-    return Address(address=found.address, raw=raw, country=assumed)
+    if address.fault:
+        return Address(raw=raw, fault=address.fault)
+    return Address(address=address.address, raw=raw, country=assumed)

@@ -30,5 +30,5 @@ def classify_end(state: str, reason: str) -> EndReason:
     """
     if state == "expired":
         return "expired"
-    known = _KNOWN.get(reason.partition(":")[0], "other")
-    return "rejected" if state == "dead" and known == "other" else known
+    end_reason = _KNOWN.get(reason.partition(":")[0], "other")
+    return "rejected" if state == "dead" and end_reason == "other" else end_reason

@@ -184,20 +184,20 @@ class DecisionState(Struct, kw_only=True):
 
     def recipient(self, app_id: str, uid: str) -> Recipient:
         """Return what is known of a recipient; one never heard of has no contacts."""
-        found = self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
-        return found if self.guard.permits(uid) else replace(found, is_guarded=True)
+        stored = self.recipients.get((app_id, uid)) or Recipient(app_id=app_id, uid=uid)
+        return stored if self.guard.permits(uid) else replace(stored, is_guarded=True)
 
     def heard(self, app_id: str, session: str, uid: str) -> set[str]:
         """Return the actions heard of a call that concern somebody."""
-        found = self.calls.get((app_id, session), ())
-        return {action for whose, action in found if whose in {"", uid}}
+        events = self.calls.get((app_id, session), ())
+        return {action for whose, action in events if whose in {"", uid}}
 
     def apply_changes(self, effects: StateChanges) -> None:
         """Let the next decision of the batch see what this one changed."""
         self.once.update(effects.once)
-        for heard in effects.calls:
-            of_call = self.calls.setdefault((heard.app_id, heard.session), set())
-            of_call.add((heard.uid, heard.action))
+        for event in effects.calls:
+            of_call = self.calls.setdefault((event.app_id, event.session), set())
+            of_call.add((event.uid, event.action))
         for move in effects.counters:
             self.counters[move.key] = move.after
         for ending in effects.endings:

@@ -152,13 +152,13 @@ def _message_id(kind: Kind, details: dict[str, Json]) -> str:
     return scalar(value) or scalar(details.get("tag"))
 
 
-def apply_classification(notification: Notification, said: Mapping[str, str]) -> Notification:
+def apply_classification(notification: Notification, words: Mapping[str, str]) -> Notification:
     """Return the notification of a payload with what is said of it: `kind`, and any details.
 
     `type` follows from the kind unless it is said, and only a call keeps the words of one.
     """
-    kind = cast(Kind, said["kind"])
-    details = notification.details | {name: part for name, part in said.items() if name != "kind"}
+    kind = cast(Kind, words["kind"])
+    details = notification.details | {name: part for name, part in words.items() if name != "kind"}
     if kind == "call":
         details["type"] = "call"
     else:
@@ -166,7 +166,7 @@ def apply_classification(notification: Notification, said: Mapping[str, str]) ->
         if details.get("type") == "call":
             details["type"] = "chat"
     classified = structs.replace(
-        notification, kind=kind, guessed=False, details=details, classified=dict(said)
+        notification, kind=kind, guessed=False, details=details, classified=dict(words)
     )
     return _with_message_facts(classified)
 
@@ -229,12 +229,12 @@ def _mapping(value: Json) -> dict[str, Json]:
 
 
 def _conversation(uid: str, data: dict[str, Json], details: dict[str, Json]) -> str:
-    if known := scalar(details.get("conversationId")):
-        return known[:MAX_CONVERSATION_ID_LENGTH]
+    if conversation_id := scalar(details.get("conversationId")):
+        return conversation_id[:MAX_CONVERSATION_ID_LENGTH]
     if guid := scalar(_mapping(data.get("groupDetails")).get("guid")):
         return f"group_{guid}"[:MAX_CONVERSATION_ID_LENGTH]
-    if other := scalar(_mapping(data.get("senderDetails")).get("uid")):
-        return "_user_".join(sorted((uid, other)))[:MAX_CONVERSATION_ID_LENGTH]
+    if sender_uid := scalar(_mapping(data.get("senderDetails")).get("uid")):
+        return "_user_".join(sorted((uid, sender_uid)))[:MAX_CONVERSATION_ID_LENGTH]
     return ""
 
 

@@ -28,9 +28,9 @@ def redact_notification(notification: Notification, privacy: Privacy) -> Notific
     if privacy == "none":
         return notification
     is_open = privacy == "no_body"
-    told = _IDS | _NAMES if is_open else _IDS
-    details = {key: part for key, part in notification.details.items() if key in told}
-    data = {key: part for key, part in notification.data.items() if key in told}
+    allowed = _IDS | _NAMES if is_open else _IDS
+    details = {key: part for key, part in notification.details.items() if key in allowed}
+    data = {key: part for key, part in notification.data.items() if key in allowed}
     if not is_open:
         data = prune(data, _LOOKS.intersection)
     if "notificationDetails" in notification.data:

@@ -93,16 +93,16 @@ def _first(parts: Sequence[dict[str, Json]], key: str) -> Json:
 
 
 def _tell_conversation(uid: str, data: dict[str, Json], parts: Sequence[dict[str, Json]]) -> str:
-    if known := scalar(_first(parts, "conversationId")):
-        return known[:MAX_CONVERSATION_ID_LENGTH]
+    if conversation_id := scalar(_first(parts, "conversationId")):
+        return conversation_id[:MAX_CONVERSATION_ID_LENGTH]
     receiver = scalar(data.get("receiver"))
     if data.get("receiverType") == "group" and receiver:
         return f"group_{receiver}"[:MAX_CONVERSATION_ID_LENGTH]
     if data.get("receiverType") != "user":
         return ""
     others = (scalar(data.get(key)) for key in ("messageSender", "sender", "receiver"))
-    other = next((each for each in others if each and each != uid), "")
-    return "_user_".join(sorted((uid, other)))[:MAX_CONVERSATION_ID_LENGTH] if other else ""
+    partner = next((each for each in others if each and each != uid), "")
+    return "_user_".join(sorted((uid, partner)))[:MAX_CONVERSATION_ID_LENGTH] if partner else ""
 
 
 def _read_time(value: Json) -> float | None:

@@ -101,15 +101,15 @@ def bind_wait_condition(
 
 def cancel_reason(watch: WaitCondition, facts: DecisionState, ends: Ends) -> str:
     """Return why a delivery is needless, empty while it is not."""
-    heard = facts.heard(watch.app_id, watch.session, watch.uid)
+    actions = facts.heard(watch.app_id, watch.session, watch.uid)
     for clause in watch.clauses:
         if (
             (not clause.delivered or _is_taken(watch, clause.delivered, ends))
             and (not clause.read or _is_read(watch, facts))
-            and (not clause.call or not heard.isdisjoint(clause.call))
+            and (not clause.call or not actions.isdisjoint(clause.call))
         ):
             return f"{_REASON_PREFIX}{clause}"
-    return CALL_OVER if watch.ring and heard else ""
+    return CALL_OVER if watch.ring and actions else ""
 
 
 def is_released(watch: WaitCondition, ends: Ends) -> bool:

@@ -59,26 +59,29 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     The payload is judged as it came, whatever was said of it before, as of the time it was
     accepted: the same rules always say the same. Digests are never overruled.
     """
-    told = reset_classification(notification)
-    if not ruleset.classify or told.kind == "digest":
-        return Classified(notification=told)
-    nobody, now = Recipient(app_id=told.app_id, uid=told.uid), told.accepted_at
+    unclassified = reset_classification(notification)
+    if not ruleset.classify or unclassified.kind == "digest":
+        return Classified(notification=unclassified)
+    nobody, now = (
+        Recipient(app_id=unclassified.app_id, uid=unclassified.uid),
+        unclassified.accepted_at,
+    )
     subject = ConditionSubject(
-        notification=told,
+        notification=unclassified,
         recipient=nobody,
         vars={},
         now=now,
         calendar=Calendar(ruleset.hours, nobody, now),
     )
     by = next((entry for entry in ruleset.classify if entry.when.holds(subject)), None)
-    found = Classified(notification=told, by=by, mismatches=tuple(subject.mismatches))
+    result = Classified(notification=unclassified, by=by, mismatches=tuple(subject.mismatches))
     if by is None:
-        return found
+        return result
     try:
-        said = _say(by, subject, ruleset)
+        words = _say(by, subject, ruleset)
     except (TemplateRenderError, _UnknownWord) as fault:
-        return structs.replace(found, fault=f"{by.place}: {fault}")
-    return structs.replace(found, notification=apply_classification(told, said))
+        return structs.replace(result, fault=f"{by.place}: {fault}")
+    return structs.replace(result, notification=apply_classification(unclassified, words))
 
 
 class _UnknownWord(Exception):  # noqa: N818 - it says what a word is
@@ -89,11 +92,11 @@ def _say(entry: Classifier, subject: ConditionSubject, ruleset: Ruleset) -> dict
     """Return what an entry says; a value that comes out empty says nothing."""
     told, who = subject.notification, subject.recipient
     names = visible(told, who, subject.vars, subject.now, ruleset.assumed)
-    said = {name: template.render(names).strip() for name, template in entry.says.items()}
-    for name, value in said.items():
-        known = WORDS.get(name)
-        if known is not None and value not in known and (value or name == "kind"):
+    words = {name: template.render(names).strip() for name, template in entry.says.items()}
+    for name, value in words.items():
+        allowed = WORDS.get(name)
+        if allowed is not None and value not in allowed and (value or name == "kind"):
             raise _UnknownWord(f'unknown value "{value[:60]}" for {name}')
-    if said.get("type") and (said["type"] == "call") is not (said["kind"] == "call"):
-        raise _UnknownWord(f'type "{said["type"]}" does not fit kind "{said["kind"]}"')
-    return {name: value for name, value in said.items() if value}
+    if words.get("type") and (words["type"] == "call") is not (words["kind"] == "call"):
+        raise _UnknownWord(f'type "{words["type"]}" does not fit kind "{words["kind"]}"')
+    return {name: value for name, value in words.items() if value}

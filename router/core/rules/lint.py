@@ -77,10 +77,10 @@ def _warn_of_dead_rule(rule: Rule, place: Place, why: str) -> Problem:
 
 
 def _find_dead_steps(ways: list[_AnalyzedStep], reasoner: ShapeAnalyzer) -> Iterator[Problem]:
-    for way in ways:
-        if way.step.when is not None and (found := _contradict(way.claim, reasoner)):
-            place, why = found
-            yield _warn(place, f'a step of rule "{way.rule.name}" is never taken{why}')
+    for step in ways:
+        if step.step.when is not None and (contradiction := _contradict(step.claim, reasoner)):
+            place, why = contradiction
+            yield _warn(place, f'a step of rule "{step.rule.name}" is never taken{why}')
 
 
 def _contradict(claim: ConditionFacts, reasoner: ShapeAnalyzer) -> tuple[Place, str] | None:
@@ -88,11 +88,11 @@ def _contradict(claim: ConditionFacts, reasoner: ShapeAnalyzer) -> tuple[Place, 
     parts = [
         (part, normalise_condition(part, reasoner)) for part in claim.parts[:MAX_COMPARED_PARTS]
     ]
-    for (one, asked), (other, also) in combinations(parts, 2):
+    for (left, asked), (right, also) in combinations(parts, 2):
         if excludes(asked, also):
-            place = max(_places_of(one) + _places_of(other), key=lambda p: (p.line, p.column))
-            said = f"{_say(one)} and {_say(other)}"
-            return place, f": no payload has both {said}"
+            place = max(_places_of(left) + _places_of(right), key=lambda p: (p.line, p.column))
+            text = f"{_say(left)} and {_say(right)}"
+            return place, f": no payload has both {text}"
     if claim.may:
         return None
     return _places_of(All(claim.parts))[0], ""
@@ -188,18 +188,18 @@ def _tests(condition: Condition) -> Iterator[Test]:
 
 def _find_duplicates(steps: list[_AnalyzedStep]) -> Iterator[Problem]:
     shelves: dict[tuple[str, tuple[str, ...]], ConditionIndex[Rule]] = defaultdict(ConditionIndex)
-    for way in steps:
-        shelf = shelves[way.step.channel, way.step.to]
-        others = (rule for rule in shelf.meet(way.claim) if _may_precede(rule, way.rule))
+    for step in steps:
+        shelf = shelves[step.step.channel, step.step.to]
+        others = (rule for rule in shelf.meet(step.claim) if _may_precede(rule, step.rule))
         if above := next(others, None):
-            place, channel = above.place, way.step.channel
+            place, channel = above.place, step.step.channel
             where = f"line {place.line}"
-            if above.owner != way.rule.owner:
+            if above.owner != step.rule.owner:
                 where += f" of {place.file}"
             message = f'rule "{above.name}" in {where} sends to {channel} as well'
             hint = "if both match, that step is used and this one is not"
-            yield _warn(way.step.place, message, hint)
-        shelf.put(way.claim, way.rule)
+            yield _warn(step.step.place, message, hint)
+        shelf.put(step.claim, step.rule)
 
 
 def _may_precede(above: Rule, rule: Rule) -> bool:
@@ -208,12 +208,12 @@ def _may_precede(above: Rule, rule: Rule) -> bool:
 
 
 def _find_quiet_rings(ways: list[_AnalyzedStep], reasoner: ShapeAnalyzer) -> Iterator[Problem]:
-    for way in ways:
-        quiet = way.step.quiet
-        if quiet is not None and quiet.mode == "defer" and not way.claim.may & ~reasoner.rings:
+    for step in ways:
+        quiet = step.step.quiet
+        if quiet is not None and quiet.mode == "defer" and not step.claim.may & ~reasoner.rings:
             message = f"a ring cannot wait: in the hours {quiet.hours} this step is dropped"
             hint = f"if this is intended, write quiet: {{hours: {quiet.hours}, mode: drop}}"
-            yield _warn(way.step.place, message, hint)
+            yield _warn(step.step.place, message, hint)
 
 
 def _find_unused(ruleset: Ruleset) -> Iterator[Problem]:

@@ -28,11 +28,11 @@ def find_idle_clauses(
 
 def _find_senders(ruleset: Ruleset) -> dict[str, set[tuple[str, int]]]:
     """Return by channel the steps that send to it, each as its rule and ordinal."""
-    found: dict[str, set[tuple[str, int]]] = {}
+    senders: dict[str, set[tuple[str, int]]] = {}
     for rule in ruleset.rules:
         for ordinal, step in enumerate(rule.send):
-            found.setdefault(step.channel, set()).add((rule.name, ordinal))
-    return found
+            senders.setdefault(step.channel, set()).add((rule.name, ordinal))
+    return senders
 
 
 def _check_channel(

@@ -17,19 +17,19 @@ _PLUGIN = "plugin"
 
 def define_channels(plugins: Mapping[str, ChannelSchema]) -> dict[str, Schema]:
     """Return the definition of a channel, and one for the settings of each plugin."""
-    found: dict[str, Schema] = {}
+    definitions: dict[str, Schema] = {}
     cases: list[Json] = []
     for name, plugin in sorted(plugins.items()):
         title = f"settings of {name}"
         cases.append({"if": _is_of(name), "then": refer(title)})
-        found |= _define(title, plugin.schema())
+        definitions |= _define(title, plugin.schema())
     channel: Schema = {
         "type": "object",
         "required": [_PLUGIN],
         "properties": {_PLUGIN: word(*sorted(plugins))},
         "allOf": cases,
     }
-    return {"channel": channel, **found}
+    return {"channel": channel, **definitions}
 
 
 def _is_of(name: str) -> Json:

@@ -74,7 +74,7 @@ def _define(name: str, kind: FieldType, words: tuple[str, ...]) -> dict[str, Sch
     long = f"operators in a {name}"
     value: Schema = word(*words) if words else _VALUES[kind]
     operators: dict[str, Schema] = {
-        each: _operand(each, kind, value) for each in sorted(OPERATORS[kind])
+        operator: _operand(operator, kind, value) for operator in sorted(OPERATORS[kind])
     }
     alternatives = several(either(value, refer(long)), at_least=1)
     return {

@@ -20,22 +20,24 @@ def check_expectations(case: RuleTest, sent: Sequence[SentMessage]) -> list[Fail
     partners = _pair(case, sent)
     taken = set(partners.values())
     missing = [
-        _miss(expected, [one for n, one in enumerate(sent) if n not in taken], case.at)
+        _miss(expected, [message for n, message in enumerate(sent) if n not in taken], case.at)
         for number, expected in enumerate(case.expect)
         if number not in partners
     ]
     unwanted = [
-        FailedExpectation(place=expected.place, message=f"it went out: {describe(one, case.at)}")
+        FailedExpectation(
+            place=expected.place, message=f"it went out: {describe(message, case.at)}"
+        )
         for expected in case.expect_not
-        for one in sent
-        if expected.fits(one, case.at)
+        for message in sent
+        if expected.fits(message, case.at)
     ]
     surplus = [
         FailedExpectation(
-            place=case.place, message=f"nothing else may go out: {describe(one, case.at)}"
+            place=case.place, message=f"nothing else may go out: {describe(message, case.at)}"
         )
-        for number, one in enumerate(sent)
-        if case.exact and number not in taken and not one.by_itself
+        for number, message in enumerate(sent)
+        if case.exact and number not in taken and not message.by_itself
     ]
     return [*missing, *unwanted, *surplus]
 
@@ -52,8 +54,8 @@ def _miss(
 ) -> FailedExpectation:
     if not left:
         return FailedExpectation(place=expected.place, message="nothing (else) went out")
-    found = [(expected.differences(one, began), one) for one in left]
-    differences, nearest = min(found, key=lambda pair: len(pair[0]))
+    candidates = [(expected.differences(one, began), one) for one in left]
+    differences, nearest = min(candidates, key=lambda pair: len(pair[0]))
     message = f"{'; '.join(differences)} (nearest: {describe(nearest, began)})"
     return FailedExpectation(place=expected.place, message=message)
 

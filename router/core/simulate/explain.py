@@ -135,8 +135,8 @@ def explain(
         rules=list(_retell(outlook.subject, ruleset, walks=walks)),
         deliveries=[_show(planned, words.content, outlook.subject) for planned, words in rendered],
         duplicates=[
-            TracedDuplicate(rule=found.rule, channel=found.channel, stands=found.stands)
-            for found in decision.duplicates
+            TracedDuplicate(rule=duplicate.rule, channel=duplicate.channel, stands=duplicate.stands)
+            for duplicate in decision.duplicates
         ],
         reason=decision.reason,
         faults=sum(words.faults for _, words in rendered),
@@ -215,10 +215,10 @@ def _missed(condition: Condition, subject: ConditionSubject) -> str:
     return "; ".join(test.why for test in verdicts(failed[0], subject) if not test.held)
 
 
-def _introduce(notification: Notification, found: Classified) -> dict[str, Json]:
+def _introduce(notification: Notification, classified: Classified) -> dict[str, Json]:
     return {
         "kind": notification.kind,
-        "why": _why(notification, found),
+        "why": _why(notification, classified),
         "guessed": notification.guessed,
         "feed": notification.feed,
         "recipient": notification.uid,
@@ -231,12 +231,12 @@ def _introduce(notification: Notification, found: Classified) -> dict[str, Json]
     }
 
 
-def _why(notification: Notification, found: Classified) -> str:
+def _why(notification: Notification, classified: Classified) -> str:
     """Return what made the kind what it is."""
-    if found.fault:
-        return f"{_why_told(notification)}; classify failed at {found.fault}"
-    if found.by is not None:
-        return f"classify says so at {found.by.place}"
+    if classified.fault:
+        return f"{_why_told(notification)}; classify failed at {classified.fault}"
+    if classified.by is not None:
+        return f"classify says so at {classified.by.place}"
     return _why_told(notification)
 
 
@@ -255,8 +255,8 @@ def _why_told(notification: Notification) -> str:
 def _unless(watch: WaitCondition | None) -> list[str]:
     if watch is None:
         return []
-    said = [*map(str, watch.clauses), *(["call over"] if watch.ring else [])]
-    return list(dict.fromkeys(said))
+    clauses = [*map(str, watch.clauses), *(["call over"] if watch.ring else [])]
+    return list(dict.fromkeys(clauses))
 
 
 def _defer(planned: PlannedDelivery, subject: ConditionSubject) -> str:

@@ -123,8 +123,13 @@ class Replay:
     def _forget(self) -> None:
         """Let go of the oldest, many at once: to find the oldest of many costs their number."""
         facts = self._facts
-        known: tuple[dict[Any, Any], ...] = (facts.once, facts.calls, facts.counters, facts.earlier)
-        for mapping in known:
+        mappings: tuple[dict[Any, Any], ...] = (
+            facts.once,
+            facts.calls,
+            facts.counters,
+            facts.earlier,
+        )
+        for mapping in mappings:
             if len(mapping) > 2 * self._memory:
                 for key in list(islice(mapping, len(mapping) - self._memory)):
                     del mapping[key]
@@ -141,8 +146,8 @@ def compare(
         defaultdict(lambda: ([], []))
     )
     for side, foreseen in enumerate((before, after)):
-        for each in foreseen:
-            ways[each.channel, each.address][side].append(each)
+        for delivery in foreseen:
+            ways[delivery.channel, delivery.address][side].append(delivery)
     for old, new in ways.values():
         for was, becomes in zip_longest(old, new):
             yield from _compare(was, becomes)

@@ -74,8 +74,10 @@ class _Simulator:
         self.advance(event.at)
 
     def _next(self, until: float) -> _WaitingDelivery | None:
-        due = (each for each in self._waiting.values() if each.planned.due_at <= until)
-        return min(due, key=lambda each: (each.planned.due_at, each.planned.id), default=None)
+        due = (waiting for waiting in self._waiting.values() if waiting.planned.due_at <= until)
+        return min(
+            due, key=lambda waiting: (waiting.planned.due_at, waiting.planned.id), default=None
+        )
 
     def _read(self, notification: Notification) -> None:
         whose = (notification.app_id, notification.uid, notification.conversation)
@@ -118,8 +120,8 @@ class _Simulator:
 
     def _reconsider(self) -> None:
         """Drop what became needless, and let go what waited for others, until nothing changes."""
-        for each in list(self._waiting.values()):
-            planned, watch = each.planned, each.planned.watch
+        for waiting in list(self._waiting.values()):
+            planned, watch = waiting.planned, waiting.planned.watch
             if watch is None or planned.id not in self._waiting:
                 continue
             if reason := cancel_reason(watch, self._facts, self._ends):
@@ -128,7 +130,7 @@ class _Simulator:
             elif is_released(watch, self._ends):
                 due_at = max(self._now, watch.earliest)
                 free = replace(planned, due_at=due_at, watch=replace(watch, stands_by=False))
-                self._waiting[planned.id] = each._replace(planned=free)
+                self._waiting[planned.id] = waiting._replace(planned=free)
 
     def _end(self, planned: PlannedDelivery, state: str, reason: str = "") -> None:
         self._ends[planned.id] = makes_needless(state, reason)

@@ -77,7 +77,7 @@ class ExpectedMessage(Struct, frozen=True, kw_only=True):
 
     def differences(self, sent: "SentMessage", began: float) -> list[str]:
         """Return in words what of a message is not as expected."""
-        asked: list[tuple[str, object, object]] = [
+        comparisons: list[tuple[str, object, object]] = [
             ("uid", self.uid, sent.uid),
             ("rule", self.rule, sent.rule),
             ("channel", self.channel, sent.channel),
@@ -87,15 +87,15 @@ class ExpectedMessage(Struct, frozen=True, kw_only=True):
             *((name, text, word(sent.content, name)) for name, text in self.words.items()),
             *((f"data.{key}", text, sent.content.data.get(key)) for key, text in self.data.items()),
         ]
-        found = [
+        mismatches = [
             f"{name} is {show(is_)}, wants {show(wants)}"
-            for name, wants, is_ in asked
+            for name, wants, is_ in comparisons
             if wants is not None and wants != is_
         ]
         at = sent.at - began
         if self.at is not None and abs(at - self.at) >= 1:
-            found.append(f"at is {at:.0f}s, wants {self.at:.0f}s")
-        return found
+            mismatches.append(f"at is {at:.0f}s, wants {self.at:.0f}s")
+        return mismatches
 
 
 class SentMessage(Struct, frozen=True, kw_only=True):

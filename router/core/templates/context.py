@@ -83,6 +83,6 @@ def _lines(messages: Json) -> str:
 
 
 def _line(message: Mapping[str, Json]) -> str:
-    sender, said = message.get("sender"), text(message.get("message")).replace("\0", "\ufffd")
+    sender, parts = message.get("sender"), text(message.get("message")).replace("\0", "\ufffd")
     name = scalar(sender.get("name")) if isinstance(sender, dict) else ""
-    return f"{name}: {said}" if name and said else said
+    return f"{name}: {parts}" if name and parts else parts

@@ -73,7 +73,7 @@ class ExpressionBuilder:
         """Return the closure of an `if`: it gives the outputs of the first branch that holds."""
         self._enter(node)
         branches = [(self.build(node.test), self.outputs(node.body))]
-        branches += [(self.build(other.test), self.outputs(other.body)) for other in node.elif_]
+        branches += [(self.build(branch.test), self.outputs(branch.body)) for branch in node.elif_]
         otherwise = self.outputs(node.else_)
         self._depth -= 1
 

@@ -137,17 +137,17 @@ def last(value: object) -> object:
 
 def integer(value: object, fallback: object = 0) -> object:
     """Return a number, or a text that holds one, as a whole number; else the fallback."""
-    found = number(value)
-    return fallback if found is None else int(found)
+    parsed = number(value)
+    return fallback if parsed is None else int(parsed)
 
 
 def rounded(value: object, precision: int = 0) -> float | int | None:
     """Return a number rounded to so many places behind the point; absent stays absent."""
-    found = number(value)
-    if found is None:
+    parsed = number(value)
+    if parsed is None:
         return None
     places = max(min(precision, 15), 0)
-    return round(float(found), places) if places else round(float(found))
+    return round(float(parsed), places) if places else round(float(parsed))
 
 
 def date(value: object, form: object = "%Y-%m-%d %H:%M") -> str:
@@ -203,8 +203,8 @@ def key(value: object, name: object) -> object:
         return None
     if isinstance(name, int):
         return _part(value[name]) if -len(value) <= name < len(value) else None
-    found = [key(item, name) for item in islice(value, MAX_ITEMS) if isinstance(item, Mapping)]
-    return [part for part in found if part is not None] or None
+    keys = [key(item, name) for item in islice(value, MAX_ITEMS) if isinstance(item, Mapping)]
+    return [part for part in keys if part is not None] or None
 
 
 def _part(value: object) -> object:

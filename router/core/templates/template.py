@@ -78,8 +78,8 @@ def _parse(source: str) -> nodes.Template:
     try:
         return _grammar().parse(source)
     except TemplateSyntaxError as error:
-        said = (error.message or "is not a template").rstrip(".")
-        raise TemplateSourceError(said, _offset(source, error.lineno)) from error
+        reason = (error.message or "is not a template").rstrip(".")
+        raise TemplateSourceError(reason, _offset(source, error.lineno)) from error
     except RecursionError as error:
         raise TemplateSourceError("is nested too deeply", 0) from error
 
@@ -102,9 +102,9 @@ def _renderer(outputs: list[Evaluate]) -> Render:
 
 def _offset(source: str, line: int, word: str = "") -> int:
     """Return where a word stands on a line (from 1) or later, or else where the code starts."""
-    starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", source))]
+    starts = [0, *(line_end.end() for line_end in re.finditer(r"\r\n|\r|\n", source))]
     start = starts[min(line, len(starts)) - 1]
     for pattern in (re.escape(word), r"\{[{%]") if word else (r"\{[{%]",):
-        if found := re.compile(pattern).search(source, start):
-            return found.start()
+        if line_end := re.compile(pattern).search(source, start):
+            return line_end.start()
     return start

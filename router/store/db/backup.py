@@ -75,9 +75,9 @@ def _copy(database: Path, target: Path, progress: Progress) -> None:
 
 def _check_integrity(copy: Path) -> None:
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-    if found != ["ok"]:
-        raise sqlite3.DatabaseError(f"the copy is not sound: {found[0]}")
+        faults = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    if faults != ["ok"]:
+        raise sqlite3.DatabaseError(f"the copy is not sound: {faults[0]}")
 
 
 def _sync_folder(folder: Path) -> None:

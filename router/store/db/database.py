@@ -307,6 +307,6 @@ def _database_name(url: URL) -> str:
 
 def _driver_message(error: BaseException) -> str:
     """Return what the driver said, without statement, values or credentials."""
-    said = getattr(error, "orig", None) or error
-    lines = str(said).splitlines()
-    return lines[0] if lines else type(said).__name__
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else type(cause).__name__

@@ -186,7 +186,9 @@ class GroupCommitWriter:
         self._answer(batch, results)
 
     def _answer(self, batch: "_Batch", results: Sequence[Any]) -> None:
-        accepted = [job for each, jobs in batch if each.rank is WriteOrder.ACCEPT for job in jobs]
+        accepted = [
+            job for operation, jobs in batch if operation.rank is WriteOrder.ACCEPT for job in jobs
+        ]
         is_late = any(job.future.done() for job in accepted)
         _answer(batch, results)
         if accepted:
@@ -292,6 +294,6 @@ def _fail(batch: _Batch, error: Exception) -> None:
 
 def _first_line(error: Exception) -> str:
     """Return what the driver said, without the statement and its values."""
-    said = error.orig if isinstance(error, DBAPIError) else error
-    lines = str(said).splitlines()
-    return lines[0] if lines else type(said).__name__
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    lines = str(cause).splitlines()
+    return lines[0] if lines else type(cause).__name__

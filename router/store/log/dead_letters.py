@@ -146,7 +146,7 @@ class DeadLetters:
 
 
 def _select(
-    asked: DeadLetterFilter, *, below: str | None = None, ids: Sequence[str] | None = None
+    wanted: DeadLetterFilter, *, below: str | None = None, ids: Sequence[str] | None = None
 ) -> Select[Any]:
     """Return the query for dead letters, newest first: deliveries and notifications in one."""
     row, about = deliveries.c, notifications.c
@@ -155,9 +155,9 @@ def _select(
         .add_columns(row.address, row.attempts, about.uid, about.app_id, about.accepted_at)
         .join(notifications, about.id == row.notification)
         .where(is_dead)
-        .where(*column_conditions((row.state, asked.state), (row.channel, asked.channel)))
-        .where(*column_conditions((row.rule, asked.rule), (row.reason, asked.reason)))
-        .where(*notification_conditions(asked, row.id))
+        .where(*column_conditions((row.state, wanted.state), (row.channel, wanted.channel)))
+        .where(*column_conditions((row.rule, wanted.rule), (row.reason, wanted.reason)))
+        .where(*notification_conditions(wanted, row.id))
     )
     none = literal("")
     undecidable = (
@@ -166,12 +166,12 @@ def _select(
         .where(is_undecidable)
         .where(
             *column_conditions(
-                (about.state, asked.state), (none, asked.channel), (none, asked.rule)
+                (about.state, wanted.state), (none, wanted.channel), (none, wanted.rule)
             )
         )
         .where(
-            *column_conditions((about.reason, asked.reason)),
-            *notification_conditions(asked, about.id),
+            *column_conditions((about.reason, wanted.reason)),
+            *notification_conditions(wanted, about.id),
         )
     )
     if below is not None:

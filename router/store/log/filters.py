@@ -54,32 +54,32 @@ ALL_DELIVERIES = DeliveryFilter()
 Conditions = Iterator[ColumnElement[bool]]
 
 
-def of_notifications(asked: NotificationFilter) -> Conditions:
+def of_notifications(wanted: NotificationFilter) -> Conditions:
     """Yield what is asked of rows of notifications."""
     yield from column_conditions(
-        (notifications.c.state, asked.state),
-        (notifications.c.feed, asked.feed),
-        (notifications.c.kind, asked.kind),
+        (notifications.c.state, wanted.state),
+        (notifications.c.feed, wanted.feed),
+        (notifications.c.kind, wanted.kind),
     )
-    yield from notification_conditions(asked, notifications.c.id)
+    yield from notification_conditions(wanted, notifications.c.id)
 
 
 def of_deliveries(
-    asked: CancelFilter, id_column: ColumnElement[str] = deliveries.c.id
+    wanted: CancelFilter, id_column: ColumnElement[str] = deliveries.c.id
 ) -> Conditions:
     """Yield what is asked of rows of deliveries and of the notifications beside them.
 
     `id_column` is the expression of the id that the query is to walk by.
     """
-    columns = (name for name in asked.__struct_fields__ if name in deliveries.c)
+    columns = (name for name in wanted.__struct_fields__ if name in deliveries.c)
     yield from column_conditions(
-        *((deliveries.c[name], getattr(asked, name)) for name in columns if name != "notification")
+        *((deliveries.c[name], getattr(wanted, name)) for name in columns if name != "notification")
     )
-    if asked.notification is not None:
-        low, high = delivery_id_range(asked.notification)
+    if wanted.notification is not None:
+        low, high = delivery_id_range(wanted.notification)
         yield id_column > low
         yield id_column < high
-    yield from notification_conditions(asked, id_column)
+    yield from notification_conditions(wanted, id_column)
 
 
 def column_conditions(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:
@@ -87,13 +87,13 @@ def column_conditions(*pairs: tuple[ColumnElement[Any], object]) -> Conditions:
     return (column == value for column, value in pairs if value is not None)
 
 
-def notification_conditions(asked: CommonFilter, begins_with_id: ColumnElement[str]) -> Conditions:
+def notification_conditions(wanted: CommonFilter, begins_with_id: ColumnElement[str]) -> Conditions:
     """Yield what is asked of rows of notifications; the column lets old ones be skipped."""
     yield from column_conditions(
-        (notifications.c.uid, asked.recipient), (notifications.c.app_id, asked.app_id)
+        (notifications.c.uid, wanted.recipient), (notifications.c.app_id, wanted.app_id)
     )
-    if asked.since is not None:
-        yield begins_with_id >= first_id_at(asked.since)
-        yield notifications.c.accepted_at >= asked.since
-    if asked.until is not None:
-        yield notifications.c.accepted_at < asked.until
+    if wanted.since is not None:
+        yield begins_with_id >= first_id_at(wanted.since)
+        yield notifications.c.accepted_at >= wanted.since
+    if wanted.until is not None:
+        yield notifications.c.accepted_at < wanted.until

@@ -85,8 +85,8 @@ class DailyRuleStats:
 
 def complete(counts: Sequence[RuleCount], names: Sequence[str]) -> list[RuleCount]:
     """Return a count for each of the names, 0 where there is none, and then the other counts."""
-    known = {count.rule: count for count in counts}
-    ours = [known[name] if name in known else RuleCount(rule=name, matches=0) for name in names]
+    by_rule = {count.rule: count for count in counts}
+    ours = [by_rule[name] if name in by_rule else RuleCount(rule=name, matches=0) for name in names]
     return [*ours, *(count for count in counts if count.rule not in names)]
 
 

@@ -34,26 +34,26 @@ def read_send_jobs(connection: Connection, ids: Sequence[str], known: Known) -> 
     One that changes another has the handle that the provider left of that.
     """
     unknown = [id_ for id_ in ids if id_ not in known]
-    found = {row.id: read_delivery(row) for row in _rows(connection, _leased, unknown)}
+    leased = {row.id: read_delivery(row) for row in _rows(connection, _leased, unknown)}
     about = {
         row.id: read_notification(row)
-        for row in _rows(connection, _bodies, {each.notification for each in found.values()})
+        for row in _rows(connection, _bodies, {each.notification for each in leased.values()})
     }
     for id_ in ids:
         if id_ in known:
-            found[id_], notification = known[id_]
+            leased[id_], notification = known[id_]
             about[notification.id] = notification
-    originals = {each.original for each in found.values() if each.original}
+    originals = {each.original for each in leased.values() if each.original}
     named = {row.id: row.handle for row in _rows(connection, _handles, originals)}
-    for id_, each in found.items():
+    for id_, each in leased.items():
         if each.original:
-            found[id_] = replace(each, handle=named.get(each.original, ""))
-    reached = {each.contact for each in found.values() if each.contact}
+            leased[id_] = replace(each, handle=named.get(each.original, ""))
+    reached = {each.contact for each in leased.values() if each.contact}
     rows = _rows(connection, _contacts, reached)
     to = {row.id: replace(read_contact(row), uid=row.uid) for row in rows}
     return [
         (delivery, about[delivery.notification], to.get(delivery.contact))
-        for delivery in (found[id_] for id_ in ids if id_ in found)
+        for delivery in (leased[id_] for id_ in ids if id_ in leased)
         if delivery.notification in about
     ]
 

@@ -91,8 +91,8 @@ def compare(connection: Connection, entries: Sequence[RecipientRecord]) -> list[
     """Return which of the entries would change anything of what there is; nothing is written."""
     changed: dict[int, bool] = {}
     for app_id, group in _by_app(entries):
-        known = _read(connection, app_id, [entry for _, entry in group])
-        changed.update((index, not _is_unchanged(known, entry)) for index, entry in group)
+        existing = _read(connection, app_id, [entry for _, entry in group])
+        changed.update((index, not _is_unchanged(existing, entry)) for index, entry in group)
     return [changed[index] for index in range(len(entries))]
 
 
@@ -108,8 +108,8 @@ def _by_app(
 def _import_batch(
     connection: Connection, app_id: str, entries: Sequence[RecipientRecord], now: float
 ) -> Iterator[bool]:
-    known = _read(connection, app_id, entries)
-    uids, tokens = set(known.people), set(known.devices)
+    existing = _read(connection, app_id, entries)
+    uids, tokens = set(existing.people), set(existing.devices)
     new: list[RecipientRecord] = []
     is_stale = False
     for entry in entries:
@@ -120,7 +120,7 @@ def _import_batch(
             is_stale = is_stale or bool(new)
             _insert(connection, new, now)
             new = []
-            mine = _read(connection, app_id, [entry]) if is_stale else known
+            mine = _read(connection, app_id, [entry]) if is_stale else existing
             changed = not _is_unchanged(mine, entry)
             if changed:
                 _apply(connection, mine, entry, now)
@@ -173,10 +173,10 @@ def _insert(connection: Connection, entries: Iterable[RecipientRecord], now: flo
 
 
 def _apply(
-    connection: Connection, known: _ExistingRecipients, entry: RecipientRecord, now: float
+    connection: Connection, existing: _ExistingRecipients, entry: RecipientRecord, now: float
 ) -> None:
     app_id, uid = entry.app_id, entry.uid
-    person = known.people.get(uid)
+    person = existing.people.get(uid)
     owner = person or Recipient(app_id=app_id, uid=uid)
     profile = change_profile(owner, entry.change)
     if person is None or profile != person:
@@ -193,14 +193,14 @@ def _apply(
             register_device(connection, app_id, uid, merged, now)
 
 
-def _is_unchanged(known: _ExistingRecipients, entry: RecipientRecord) -> bool:
+def _is_unchanged(existing: _ExistingRecipients, entry: RecipientRecord) -> bool:
     """Return whether everything is already as an entry says."""
-    person = known.people.get(entry.uid)
+    person = existing.people.get(entry.uid)
     return (
         person is not None
         and change_profile(person, entry.change) == person
         and not any(_other_addresses(person, entry.change))
-        and all(_is_registered(known, entry.uid, device) for device in entry.devices)
+        and all(_is_registered(existing, entry.uid, device) for device in entry.devices)
     )
 
 
@@ -208,43 +208,43 @@ def _other_addresses(
     person: Recipient | None, change: ProfilePatch
 ) -> Iterator[tuple[str, str | None, RegisteredAddress]]:
     contacts = person.contacts if person else ()
-    known = {
+    addresses = {
         contact.kind: (contact.address, RegisteredAddress(raw=contact.raw, country=contact.country))
         for contact in contacts
         if contact.device is None
     }
     for kind, address, registered in change.addresses():
-        if known.get(kind, (None, registered)) != (address, registered):
+        if addresses.get(kind, (None, registered)) != (address, registered):
             yield kind, address, registered
 
 
-def _is_registered(known: _ExistingRecipients, uid: str, device: Registration) -> bool:
+def _is_registered(existing: _ExistingRecipients, uid: str, device: Registration) -> bool:
     """Return whether a device is there as it should be, or somebody was seen there later."""
-    row = known.devices.get(device.address)
+    row = existing.devices.get(device.address)
     seen_at = device.seen_at
     if seen_at is not None and any(
-        other.seen_at > seen_at for other in _in_the_way(known, uid, device)
+        contact.seen_at > seen_at for contact in _in_the_way(existing, uid, device)
     ):
         return True
     if row is None or row.uid != uid or (seen_at is not None and row.seen_at < seen_at):
         return False
-    wanted = device_row(_merged(device, uid, known))
+    wanted = device_row(_merged(device, uid, existing))
     return all(getattr(row, name) == wanted[name] for name in _FIELDS)
 
 
-def _in_the_way(known: _ExistingRecipients, uid: str, device: Registration) -> Iterator[AnyRow]:
+def _in_the_way(existing: _ExistingRecipients, uid: str, device: Registration) -> Iterator[AnyRow]:
     """Yield the device with the same token, and those in the same place of the same session."""
-    if device.address in known.devices:
-        yield known.devices[device.address]
+    if device.address in existing.devices:
+        yield existing.devices[device.address]
     wanted = device_row(device)
-    for row in known.owned.get(uid, ()) if wanted["session"] else ():
+    for row in existing.owned.get(uid, ()) if wanted["session"] else ():
         if all(getattr(row, name) == wanted[name] for name in _PLACE):
             yield row
 
 
-def _merged(device: Registration, uid: str, known: _ExistingRecipients) -> Registration:
+def _merged(device: Registration, uid: str, existing: _ExistingRecipients) -> Registration:
     """Return a device with what is known of it where nothing is said."""
-    row = known.devices.get(device.address)
+    row = existing.devices.get(device.address)
     if row is None or row.uid != uid:
         return device
     return replace(

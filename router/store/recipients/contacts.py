@@ -31,10 +31,10 @@ _move = (
 def set_contact(connection: Connection, owner: Recipient, contact: Values, now: float) -> None:
     """Give a recipient an address (`contact_row`); what waits for the old one follows."""
     app_id, uid = owner.app_id, owner.uid
-    known = connection.execute(
+    contact_id = connection.execute(
         select(_row.id).where(_is_owned_by(app_id, uid), _row.kind == contact["kind"])
     ).scalar()
-    _write_contact(connection, known, {"app_id": app_id, "uid": uid, **contact}, now)
+    _write_contact(connection, contact_id, {"app_id": app_id, "uid": uid, **contact}, now)
 
 
 def contact_row(kind: str, address: str, registered: RegisteredAddress) -> Values:
@@ -55,12 +55,12 @@ def register_device(
     device: Values = {"app_id": app_id, "uid": uid, **device_row(registration)}
     token = and_(is_device, _row.app_id == app_id, _row.address == registration.address)
     remove(connection, token, _row.uid != uid, now=now)
-    known = connection.execute(select(_row.id).where(token)).scalar()
+    contact_id = connection.execute(select(_row.id).where(token)).scalar()
     older = _replaced(connection, device)
-    if known is None and older:
-        known = older[0]
-    remove(connection, _row.id.in_([id_ for id_ in older if id_ != known]), now=now)
-    id_ = _write_contact(connection, known, device, last_seen(registration, now))
+    if contact_id is None and older:
+        contact_id = older[0]
+    remove(connection, _row.id.in_([id_ for id_ in older if id_ != contact_id]), now=now)
+    id_ = _write_contact(connection, contact_id, device, last_seen(registration, now))
     _remove_oldest(connection, app_id, uid, now)
     return id_
 
@@ -118,15 +118,17 @@ def _replaced(connection: Connection, device: Values) -> list[str]:
     return list(connection.execute(query.order_by(_row.seen_at.desc())).scalars())
 
 
-def _write_contact(connection: Connection, known: str | None, contact: Values, now: float) -> str:
+def _write_contact(
+    connection: Connection, contact_id: str | None, contact: Values, now: float
+) -> str:
     """Write a contact, in the place of a known one if there is one; return its id."""
-    if known is None:
+    if contact_id is None:
         id_ = uuid4().hex
         connection.execute(insert(contacts), {"id": id_, "seen_at": now, **contact})
         return id_
-    connection.execute(update(contacts).where(_row.id == known).values(seen_at=now, **contact))
-    _update_waiting_addresses(connection, known, str(contact["address"]))
-    return known
+    connection.execute(update(contacts).where(_row.id == contact_id).values(seen_at=now, **contact))
+    _update_waiting_addresses(connection, contact_id, str(contact["address"]))
+    return contact_id
 
 
 def _update_waiting_addresses(connection: Connection, contact: str, address: str) -> None:

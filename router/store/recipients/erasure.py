@@ -68,14 +68,14 @@ async def erase(database: Database, app_id: str, uid: str, now: float) -> bool:
     gone = await run_paced(database, partial(_delete_recipient, app_id=app_id, uid=uid, now=now))
     after: str | None = ""
     while after is not None:
-        found = await database.read(partial(_find_batch, app_id=app_id, uid=uid, after=after))
-        for start in range(0, len(found.ids), DELETED_PER_TRANSACTION):
+        batch = await database.read(partial(_find_batch, app_id=app_id, uid=uid, after=after))
+        for start in range(0, len(batch.ids), DELETED_PER_TRANSACTION):
             ids, keys = (
-                found.ids[start : start + DELETED_PER_TRANSACTION],
-                found.keys[start : start + DELETED_PER_TRANSACTION],
+                batch.ids[start : start + DELETED_PER_TRANSACTION],
+                batch.keys[start : start + DELETED_PER_TRANSACTION],
             )
             await run_paced(database, partial(_delete_whole, ids=ids, keys=keys))
-        gone, after = gone or bool(found.ids), found.last
+        gone, after = gone or bool(batch.ids), batch.last
     if gone:
         await database.empty_log()
     return gone

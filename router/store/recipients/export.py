@@ -48,7 +48,7 @@ def read_export(
     uids: dict[str, list[str]] = {}
     for row in connection.execute(query):
         uids.setdefault(row.app_id, []).append(row.uid)
-    return [each for app, of_app in uids.items() for each in _read(connection, app, of_app)]
+    return [record for app, of_app in uids.items() for record in _read(connection, app, of_app)]
 
 
 def _read(connection: Connection, app_id: str, uids: list[str]) -> Iterator[ExportRecord]:

@@ -106,10 +106,10 @@ def resolve_app(connection: Connection, app_id: str | None) -> str:
     """Return the app that is meant; raises `AppAmbiguous` when that is not clear."""
     if app_id is not None:
         return app_id
-    known = known_apps(connection)
-    if len(known) != 1:
-        raise AppAmbiguous(known)
-    return known[0]
+    apps = known_apps(connection)
+    if len(apps) != 1:
+        raise AppAmbiguous(apps)
+    return apps[0]
 
 
 def save(connection: Connection, recipient: Recipient) -> None:

@@ -48,27 +48,27 @@ def subscription_faults(platform: str, address: str) -> Iterator[RequestFault]:
     """Yield what is wrong with the address of a browser; of other devices nothing."""
     if address.startswith("{"):
         try:
-            told = msgspec.json.decode(address, type=StoredSubscription)
+            subscription = msgspec.json.decode(address, type=StoredSubscription)
         except (msgspec.DecodeError, ValueError):
             yield RequestFault(
                 "$.token", "must be a token, or a subscription as a browser gives it"
             )
         else:
-            yield from _faults(told)
+            yield from _faults(subscription)
     elif platform.lower() == PLATFORM:
         remedy = "give `subscription`, as `PushSubscription.toJSON()` gives it"
         yield RequestFault("$.token", f"is not a browser subscription; {remedy}")
 
 
-def _faults(told: StoredSubscription) -> Iterator[RequestFault]:
-    if not _is_endpoint(told.endpoint):
+def _faults(subscription: StoredSubscription) -> Iterator[RequestFault]:
+    if not _is_endpoint(subscription.endpoint):
         yield RequestFault(
             "$.subscription.endpoint", "must be a https:// address of a push service"
         )
-    if not _is_point(_decode_subscription(told.keys.p256dh)):
+    if not _is_point(_decode_subscription(subscription.keys.p256dh)):
         reason = "must be the browser's public key, 65 bytes in base64url that are a point on P-256"
         yield RequestFault("$.subscription.keys.p256dh", reason)
-    if len(_decode_subscription(told.keys.auth)) != _SECRET:
+    if len(_decode_subscription(subscription.keys.auth)) != _SECRET:
         yield RequestFault("$.subscription.keys.auth", f"must be {_SECRET} bytes in base64url")
 
 

@@ -99,15 +99,15 @@ class Recipients:
         def write(connection: Connection) -> Recipient:
             app = resolve_app(connection, app_id)
             lock(connection, "recipient", app, uid)
-            known = _read(connection, app, uid) or Recipient(app_id=app, uid=uid)
-            save(connection, change_profile(known, change))
+            recipient = _read(connection, app, uid) or Recipient(app_id=app, uid=uid)
+            save(connection, change_profile(recipient, change))
             for kind, address, registered in change.addresses():
                 if address is None:
-                    remove_contact(connection, known, kind, now)
+                    remove_contact(connection, recipient, kind, now)
                 else:
                     contact = contact_row(kind, address, registered)
-                    set_contact(connection, known, contact, now)
-            return _read(connection, app, uid) or known
+                    set_contact(connection, recipient, contact, now)
+            return _read(connection, app, uid) or recipient
 
         recipient = await self._database.write(write)
         self._changed({uid}, ())

@@ -217,10 +217,10 @@ def _contact_faults(contacts: Mapping[str, str | None]) -> Iterator[RequestFault
 
 def _registered_faults(registered: Mapping[str, RegisteredAddress]) -> Iterator[RequestFault]:
     yield from _size_faults("$.registered", len(registered))
-    for kind, told in registered.items():
+    for kind, address in registered.items():
         path = f"$.registered.{kind[:MAX_NAME_LENGTH]}"
-        yield from _text_faults(f"{path}.raw", told.raw, needed=False)
-        yield from _country_faults(f"{path}.country", told.country)
+        yield from _text_faults(f"{path}.raw", address.raw, needed=False)
+        yield from _country_faults(f"{path}.country", address.country)
 
 
 def _country_faults(path: str, country: str) -> Iterator[RequestFault]:

@@ -82,8 +82,12 @@ def write_notification(notification: Notification) -> Values:
 
 def read_notification(row: AnyRow) -> Notification:
     """Return the notification in a row of `KEPT`: the same as when it was accepted, or planned."""
-    told = derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
-    return apply_classification(told, _said.decode(row.classified)) if row.classified else told
+    notification = derive(decode(row.body), id=row.id, accepted_at=row.accepted_at, skew=row.skew)
+    return (
+        apply_classification(notification, _said.decode(row.classified))
+        if row.classified
+        else notification
+    )
 
 
 def write_delivery(delivery: Delivery) -> Values:

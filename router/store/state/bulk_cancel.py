@@ -191,8 +191,8 @@ def _conditions(which: CancelFilter, stage: _OpenState) -> Iterator[_Condition]:
 def _last_open_id(connection: Connection, *, which: CancelFilter) -> str | None:
     """Return the greatest id of those that are open, or the cancellation might never end."""
     newest = (_select(which, stage).order_by(stage.id.desc()).limit(1) for stage in _OPEN_STATES)
-    found = [connection.execute(query).scalar() for query in newest]
-    return max((id_ for id_ in found if id_ is not None), default=None)
+    ids = [connection.execute(query).scalar() for query in newest]
+    return max((id_ for id_ in ids if id_ is not None), default=None)
 
 
 def _count(connection: Connection, *, which: CancelFilter) -> tuple[OpenCount, ...]:

@@ -45,29 +45,29 @@ def read_calls(
     connection: Connection, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """Return what was heard of calls (app and session), as `DecisionState.calls` has it."""
-    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    calls: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for app in {app for app, _ in keys}:
         sessions = [storable_text(session) for of, session in keys if of == app]
         for row in connection.execute(_calls, {"app": app, "sessions": sessions}):
-            found.setdefault((app, row.session), set()).add((row.uid, row.action))
-    return found
+            calls.setdefault((app, row.session), set()).add((row.uid, row.action))
+    return calls
 
 
 def read_read_markers(
     connection: Connection, keys: Collection[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], ReadMarker]:
     """Return how far conversations were read, by app, uid and conversation."""
-    found: dict[tuple[str, str, str], ReadMarker] = {}
+    markers: dict[tuple[str, str, str], ReadMarker] = {}
     ordered = sorted(keys, key=lambda key: (key[0], key[2], key[1]))
-    for app, those in groupby(ordered, key=itemgetter(0)):
-        whole = list(those)
+    for app, group in groupby(ordered, key=itemgetter(0)):
+        whole = list(group)
         for start in range(0, len(whole), MAX_READ_MARKERS_PER_QUERY):
             some = whole[start : start + MAX_READ_MARKERS_PER_QUERY]
             uids, places = ({storable_text(key[n]) for key in some} for n in (1, 2))
-            asked = {"app": app, "uids": sorted(uids), "conversations": sorted(places)}
-            for row in connection.execute(_reads, asked):
-                found[app, row.uid, row.conversation] = ReadMarker(row.message, row.read_at)
-    return found
+            parameters = {"app": app, "uids": sorted(uids), "conversations": sorted(places)}
+            for row in connection.execute(_reads, parameters):
+                markers[app, row.uid, row.conversation] = ReadMarker(row.message, row.read_at)
+    return markers
 
 
 def read_terminal_states(
@@ -89,17 +89,17 @@ def read_terminal_states(
     return ends
 
 
-def write_calls(connection: Connection, heard: Iterable[CallEvent], now: float) -> None:
+def write_calls(connection: Connection, events: Iterable[CallEvent], now: float) -> None:
     """Write what was heard of calls."""
     rows = [
         {
-            "app_id": each.app_id,
-            "session": storable_text(each.session),
-            "uid": each.uid,
-            "action": each.action,
+            "app_id": event.app_id,
+            "session": storable_text(event.session),
+            "uid": event.uid,
+            "action": event.action,
             "heard_at": now,
         }
-        for each in sorted(set(heard), key=lambda each: (each.app_id, each.session, each.uid))
+        for event in sorted(set(events), key=lambda event: (event.app_id, event.session, event.uid))
     ]
     execute_many(connection, insert_new(connection, calls), rows)
 

@@ -73,7 +73,7 @@ def register_wait_conditions(
     connection: Connection, planned: Iterable[Delivery], now: float
 ) -> None:
     """Let planned deliveries hear of events, and of what happened before they could."""
-    pairs = [(each.id, each.watch) for each in planned if each.watch is not None]
+    pairs = [(delivery.id, delivery.watch) for delivery in planned if delivery.watch is not None]
     if not pairs:
         return
     rows: list[Values] = [
@@ -142,13 +142,13 @@ def _cancel_and_release(connection: Connection, rows: Sequence[AnyRow], now: flo
     """Cancel and let go what it is time for; return the keys of the ends that somebody awaits."""
     if not rows:
         return []
-    found = [(row, decode_watch(row.unless)) for row in rows]
-    facts, ends = _read_occurred(connection, [watch for _, watch in found])
+    watched = [(row, decode_watch(row.unless)) for row in rows]
+    facts, ends = _read_occurred(connection, [watch for _, watch in watched])
     cancelled: list[AnyRow] = []
     reasons: list[Values] = []
     ended: list[EndedDelivery] = []
     ripe: list[Values] = []
-    for row, watch in found:
+    for row, watch in watched:
         if reason := cancel_reason(watch, facts, ends):
             cancelled.append(row)
             reasons.append({"which": row.id, "why": storable_text(reason)})

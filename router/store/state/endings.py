@@ -23,7 +23,7 @@ class EndedDelivery(NamedTuple):
 def note_ended(connection: Connection, ended: Iterable[EndedDelivery]) -> None:
     """Note deliveries that the open transaction ends."""
     noted: list[EndedDelivery] = connection.info.setdefault(_ENDED_KEY, [])
-    noted += [each for each in ended if each.state in COUNTED]
+    noted += [delivery for delivery in ended if delivery.state in COUNTED]
 
 
 def count_ended(connection: Connection) -> int:

@@ -17,7 +17,7 @@ def read_apps(section: Section, report: Diagnostics) -> dict[str, App]:
     apps: dict[str, App] = {}
     for app_id, entry in section.entries("apps").items():
         if isinstance(entry.value, MappingNode):
-            part = Section(entry.value, report, what="app", known=APP_KEYS)
+            part = Section(entry.value, report, what="app", keys=APP_KEYS)
             apps[app_id] = App(country=read_country(part, report), cap=_read_cap(part, report))
         else:
             hint = "write {country: US} or {cap: 1000/day}"

@@ -21,13 +21,13 @@ def read_channels(
 ) -> dict[str, ChannelSpec | None]:
     """Return the channels by name; None for one with errors, so that its name is known."""
     report = references.report
-    found: dict[str, ChannelSpec | None] = {}
+    channels: dict[str, ChannelSpec | None] = {}
     for name, entry in section.entries("channels").items():
         if not _NAME.fullmatch(name):
             hint = "use at most 64 letters, digits, _ . or -"
             report.error(entry.key, f'"{name}" cannot be the name of a channel', hint)
-        found[name] = _read_channel(entry, plugins, references)
-    return found
+        channels[name] = _read_channel(entry, plugins, references)
+    return channels
 
 
 def _read_channel(

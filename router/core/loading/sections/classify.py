@@ -20,18 +20,18 @@ _EXAMPLE = "write as: {kind: …}"
 def read_classifiers(section: Section, scope: FileScope) -> tuple[Classifier, ...]:
     """Return the `classify` entries in file order."""
     early = structs.replace(scope, variables=frozenset[str](), is_early=True)
-    found = []
+    classifiers = []
     for node in section.items("classify"):
         if isinstance(node, MappingNode):
-            found.append(_read_classifier(node, early))
+            classifiers.append(_read_classifier(node, early))
         else:
             hint = "start it with - when: …"
             scope.report.error(node, 'an item of "classify" must be a mapping', hint)
-    return tuple(found)
+    return tuple(classifiers)
 
 
 def _read_classifier(node: MappingNode, scope: FileScope) -> Classifier:
-    section = Section(node, scope.report, what="classify", known=CLASSIFIER_KEYS)
+    section = Section(node, scope.report, what="classify", keys=CLASSIFIER_KEYS)
     when = section.get("when")
     if when is None and "when" not in section:
         scope.report.error(node, 'an item of "classify" needs a condition', "write when: …")
@@ -51,7 +51,7 @@ def _read_says(section: Section, scope: FileScope) -> dict[str, Template]:
     if not isinstance(node, MappingNode):
         report.error(node, '"as" must be a mapping', _EXAMPLE)
         return {}
-    part = Section(node, report, what="as", known=KEYS)
+    part = Section(node, report, what="as", keys=KEYS)
     if "kind" not in part:
         report.error(
             section.key("as"), '"as" names no kind', f"{_EXAMPLE}; {name_known(WORDS['kind'])}"
@@ -69,9 +69,9 @@ def _read_says(section: Section, scope: FileScope) -> dict[str, Template]:
 
 def _check_word(name: str, node: ScalarNode, scope: FileScope) -> None:
     """Refuse an unknown word; what a template makes is seen only when it is rendered."""
-    known = WORDS.get(name)
-    if known is not None and "{" not in node.text and node.text not in known:
-        hint = suggest(node.text, known) or name_known(known)
+    words = WORDS.get(name)
+    if words is not None and "{" not in node.text and node.text not in words:
+        hint = suggest(node.text, words) or name_known(words)
         scope.report.error(node, f'unknown value "{node.text}" for {name}', hint)
 
 

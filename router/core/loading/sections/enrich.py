@@ -28,16 +28,16 @@ def name_variables(node: Node | None) -> frozenset[str]:
 
 def read_enrichments(section: Section, scope: FileScope) -> tuple[Enrichment, ...]:
     """Return the top-level `enrich` entries, each with the condition it asks for."""
-    found = []
+    enrichments = []
     for node in section.items("enrich"):
         if not isinstance(node, MappingNode):
             scope.report.error(node, 'an item of "enrich" must be a mapping')
             continue
-        entry = Section(node, scope.report, what="enrich", known=("when", *ENRICH_KEYS))
+        entry = Section(node, scope.report, what="enrich", keys=("when", *ENRICH_KEYS))
         when = entry.get("when")
         condition = None if when is None else read_condition(when, scope)
-        found.append(read_enrichment(entry, scope, scope.variables | scope.own, condition))
-    return tuple(found)
+        enrichments.append(read_enrichment(entry, scope, scope.variables | scope.own, condition))
+    return tuple(enrichments)
 
 
 def read_enrichment(
@@ -99,6 +99,6 @@ def read_template(
 
 def _refuse_name(name: str, node: ScalarNode, scope: FileScope, variables: Collection[str]) -> None:
     hint = suggest_name(name, scope, variables) or "names are those of the payload"
-    found = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", node.text)
-    span = (found.start(), len(name)) if found else None
+    match = re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", node.text)
+    span = (match.start(), len(name)) if match else None
     scope.report.error(node, f'unknown name "{name}" in a template', hint, span=span)

@@ -34,18 +34,18 @@ Path = tuple[str, ...]
 
 def read_fields(section: Section, report: Diagnostics) -> dict[Path, Field]:
     """Return the declared fields by their paths; each reads its default where it is absent."""
-    found: dict[Path, Field] = {}
+    fields: dict[Path, Field] = {}
     for name, entry in section.entries("fields").items():
         path = split_path(name)
         plain = find_field(name)
         if path is None or plain is None or len(path) == 1 or path[0] not in DECLARABLE_ROOTS:
             _refuse_path(entry.key, report)
-        elif path in found:
-            hint = f"the first is written {found[path].name}"
+        elif path in fields:
+            hint = f"the first is written {fields[path].name}"
             report.error(entry.key, f"{name} is declared twice", hint)
         else:
-            found[path] = _read_field(plain, entry, report)
-    return found
+            fields[path] = _read_field(plain, entry, report)
+    return fields
 
 
 def _refuse_path(key: ScalarNode, report: Diagnostics) -> None:
@@ -59,7 +59,7 @@ def _read_field(plain: Field, entry: MappingEntry, report: Diagnostics) -> Field
     if not isinstance(entry.value, MappingNode):
         report.error(entry.value, f"{plain.name} must be a mapping", "write {type: text}")
         return plain
-    part = Section(entry.value, report, what="field", known=FIELD_KEYS)
+    part = Section(entry.value, report, what="field", keys=FIELD_KEYS)
     if "type" not in part:
         report.error(entry.key, f"{plain.name} has no type", name_known(FIELD_TYPES))
     kind = part.word("type", tuple(FIELD_TYPES))
@@ -104,10 +104,10 @@ def _read_default(field: Field, node: Node, report: Diagnostics) -> Json:
         report.error(node, f'"{node.text}" is neither true nor false', "write one of them")
         return None
     if field.type == "real":
-        found = number(node.value)
-        if found is None:
+        default = number(node.value)
+        if default is None:
             report.error(node, f'"{node.text}" is not a number', f"{field.name} is one")
-        return found
+        return default
     text = _write(node)
     if field.values and text not in field.values:
         hint = suggest(text, field.values) or name_known(field.values)

@@ -45,7 +45,7 @@ def read_hours(
             hint = "use at most 64 letters, digits, _ . or -"
             report.error(entry.key, f'"{name}" cannot be the name of hours', hint)
         elif isinstance(entry.value, MappingNode):
-            part = Section(entry.value, report, what="hours", known=_KEYS)
+            part = Section(entry.value, report, what="hours", keys=_KEYS)
             windows[name] = _read_window(
                 entry.key, part, report, _read_own_zone(part, report, zones, zone)
             )
@@ -95,8 +95,8 @@ def _read_time(part: Section, key: str, report: Diagnostics) -> int | None:
     text = part.text(key)
     if text is None:
         return None
-    found = _TIME.fullmatch(text)
-    minutes = int(found[1]) * 60 + int(found[2]) if found else MINUTES_OF_DAY + 1
+    match = _TIME.fullmatch(text)
+    minutes = int(match[1]) * 60 + int(match[2]) if match else MINUTES_OF_DAY + 1
     if minutes > MINUTES_OF_DAY or (key == "from" and minutes == MINUTES_OF_DAY):
         latest = "23:59" if key == "from" else "24:00"
         node = part.node.entries[key].value

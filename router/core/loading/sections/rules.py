@@ -38,7 +38,7 @@ def read_rules(
 
 def _read_rule(node: MappingNode, scope: FileScope, names: dict[str, Place], prefix: str) -> Rule:
     """Return one rule; `names` maps those above it to their places."""
-    section = Section(node, scope.report, what="rule", known=_RULE)
+    section = Section(node, scope.report, what="rule", keys=_RULE)
     name = _read_name(section, scope, names, prefix)
     when = section.get("when")
     enrich = section.get("enrich")
@@ -95,7 +95,7 @@ def _read_enrich(section: Section, scope: FileScope, variables: frozenset[str]) 
         hint = "write enrich: {title: …}"
         scope.report.error(section.key("enrich"), '"enrich" of a rule must be a mapping', hint)
         return Enrichment()
-    part = Section(node, scope.report, what="enrich", known=ENRICH_KEYS)
+    part = Section(node, scope.report, what="enrich", keys=ENRICH_KEYS)
     return read_enrichment(part, scope, variables)
 
 
@@ -107,7 +107,7 @@ def read_defaults(section: Section, scope: FileScope) -> Defaults:
     if not isinstance(node, MappingNode):
         scope.report.error(section.key("defaults"), '"defaults" must be a mapping')
         return Defaults()
-    part = Section(node, scope.report, what="defaults", known=_DEFAULTS)
+    part = Section(node, scope.report, what="defaults", keys=_DEFAULTS)
     assumed = Defaults()
     return Defaults(
         on_no_match=_read_on_no_match(part, scope),

@@ -34,7 +34,7 @@ def _read_step(node: Node, scope: FileScope, variables: Collection[str]) -> Step
     if not isinstance(node, MappingNode):
         scope.report.error(node, "a step must be a channel's name or a mapping")
         return None
-    step = Section(node, scope.report, what="step", known=_KEYS)
+    step = Section(node, scope.report, what="step", keys=_KEYS)
     when = step.get("when")
     condition = None if when is None else read_condition(when, scope)
     expires = step.duration("expires")
@@ -74,18 +74,18 @@ def _read_addresses(
     nodes = step.texts("to") or []
     if [node.text for node in nodes] == [_RECIPIENT]:
         return ()
-    found = []
+    addresses = []
     for node in nodes:
         if node.text == _RECIPIENT:
             hint = "write a step of its own for the recipient"
             scope.report.error(node, "a step goes to the recipient or to addresses", hint)
         elif channel:
             address = channel.read_address(node.text, scope.country, is_fixed=True)
-            found.append(address.address)
+            addresses.append(address.address)
             if address.fault:
                 message = f'channel {channel.name} cannot send to "{node.text}"'
                 scope.report.error(node, message, address.fault)
-    return tuple(found)
+    return tuple(addresses)
 
 
 def _warn_of_idle_keys(step: Section, settings: Step, scope: FileScope) -> None:

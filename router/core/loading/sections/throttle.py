@@ -40,7 +40,7 @@ def read_throttle(
         hint = "write throttle: {max: 5, per: 1m}"
         scope.report.error(section.key("throttle"), '"throttle" must be a mapping', hint)
         return None
-    part = Section(node, scope.report, what="throttle", known=THROTTLE_KEYS)
+    part = Section(node, scope.report, what="throttle", keys=THROTTLE_KEYS)
     for key, example in (("max", "5"), ("per", "1m")):
         if key not in part:
             scope.report.error(node, f'a throttle needs "{key}"', f"write {key}: {example}")

@@ -19,7 +19,7 @@ def read_quiet(step: Section, scope: FileScope) -> Quiet | None:
     if not isinstance(node, MappingNode):
         name = _read_name(node, scope)
         return None if name is None else Quiet(name)
-    part = Section(node, scope.report, what="quiet", known=_KEYS)
+    part = Section(node, scope.report, what="quiet", keys=_KEYS)
     if "hours" not in part:
         scope.report.error(node, "quiet needs hours", name_known(scope.hours))
     mode = part.word("mode", get_args(QuietMode))

@@ -33,10 +33,10 @@ def _read_clauses(items: tuple[Node, ...], scope: FileScope) -> Iterator[WaitCla
 
 
 def _read_clause(node: MappingNode, scope: FileScope) -> WaitClause:
-    known = dict(node.entries)
-    for key in [key for key in known if key not in _KEYS]:
-        _refuse(known.pop(key).key, scope)
-    part = Section(MappingNode(node.place, entries=known), scope.report, what="unless", known=_KEYS)
+    keys = dict(node.entries)
+    for key in [key for key in keys if key not in _KEYS]:
+        _refuse(keys.pop(key).key, scope)
+    part = Section(MappingNode(node.place, entries=keys), scope.report, what="unless", keys=_KEYS)
     return WaitClause(
         delivered=_read_channel(part, scope),
         read=_read_truth(part, scope),
@@ -78,12 +78,12 @@ def _read_actions(part: Section, scope: FileScope) -> tuple[str, ...]:
     if isinstance(node, ScalarNode) and node.text == "over":
         return OVER
     nodes = read_texts(node, scope.report, "call")
-    for each in nodes:
-        if each.text == "initiated":
+    for action in nodes:
+        if action.text == "initiated":
             hint = "name what ends the wait, or write over"
-            scope.report.error(each, "every call begins with initiated", hint)
-        elif each.text not in OVER:
+            scope.report.error(action, "every call begins with initiated", hint)
+        elif action.text not in OVER:
             words = OVER if isinstance(node, SequenceNode) else ("over", *OVER)
-            hint = suggest(each.text, words) or f"known are {', '.join(words)}"
-            scope.report.error(each, f'unknown value "{each.text}" for call', hint)
-    return tuple(each.text for each in nodes)
+            hint = suggest(action.text, words) or f"known are {', '.join(words)}"
+            scope.report.error(action, f'unknown value "{action.text}" for call', hint)
+    return tuple(action.text for action in nodes)

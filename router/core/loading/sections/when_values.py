@@ -113,12 +113,12 @@ def _convert(field: Field, operator: Operator, node: ScalarNode, scope: FileScop
     if field.type == "time":
         return _convert_time(node, scope)
     if field.type in {"number", "real"} or operator in ORDER:
-        found = whole(value) if field.type == "number" else number(value)
-        if found is None:
+        converted = whole(value) if field.type == "number" else number(value)
+        if converted is None:
             kind = "whole number" if field.type == "number" else "number"
             message = f'"{node.text}" is not a {kind}'
             report.error(node, message, f"{field.name} is compared as one")
-        return found
+        return converted
     return _convert_text(field, operator, node, scope)
 
 

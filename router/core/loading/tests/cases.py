@@ -57,7 +57,7 @@ def read_cases(
             report.error(here, "a test file must be a mapping", "start it with tests:")
         return [], report.problems
     keys = tuple(root.entries) if inline else _FILE
-    section = Section(root, report, what="file", known=keys)
+    section = Section(root, report, what="file", keys=keys)
     reader = _TestReader(report, ruleset, sources)
     if "tests" not in section and not inline:
         report.error(root, "the file has no tests", "write tests: and a list of them")
@@ -79,16 +79,16 @@ class _TestReader:
     def cases(self, nodes: Collection[Node]) -> list[RuleTest]:
         """Return the tests, each with a name of its own."""
         names: dict[str, int] = {}
-        found = []
+        rule_tests = []
         for node in nodes:
             if isinstance(node, MappingNode):
-                found.append(self._case(node, names))
+                rule_tests.append(self._case(node, names))
             else:
                 self._report.error(node, "a test must be a mapping", "start it with - name: …")
-        return found
+        return rule_tests
 
     def _case(self, node: MappingNode, names: dict[str, int]) -> RuleTest:
-        section = Section(node, self._report, what="test", known=_CASE)
+        section = Section(node, self._report, what="test", keys=_CASE)
         at = self._moment(section)
         events = read_events(section, at, self._report, self._sources)
         case = RuleTest(
@@ -157,27 +157,27 @@ class _TestReader:
         )
 
     def _people(self, section: Section) -> dict[str, TestRecipient]:
-        found = {}
+        people = {}
         for uid, entry in section.entries("people").items():
             if isinstance(entry.value, MappingNode):
-                about = Section(entry.value, self._report, what="people", known=_PERSON)
-                found[uid] = self._person(about)
+                about = Section(entry.value, self._report, what="people", keys=_PERSON)
+                people[uid] = self._person(about)
             else:
                 self._report.error(entry.value, f'what is said of "{uid}" must be a mapping')
-        return found
+        return people
 
     def _contacts(self, section: Section) -> dict[str, tuple[str, ...]]:
-        found = {}
+        addresses = {}
         for kind, entry in section.entries("contacts").items():
             if kind not in self._kinds:
                 hint = suggest(kind, self._kinds) or name_known(self._kinds)
                 self._report.error(entry.key, f'no channel sends to a contact "{kind}"', hint)
             node = entry.value
             nodes = node.items if isinstance(node, SequenceNode) else (node,)
-            found[kind] = tuple(
+            addresses[kind] = tuple(
                 item.text for item in nodes if isinstance(item, ScalarNode) and item.text
             )
-        return found
+        return addresses
 
     def _scalar(self, node: Node, key: str) -> Scalar | None:
         if isinstance(node, ScalarNode) and node.value is not None:
@@ -185,28 +185,28 @@ class _TestReader:
         self._report.error(node, f'"{key}" must be a text, a number, true or false')
         return None
 
-    def _known(self, section: Section, key: str, known: Mapping[str, object]) -> list[str]:
+    def _known(self, section: Section, key: str, names: Mapping[str, object]) -> list[str]:
         """Return names of channels; one that is unknown is reported."""
-        found = []
+        checked = []
         for node in section.texts(key) or ():
-            if node.text in known:
-                found.append(node.text)
+            if node.text in names:
+                checked.append(node.text)
             else:
-                hint = suggest(node.text, known) or name_known(known)
+                hint = suggest(node.text, names) or name_known(names)
                 self._report.error(node, f'unknown channel "{node.text}"', hint)
-        return found
+        return checked
 
     def _expectations(self, section: Section, key: str) -> tuple[ExpectedMessage, ...]:
-        found = []
+        expectations = []
         for node in section.items(key):
             if isinstance(node, MappingNode):
-                found.append(self._expected(node, key))
+                expectations.append(self._expected(node, key))
             else:
                 self._report.error(node, f'an item of "{key}" must be a mapping')
-        return tuple(found)
+        return tuple(expectations)
 
     def _expected(self, node: MappingNode, key: str) -> ExpectedMessage:
-        section = Section(node, self._report, what=key, known=_EXPECTED)
+        section = Section(node, self._report, what=key, keys=_EXPECTED)
         self._check_name(section, "rule", self._rules)
         self._check_name(section, "channel", self._channels)
         return ExpectedMessage(
@@ -247,9 +247,9 @@ class _TestReader:
             self._report.error(node, f'"{text}" is not a time since the test began', hint)
         return seconds
 
-    def _check_name(self, section: Section, key: str, known: Collection[str]) -> None:
+    def _check_name(self, section: Section, key: str, names: Collection[str]) -> None:
         name = section.text(key)
-        if name is not None and name not in known:
+        if name is not None and name not in names:
             node = section.node.entries[key].value
-            hint = suggest(name, known) or name_known(known)
+            hint = suggest(name, names) or name_known(names)
             self._report.error(node, f'unknown {key} "{name}"', hint)

@@ -44,7 +44,7 @@ def read_events(
     reader = _EventReader(at, report, sources)
     for node in section.items("events"):
         if isinstance(node, MappingNode):
-            reader.read(Section(node, report, what="event", known=_EVENT))
+            reader.read(Section(node, report, what="event", keys=_EVENT))
         else:
             report.error(node, "an event must be a mapping", "write {sample: NAME}")
     return tuple(reader.events)
@@ -80,18 +80,18 @@ class _EventReader:
             event = TestEvent(at=self._now, notification=self.events[-1].notification, is_read=True)
             self.events.append(event)
 
-    def _repeat(self, section: Section, way: str) -> None:
+    def _repeat(self, section: Section, path: str) -> None:
         times, every = self._times(section), section.duration("every") or 0.0
         recipients = [node.text for node in section.texts("for") or ()] or [""]
         for number in range(times):
             self._now += every if number else 0.0
-            body = self._body(section, way)
+            body = self._body(section, path)
             if body is None:
                 return
             for uid in recipients:
                 if uid:
                     _inner(_inner(body, "data"), "to")["uid"] = uid
-                self._add(body, section.node.entries[way].value)
+                self._add(body, section.node.entries[path].value)
 
     def _add(self, body: dict[str, Json], node: Node) -> None:
         """Add the coming of a payload, unless it is none."""
@@ -114,12 +114,12 @@ class _EventReader:
         self._report.error(node, f'"times" must be a whole number from 1 to {MAX_EVENTS}')
         return 1
 
-    def _body(self, section: Section, way: str) -> dict[str, Json] | None:
-        name = section.text(way)
+    def _body(self, section: Section, path: str) -> dict[str, Json] | None:
+        name = section.text(path)
         if name is None:
             return None
-        node = section.node.entries[way].value
-        body = self._read_file(name, node) if way == "payload" else self._sample(name, node)
+        node = section.node.entries[path].value
+        body = self._read_file(name, node) if path == "payload" else self._sample(name, node)
         if body is not None:
             self._apply_overrides(body, section.get("with"))
         return body
@@ -138,12 +138,12 @@ class _EventReader:
         return body
 
     def _read_file(self, path: str, node: Node) -> dict[str, Json] | None:
-        found = self._sources.payload(path)
-        if found is None:
+        content = self._sources.payload(path)
+        if content is None:
             self._report.error(node, f'there is no file "{path}"', "paths are from the test file")
             return None
         try:
-            body: dict[str, Json] = msgspec.json.decode(skip_byte_order_mark(found), type=dict)
+            body: dict[str, Json] = msgspec.json.decode(skip_byte_order_mark(content), type=dict)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._report.error(node, f"{path} is not JSON: {error}")
             return None
@@ -193,14 +193,14 @@ def _details(body: dict[str, Json]) -> dict[str, Json]:
 
 def _inner(value: dict[str, Json], key: str) -> dict[str, Json]:
     """Return the mapping under a key, made where there is none."""
-    found = value.get(key)
-    if not isinstance(found, dict):
-        found = value[key] = {}
-    return found
+    inner = value.get(key)
+    if not isinstance(inner, dict):
+        inner = value[key] = {}
+    return inner
 
 
 def _put(value: dict[str, Json], keys: Collection[str], new: Json) -> None:
-    *way, last = keys
-    for key in way:
+    *path, last = keys
+    for key in path:
         value = _inner(value, key)
     value[last] = new
