@@ -38,13 +38,14 @@ chaos: .venv/development  ## break the router under load for half an hour, on bo
 soak: .venv/development  ## keep the router under half load for MINUTES (20): nothing it takes may grow
 	@ROUTER_TEST_SOAK=$(MINUTES) $(BIN)/pytest tests/chaos/test_soak.py -s $(ARGS)
 
-check: .venv/development  ## lint, format, types, imports, length of files, references
+check: .venv/development  ## lint, format, types, imports, length of files, names, references
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@find router plugins tests benchmarks -name '*.py' -exec wc -l {} + | awk '$$2 != "total" && $$1 > 400 \
 		{ print $$2 ": " $$1 " lines, at most 400: split it"; bad = 1 } END { exit bad }'
+	@$(BIN)/python -m tests.checks
 	@$(BIN)/python -m tests.docs.parts --check
 
 bench: .venv/runtime  ## what the router costs, beside Express, Litestar and stock Apprise (ARGS=--quick: a short form)

@@ -16,8 +16,8 @@ from router.transport.sandbox import RecordedExchange
 
 _SETTLED = frozenset({"delivered", "partial", "undelivered", "dropped", "undecidable"})
 _AS_IT_SHOULD = frozenset({"delivered", "dropped"})
-_PATIENCE = 20.0
-_WIDTH = 480
+DELIVERY_TIMEOUT_S = 20.0
+_MAX_LINE_LENGTH = 480
 
 
 async def send_samples(
@@ -69,7 +69,7 @@ async def _send_sample(
 
 async def _wait_until_ended(session: aiohttp.ClientSession, notification: str) -> Timeline:
     """Return the notification's timeline once it has ended (or after 20 seconds)."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + DELIVERY_TIMEOUT_S
     while True:
         async with session.get(f"/v1/notifications/{notification}") as answer:
             timeline = msgspec.json.decode(await answer.read(), type=Timeline)
@@ -99,7 +99,7 @@ def show_request(exchange: RecordedExchange) -> list[str]:
     content = request.plain or request.body
     body = _sample_email(content) if request.method == "SMTP" else content.decode(errors="replace")
     line = " ".join(body.split())
-    shown = line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+    shown = line if len(line) <= _MAX_LINE_LENGTH else line[: _MAX_LINE_LENGTH - 1] + "…"
     return [f"{request.method} {request.url}", *([f"  {shown}"] if shown else [])]
 
 

@@ -15,7 +15,7 @@ from router.core.simulate.explain import Trace, TracedDelivery, TracedRule, Trac
 MAX_WIDTH = 100
 """Columns of the widest line, as far as it can be broken."""
 
-_LONGEST = 300
+_MAX_TEXT_LENGTH = 300
 """Characters that are shown of a text of a message."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -198,7 +198,7 @@ def _delivery(delivery: TracedDelivery, context: ExplainContext, now: float) -> 
 def _cut(text: str, most: int | None = None) -> str:
     """Return a text as one line of bearable length; `most` is what the provider takes."""
     line = " ".join(text.split())
-    shown = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    shown = line if len(line) <= _MAX_TEXT_LENGTH else f"{line[: _MAX_TEXT_LENGTH - 1]}…"
     if most is not None and len(text) > most:
         return f"{shown} ({len(text)} characters, cut to {most} when it is sent)"
     return shown if shown == line else f"{shown} ({len(text)} characters)"

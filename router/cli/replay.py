@@ -134,7 +134,7 @@ async def _replay(
         task = bar.add_task("replaying", total=total)
         async for notification, recipient in _stored(database, span):
             was = old.predict(notification, recipient) if old else ()
-            report.tell(notification, was, new.predict(notification, recipient))
+            report.add(notification, was, new.predict(notification, recipient))
             bar.advance(task)
 
 

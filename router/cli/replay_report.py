@@ -24,7 +24,7 @@ from router.core.simulate.replay import (
 
 Form = Literal["text", "json"]
 
-_LONGEST = 80
+_MAX_TEXT_LENGTH = 80
 """Characters that are shown of a text."""
 
 _SIGNS = {"-": "red", "+": "green", "~": "yellow"}
@@ -57,9 +57,9 @@ class ReplayReport:
         self._is_difference = is_difference
         self._count = 0
         self._shown = 0
-        self._ways: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        self._totals: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
 
-    def tell(
+    def add(
         self,
         about: Notification,
         before: Sequence[PredictedDelivery],
@@ -68,13 +68,13 @@ class ReplayReport:
         """Take what would go out because of a notification; `before` is what it is held against."""
         self._count += 1
         if not self._is_difference:
-            for each in after:
-                self._ways[each.rule, each.channel]["→"] += 1
+            for delivery in after:
+                self._totals[delivery.rule, delivery.channel]["→"] += 1
             self._show(about, deliveries=tuple(after))
         elif changes := tuple(compare(before, after)):
             self.changed += 1
             for change in changes:
-                self._ways[change.rule, change.channel][change.sign] += 1
+                self._totals[change.rule, change.channel][change.sign] += 1
             self._show(about, changes=changes)
 
     def begin(self, version: str, against: str) -> None:
@@ -85,14 +85,14 @@ class ReplayReport:
 
     def end(self) -> None:
         """Sum up: by rule and channel, how many messages there are or change."""
-        ways = sorted(self._ways.items())
+        ways = sorted(self._totals.items())
         if self._form == "json":
             summary = {
                 "notifications": self._count,
                 "changed": self.changed if self._is_difference else None,
                 "shown": self._shown,
                 "ways": [
-                    {"rule": rule, "channel": channel, **self._counts(counts)}
+                    {"rule": rule, "channel": channel, **self._columns(counts)}
                     for (rule, channel), counts in ways
                 ],
             }
@@ -103,14 +103,14 @@ class ReplayReport:
         left = (self.changed if self._is_difference else self._count) - self._shown
         self._print(f"{told}{changed}{f', {left} not shown' if left else ''}")
         if ways:
-            headings = ("rule", "channel", *self._counts(Counter()))
+            headings = ("rule", "channel", *self._columns(Counter()))
             rows = (
-                (rule, channel, *map(str, self._counts(counts).values()))
+                (rule, channel, *map(str, self._columns(counts).values()))
                 for (rule, channel), counts in ways
             )
             show_list(headings, rows)
 
-    def _counts(self, counts: Counter[str]) -> dict[str, int]:
+    def _columns(self, counts: Counter[str]) -> dict[str, int]:
         if not self._is_difference:
             return {"messages": counts["→"]}
         return {"removed": counts["-"], "added": counts["+"], "altered": counts["~"]}
@@ -184,7 +184,11 @@ def _value_text(name: str, value: Value) -> str:
             return "nothing"
         case str():
             line = " ".join(value.split())
-            return f'"{line}"' if len(line) <= _LONGEST else f'"{line[: _LONGEST - 1]}…"'
+            return (
+                f'"{line}"'
+                if len(line) <= _MAX_TEXT_LENGTH
+                else f'"{line[: _MAX_TEXT_LENGTH - 1]}…"'
+            )
         case _ if name == "due":
             return f"in {duration_text(value)}" if value >= 1 else "now"
         case _ if name == "expires":

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from router.cli.format_option import format_option
-from router.store.log.pagination import MAX_PAGE_SIZE, Page
+from router.store.log.pagination import MAX_PAGE_ITEMS, Page
 
 Item = TypeVar("Item")
 
 _PAGING = (
     click.option(
         "--limit",
-        type=click.IntRange(1, MAX_PAGE_SIZE),
+        type=click.IntRange(1, MAX_PAGE_ITEMS),
         default=20,
         show_default=True,
         help="Number of entries at most.",

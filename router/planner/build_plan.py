@@ -17,7 +17,7 @@ from router.core.model.notification import Notification
 from router.core.rules.ruleset import Ruleset
 from router.queue.ports import LEASE_S, Plan
 
-Room = Callable[[str], bool]
+HasCapacity = Callable[[str], bool]
 """Returns whether a delivery of that channel can be sent at once."""
 
 _SILENT = Content(title="", body="")
@@ -65,7 +65,7 @@ def build_plan(
     return BuiltPlan(plan, notification, recipient)
 
 
-def lease(assembly: BuiltPlan, now: float, room: Room) -> BuiltPlan:
+def lease(assembly: BuiltPlan, now: float, room: HasCapacity) -> BuiltPlan:
     """Return the assembly with the deliveries leased that are due and have room.
 
     One that follows another is left to the queue, which knows whether that has ended; so is one

@@ -26,7 +26,7 @@ class StateLoader:
         self, batch: Sequence[Notification], ruleset: Ruleset, now: float
     ) -> DecisionState:
         """Return what there is to know for a batch, and the rules it is decided by."""
-        self._learn(ruleset)
+        self._add_planned(ruleset)
         facts = await self._world.facts(batch, self._events(batch))
         if self._has_throttles:
             outlooks = (build_context(notification, ruleset, facts, now) for notification in batch)
@@ -54,7 +54,7 @@ class StateLoader:
         )
         return events.union(filter(None, missed))
 
-    def _learn(self, ruleset: Ruleset) -> None:
+    def _add_planned(self, ruleset: Ruleset) -> None:
         if ruleset is not self._known:
             self._known = ruleset
             self._has_once = any(step.once_per for rule in ruleset.rules for step in rule.send)

@@ -221,7 +221,7 @@ class Planner:
         assemblies: list[BuiltPlan] = []
         for number, notification in enumerate(batch, 1):
             try:
-                assemblies.append(self._assemble(notification, ruleset, facts))
+                assemblies.append(self._build(notification, ruleset, facts))
             except Exception as fault:  # noqa: BLE001 - as above
                 await self._mark_undecidable(
                     notification, f"deciding raised {type(fault).__name__}"
@@ -230,7 +230,7 @@ class Planner:
                 await asyncio.sleep(0)
         await self._settle(assemblies)
 
-    def _assemble(
+    def _build(
         self, notification: Notification, ruleset: Ruleset, facts: DecisionState
     ) -> BuiltPlan:
         began = time.perf_counter()

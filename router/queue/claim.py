@@ -61,8 +61,8 @@ FIRST_READ_COUNT = 16
 MAX_CANDIDATES_PER_CLAIM = 2000
 """How many candidates of a channel one claim reads; the next claim goes on from there."""
 
-_OFTEN = 2**31 - 1
-_NEVER, _SOMETIMES, _ANY = (0, 0), (1, _OFTEN), (0, _OFTEN)
+_MAX_PARKED = 2**31 - 1
+_NEVER, _SOMETIMES, _ANY = (0, 0), (1, _MAX_PARKED), (0, _MAX_PARKED)
 _SENT = ((True, _ANY), (False, _ANY))
 """The order in which deliveries are taken: whether urgent, and how often refused."""
 _PROBED = ((False, _NEVER), (True, _NEVER), (False, _SOMETIMES), (True, _SOMETIMES))

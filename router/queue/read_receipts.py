@@ -16,7 +16,7 @@ from router.store.schema.tables import deliveries
 from router.store.state.call_and_read_state import write_read_markers
 from router.store.state.cancellation import apply_events
 
-Heard = tuple[ReadReceipt, float]
+TimedReceipt = tuple[ReadReceipt, float]
 """A receipt, and when it came (epoch seconds)."""
 
 MAX_CLOCK_AHEAD_S = 5 * MINUTE_S
@@ -29,7 +29,7 @@ _watching = (
 )
 
 
-def record_read_receipts(connection: Connection, receipts: Sequence[Heard]) -> list[None]:
+def record_read_receipts(connection: Connection, receipts: Sequence[TimedReceipt]) -> list[None]:
     """Write what was read, and cancel what waits for nobody to read it.
 
     Where a receipt does not tell the conversation, that of a delivery which waits for the message
@@ -48,7 +48,7 @@ def record_read_receipts(connection: Connection, receipts: Sequence[Heard]) -> l
     return [None] * len(receipts)
 
 
-RECORD_READ_RECEIPTS: WriteOperation[Heard, None] = WriteOperation(
+RECORD_READ_RECEIPTS: WriteOperation[TimedReceipt, None] = WriteOperation(
     name="hear",
     rank=WriteOrder.SETTLE,
     apply=record_read_receipts,

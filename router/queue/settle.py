@@ -33,7 +33,7 @@ from router.core.model.unless import BY_OPERATOR
 from router.queue.daily_counts import add_counts
 from router.queue.ports import Settlement
 from router.store.db.bulk import execute_many
-from router.store.db.dialect import Change, insert_new, insert_or
+from router.store.db.dialect import MakeAssignments, insert_new, insert_or
 from router.store.db.group_commit import WriteOperation, WriteOrder
 from router.store.schema.rows import AnyRow, Values, storable_text, write_attempt
 from router.store.schema.tables import (
@@ -197,7 +197,7 @@ def _changed_columns(settlement: Settlement, row: AnyRow) -> Values:
     }
 
 
-def _keep_later(held: FromClause) -> Change:
+def _keep_later(held: FromClause) -> MakeAssignments:
     """Return the change that lets the later end win."""
     return lambda row: {"until": case((row.until > held.c.until, row.until), else_=held.c.until)}
 

@@ -49,7 +49,7 @@ async def open_channels(
             try:
                 opened[spec.name] = (spec, open_channel(spec))
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                return _tell(spec, error)
+                return _log_failure(spec, error)
         is_complete = True
         return opened
     finally:
@@ -87,7 +87,7 @@ def _same(left: ChannelSpec, right: ChannelSpec) -> bool:
     return is_alike and bool(left.settings == right.settings)
 
 
-def _tell(spec: ChannelSpec, error: Exception) -> Problem:
+def _log_failure(spec: ChannelSpec, error: Exception) -> Problem:
     return Problem(
         file=spec.place.file,
         line=spec.place.line,

@@ -89,7 +89,7 @@ def restamp(payload: dict[str, Json], *, now: float, story: str) -> dict[str, Js
 
 _TIME_FIELDS = frozenset({"sentAt", "updatedAt", "editedAt", "deletedAt"})
 _ID_FIELDS = frozenset({"tag", "id", "parentId"})
-_SECONDS_BELOW = 10**11
+_MIN_MILLISECONDS = 10**11
 
 
 def _restamp_value(key: str, value: Json, now: float, offset: int) -> Json:
@@ -109,7 +109,7 @@ def _restamp_value(key: str, value: Json, now: float, offset: int) -> Json:
 
 
 def _restamp_time(value: Json, now: float) -> Json:
-    if isinstance(value, int) and value < _SECONDS_BELOW:
+    if isinstance(value, int) and value < _MIN_MILLISECONDS:
         return round(now)
     milliseconds = round(now * 1000)
     return str(milliseconds) if isinstance(value, str) else milliseconds

@@ -26,7 +26,7 @@ _CONNECTION_FIELDS = frozenset(
 )
 """Fields of HTTP/1.1 that a message of HTTP/2 must not have (RFC 9113, 8.2.2)."""
 
-_OVERHEAD = 32
+_ENTRY_OVERHEAD_BYTES = 32
 """Bytes that a field counts beyond its name and value (RFC 9113, 6.5.2)."""
 
 _REPLACED_FIELDS = _CONNECTION_FIELDS | {"content-length", "host"}
@@ -107,7 +107,7 @@ def read_response_fields(fields: Iterable[tuple[str, str]]) -> tuple[int, dict[s
     status = size = 0
     headers: dict[str, str] = {}
     for name, value in fields:
-        size += len(name) + len(value) + _OVERHEAD
+        size += len(name) + len(value) + _ENTRY_OVERHEAD_BYTES
         if size > MAX_HEADERS_BYTES:
             raise Http2StreamError(Http2ErrorCode.ENHANCE_YOUR_CALM)
         if name == ":status" and not status and not headers and _STATUS.fullmatch(value):

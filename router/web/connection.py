@@ -173,7 +173,7 @@ class BoundedConnection(HttpToolsProtocol):
             cycle.message_event.set()
         self.transport.close()
 
-    def look(self) -> None:
+    def close_if_stalled(self) -> None:
         """Give up on a request that is not there in time, and on a client that takes nothing."""
         now = self.loop.time()
         if self.transport.is_closing() or self.flow.write_paused:

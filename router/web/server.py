@@ -87,7 +87,7 @@ class HttpServer(uvicorn.Server):
         if counter % _CHECK_INTERVAL_TICKS == 0:
             for connection in list(self.server_state.connections):
                 if isinstance(connection, BoundedConnection):
-                    connection.look()
+                    connection.close_if_stalled()
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

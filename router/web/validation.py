@@ -12,7 +12,7 @@ from router.core.errors import suggest
 from router.core.model.byte_order_mark import skip_byte_order_mark
 from router.core.model.payload import Json
 from router.store.errors import RequestFault
-from router.store.log.pagination import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from router.store.log.pagination import DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS
 from router.web.problems import HTTPError
 
 T = TypeVar("T", bound=Struct)
@@ -21,8 +21,8 @@ T = TypeVar("T", bound=Struct)
 class PageParams(Struct, frozen=True, kw_only=True):
     """Which part of a list to give."""
 
-    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_SIZE, description="How many items at most.")] = (
-        DEFAULT_PAGE_SIZE
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE_ITEMS, description="How many items at most.")] = (
+        DEFAULT_PAGE_ITEMS
     )
     cursor: Annotated[str, Meta(description="`next` of the part before.")] | None = None
 

@@ -8,7 +8,7 @@ import structlog
 from router.queue.ports import Settlement
 from router.telemetry import describe_exception
 
-MAX_BATCH_SIZE = 500
+MAX_BATCH = 500
 FIRST_RETRY_DELAY_S = 0.1
 MAX_RETRY_DELAY_S = 5.0
 MAX_CONSECUTIVE_FAILURES = 3
@@ -67,7 +67,7 @@ class OutcomeWriter:
 
     async def _write(self) -> bool:
         """Write what there is; return whether anything could be written."""
-        if not self._is_failing and await self._try_write(self._unwritten[:MAX_BATCH_SIZE]):
+        if not self._is_failing and await self._try_write(self._unwritten[:MAX_BATCH]):
             return True
         return await self._write_singly()
 

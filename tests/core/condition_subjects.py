@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar
-from router.core.conditions.payload_shapes import WORDS, number_situations
+from router.core.conditions.payload_shapes import WORDS, number_shapes
 from router.core.model.facts import Recipient, Scalar
 from router.core.model.feed import Feed
 from router.core.model.notification import derive
@@ -246,7 +246,7 @@ def payloads(draw: st.DrawFn) -> ConditionSubject:
 @st.composite
 def documented_payloads(draw: st.DrawFn) -> ConditionSubject:
     """Return a subject as CometChat's docs have them: a situation, and single values."""
-    feed, kind, *words = draw(st.sampled_from(sorted(number_situations(), key=str)))
+    feed, kind, *words = draw(st.sampled_from(sorted(number_shapes(), key=str)))
     details: dict[str, Json] = {
         name: word for name, word in zip(WORDS, words, strict=True) if word is not None
     }

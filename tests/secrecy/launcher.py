@@ -10,7 +10,7 @@ from router.app import serve
 from router.settings import read_environment
 from router.store.log.filters import ALL_NOTIFICATIONS, NotificationFilter
 from router.store.log.log import DeliveryLog, NotificationItem
-from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page
+from router.store.log.pagination import DEFAULT_PAGE_ITEMS, Page
 from router.transport.http import AiohttpTransport
 
 list_notifications = DeliveryLog.notifications
@@ -19,7 +19,7 @@ list_notifications = DeliveryLog.notifications
 async def break_down(
     log: DeliveryLog,
     filter: NotificationFilter = ALL_NOTIFICATIONS,  # noqa: A002 - as the original
-    limit: int = DEFAULT_PAGE_SIZE,
+    limit: int = DEFAULT_PAGE_ITEMS,
     cursor: str | None = None,
 ) -> Page[NotificationItem]:
     """List notifications; those of `breakdown` raise with what the environment holds."""

@@ -22,8 +22,8 @@ __all__ = [
     "verdicts",
 ]
 
-_SHOWN = 60
-_ITEMS = 5
+_MAX_SHOWN_LENGTH = 60
+_MAX_SHOWN_ITEMS = 5
 _NO_SUCH: dict[FieldType, str] = {
     "text": "no text",
     "word": "no text",
@@ -150,10 +150,10 @@ def _show(value: Json, type: FieldType = "any") -> str:  # noqa: A002 - a field'
         case None:
             return "absent"
         case str():
-            return f'"{value[:_SHOWN]}{"…" * (len(value) > _SHOWN)}"'
+            return f'"{value[:_MAX_SHOWN_LENGTH]}{"…" * (len(value) > _MAX_SHOWN_LENGTH)}"'
         case list():
-            shown = ", ".join(_show(item) for item in value[:_ITEMS])
-            return f"[{shown}{', …' * (len(value) > _ITEMS)}]"
+            shown = ", ".join(_show(item) for item in value[:_MAX_SHOWN_ITEMS])
+            return f"[{shown}{', …' * (len(value) > _MAX_SHOWN_ITEMS)}]"
         case dict():
             return "a mapping"
         case float() if type == "duration":

@@ -25,7 +25,7 @@ WORDS = ("type", "receiverType", "callAction", "callType")
 SHAPE_FIELDS = frozenset({"feed", "kind", *WORDS})
 """The fields whose values a situation fixes."""
 
-Situation = tuple[str, str, Json, Json, Json, Json]
+PayloadShape = tuple[str, str, Json, Json, Json, Json]
 """Feed, kind, type, receiverType, callAction, callType; None where there is none."""
 
 
@@ -36,7 +36,7 @@ class MayMust(Struct, frozen=True):
     must: int
 
 
-def locate(subject: ConditionSubject) -> Situation:
+def locate(subject: ConditionSubject) -> PayloadShape:
     """Return the situation a subject is in; it may be one CometChat does not document."""
     details = subject.notification.details
     return (
@@ -50,12 +50,12 @@ def locate(subject: ConditionSubject) -> Situation:
 
 
 @cache
-def number_situations() -> dict[Situation, int]:
+def number_shapes() -> dict[PayloadShape, int]:
     """Return the documented situations, each with its number."""
     return {situation: number for number, situation in enumerate(_enumerate())}
 
 
-def _enumerate() -> Iterator[Situation]:
+def _enumerate() -> Iterator[PayloadShape]:
     receivers = (*FIELDS["receiverType"].values, None)
     actions, calls = (*FIELDS["callAction"].values, None), (*FIELDS["callType"].values, None)
     kinds = [kind for kind in get_args(Kind) if kind not in {"call", "digest"}]
@@ -69,7 +69,7 @@ def _enumerate() -> Iterator[Situation]:
             yield feed, kind, type_, receiver, None, None
 
 
-def is_ringing(situation: Situation) -> bool:
+def is_ringing(situation: PayloadShape) -> bool:
     """Return whether a call is coming in."""
     _, kind, _, _, action, _ = situation
     return kind == "call" and action == "initiated"
@@ -80,9 +80,9 @@ class ShapeAnalyzer:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        situations = number_situations()
+        situations = number_shapes()
         self.every = (1 << len(situations)) - 1
-        self._subjects = [_stage(situation) for situation in situations]
+        self._subjects = [make_subject_of_shape(situation) for situation in situations]
         self.rings = sum(is_ring(s.notification) << n for n, s in enumerate(self._subjects))
         self._known: dict[tuple[str, Operator, tuple[Wanted, ...]], int] = {}
 
@@ -117,7 +117,7 @@ class ShapeAnalyzer:
         return MayMust(self._known[key], self._known[key])
 
 
-def _stage(situation: Situation) -> ConditionSubject:
+def make_subject_of_shape(situation: PayloadShape) -> ConditionSubject:
     """Return a subject that is in the situation."""
     feed, kind, *words = situation
     details: dict[str, Json] = {

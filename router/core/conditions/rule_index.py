@@ -23,7 +23,7 @@ from router.core.conditions.payload_shapes import (
     SHAPE_FIELDS,
     ShapeAnalyzer,
     locate,
-    number_situations,
+    number_shapes,
 )
 from router.core.conditions.rule_index_terms import FieldIndex, IndexTerm, TermSelector, tabulate
 
@@ -71,7 +71,7 @@ class RuleIndex(Generic[T]):
         tables = tabulate(clues)
         self._views = {
             situation: self._view(1 << number, clues, tables)
-            for situation, number in number_situations().items()
+            for situation, number in number_shapes().items()
         }
 
     def _view(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from router.core.decide.timing import PlannedState
 from router.core.model.delivery_record import DeliveryRecord
 from router.core.model.facts import DecisionState, OnceKey
-from router.core.model.unless import Ends, WaitCondition, cancel_reason, is_released
+from router.core.model.unless import EndStates, WaitCondition, cancel_reason, is_released
 from router.core.rules.ruleset import Enrichment
 
 ONCE_REASON_PREFIX = "once: "
@@ -80,7 +80,10 @@ def _stands_by(planned: PlannedDelivery) -> bool:
 
 
 def _resolve_fallback(
-    delivery: PlannedDelivery, others: Sequence[PlannedDelivery], ends: Ends, facts: DecisionState
+    delivery: PlannedDelivery,
+    others: Sequence[PlannedDelivery],
+    ends: EndStates,
+    facts: DecisionState,
 ) -> PlannedDelivery:
     """Return a delivery with what it waits for of the others."""
     if delivery.watch is None or delivery.state != "waiting":

@@ -16,7 +16,7 @@ from router.core.templates.filters import number
 from router.core.templates.template import Template, TemplateRenderError
 
 _TEXTS = ("title", "body", "link", "image", "sound", "badge")
-_LARGEST = 2**31 - 1
+_MAX_BADGE = 2**31 - 1
 """The largest badge that every provider takes."""
 
 
@@ -129,4 +129,4 @@ class _TextDraft:
 
 def _count(value: Json) -> int | None:
     unread = number(value)
-    return int(unread) if unread is not None and 0 <= unread <= _LARGEST else None
+    return int(unread) if unread is not None and 0 <= unread <= _MAX_BADGE else None

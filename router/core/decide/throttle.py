@@ -23,9 +23,9 @@ from router.core.rules.ruleset import Rule, Ruleset, Step, Throttle
 MAX_PEOPLE = 200
 """So many people in a window are told apart."""
 
-_MARK = 5
+_MARK_BYTES = 5
 """Bytes of a person's mark: of 200 in a window two are the same once in 50 million windows."""
-_NAME = 200
+_MAX_NAME_LENGTH = 200
 """Characters of a name that are kept."""
 
 
@@ -188,7 +188,7 @@ def _join(people: tuple[str, ...], notification: Notification) -> tuple[str, ...
     sender = notification.sender
     if not sender or len(people) >= MAX_PEOPLE:
         return people
-    mark = blake2b(sender.encode(), digest_size=_MARK).hexdigest()
+    mark = blake2b(sender.encode(), digest_size=_MARK_BYTES).hexdigest()
     return people if mark in people else (*people, mark)
 
 
@@ -196,7 +196,7 @@ def _name_sender(notification: Notification) -> str:
     """Return the name of whoever sent a notification, the uid where none is told."""
     details = notification.details
     name = scalar(details.get("senderName")) or scalar(details.get("sender"))
-    return (name or _read_sender(notification, "name"))[:_NAME]
+    return (name or _read_sender(notification, "name"))[:_MAX_NAME_LENGTH]
 
 
 def _read_sender(notification: Notification, key: str) -> str:

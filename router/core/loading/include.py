@@ -138,7 +138,9 @@ class IncludedFiles:
         root, report.problems = read_document(source.text, source.file)
         if not isinstance(root, MappingNode):
             problems = report.problems or [
-                _tell(source.file, "the file is not a mapping", "start it with owner: NAME")
+                _report_refusal(
+                    source.file, "the file is not a mapping", "start it with owner: NAME"
+                )
             ]
             return _IncludedText(problems=problems, hidden=mask_all(source.text))
         flawed = {(problem.line, problem.column) for problem in report.problems}
@@ -229,5 +231,5 @@ def _parts(condition: Condition) -> tuple[Condition, ...]:
     return condition.parts if isinstance(condition, All) else (condition,)
 
 
-def _tell(file: str, message: str, hint: str) -> Problem:
+def _report_refusal(file: str, message: str, hint: str) -> Problem:
     return Problem(file=file, line=1, column=1, message=message, hint=hint)

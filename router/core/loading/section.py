@@ -28,7 +28,7 @@ _MAIN = frozenset(
 W = TypeVar("W", bound=str)
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_MANY = 12
+_MAX_NAMED_KEYS = 12
 
 
 class Section:
@@ -178,5 +178,5 @@ def name_known(words: Collection[str]) -> str:
     names = sorted(words)
     if not names:
         return "none is defined"
-    more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-    return f"known are {', '.join(names[:_MANY])}{more}"
+    more = f" and {len(names) - _MAX_NAMED_KEYS} more" if len(names) > _MAX_NAMED_KEYS else ""
+    return f"known are {', '.join(names[:_MAX_NAMED_KEYS])}{more}"

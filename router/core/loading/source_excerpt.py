@@ -8,7 +8,7 @@ from router.core.errors import Problem
 from router.core.loading.yaml_document import split_lines
 from router.core.loading.yaml_nodes import ScalarNode
 
-_WIDTH = 160
+_MAX_LINE_LENGTH = 160
 _SECRET = re.compile(
     r"((?:[\w-]*(?:secret|token|passw|key|basic|account|url)[\w-]*['\"]?\s*:\s*|://))"
     r"([^\s,}\]#][^\n,}\]]*)",
@@ -23,8 +23,10 @@ def render_excerpt(problem: Problem, lines: Sequence[str]) -> str:
     Give it the lines of `LoadResult.text`, in which secrets are hidden.
     """
     line = lines[problem.line - 1] if problem.line <= len(lines) else ""
-    start = max(0, problem.column - 1 - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = line[start : start + _WIDTH]
+    start = (
+        max(0, problem.column - 1 - _MAX_LINE_LENGTH // 2) if len(line) > _MAX_LINE_LENGTH else 0
+    )
+    shown = line[start : start + _MAX_LINE_LENGTH]
     before = line[start : problem.column - 1]
     span = line[problem.column - 1 : problem.column - 1 + problem.length]
     carets = "^" * max(1, _columns(span))

@@ -53,7 +53,7 @@ def read_document(text: str, file: str) -> tuple[Node | None, list[Problem]]:
     except _UnreadableDocument:
         return None, composer.problems
     except yaml.MarkedYAMLError as error:
-        return None, [*composer.problems, _tell(error, lines, file)]
+        return None, [*composer.problems, _explain_error(error, lines, file)]
 
 
 def split_lines(text: str) -> list[str]:
@@ -75,7 +75,7 @@ def _find_unprintable(lines: list[str], file: str) -> list[Problem]:
     ]
 
 
-def _tell(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
+def _explain_error(error: yaml.MarkedYAMLError, lines: list[str], file: str) -> Problem:
     """Return a syntax error with what usually causes it."""
     mark = cast(yaml.Mark, error.problem_mark)
     reason = str(error.problem)

@@ -87,7 +87,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-_SHORT = 6
+_MAX_HIDDEN_LENGTH = 6
 _MAILBOX = re.compile(r"[^@:/\s]*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 """Characters of an address of which four would give it away."""
 
@@ -97,4 +97,8 @@ def mask(address: str) -> str:
     if _MAILBOX.fullmatch(address):
         name, _, domain = address.partition("@")
         return f"{name[:1]}…@{domain}"
-    return f"{address[:2]}…{address[-2:]}" if len(address) > _SHORT else "…" * bool(address)
+    return (
+        f"{address[:2]}…{address[-2:]}"
+        if len(address) > _MAX_HIDDEN_LENGTH
+        else "…" * bool(address)
+    )

@@ -19,9 +19,9 @@ from router.core.model.unless import MAX_KEY_LENGTH, number
 READ_RECEIPT_TRIGGER = "message_read_receipt"
 """The trigger of a read receipt."""
 
-_MILLISECONDS = 1e11
+_MIN_MILLISECONDS = 1e11
 """An epoch time from here on is one in milliseconds; in seconds it would be the year 5138."""
-_LATEST = 1e15
+_MAX_MILLISECONDS = 1e15
 
 
 class ReadReceipt(Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ def _read_receipt(app_id: str, value: Json) -> ReadReceipt:
     return ReadReceipt(
         app_id=app_id,
         uid=name,
-        conversation=_tell_conversation(name, data, parts),
+        conversation=_read_conversation(name, data, parts),
         message=message,
         read_at=_read_time(_first(parts, "readAt") or _first(parts, "timestamp")),
     )
@@ -92,7 +92,7 @@ def _first(parts: Sequence[dict[str, Json]], key: str) -> Json:
     return next((part[key] for part in parts if part.get(key) is not None), None)
 
 
-def _tell_conversation(uid: str, data: dict[str, Json], parts: Sequence[dict[str, Json]]) -> str:
+def _read_conversation(uid: str, data: dict[str, Json], parts: Sequence[dict[str, Json]]) -> str:
     if conversation_id := scalar(_first(parts, "conversationId")):
         return conversation_id[:MAX_CONVERSATION_ID_LENGTH]
     receiver = scalar(data.get("receiver"))
@@ -111,6 +111,6 @@ def _read_time(value: Json) -> float | None:
         time = float(scalar(value)[:20])
     except ValueError:
         return None
-    if not 0 < time < _LATEST:
+    if not 0 < time < _MAX_MILLISECONDS:
         return None
-    return time / 1000 if time >= _MILLISECONDS else time
+    return time / 1000 if time >= _MIN_MILLISECONDS else time

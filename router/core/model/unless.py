@@ -26,7 +26,7 @@ MAX_KEY_LENGTH = 120
 _DIGITS = 18
 """Digits of the longest message id that counts as a number; 64 bits hold it."""
 
-Ends = Mapping[str, bool]
+EndStates = Mapping[str, bool]
 """The deliveries that have ended, each with whether that makes what waits for it needless."""
 
 
@@ -99,7 +99,7 @@ def bind_wait_condition(
     )
 
 
-def cancel_reason(watch: WaitCondition, facts: DecisionState, ends: Ends) -> str:
+def cancel_reason(watch: WaitCondition, facts: DecisionState, ends: EndStates) -> str:
     """Return why a delivery is needless, empty while it is not."""
     actions = facts.heard(watch.app_id, watch.session, watch.uid)
     for clause in watch.clauses:
@@ -112,7 +112,7 @@ def cancel_reason(watch: WaitCondition, facts: DecisionState, ends: Ends) -> str
     return CALL_OVER if watch.ring and actions else ""
 
 
-def is_released(watch: WaitCondition, ends: Ends) -> bool:
+def is_released(watch: WaitCondition, ends: EndStates) -> bool:
     """Return whether a delivery that stands by need wait no longer."""
     return watch.stands_by and all(id_ in ends for id_ in watch.all_awaited())
 
@@ -170,7 +170,7 @@ def number(message: str) -> int:
     return int(message) if is_one else 0
 
 
-def _is_taken(watch: WaitCondition, channel: str, ends: Ends) -> bool:
+def _is_taken(watch: WaitCondition, channel: str, ends: EndStates) -> bool:
     return any(ends.get(id_, False) for id_ in watch.awaited.get(channel, ()))
 
 

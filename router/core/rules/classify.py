@@ -78,7 +78,7 @@ def examine(notification: Notification, ruleset: Ruleset) -> Classified:
     if by is None:
         return result
     try:
-        words = _say(by, subject, ruleset)
+        words = _render_words(by, subject, ruleset)
     except (TemplateRenderError, _UnknownWord) as fault:
         return structs.replace(result, fault=f"{by.place}: {fault}")
     return structs.replace(result, notification=apply_classification(unclassified, words))
@@ -88,7 +88,7 @@ class _UnknownWord(Exception):  # noqa: N818 - it says what a word is
     """A word that is none of those known."""
 
 
-def _say(entry: Classifier, subject: ConditionSubject, ruleset: Ruleset) -> dict[str, str]:
+def _render_words(entry: Classifier, subject: ConditionSubject, ruleset: Ruleset) -> dict[str, str]:
     """Return what an entry says; a value that comes out empty says nothing."""
     told, who = subject.notification, subject.recipient
     names = visible(told, who, subject.vars, subject.now, ruleset.assumed)

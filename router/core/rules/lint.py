@@ -15,7 +15,7 @@ from router.core.conditions.implication import (
     normalise_condition,
 )
 from router.core.conditions.operators import EQUALITY
-from router.core.conditions.payload_shapes import ShapeAnalyzer, is_ringing, number_situations
+from router.core.conditions.payload_shapes import ShapeAnalyzer, is_ringing, number_shapes
 from router.core.errors import Place, Problem
 from router.core.rules.lint_unless import find_idle_clauses
 from router.core.rules.ruleset import Rule, Ruleset, Step
@@ -162,7 +162,7 @@ def _find_guesses(rules: tuple[Rule, ...]) -> Iterator[Problem]:
 
 def _find_throttled(rules: list[_AnalyzedRule]) -> Iterator[Problem]:
     """Warn where a throttle would hold back what cannot wait, or counts what is sent once."""
-    rings = sum(1 << number for place, number in number_situations().items() if is_ringing(place))
+    rings = sum(1 << number for place, number in number_shapes().items() if is_ringing(place))
     for judged in rules:
         rule = judged.rule
         if rule.throttle is None or not rule.send:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from router.core.conditions.payload_shapes import number_situations
+from router.core.conditions.payload_shapes import number_shapes
 from router.core.errors import Problem
 from router.core.model.unless import WaitClause
 from router.core.rules.ruleset import Rule, Ruleset, Step
@@ -12,7 +12,7 @@ def find_idle_clauses(
     ruleset: Ruleset, steps: Iterable[tuple[Rule, Step, int]]
 ) -> Iterator[Problem]:
     """Yield what is wrong with the clauses of steps, each with the situations it can be in."""
-    calls = sum(1 << n for situation, n in number_situations().items() if situation[1] == "call")
+    calls = sum(1 << n for situation, n in number_shapes().items() if situation[1] == "call")
     senders = _find_senders(ruleset)
     for rule, step, may in steps:
         for clause in step.unless:

@@ -14,7 +14,7 @@ from router.core.loading.sections.fields import FIELD_KEYS, FIELD_TYPES
 from router.core.loading.sections.hours import _KEYS as HOURS_KEYS
 from router.core.loading.sections.rules import _DEFAULTS, _RULE
 from router.core.loading.sections.send import _KEYS as STEP_KEYS
-from router.core.loading.sections.throttle import MAX_LIMIT, THROTTLE_KEYS, Overflow
+from router.core.loading.sections.throttle import MAX_LIMIT, THROTTLE_KEYS, OverLimitMode
 from router.core.loading.sections.timing import _KEYS as QUIET_KEYS
 from router.core.loading.sections.unless import _KEYS as UNLESS_KEYS
 from router.core.loading.tests.cases import _CASE, _EXPECTED, _PERSON
@@ -116,7 +116,7 @@ SHAPES: Mapping[str, dict[str, Schema]] = {
         "max": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
         "per": DURATION,
         "by": TEXTS,
-        "overflow": word(*get_args(Overflow)),
+        "overflow": word(*get_args(OverLimitMode)),
         "title": SCALAR,
         "body": SCALAR,
     },

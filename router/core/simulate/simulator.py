@@ -38,7 +38,7 @@ def simulate(case: RuleTest, ruleset: Ruleset) -> SimulationResult:
     stage = _Simulator(case, ruleset)
     for event in case.events:
         stage.advance(event.at)
-        stage.hear(event)
+        stage.receive(event)
     stage.advance(float("inf"))
     return SimulationResult(sent=tuple(stage.sent), matched=frozenset(stage.matched))
 
@@ -63,14 +63,14 @@ class _Simulator:
             self._take(due.planned.id)
             self._send(due)
 
-    def hear(self, event: TestEvent) -> None:
+    def receive(self, event: TestEvent) -> None:
         """Decide on a payload that comes, or remember that it was read."""
         self._now = event.at
         if event.is_read:
             self._read(event.notification)
         else:
             self._decide(event.notification)
-        self._reconsider()
+        self._update_waiting()
         self.advance(event.at)
 
     def _next(self, until: float) -> _WaitingDelivery | None:
@@ -118,7 +118,7 @@ class _Simulator:
             self._facts.earlier[due.planned.about].pop(delivery, None)
         return due
 
-    def _reconsider(self) -> None:
+    def _update_waiting(self) -> None:
         """Drop what became needless, and let go what waited for others, until nothing changes."""
         for waiting in list(self._waiting.values()):
             planned, watch = waiting.planned, waiting.planned.watch
@@ -134,7 +134,7 @@ class _Simulator:
 
     def _end(self, planned: PlannedDelivery, state: str, reason: str = "") -> None:
         self._ends[planned.id] = makes_needless(state, reason)
-        self._reconsider()
+        self._update_waiting()
 
     def _register_recipients(self, notification: Notification) -> None:
         who = (notification.app_id, notification.uid)

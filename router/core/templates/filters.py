@@ -20,7 +20,7 @@ MAX_ITEMS = 1000
 """Items of a list that a template looks at."""
 
 _DATE_FORMAT = re.compile(r"(?:[^%]|%[aAbBdeHIjmMpSuUVyYZ%-])*")
-_MILLISECONDS = 1e11
+_MIN_MILLISECONDS = 1e11
 """Times above it are in milliseconds: in seconds it is the year 5138."""
 
 
@@ -158,7 +158,9 @@ def date(value: object, form: object = "%Y-%m-%d %H:%M") -> str:
     if seconds is None:
         return ""
     try:
-        moment = datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS else seconds, UTC)
+        moment = datetime.fromtimestamp(
+            seconds / 1000 if seconds > _MIN_MILLISECONDS else seconds, UTC
+        )
     except (OverflowError, ValueError, OSError):
         return ""
     return moment.strftime(pattern)[:MAX_RESULT_LENGTH]

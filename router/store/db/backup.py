@@ -9,7 +9,7 @@ from pathlib import Path
 PAGES_PER_STEP = 2000
 """How many pages are copied between two reports of progress."""
 
-Progress = Callable[[int, int], None]
+ReportCopiedPages = Callable[[int, int], None]
 """Told how many pages of how many are copied."""
 
 
@@ -17,7 +17,9 @@ class BackupFailed(Exception):  # noqa: N818 - it names what became of the copy
     """There is no copy; the message says why, and what to do."""
 
 
-def back_up(database: Path, target: Path, progress: Progress = lambda _done, _all: None) -> int:
+def back_up(
+    database: Path, target: Path, progress: ReportCopiedPages = lambda _done, _all: None
+) -> int:
     """Copy a database as it is at one moment, prove the copy sound, and return its bytes.
 
     Nobody who writes to it waits. The copy is its owner's alone and appears in one piece.
@@ -56,7 +58,7 @@ def _drop(*paths: Path) -> None:
             path.unlink()
 
 
-def _copy(database: Path, target: Path, progress: Progress) -> None:
+def _copy(database: Path, target: Path, progress: ReportCopiedPages) -> None:
     """Copy all pages within one reading transaction, which later writes do not disturb."""
     source = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(target)) as copy:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-Change = Callable[[Any], dict[str, ColumnElement[Any]]]
+MakeAssignments = Callable[[Any], dict[str, ColumnElement[Any]]]
 """Given the row that could not be inserted, says what to set in the row that is there."""
 
 
@@ -19,7 +19,7 @@ def insert_new(connection: Connection, table: Table) -> Insert:
 def insert_or(
     connection: Connection,
     table: Table,
-    change: Change,
+    change: MakeAssignments,
     where: ColumnElement[bool] | None = None,
 ) -> Insert:
     """Return an insert that changes a row with the same key instead, if `where` holds for it."""
@@ -33,7 +33,7 @@ def _insert_new(dialect: str, table: Table) -> Insert:
 
 @cache
 def _insert_or(
-    dialect: str, table: Table, change: Change, where: ColumnElement[bool] | None
+    dialect: str, table: Table, change: MakeAssignments, where: ColumnElement[bool] | None
 ) -> Insert:
     statement = _insert(dialect, table)
     keys: Sequence[Column[Any]] = tuple(table.primary_key.columns)

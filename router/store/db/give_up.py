@@ -25,9 +25,9 @@ class FutureTimeouts:
         end = self._loop.time() + self._seconds
         self._ends.append((end, future))
         if self._timer is None:
-            self._timer = self._loop.call_at(end, self._look)
+            self._timer = self._loop.call_at(end, self._check_timeouts)
 
-    def _look(self) -> None:
+    def _check_timeouts(self) -> None:
         now = self._loop.time()
         while self._ends and (self._ends[0][0] <= now or self._ends[0][1].done()):
             _, future = self._ends.popleft()
@@ -35,4 +35,4 @@ class FutureTimeouts:
                 future.set_exception(StoreUnavailable(f"not durable within {self._seconds:g} s"))
         self._timer = None
         if self._ends:
-            self._timer = self._loop.call_at(self._ends[0][0], self._look)
+            self._timer = self._loop.call_at(self._ends[0][0], self._check_timeouts)

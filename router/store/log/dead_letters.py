@@ -12,14 +12,14 @@ from router.core.model.delivery import mask
 from router.core.model.notification import DAY_S
 from router.store.db.database import Database
 from router.store.log.filters import CommonFilter, column_conditions, notification_conditions
-from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page, cut, read_cursor
+from router.store.log.pagination import DEFAULT_PAGE_ITEMS, Page, cut, read_cursor
 from router.store.schema.rows import AnyRow
 from router.store.schema.tables import deliveries, is_dead, is_undecidable, notifications
 from router.store.state.rollup import update_notification_states
 
 DeadState = Literal["dead", "expired", "undecidable"]
 
-Progress = Callable[[int], None]
+ReportProgress = Callable[[int], None]
 """Told after each step how many are done so far."""
 
 
@@ -80,7 +80,7 @@ class DeadLetters:
     async def list(
         self,
         filter: DeadLetterFilter = ALL,  # noqa: A002 - what it is
-        limit: int = DEFAULT_PAGE_SIZE,
+        limit: int = DEFAULT_PAGE_ITEMS,
         cursor: str | None = None,
     ) -> Page[DeadLetter]:
         """Return a page of dead letters, newest first; raises `CursorInvalid`."""
@@ -99,7 +99,7 @@ class DeadLetters:
         return _read(rows[0]) if rows else None
 
     async def retry(
-        self, which: Sequence[str] | DeadLetterFilter, progress: Progress | None = None
+        self, which: Sequence[str] | DeadLetterFilter, progress: ReportProgress | None = None
     ) -> int:
         """Make them due now, and return how many those were.
 
@@ -110,7 +110,7 @@ class DeadLetters:
         return await self._change(which, partial(_retry, now=now), progress)
 
     async def drop(
-        self, which: Sequence[str] | DeadLetterFilter, progress: Progress | None = None
+        self, which: Sequence[str] | DeadLetterFilter, progress: ReportProgress | None = None
     ) -> int:
         """Close them for good as `dropped_by_operator`, and return how many those were."""
         return await self._change(which, _drop, progress)
@@ -119,7 +119,7 @@ class DeadLetters:
         self,
         which: Sequence[str] | DeadLetterFilter,
         change: DeadLetterUpdate,
-        progress: Progress | None,
+        progress: ReportProgress | None,
     ) -> int:
         done = 0
         async for step in self._steps(which):

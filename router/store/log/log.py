@@ -29,8 +29,8 @@ from router.store.log.items import (
     read_timeline,
     read_trails,
 )
-from router.store.log.pagination import DEFAULT_PAGE_SIZE, Page, cut, read_cursor
-from router.store.log.send_reader import Known, read_send_jobs
+from router.store.log.pagination import DEFAULT_PAGE_ITEMS, Page, cut, read_cursor
+from router.store.log.send_reader import LoadedDeliveries, read_send_jobs
 from router.store.schema.rows import SELECT_NOTIFICATION, AnyRow, read_attempt, read_notification
 from router.store.schema.tables import attempts, deliveries, notifications
 
@@ -56,7 +56,7 @@ class DeliveryLog:
     async def notifications(
         self,
         filter: NotificationFilter = ALL_NOTIFICATIONS,  # noqa: A002 - what it is
-        limit: int = DEFAULT_PAGE_SIZE,
+        limit: int = DEFAULT_PAGE_ITEMS,
         cursor: str | None = None,
     ) -> Page[NotificationItem]:
         """Return a page of notifications; raises `CursorInvalid`."""
@@ -98,7 +98,7 @@ class DeliveryLog:
     async def deliveries(
         self,
         filter: DeliveryFilter = ALL_DELIVERIES,  # noqa: A002 - what it is
-        limit: int = DEFAULT_PAGE_SIZE,
+        limit: int = DEFAULT_PAGE_ITEMS,
         cursor: str | None = None,
     ) -> Page[DeliveryItem]:
         """Return a page of deliveries; raises `CursorInvalid`."""
@@ -122,7 +122,7 @@ class DeliveryLog:
         return tuple(map(read_attempt, rows))
 
     async def open_deliveries(
-        self, ids: Sequence[str], known: Known = MappingProxyType({})
+        self, ids: Sequence[str], known: LoadedDeliveries = MappingProxyType({})
     ) -> list[tuple[Delivery, Notification, Contact | None]]:
         """Return leased deliveries with what it takes to send them, in the order of the ids.
 

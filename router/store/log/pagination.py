@@ -11,10 +11,10 @@ from router.store.errors import CursorInvalid
 
 Item = TypeVar("Item")
 
-DEFAULT_PAGE_SIZE = 50
+DEFAULT_PAGE_ITEMS = 50
 """How many items a page has when nobody says."""
 
-MAX_PAGE_SIZE = 200
+MAX_PAGE_ITEMS = 200
 """How many items a page can have."""
 
 

@@ -13,8 +13,8 @@ from router.store.recipients.profiles import CONTACT, read_contact
 from router.store.schema.rows import SELECT_NOTIFICATION, AnyRow, read_delivery, read_notification
 from router.store.schema.tables import contacts, deliveries, is_sending, notifications
 
-Handout = tuple[Delivery, Notification, Contact | None]
-Known = Mapping[str, tuple[Delivery, Notification]]
+LeasedDelivery = tuple[Delivery, Notification, Contact | None]
+LoadedDeliveries = Mapping[str, tuple[Delivery, Notification]]
 
 _leased: Select[Any] = select(deliveries).where(
     is_sending, deliveries.c.id.in_(bindparam("ids", expanding=True))
@@ -28,7 +28,9 @@ _contacts: Select[Any] = select(*CONTACT, contacts.c.uid).where(
 )
 
 
-def read_send_jobs(connection: Connection, ids: Sequence[str], known: Known) -> list[Handout]:
+def read_send_jobs(
+    connection: Connection, ids: Sequence[str], known: LoadedDeliveries
+) -> list[LeasedDelivery]:
     """Return the deliveries that are being sent, with notification and contact, in order.
 
     One that changes another has the handle that the provider left of that.

@@ -42,7 +42,7 @@ RECALL_POLL_S = 0.1
 Recall = Callable[[Collection[str]], None]
 """Told at once of leased deliveries that are cancelled, in the process that may hold them."""
 
-Progress = Callable[[int], None]
+ReportCancelled = Callable[[int], None]
 """Told after each step how many are done so far."""
 
 _Condition = ColumnElement[bool]
@@ -125,7 +125,11 @@ class BulkCancel:
         return await self._database.read(partial(_count, which=which))
 
     async def cancel(
-        self, which: CancelFilter, *, most: float = math.inf, progress: Progress = lambda _: None
+        self,
+        which: CancelFilter,
+        *,
+        most: float = math.inf,
+        progress: ReportCancelled = lambda _: None,
     ) -> BulkCancelResult:
         """Cancel those that are open now, the oldest first, until `most` were.
 

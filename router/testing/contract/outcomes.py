@@ -42,7 +42,7 @@ class OutcomeTests(ContractHarness):
 
     def test_a_named_answer_means_what_its_author_says(self, answer_name: str) -> None:
         answer = self.answers[answer_name]
-        outcome = self.play(answer.to_response(), self.message())
+        outcome = self.send_scripted(answer.to_response(), self.message())
         assert type(outcome) is answer.means, outcome
         assert outcome.status == answer.status
         assert getattr(outcome, "forget_contact", False) is answer.forget, outcome
@@ -55,7 +55,7 @@ class OutcomeTests(ContractHarness):
         general = HTTP if self.protocol == "http" else SMTP
         expected = self.statuses.get(status, general.get(status))
         response = Response(status=status, headers={"smtp-command": "data"}, body=b"")
-        outcome = self.play(response, self.message())
+        outcome = self.send_scripted(response, self.message())
         assert type(outcome) is expected, outcome
         assert outcome.status == status
         assert getattr(outcome, "forget_contact", False) is (status in self.gone)
@@ -67,17 +67,17 @@ class OutcomeTests(ContractHarness):
         headers = {"retry-after": "90" if form == "seconds" else date}
         by_http = self.protocol == "http"
         response = Response(status=429 if by_http else 450, headers=headers)
-        outcome = self.play(response, self.message())
+        outcome = self.send_scripted(response, self.message())
         assert isinstance(outcome, Retry | Suspend), outcome
         assert not by_http or outcome.after == pytest.approx(90, abs=5)
 
     def test_a_request_that_never_left_is_tried_again(self) -> None:
-        outcome = self.play(TransportError("timed out", sent=False), self.message())
+        outcome = self.send_scripted(TransportError("timed out", sent=False), self.message())
         assert isinstance(outcome, Retry), outcome
 
     @pytest.mark.parametrize("reason", ["timed out", "the connection was reset"])
     def test_a_request_that_left_unanswered_may_have_arrived(self, reason: str) -> None:
-        outcome = self.play(TransportError(reason, sent=True), self.message())
+        outcome = self.send_scripted(TransportError(reason, sent=True), self.message())
         assert isinstance(outcome, Unknown), outcome
 
     def test_the_sandbox_takes_every_message(self) -> None:
@@ -116,5 +116,7 @@ class OutcomeTests(ContractHarness):
     )
     def test_no_answer_makes_it_raise(self, status: int, body: bytes, after: str | None) -> None:
         headers = {} if after is None else {"retry-after": after}
-        outcome = self.play(Response(status=status, headers=headers, body=body), self.message())
+        outcome = self.send_scripted(
+            Response(status=status, headers=headers, body=body), self.message()
+        )
         assert isinstance(outcome, Delivered | Rejected | Retry | Suspend | Unknown)

@@ -73,7 +73,7 @@ class SecrecyTests(ContractHarness):
         ]
         lines += [answer.to_response() for answer in self.answers.values()]
         lines += [TransportError("timed out", sent=sent) for sent in (True, False)]
-        outcomes = [self.play(line, self.message()) for line in lines]
+        outcomes = [self.send_scripted(line, self.message()) for line in lines]
         return outcomes + [
             self.change(operation, handle, line)[0]
             for operation, handle in self.list_changes()

@@ -120,7 +120,7 @@ class ContractHarness:
             kind.shared = self.open(transport), transport
         return kind.shared
 
-    def play(
+    def send_scripted(
         self, line: ScriptedResult | Callable[[Request], ScriptedResult], message: Message
     ) -> Outcome:
         """Return what comes of a message when the provider answers so."""
@@ -141,7 +141,7 @@ class ContractHarness:
 
     def list_changes(self) -> list[tuple[Operation, str]]:
         """Return what the channel can do to what it has shown, each with a handle to do it by."""
-        handle = getattr(self.play(self.ok.to_response(), self.message()), "handle", "")
+        handle = getattr(self.send_scripted(self.ok.to_response(), self.message()), "handle", "")
         able: dict[Operation, bool] = {
             "update": can_update(self.channel),
             "retract": can_retract(self.channel),

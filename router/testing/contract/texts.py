@@ -38,7 +38,7 @@ class TextTests(ContractHarness):
         [("", "Lunch?"), ("Ben", ""), ("", ""), ("Ben\nBen", "a\r\nb\0c\x07"), ("{{ x }}", "${y}")],
     )
     def test_an_odd_text_is_sent_all_the_same(self, title: str, body: str) -> None:
-        outcome = self.play(self.ok.to_response(), self.message(title=title, body=body))
+        outcome = self.send_scripted(self.ok.to_response(), self.message(title=title, body=body))
         assert isinstance(outcome, Delivered), outcome
 
     def test_the_limits_are_kept(self) -> None:

@@ -7,7 +7,7 @@ from router.core.conditions.implication import (
     implies,
     normalise_condition,
 )
-from router.core.conditions.payload_shapes import ShapeAnalyzer, locate, number_situations
+from router.core.conditions.payload_shapes import ShapeAnalyzer, locate, number_shapes
 from router.core.model.payload import Json
 from tests.core.condition_subjects import CLOSE_WHENS, documented_payloads, make_subject
 from tests.core.conditions_from_yaml import read_when
@@ -42,7 +42,7 @@ def test_a_claim_implies_itself(when: Json) -> None:
 @given(CLOSE_WHENS, documented_payloads())
 def test_bounds_enclose_where_a_condition_holds(when: Json, subject: ConditionSubject) -> None:
 
-    bit = 1 << number_situations()[locate(subject)]
+    bit = 1 << number_shapes()[locate(subject)]
     condition = read_when(when)
     bounds = REASONER.bound(condition)
     held = condition.holds(subject)

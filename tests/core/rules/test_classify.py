@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from router.core.conditions.condition import ConditionSubject
 from router.core.conditions.hours import Calendar, Hours
-from router.core.conditions.payload_shapes import locate, number_situations
+from router.core.conditions.payload_shapes import locate, number_shapes
 from router.core.decide.decide import decide
 from router.core.model.notification import (
     Notification,
@@ -178,7 +178,7 @@ def test_every_kind_and_word_makes_a_situation_the_index_knows() -> None:
         subject = ConditionSubject(
             notification=found, recipient=recipient, vars={}, now=NOON, calendar=calendar
         )
-        assert locate(subject) in number_situations()
+        assert locate(subject) in number_shapes()
 
 
 def test_explain_says_that_classify_made_the_kind_or_failed_to() -> None:

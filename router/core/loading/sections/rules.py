@@ -16,7 +16,7 @@ _RULE = ("name", "when", "enrich", "throttle", "send", "stop", "drop")
 _DEFAULTS = (
     *("on_no_match", "notify_sender", "private_body", "private_title", "retention", "country"),
 )
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 
 def read_rules(
@@ -75,8 +75,10 @@ def _read_name(section: Section, scope: FileScope, names: dict[str, Place], pref
     if name is None:
         return ""
     node = section.node.entries["name"].value
-    if len(name) > _LONGEST_NAME:
-        scope.report.error(node, f"the name has more than {_LONGEST_NAME} characters", "shorten it")
+    if len(name) > _MAX_NAME_LENGTH:
+        scope.report.error(
+            node, f"the name has more than {_MAX_NAME_LENGTH} characters", "shorten it"
+        )
     name, place = prefix + name, node.place
     if name in names:
         first = names[name]

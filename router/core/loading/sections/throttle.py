@@ -18,7 +18,7 @@ THROTTLE_KEYS = ("max", "per", "by", "overflow", "title", "body")
 MAX_LIMIT = 1000
 """The largest `max`: what was let through in a window is kept with it."""
 
-Overflow = Literal["drop", "summary"]
+OverLimitMode = Literal["drop", "summary"]
 
 _RECIPIENT = "recipient"
 _ANYTHING = f"write {_RECIPIENT}, or a field as in a condition"
@@ -46,7 +46,7 @@ def read_throttle(
             scope.report.error(node, f'a throttle needs "{key}"', f"write {key}: {example}")
     most, seconds = _read_max(part, scope), part.duration("per")
     by_recipient, by = _read_by(part, scope)
-    overflow = part.word("overflow", get_args(Overflow)) or "drop"
+    overflow = part.word("overflow", get_args(OverLimitMode)) or "drop"
     words = read_enrichment(part, replace(scope, extra=_NAMES), variables)
     for key in ("title", "body"):
         if key in part and overflow == "drop":

@@ -33,7 +33,7 @@ _PHRASES: dict[Operator, str] = {
     "lte": "at most ",
 }
 _SPARE_STARS: frozenset[Operator] = frozenset({*EQUALITY, "starts_with", "ends_with", "contains"})
-_SHOWN = 5
+_MAX_SHOWN_VALUES = 5
 
 
 def make_test(
@@ -49,7 +49,9 @@ def make_test(
     wanted = [*_convert_all(field, operator, operands, scope)]
     if not wanted and operator != "list":
         return ALWAYS
-    texts = [_say(node, want) for node, want in wanted[:_SHOWN]] + ["…"] * (len(wanted) > _SHOWN)
+    texts = [_say(node, want) for node, want in wanted[:_MAX_SHOWN_VALUES]] + ["…"] * (
+        len(wanted) > _MAX_SHOWN_VALUES
+    )
     if operator == "list":
         texts = [f"one of the list {node.text}" for node in values if isinstance(node, ScalarNode)]
     if operator == "exists":
