@@ -55,8 +55,10 @@ fmt: .venv/development  ## format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
 
-docs: .venv/development  ## write the parts of the pages again that come from the code
+docs: .venv/development  ## write the parts of the pages that come from the code, and build the site
 	@$(BIN)/python -m tests.docs.parts
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'The site is in build/site/index.html'
 
 lock:  ## take the newest allowed releases into the lock files
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && $(PYTHON) -m venv "$$tmp" && \

@@ -183,7 +183,7 @@ def test_one_recipient_refused_for_an_unknown_reason_is_held_and_ten_others_are_
         pytest.param(refuse(401, "Unauthorized", RETRY_AFTER), 1, id="a wrong token"),
         pytest.param(
             refuse(403, UNKNOWN, RETRY_AFTER),
-            3,  # as docs/decisions/0027-whose-refusal.md promises
+            3,  # as docs/decisions/0027-refused-recipients.md promises
             id="an unknown reason",
         ),
     ],

@@ -7,7 +7,7 @@ from router.core.model.delivery import DeliveryState, NotificationState
 from router.queue.ports import CAUSES
 from tests.docs.blocks import ROOT
 
-PAGE = (ROOT / "docs/howto/find-a-message.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/howto/trace-a-message.md").read_text(encoding="utf-8")
 SOURCE = "".join(
     path.read_text(encoding="utf-8")
     for folder in ("core", "queue", "worker", "store")
@@ -26,7 +26,7 @@ REASONS = (
 
 
 def test_every_cause_that_holds_a_channel_has_its_row() -> None:
-    page = (ROOT / "docs/howto/hold-a-channel.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/howto/pause-a-channel.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(CAUSES)
 
 

@@ -5,7 +5,7 @@ import re
 from router.settings import read_environment
 from tests.docs.blocks import ROOT
 
-PAGE = (ROOT / "docs/howto/from-express.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/howto/migrate-from-express.md").read_text(encoding="utf-8")
 
 
 def test_the_old_names_are_answered_as_shown() -> None:

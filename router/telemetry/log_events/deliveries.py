@@ -33,7 +33,7 @@ DELIVERY_EVENTS: Final = (
         "warning",
         (*DELIVERY_FIELDS, "state", "reason"),
         "A delivery ended dead or expired.",
-        "Look up the reason in [Find a message](../howto/find-a-message.md). A dead one can be "
+        "Look up the reason in [Trace a message](../howto/trace-a-message.md). A dead one can be "
         "sent again: `router dead retry`.",
     ),
     LogEvent(
@@ -153,7 +153,7 @@ HOLD_EVENTS: Final = (
         ("channel", "cap", "until"),
         "A channel has sent as much as its `daily_cap` allows; its deliveries wait until then.",
         "If the traffic is intended, raise the cap, or lift it for today: "
-        "[Hold a channel](../howto/hold-a-channel.md).",
+        "[Pause a channel](../howto/pause-a-channel.md).",
     ),
     LogEvent(
         "app daily cap reached",
@@ -161,7 +161,7 @@ HOLD_EVENTS: Final = (
         ("app", "cap", "until"),
         "An app has sent as much as its `daily_cap` allows; its deliveries wait until then.",
         "If the traffic is intended, raise the cap, or lift it for today: "
-        "[Hold a channel](../howto/hold-a-channel.md).",
+        "[Pause a channel](../howto/pause-a-channel.md).",
     ),
     LogEvent(
         "sending stopped by operator",
@@ -183,6 +183,6 @@ HOLD_EVENTS: Final = (
         ("channel", "count"),
         "Deliveries wait for a channel that the rules in force do not have.",
         "Put the channel back into the rules, or cancel its deliveries: "
-        "[Hold a channel](../howto/hold-a-channel.md).",
+        "[Pause a channel](../howto/pause-a-channel.md).",
     ),
 )

@@ -16,6 +16,7 @@ from tests.docs.parts import (
     layers,
     logs,
     metrics,
+    packages,
     routes,
     rules,
     settings,
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "layers": layers.write_layers,
+    "packages": packages.write_packages,
     "settings": settings.write_variables,
     "fields": rules.write_fields,
     "operators": rules.write_operators,
