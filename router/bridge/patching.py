@@ -22,6 +22,7 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 
 from router.bridge.local_files import ATTACHMENT_TYPES, block_disk_access
+from router.bridge.module_shim import TimeShim
 from router.bridge.plugin_classes import adapt_plugin_class, detach_destructor
 from router.bridge.requests_shim import (
     BlockedSession,
@@ -33,7 +34,6 @@ from router.bridge.requests_shim import (
 from router.bridge.send_context import watch_collections
 from router.bridge.shared_login import CredentialKey, credential_key
 from router.bridge.smtplib_shim import SmtplibShim, SSLShim
-from router.bridge.time_shim import TimeShim
 
 PLUGINS_PACKAGE = "apprise.plugins"
 

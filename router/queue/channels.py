@@ -4,8 +4,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from sqlalchemy import Connection, Double, Text, bindparam, case, func, literal, select, union_all
 
+from router.core.model.daily_cap import day_of, end_of
+from router.queue.daily_counts import is_reached
 from router.queue.ports import ALL_CHANNELS, Cause, ChannelHold, ChannelStats, Queue
+from router.store.schema.state_tables import daily_counts
+from router.store.schema.tables import deliveries, holds, is_in_line, is_parked, is_sending
 
 
 class HoldItem(Struct, frozen=True, kw_only=True):
@@ -94,3 +99,52 @@ def _item(
         sending=stats.sending,
         oldest_due_at=stats.oldest_due_at,
     )
+
+
+_row = deliveries.c
+_open = union_all(
+    select(_row.channel, _row.due_at, literal(0).label("sent")).where(is_in_line),
+    select(_row.channel, _row.due_at, literal(0)).where(is_parked),
+    select(_row.channel, _row.due_at, literal(1)).where(is_sending),
+).subquery()
+_is_due = (_open.c.sent == 0) & (_open.c.due_at <= bindparam("now"))
+_is_later = (_open.c.sent == 0) & (_open.c.due_at > bindparam("now"))
+_counts = select(
+    _open.c.channel,
+    func.sum(case((_is_due, 1), else_=0)).label("due"),
+    func.sum(case((_is_later, 1), else_=0)).label("waiting"),
+    func.sum(_open.c.sent).label("sending"),
+    func.min(case((_is_due, _open.c.due_at))).label("oldest"),
+).group_by(_open.c.channel)
+
+
+def count_open(connection: Connection, now: float) -> dict[str, ChannelStats]:
+    """Return how many deliveries are open by channel."""
+    return {
+        row.channel: ChannelStats(
+            due=row.due, waiting=row.waiting, sending=row.sending, oldest_due_at=row.oldest
+        )
+        for row in connection.execute(_counts, {"now": now})
+    }
+
+
+_capped = select(
+    daily_counts.c.name,
+    literal("cap", Text),
+    literal("", Text),
+    bindparam("end_of_day", type_=Double),
+).where(
+    daily_counts.c.day == bindparam("today"), daily_counts.c.scope == literal("channel"), is_reached
+)
+_in_force = union_all(select(holds).where(holds.c.until > bindparam("now")), _capped)
+
+
+def read_holds(connection: Connection, now: float) -> list[ChannelHold]:
+    """Return what holds channels and hosts at an epoch second, in the order of their names."""
+    today = day_of(now)
+    times = {"now": now, "today": today, "end_of_day": end_of(today)}
+    rows = connection.execute(_in_force, times)
+    return [
+        ChannelHold(channel=channel, cause=cause, host=host, until=until)
+        for channel, cause, host, until in sorted(tuple(row) for row in rows)
+    ]

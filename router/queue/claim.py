@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from router.core.model.retry import MAX_HANDOUTS
 from router.core.model.unless import BY_OPERATOR
-from router.queue.holds import read_holds
+from router.queue.channels import read_holds
 from router.queue.pending_edits import review_edits
 from router.queue.ports import ALL_CHANNELS, Capacity, Lease
 from router.store.db.bulk import execute_many

@@ -16,8 +16,7 @@ from router.queue import claim as claims
 from router.queue import daily_counts
 from router.queue import settle as settlements
 from router.queue.accept import ACCEPT, ACCEPT_TIMEOUT_S, read_unplanned
-from router.queue.counts import count_open
-from router.queue.holds import read_holds
+from router.queue.channels import count_open, read_holds
 from router.queue.plan import plan_operation
 from router.queue.ports import (
     CAUSES,

@@ -22,7 +22,7 @@ from router.channel import Request, Response, TargetError, TransportError
 from router.settings import AllowedTarget, Proxies
 from router.transport.error_text import TIMED_OUT, fail
 from router.transport.http2_pool import ALPN_PROTOCOL, Http2Pool
-from router.transport.request_progress import RequestProgress
+from router.transport.http2_stream import RequestProgress
 from router.transport.smtp_pool import SMTPPool
 from router.transport.ssrf_guard import NOT_PUBLIC, BoundedResolver, SSRFError, SSRFGuard
 

@@ -10,8 +10,7 @@ from typing import cast
 from router.channel import Request, Response, TransportError
 from router.transport.http2_frames import Http2ConnectionError
 from router.transport.http2_session import GOAWAY_REASON, Http2Session
-from router.transport.http2_stream import Http2Stream, UnprocessedError
-from router.transport.request_progress import RequestProgress
+from router.transport.http2_stream import Http2Stream, RequestProgress, UnprocessedError
 
 PING_AFTER_SILENCE_S = 30.0
 """Time without a word from the server after which it is asked before it is trusted."""

@@ -9,9 +9,8 @@ from msgspec import Struct
 from router.channel import Request, Response, TransportError
 from router.settings import Proxies
 from router.transport.http2_connection import Http2Connection
-from router.transport.http2_stream import UnprocessedError
+from router.transport.http2_stream import RequestProgress, UnprocessedError
 from router.transport.proxy_tunnel import connect_through
-from router.transport.request_progress import RequestProgress
 
 ALPN_PROTOCOL = "h2"
 """What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""

@@ -4,7 +4,13 @@ import asyncio
 
 from router.channel import Request, Response, TransportError
 from router.transport.http2_frames import Http2ErrorCode, Http2StreamError
-from router.transport.request_progress import RequestProgress
+
+
+class RequestProgress:
+    """One request on its way; `sent` says whether it may have reached the provider."""
+
+    sent = False
+
 
 MAX_BODY_BYTES = 1 << 20
 """Bytes of an answer that are read."""

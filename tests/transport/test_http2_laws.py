@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from router.bridge import Request, Response, TransportError
 from router.transport.http2_connection import Http2Connection
-from router.transport.http2_stream import UnprocessedError
-from router.transport.request_progress import RequestProgress
+from router.transport.http2_stream import RequestProgress, UnprocessedError
 from tests.transport.http2_model import ModelServer
 
 LAST_STREAM = 2**31 - 1

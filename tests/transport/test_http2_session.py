@@ -27,8 +27,7 @@ from router.transport.http2_frames import (
 )
 from router.transport.http2_headers import MAX_BLOCK_BYTES, MAX_HEADERS_BYTES
 from router.transport.http2_session import Http2Session
-from router.transport.http2_stream import Http2Stream
-from router.transport.request_progress import RequestProgress
+from router.transport.http2_stream import Http2Stream, RequestProgress
 
 OK = [(":status", "200")]
 

@@ -1,8 +1,7 @@
 """From the text of `rules.yaml` to a ruleset, or to everything that is wrong with it."""
 
 from router.core.loading.grants import fixed_folder
-from router.core.loading.include import LAST_GOOD_SUFFIX
-from router.core.loading.include_source import Included, IncludeSource, Sources, Standing
+from router.core.loading.include import LAST_GOOD_SUFFIX, Included, IncludeSource, Sources, Standing
 from router.core.loading.load import LoadResult, hash_texts, load
 from router.core.loading.references import Resolver, Unresolved
 from router.core.loading.section import parse_duration

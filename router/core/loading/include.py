@@ -1,7 +1,8 @@
 """`include`: files of rules, each with an owner; a bad one is refused alone."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -10,7 +11,6 @@ from router.core.conditions.hours import Window
 from router.core.errors import Place, Problem
 from router.core.loading.diagnostics import Diagnostics
 from router.core.loading.grants import Grant, read_inclusions
-from router.core.loading.include_source import Included, IncludeSource, Sources
 from router.core.loading.references import References
 from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
@@ -24,6 +24,42 @@ from router.core.loading.source_excerpt import mask_all, mask_secrets
 from router.core.loading.yaml_document import read_document
 from router.core.loading.yaml_nodes import MappingNode
 from router.core.rules.ruleset import ChannelSchema, ChannelSpec, Rule
+
+
+class IncludeSource(Struct, frozen=True, kw_only=True):
+    """A file that an `include` names; one with a `fault` is refused for that."""
+
+    file: str
+    text: str = ""
+    fault: Problem | None = None
+
+
+Sources = Callable[[str], Sequence[IncludeSource]]
+"""Gives the files that a pattern matches, sorted; never the one that includes them."""
+
+Standing = Literal["current", "last good", "left out"]
+"""What holds of an included file: what it says, what it said last, or nothing of it."""
+
+
+class Included(Struct, frozen=True, kw_only=True):
+    """An included file: whose it is, what holds of it, and the text in force.
+
+    `secrets` are those written out in the text, and `hidden` is the text without them. Of one
+    that is left out there is no text, nor an owner.
+    """
+
+    file: str
+    standing: Standing
+    owner: str = ""
+    text: str = ""
+    hidden: str = ""
+    secrets: tuple[str, ...] = ()
+
+
+def no_sources(pattern: str) -> Sequence[IncludeSource]:  # noqa: ARG001 - the signature of `Sources`
+    """Find nothing: there are no files but the one."""
+    return ()
+
 
 INCLUDED_FILE_KEYS = ("owner", "when", "channels", "lists", "hours", "enrich", "rules")
 ReadHours = Callable[[Section, Diagnostics], Mapping[str, Window | None]]

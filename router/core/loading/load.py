@@ -10,8 +10,7 @@ from router.core.conditions.fields import split_path
 from router.core.conditions.hours import UTC_ALONE, Hours, Zones
 from router.core.errors import Problem
 from router.core.loading.diagnostics import Diagnostics
-from router.core.loading.include import IncludedFiles
-from router.core.loading.include_source import Included, Sources, no_sources
+from router.core.loading.include import Included, IncludedFiles, Sources, no_sources
 from router.core.loading.references import References, Resolver
 from router.core.loading.scope import FileScope
 from router.core.loading.section import Section
