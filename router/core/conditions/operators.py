@@ -6,7 +6,7 @@ does, and a value of the wrong type matches nothing and is noted.
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from router.core.conditions.fields import ConditionSubject, Field, FieldType
 from router.core.conditions.regex import compile_pattern, translate
@@ -37,6 +37,35 @@ OPERATORS: dict[FieldType, frozenset[Operator]] = {
     "hours": frozenset({"is", "in"}),
 }
 """Which operators a field of a type takes."""
+
+
+class OperatorText(NamedTuple):
+    """The words for an operator: its meaning in the reference, and how an explanation begins."""
+
+    meaning: str
+    phrase: str = ""
+
+
+OPERATOR_TEXTS: dict[Operator, OperatorText] = {
+    "is": OperatorText("is this, or one of these; case counts"),
+    "in": OperatorText("is one of these; case counts"),
+    "exists": OperatorText("is there and not null (`true`), or is not (`false`)"),
+    "starts_with": OperatorText("starts with one of these", "a text that starts with "),
+    "ends_with": OperatorText("ends with one of these", "a text that ends with "),
+    "contains": OperatorText("contains one of these", "a text that contains "),
+    "glob": OperatorText(
+        "is like one of these; `*` is any run of characters, `?` any one", "a text like "
+    ),
+    "matches": OperatorText(
+        "has a part that matches one of these regular expressions (RE2); case counts",
+        "a match of ",
+    ),
+    "gt": OperatorText("is more than", "more than "),
+    "gte": OperatorText("is at least", "at least "),
+    "lt": OperatorText("is less than", "less than "),
+    "lte": OperatorText("is at most", "at most "),
+    "list": OperatorText("is in the list of this name; case counts"),
+}
 
 T = TypeVar("T")
 _TEXTS = frozenset[FieldType]({"text", "word", "any", "hours"})

@@ -4,7 +4,7 @@ import inspect
 from typing import get_args
 
 from router.core.conditions.fields import FIELDS, HOURS, Field
-from router.core.conditions.operators import OPERATORS, Operator
+from router.core.conditions.operators import OPERATOR_TEXTS, OPERATORS, Operator
 from router.core.templates.filters import FILTERS
 from tests.docs.parts.table import code, table
 
@@ -24,21 +24,6 @@ _MEANINGS = {
     "to.email": "the address the e-mail feed brings",
     "to.phno": "the number the SMS feed brings",
     "hours": "the hours of the file that it is now, see [hours](#hours)",
-}
-_ASKS: dict[Operator, str] = {
-    "is": "is this, or one of these; case counts",
-    "in": "is one of these; case counts",
-    "exists": "is there and not null (`true`), or is not (`false`)",
-    "starts_with": "starts with one of these",
-    "ends_with": "ends with one of these",
-    "contains": "contains one of these",
-    "glob": "is like one of these; `*` is any run of characters, `?` any one",
-    "matches": "has a part that matches one of these regular expressions (RE2); case counts",
-    "gt": "is more than",
-    "gte": "is at least",
-    "lt": "is less than",
-    "lte": "is at most",
-    "list": "is in the list of this name; case counts",
 }
 
 
@@ -60,12 +45,16 @@ def _mean(field: Field) -> str:
 
 def write_operators() -> str:
     """Return the table of the operators and the types of field each fits."""
-    assert list(_ASKS) == list(get_args(Operator))
+    assert list(OPERATOR_TEXTS) == list(get_args(Operator))
     return table(
         ("operator", "the field …", "fits"),
         (
-            (code(name), asks, ", ".join(t for t, fitting in OPERATORS.items() if name in fitting))
-            for name, asks in _ASKS.items()
+            (
+                code(name),
+                text.meaning,
+                ", ".join(t for t, fitting in OPERATORS.items() if name in fitting),
+            )
+            for name, text in OPERATOR_TEXTS.items()
         ),
     )
 

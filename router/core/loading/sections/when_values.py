@@ -9,6 +9,7 @@ from router.core.conditions.condition import ALWAYS, Condition, Test
 from router.core.conditions.fields import HOURS, Field
 from router.core.conditions.operators import (
     EQUALITY,
+    OPERATOR_TEXTS,
     ORDER,
     Operator,
     Wanted,
@@ -21,17 +22,6 @@ from router.core.loading.scope import FileScope
 from router.core.loading.section import name_known, read_duration
 from router.core.loading.yaml_nodes import Node, ScalarNode
 
-_PHRASES: dict[Operator, str] = {
-    "starts_with": "a text that starts with ",
-    "ends_with": "a text that ends with ",
-    "contains": "a text that contains ",
-    "glob": "a text like ",
-    "matches": "a match of ",
-    "gt": "more than ",
-    "gte": "at least ",
-    "lt": "less than ",
-    "lte": "at most ",
-}
 _SPARE_STARS: frozenset[Operator] = frozenset({*EQUALITY, "starts_with", "ends_with", "contains"})
 _MAX_SHOWN_VALUES = 5
 
@@ -64,7 +54,7 @@ def make_test(
         type=field.type,
         operator=operator,
         values=alternatives,
-        wants=_PHRASES.get(operator, "") + " or ".join(texts),
+        wants=OPERATOR_TEXTS[operator].phrase + " or ".join(texts),
         place=key.place,
         read=field.read,
         holds=compile_test(field, operator, alternatives),
