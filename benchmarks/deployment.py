@@ -1,7 +1,8 @@
 """A router as it is installed: a folder with its rules and its database, and a process."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -35,11 +36,11 @@ class Deployment:
 
     @asynccontextmanager
     async def serving(
-        self, settings: Mapping[str, str] | None = None, *, command: Sequence[str] = ROUTER
+        self, settings: Mapping[str, str] | None = None, *, module: str = ROUTER
     ) -> AsyncIterator[Subject]:
         """Run `router serve` as it ships, in live mode unless the settings say otherwise.
 
-        `command` is `router` itself.
+        `module` is `router` itself.
         """
         environ = {
             "ROUTER_RULES": str(self.rules),
@@ -49,7 +50,9 @@ class Deployment:
             "ROUTER_API_KEYS": f"benchmarks:operator:{KEY}",
         }
         environ |= dict(settings or {})
-        async with running([*command, "serve"], self._folder, environ) as subject:
+        async with running(
+            [sys.executable, "-m", module, "serve"], self._folder, environ
+        ) as subject:
             await subject.rest()
             yield subject
 

@@ -103,7 +103,7 @@ async def measure(effort: Effort, folder: Path, tell: Tell) -> Report:
     async with providing() as provider, running(handler, folder, {}) as baseline:
         provider.body, provider.latency, provider.arrived = TAKEN, LATENCY, phones.arrived
         diverted = divert(folder, {"*": f"https://localhost:{provider.port}"})
-        async with deployment.serving(diverted, command=(sys.executable, "-m", MODULE)) as subject:
+        async with deployment.serving(diverted, module=MODULE) as subject:
             await asyncio.to_thread(_enrol, subject.port, effort.members)
             for number in range(effort.rounds):
                 tell(f"group: round {number + 1} of {effort.rounds}")
