@@ -31,7 +31,7 @@ def await_only(awaitable: Awaitable[T]) -> T:
     """Return what the awaitable gives, from inside `run_sync`; raises what it raises."""
     current = getcurrent()
     if not isinstance(current, _AsyncioGreenlet) or current.parent is None:
-        raise RuntimeError("only code run by cross() can wait")
+        raise RuntimeError("only code that run_sync runs can wait")
     return cast(T, current.parent.switch(awaitable))
 
 
@@ -42,7 +42,10 @@ async def run_sync(work: Callable[[], T], context: Context | None = None) -> T:
     again at its next wait, and the cancellation stands whatever it returns.
     """
     child = _AsyncioGreenlet(work)
+    # A greenlet starts with an empty context; one of its own keeps what it sets from the caller.
     child.gr_context = copy_context() if context is None else context
+    # The code runs up to its end or its first wait. The loop is free only at `await step` below,
+    # so nothing else runs between two waits, as with any coroutine.
     step: Any = child.switch()
     while not child.dead:
         if child.is_cancelled:
@@ -64,5 +67,5 @@ async def run_sync(work: Callable[[], T], context: Context | None = None) -> T:
 
 def _throw_cancelled(child: _AsyncioGreenlet, step: object) -> object:
     if asyncio.iscoroutine(step):
-        step.close()
+        step.close()  # never awaited now: it would warn when it is collected
     return child.throw(asyncio.CancelledError())

@@ -156,6 +156,7 @@ def claim(  # noqa: PLR0913 - as the port has it, and for whom
     room: Mapping[str, Capacity] | None,
 ) -> list[Lease] | None:
     """Lease what is due and can be sent now; None while another process claims."""
+    # Two processes that read a lane at the same time would both find it free.
     if not try_lock(connection, "claim"):
         return None
     reclaim_expired_leases(connection, now, now)
@@ -264,11 +265,15 @@ def _choose_deliveries(
             if why:
                 needless.setdefault(why, []).append(row)
             elif row.busy or row.lane_hash in lanes:
+                # What is parked is not read again at every claim, or a long lane would cost its
+                # length each time. Urgent ones stay in line: they are few, and go first.
                 parked += [] if urgent else [row.id]
             elif left == 0:
                 break
             elif early:
                 continue
+            # Of those on their last lease one is out at a time: when the process crashes again,
+            # that one is to blame, and no other is dead for it.
             elif is_last_out and row.handouts == MAX_HANDOUTS - 1:
                 lanes.add(row.lane_hash)
             else:

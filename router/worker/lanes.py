@@ -64,6 +64,8 @@ class Lanes:
         while heads:
             rank, lane = heads[0]
             heap = self._lanes.get(lane)
+            # A head that was overtaken or given out is thrown away only here: to find it inside
+            # the heap when that happened would cost the heap's length each time.
             if lane in self._busy_lanes or not heap or heap[0][0] != rank:
                 heappop(heads)
                 continue
@@ -113,7 +115,7 @@ class Lanes:
         ]
         for lane in [lane for lane in self._lanes if lane[0] == channel]:
             if lane in self._busy_lanes:
-                self._lanes[lane] = []
+                self._lanes[lane] = []  # `release_lane` still looks it up when its send ends
             else:
                 del self._lanes[lane]
         self._heads.pop(channel, None)

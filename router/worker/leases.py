@@ -52,6 +52,7 @@ class Leases:
 
     def list_expiring(self) -> list[str]:
         """Return the ids of leases past half-time."""
+        # At half-time, so that a renewal that fails can be tried again before others take over.
         latest = self._clock() + LEASE_S / 2
         return [delivery for delivery, until in self._until.items() if until < latest]
 

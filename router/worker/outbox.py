@@ -190,9 +190,9 @@ class Dispatcher:
         now = self._clock()
         for task, sending in list(self._sends.items()):
             if sending.is_stuck(now):
-                self._stuck.add(task)
+                self._stuck.add(task)  # the loop holds tasks weakly: one that is lost would warn
                 task.add_done_callback(self._stuck.discard)
-                del self._sends[task]
+                del self._sends[task]  # before it is finished here: its own end would do it again
                 _log.error("send ignored cancellation", **log_fields(sending.job.delivery))
                 self._finish_send(
                     sending, Unknown(reason="no answer; the send ignored its cancellation")
@@ -289,6 +289,8 @@ class Dispatcher:
                 "outcome processing failed", **log_fields(delivery), **describe_exception(fault)
             )
             self._owner.drop_lease(delivery.id)
+        # After the outcome is noted: a lane that is free earlier would let the next delivery
+        # overtake this one's retry, and a slot that is free earlier would miss an open breaker.
         self._caps.end(sending.caps, is_counted=is_counted(outcome))
         gate.release(urgent=delivery.urgent, probed=sending.probed)
         self._lanes.release_lane(sending.job)

@@ -149,6 +149,7 @@ class GroupCommitWriter:
             if batch:
                 await self._commit(batch)
             elif not self._closing:
+                # Cleared only when nothing waits: what came during the commit is the next batch.
                 self._wanted.clear()
 
     def _take(self) -> "_Batch":
@@ -158,6 +159,8 @@ class GroupCommitWriter:
             jobs: list[_WriteJob] = []
             while queue and len(jobs) < operation.batch:
                 job = queue.popleft()
+                # The last moment to withdraw: once a commit carries it, it may become durable
+                # whether or not its caller still waits.
                 if not job.future.done():
                     jobs.append(job)
             if jobs:
@@ -168,6 +171,7 @@ class GroupCommitWriter:
         try:
             results = await self._perform(lambda connection: _apply(connection, batch))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' to know
+            # Everything was rolled back, so the others can be committed without the bad row.
             if _blames_data(error):
                 _log.warning("batch commit failed, retrying singly", error=type(error).__name__)
                 await self._commit_singly(batch)
@@ -189,6 +193,7 @@ class GroupCommitWriter:
         accepted = [
             job for operation, jobs in batch if operation.rank is WriteOrder.ACCEPT for job in jobs
         ]
+        # Asked before the answers are given, which make every future done.
         is_late = any(job.future.done() for job in accepted)
         _answer(batch, results)
         if accepted:
