@@ -1,4 +1,4 @@
-"""Why no answer came, in fixed words: an error's own words may hold a URL or a password."""
+"""Fixed texts for network errors: the text of the error itself may hold a URL or a password."""
 
 import smtplib
 import socket
@@ -10,7 +10,7 @@ from router.channel import TransportError, UntrustedServerError
 from router.transport.proxy_tunnel import PROXY_REFUSED, PROXY_UNREACHABLE
 
 TIMED_OUT = "timed out"
-"""The reason of a `TransportError` that time ran out for."""
+"""The reason of a `TransportError` after a timeout."""
 
 _ERROR_TEXTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
@@ -30,7 +30,7 @@ _ERROR_TEXTS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...],
     (aiohttp.ClientPayloadError, "the answer is incomplete"),
     (aiohttp.ClientResponseError, "the answer is not HTTP"),
     (ValueError, "the request is invalid"),
-    ((TimeoutError, aiohttp.ServerTimeoutError), "timed out"),
+    ((TimeoutError, aiohttp.ServerTimeoutError), TIMED_OUT),
     (ConnectionRefusedError, "the server is unreachable"),
     (OSError, "the connection was reset"),
 )
@@ -41,7 +41,7 @@ _NO_TLS = frozenset({"HTTP_REQUEST", "WRONG_VERSION_NUMBER"})
 
 
 def fail(error: BaseException, *, sent: bool) -> TransportError:
-    """Return the error that stands for one of the network's, free of secrets.
+    """Return the `TransportError` for a network error, free of secrets.
 
     `sent` says whether the request may have reached the provider.
     """
@@ -55,7 +55,5 @@ def fail(error: BaseException, *, sent: bool) -> TransportError:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return what went wrong, free of secrets."""
-    return next(
-        (words for kind, words in _ERROR_TEXTS if isinstance(error, kind)), "the send failed"
-    )
+    """Return the fixed text for a network error, free of secrets."""
+    return next((text for kind, text in _ERROR_TEXTS if isinstance(error, kind)), "the send failed")

@@ -1,7 +1,4 @@
-"""The way out of the process: one pooled session for every provider.
-
-Beside it, for what HTTP/1.1 is not: connections of HTTP/2, and of SMTP.
-"""
+"""The transport of every channel: HTTP/1.1 in shared sessions, HTTP/2 and SMTP in pools."""
 
 import asyncio
 import ssl
@@ -27,7 +24,7 @@ from router.transport.smtp_pool import SMTPPool
 from router.transport.ssrf_guard import NOT_PUBLIC, BoundedResolver, SSRFError, SSRFGuard
 
 MAX_BODY_BYTES = 1 << 20
-"""Bytes of an answer that are read; a plugin gets no more."""
+"""Bytes of an answer's body that are read; the rest is dropped."""
 
 NO_PROXIES = Proxies()
 
@@ -41,10 +38,10 @@ class AiohttpTransport:
 
     URLs go out byte for byte. `rewrite` (tests only) maps a host, or `*` for any other, to
     the base URL of a fake: `{"api.example.com": "http://127.0.0.1:8080"}`; `authorities` are
-    certificates in PEM of whom to trust besides (tests only, too). `allowed` are host names and
-    networks that a guarded request may go to beside public addresses. HTTP goes through
-    `proxies`, mail does not. A proxy is asked for the checked address of a guarded request, not
-    for its host, so that it cannot be led where the guard did not look.
+    further certificates to trust, in PEM (tests only, too). `allowed` are host names and networks
+    that a guarded request may go to beside public addresses. HTTP goes through `proxies`, mail
+    does not. A guarded request names its checked address to the proxy, not its host: a proxy that
+    looks the name up again could get an address that the guard has not checked.
     """
 
     is_live = True
@@ -57,7 +54,6 @@ class AiohttpTransport:
         allowed: Iterable[AllowedTarget] = (),
         proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """Open nothing yet; a session is made with its first request."""
         self._rewrites = dict(rewrite or {})
         self._authorities = authorities
         self._cached_rewrite = lru_cache(256)(self._rewrite_url)
@@ -80,7 +76,7 @@ class AiohttpTransport:
         )
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
-        """Return the answer, or raise `TransportError` when none came within `timeout`."""
+        """Return the answer; raises `TransportError` where none came within `timeout` seconds."""
         if self._rewrites:
             request = self._rewrite_request(request)
         if request.guarded and (request.http2 or request.method == "SMTP"):
@@ -115,6 +111,7 @@ class AiohttpTransport:
             await self._http2_pool.aclose()
 
     async def _fetch(self, request: Request, progress: RequestProgress) -> Response:
+        # aiohttp calls the connector in this task, so the connector marks this request's progress.
         _PROGRESS.set(progress)
         url = URL(request.url, encoded=True)
         if request.guarded and url.scheme not in {"http", "https"}:
@@ -137,7 +134,7 @@ class AiohttpTransport:
             )
 
     async def _choose_route(self, request: Request, url: URL) -> "_Route":
-        """Return whether a request goes directly or through a proxy, and how it is guarded."""
+        """Return the route of a request: direct or through a proxy, guarded or not."""
         host, port = url.host or "", url.port or 0
         guarded = request.guarded and not self._guard.is_allowed_host(host)
         proxy = self._proxies.find(url.scheme, host, port)
@@ -160,7 +157,11 @@ class AiohttpTransport:
         )
 
     def _get_session(self, share: "_SessionKey") -> aiohttp.ClientSession:
-        """Return the session of guarded requests, or of all others: they share no connection."""
+        """Return the session of a share; sessions of different shares have no common connection.
+
+        A kept connection is not checked again, so a guarded request must never get one that an
+        unguarded request has opened.
+        """
         if share not in self._sessions:
             guarded = share == "guarded"
             self._sessions[share] = aiohttp.ClientSession(
@@ -179,33 +180,34 @@ class AiohttpTransport:
         return self._sessions[share]
 
     def _rewrite_request(self, request: Request) -> Request:
-        bound = self._cached_rewrite(request.url, mail=request.method == "SMTP")
-        if bound is None:
+        rewrite = self._cached_rewrite(request.url, mail=request.method == "SMTP")
+        if rewrite is None:
             return request
-        url, host = bound
+        url, host = rewrite
         headers = request.headers
-        to = headers if request.method == "SMTP" else {**headers, "Host": host}
-        return replace(request, url=url, headers=to, guarded=False)
+        if request.method != "SMTP":
+            headers = {**headers, "Host": host}
+        return replace(request, url=url, headers=headers, guarded=False)
 
     def _rewrite_url(self, url: str, *, mail: bool) -> tuple[str, str] | None:
         """Return the URL at the fake and the host it was for; None when there is no fake."""
-        wanted = URL(url, encoded=True)
-        base = self._rewrites.get(wanted.host or "") or self._rewrites.get("*")
+        original = URL(url, encoded=True)
+        base = self._rewrites.get(original.host or "") or self._rewrites.get("*")
         if base is None:
             return None
         fake = URL(base)
-        scheme = wanted.scheme if mail else fake.scheme
-        bound = wanted.with_scheme(scheme) if wanted.scheme != scheme else wanted
-        target = bound.with_host(fake.host or "").with_port(fake.port)
-        return str(target), wanted.host_port_subcomponent or ""
+        scheme = original.scheme if mail else fake.scheme
+        rewritten = original.with_scheme(scheme) if original.scheme != scheme else original
+        target = rewritten.with_host(fake.host or "").with_port(fake.port)
+        return str(target), original.host_port_subcomponent or ""
 
 
 @cache
 def _make_ssl_context(authorities: str, protocol: str = "") -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities, certifi's and those given.
+    """Return a context that trusts the authorities of the system, of certifi and `authorities`.
 
-    It offers the protocol, if one is named. Loading authorities takes a hundred times as long
-    as a send.
+    It offers `protocol` by ALPN, if not empty. The context is cached: loading authorities takes a
+    hundred times as long as a send.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
@@ -221,7 +223,7 @@ _SessionKey = Literal["own", "guarded", "guarded through a proxy"]
 
 
 class _Route(Struct, frozen=True, kw_only=True):
-    """How a request reaches its server."""
+    """The session, URL, headers and aiohttp options that take a request to its server."""
 
     share: _SessionKey
     url: URL
@@ -229,11 +231,15 @@ class _Route(Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_PROGRESS: ContextVar[RequestProgress] = ContextVar("journey")
+_PROGRESS: ContextVar[RequestProgress] = ContextVar("request_progress")
 
 
 class _ProgressConnector(aiohttp.TCPConnector):
-    """Notes that a request holds a connection: from then on it may have been sent."""
+    """Marks a request as sent as soon as it has a connection.
+
+    From then on bytes may go out at any time. A later mark would let the router repeat a request
+    that the provider already has.
+    """
 
     async def connect(
         self,
@@ -241,7 +247,7 @@ class _ProgressConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> Connection:
-        """Return a connection, and mark the progress of the one who asked."""
+        """Return a connection and mark the request of the current task as sent."""
         connection = await super().connect(req, traces, timeout)
         _PROGRESS.get().sent = True
         return connection

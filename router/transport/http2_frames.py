@@ -79,7 +79,6 @@ class Http2ConnectionError(Exception):
     """The peer breaks the protocol in a way that ends the connection (RFC 9113, 5.4.1)."""
 
     def __init__(self, code: Http2ErrorCode) -> None:
-        """Keep the code for GOAWAY."""
         super().__init__(code.name)
         self.code = code
 
@@ -88,7 +87,6 @@ class Http2StreamError(Exception):
     """The peer breaks the protocol in a way that ends one stream alone (RFC 9113, 5.4.2)."""
 
     def __init__(self, code: Http2ErrorCode) -> None:
-        """Keep the code for RST_STREAM."""
         super().__init__(code.name)
         self.code = code
 
@@ -103,14 +101,13 @@ class Frame(NamedTuple):
 
 
 class FrameReader:
-    """Cuts received bytes into frames, however they were cut on the way."""
+    """Splits received bytes into frames; the reads need not end where frames do."""
 
     def __init__(self) -> None:
-        """Hold nothing yet."""
         self._received = bytearray()
 
     def read(self, data: bytes) -> Iterator[Frame]:
-        """Yield each frame that is whole; raises `Http2ConnectionError` for one that is too long.
+        """Yield each complete frame; raises `Http2ConnectionError` for one that is too long.
 
         What follows an error is not read.
         """
@@ -158,7 +155,7 @@ def write_goaway(code: Http2ErrorCode) -> bytes:
 
 
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
-    """Return the parameters of a SETTINGS frame in their order, those unknown among them."""
+    """Return the parameters of a SETTINGS frame in their order, also the unknown ones."""
     if len(payload) % 6:
         raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
     return [

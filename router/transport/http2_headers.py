@@ -13,7 +13,7 @@ MAX_HEADERS_BYTES = 65_536
 """Bytes that the header fields of one answer take at most; a longer answer ends its stream."""
 
 MAX_BLOCK_BYTES = 16 * MAX_HEADERS_BYTES
-"""Bytes of header fields that are read although nobody wants them: the table depends on them.
+"""Bytes of a header block that are decoded even when its stream has ended: the table needs them.
 
 More ends the connection, since a block of 64 KiB can stand for hundreds of megabytes.
 """
@@ -38,26 +38,25 @@ _STATUS = re.compile(r"[1-9][0-9]{2}")
 class HeaderEncoder:
     """Encodes the header fields of one connection's requests.
 
-    What a field said last time too goes into the table that both ends keep; what differs from
-    request to request does not, for it would drive the rest out, as Apple notes:
+    A field with the same value as in the request before goes into the header table. A value that
+    differs from request to request does not: it would evict the others, as Apple notes:
     https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
     """
 
     def __init__(self) -> None:
-        """Know of no request yet."""
         self._encoder = Encoder()
         self._last: dict[str, str] = {}
         self._table = MAX_TABLE_BYTES
 
     def limit_table(self, size: int) -> None:
-        """Keep to the size of the table that the server allows; it never grows again."""
+        """Lower the size of the table to the server's limit, in bytes; it never grows again."""
         self._table = min(size, self._table)
 
     def encode(self, request: Request) -> bytes:
         """Return the header block of a request."""
         if self._encoder.header_table_size != self._table:
-            # Set here, so that however often the limit was lowered meanwhile, the block names the
-            # last alone: `hpack` would name each, and one above the limit is an error.
+            # Set here and not in `limit_table`: `hpack` writes each size that was set since the
+            # last block, and a size above the server's last limit is an error.
             self._encoder.header_table_size = self._table
         fields = [self._mark(name, value) for name, value in iterate_request_fields(request)]
         return self._encoder.encode(fields, huffman=False)
@@ -87,10 +86,9 @@ def iterate_request_fields(request: Request) -> Iterator[tuple[str, str]]:
 
 
 class HeaderDecoder:
-    """Decodes header blocks of one connection's answers, each of them and in their order."""
+    """Decodes the header blocks of one connection's answers, in the order of their arrival."""
 
     def __init__(self) -> None:
-        """Know of no answer yet."""
         self._decoder = Decoder(MAX_BLOCK_BYTES)
 
     def decode(self, block: bytes) -> list[tuple[str, str]]:

@@ -13,10 +13,10 @@ from router.transport.http2_stream import RequestProgress, UnprocessedError
 from router.transport.proxy_tunnel import connect_through
 
 ALPN_PROTOCOL = "h2"
-"""What a server that speaks HTTP/2 agrees to in the TLS handshake (RFC 9113, 3.2)."""
+"""The name of HTTP/2 in the TLS handshake (RFC 9113, 3.2)."""
 
 REFUSAL_DELAYS_S = (0.0, 0.02, 0.1, 0.5)
-"""Time before a request that a server has not looked at is sent again, each time once."""
+"""Seconds before each retry of a request that the server has not processed."""
 
 
 class _Http2Server(Struct, frozen=True):
@@ -26,21 +26,21 @@ class _Http2Server(Struct, frozen=True):
 
 
 class Http2Pool:
-    """Carries requests over one connection to each server, however many at a time.
+    """Carries any number of concurrent requests over one connection to each server.
 
-    A connection that ends is replaced with the next request. A request that the server says it
-    has not looked at is sent again, over the same connection or a new one, after each of
-    `REFUSAL_DELAYS_S`. One that only waited for its turn moves on without that.
+    The next request replaces a connection that has ended. A request that the server has not
+    processed is sent again, over the same connection or a new one, after each of
+    `REFUSAL_DELAYS_S`. A request that was never started moves to the next connection without a
+    delay. `ssl_context` holds the trusted certificates.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext, proxies: Proxies) -> None:
-        """Connect to nothing yet; `ssl_context` says whose certificates are good."""
         self._ssl_context = ssl_context
         self._proxies = proxies
         self._connections: dict[_Http2Server, Http2Connection] = {}
         self._locks: dict[_Http2Server, asyncio.Lock] = {}
         self._open: set[Http2Connection] = set()
-        """Every connection that is not closed, those too that take no further requests."""
+        """Every connection that is not closed, also those that take no further requests."""
 
     async def fetch(self, request: Request, progress: RequestProgress) -> Response:
         """Return the answer; raises `TransportError`, or an OS error for no connection."""
@@ -53,7 +53,9 @@ class Http2Pool:
             except UnprocessedError:
                 only_waited, progress.sent = not progress.sent, False
                 if only_waited and connection.has_answered:
-                    continue  # others went ahead of it, so this comes to an end
+                    # Servers close a connection after some number of requests. A connection that
+                    # has answered others makes progress, so this loop ends without a count.
+                    continue
                 delay = next(delays, None)
                 if delay is None:
                     raise
@@ -65,14 +67,16 @@ class Http2Pool:
         await asyncio.gather(*(connection.aclose() for connection in [*self._open]))
 
     async def _connect(self, server: _Http2Server) -> Http2Connection:
-        kept = self._connections.get(server)
-        if kept is not None and await kept.is_alive():
-            return kept
+        connection = self._connections.get(server)
+        if connection is not None and await connection.is_alive():
+            return connection
         async with self._locks.setdefault(server, asyncio.Lock()):
-            kept = self._connections.get(server)
-            if kept is None or kept.is_closing:
-                kept = self._connections[server] = await self._open_connection(server)
-        return kept
+            # Another request may have connected while this one waited for the lock. Without the
+            # second look each request of a burst would open a connection of its own.
+            connection = self._connections.get(server)
+            if connection is None or connection.is_closing:
+                connection = self._connections[server] = await self._open_connection(server)
+        return connection
 
     async def _open_connection(self, server: _Http2Server) -> Http2Connection:
         transport, connection = await self._connect_socket(server)
@@ -80,6 +84,8 @@ class Http2Pool:
             _check_protocol(transport)
             await connection.ready
         except BaseException:
+            # The abort below ends in `connection_lost`, which sets an error on a pending future.
+            # With nobody left to retrieve that error, asyncio would log it.
             connection.ready.cancel()
             transport.abort()
             raise

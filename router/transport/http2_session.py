@@ -1,7 +1,7 @@
 """The client's side of HTTP/2 without a socket: bytes in, answers and bytes out (RFC 9113).
 
-A fault that concerns one stream ends that stream alone, and what arrives for a stream that has
-ended is read and dropped: the server may have sent it before it knew.
+A fault of one stream ends that stream alone. Frames for a stream that has ended are read and
+dropped: the server may have sent them before it received the end.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ from router.transport.http2_stream import MAX_BODY_BYTES, Http2Stream, Unprocess
 GOAWAY_REASON = "the server takes no more over this connection"
 
 _WINDOW_UPDATE_BYTES = DEFAULT_WINDOW_BYTES // 2
-"""Bytes of answers after which the server hears that there is room again."""
+"""Bytes of answers after which a WINDOW_UPDATE tells the server to send more."""
 
 _MAX_CONTINUATIONS = 64
 """Frames of one header block; more is an attack: https://kb.cert.org/vuls/id/421644"""
@@ -53,24 +53,23 @@ _MAX_CONTINUATIONS = 64
 class Http2Session:
     """The state of one connection; the caller moves the bytes.
 
-    `receive` settles the streams that it was given by `start`; `data_to_send` returns what is to
-    be written after either.
+    `start` begins a stream and `receive` ends it; after either, the caller writes the bytes of
+    `data_to_send`. The first bytes are the preface and the settings of a client.
     """
 
     def __init__(self) -> None:
-        """Begin with the preface and the settings of a client."""
         self.streams: dict[int, Http2Stream] = {}
-        """What is under way, by stream."""
+        """The streams that have not ended, by their id."""
         self.is_ready = False
-        """Whether the server has said how much it takes."""
+        """Whether the server's SETTINGS have arrived."""
         self.is_closing = False
-        """Whether it takes no further requests."""
+        """Whether the connection takes no further requests."""
         self.has_answered = False
         """Whether the server has answered any request."""
         self.pongs = 0
-        """Answers to pings so far."""
+        """Answers to pings since the caller last set it to 0."""
         self.last_written_stream = 0
-        """The highest stream of which anything was taken for writing."""
+        """The highest stream of which `data_to_send` has returned bytes: none above it is sent."""
         self._max_concurrent = MAX_STREAM_ID
         self._initial_window = DEFAULT_WINDOW_BYTES
         self._max_frame = MAX_FRAME_BYTES
@@ -102,11 +101,11 @@ class Http2Session:
 
     @property
     def can_start(self) -> bool:
-        """Whether the server takes one request more at this time."""
+        """Whether the server takes one more concurrent request."""
         return not self.is_closing and len(self.streams) < self._max_concurrent
 
     def start(self, http2_stream: Http2Stream, now: float) -> None:
-        """Send a request; one that cannot be written fails, and others are not concerned."""
+        """Send a request; a request that cannot be encoded fails alone."""
         if self._next_stream > MAX_STREAM_ID:
             self.is_closing = True
             http2_stream.fail(UnprocessedError(GOAWAY_REASON))
@@ -116,7 +115,7 @@ class Http2Session:
         except ValueError:
             http2_stream.fail(TransportError("the request is invalid", sent=False))
             return
-        http2_stream.stream_id, http2_stream.began = self._next_stream, now
+        http2_stream.stream_id, http2_stream.started_at = self._next_stream, now
         http2_stream.window = self._initial_window
         http2_stream.progress.sent = True
         self._next_stream += 2
@@ -127,22 +126,22 @@ class Http2Session:
             self._write_bodies()
 
     def cancel(self, http2_stream: Http2Stream) -> None:
-        """Wait for an answer no longer, and tell the server so."""
+        """End a stream whose answer nobody waits for."""
         self._reset_stream(http2_stream.stream_id, Http2ErrorCode.CANCEL)
 
     def ping(self) -> None:
-        """Ask whether the server is there; `pongs` counts its answers."""
+        """Ask the server for a sign of life; `pongs` counts its answers."""
         self._output.append(write_frame(FrameType.PING, 0, 0, bytes(8)))
 
     def send_goaway(self, code: Http2ErrorCode = Http2ErrorCode.NO_ERROR) -> None:
-        """Say that no more is wanted of the server."""
+        """Tell the server that the connection ends, and take no further requests."""
         self.is_closing = True
         self._output.append(write_goaway(code))
 
     def receive(self, data: bytes) -> None:
-        """Act on what the server says; raises `Http2ConnectionError` where it is not HTTP/2.
+        """Act on bytes of the server; raises `Http2ConnectionError` where they are not HTTP/2.
 
-        What came before the fault is acted on.
+        Frames before the fault take effect.
         """
         for frame in self._reader.read(data):
             if not self.is_ready and (frame.kind != FrameType.SETTINGS or frame.flags & ACK):
@@ -156,7 +155,7 @@ class Http2Session:
                     self._fail_stream(frame.stream_id, fault)
 
     def data_to_send(self) -> bytes:
-        """Return what is to be written, and hold it no longer."""
+        """Return the bytes to write, and drop them here."""
         if not self._output:
             return b""
         self.last_written_stream = self._next_stream - 2
@@ -173,7 +172,7 @@ class Http2Session:
         self._output.append(write_frame(kind, flags | END_HEADERS, stream_id, block))
 
     def _write_bodies(self) -> None:
-        """Send as much of the bodies as the server has room for."""
+        """Send as much of the bodies as the windows of the streams and the connection allow."""
         for http2_stream in [*self._blocked.values()]:
             while http2_stream.unsent:
                 size = min(self._window, http2_stream.window, self._max_frame)
@@ -191,7 +190,7 @@ class Http2Session:
                 return
 
     def _end_stream(self, stream_id: int) -> Http2Stream | None:
-        """Count a stream as ended, and return its exchange where that was not so before."""
+        """Remove a stream and return it; None where it has ended before."""
         self._blocked.pop(stream_id, None)
         return self.streams.pop(stream_id, None)
 
@@ -200,19 +199,19 @@ class Http2Session:
             self._output.append(write_number(FrameType.RST_STREAM, stream_id, code))
 
     def _fail_stream(self, stream_id: int, fault: Http2StreamError) -> None:
-        """End one stream that the server made a mess of."""
+        """End one stream after a fault of the server."""
         if http2_stream := self.streams.get(stream_id):
             self._reset_stream(stream_id, fault.code)
             http2_stream.fail(TransportError("the answer is malformed", sent=True))
 
     def _find_stream(self, frame: Frame) -> Http2Stream | None:
-        """Return the exchange a frame is for, None where it has ended."""
+        """Return the stream of a frame, None where it has ended."""
         if frame.stream_id % 2 == 0 or frame.stream_id >= self._next_stream:
             raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         return self.streams.get(frame.stream_id)
 
     def _finish_stream(self, http2_stream: Http2Stream) -> None:
-        """Hand an answer over that is at its end; a body that is not yet out is not wanted."""
+        """Set the complete answer and end the stream, without the rest of the request's body."""
         http2_stream.finish()
         self.has_answered = True
         if http2_stream.unsent:
@@ -223,6 +222,8 @@ class Http2Session:
     def _on_data(self, frame: Frame) -> None:
         http2_stream = self._find_stream(frame)
         data, size = strip_padding(frame), len(frame.payload)
+        # Frames of an ended stream count too. Without them each cancelled request would shrink
+        # the connection's window, until the server could send nothing.
         self._consumed += size
         if self._consumed >= _WINDOW_UPDATE_BYTES:
             self._output.append(write_number(FrameType.WINDOW_UPDATE, 0, self._consumed))
@@ -255,7 +256,7 @@ class Http2Session:
             self._header_block = frame, [block]
 
     def _on_continuation(self, frame: Frame) -> None:
-        """Add to a header block, which nothing else may interrupt."""
+        """Add to a header block, which no other frame may interrupt (6.10)."""
         assert self._header_block is not None  # noqa: S101 - the caller has looked
         first, pieces = self._header_block
         if frame.kind != FrameType.CONTINUATION or frame.stream_id != first.stream_id:
@@ -271,7 +272,7 @@ class Http2Session:
                 self._fail_stream(first.stream_id, fault)
 
     def _on_header_block(self, frame: Frame, block: bytes) -> None:
-        """Read a header block; also one that nobody waits for, since the table depends on it."""
+        """Read a header block, also of an ended stream: the decoder's table depends on each."""
         fields = self._decoder.decode(block)
         http2_stream = self.streams.get(frame.stream_id)
         if http2_stream is None:
@@ -334,7 +335,7 @@ class Http2Session:
                 self._max_frame = value
 
     def _resize_windows(self, size: int) -> None:
-        """Give every open stream the difference, which may leave less than nothing (6.9.2)."""
+        """Add the difference to each stream's window, which may become negative (6.9.2)."""
         if size > MAX_WINDOW_BYTES:
             raise Http2ConnectionError(Http2ErrorCode.FLOW_CONTROL_ERROR)
         for http2_stream in self.streams.values():
@@ -354,19 +355,19 @@ class Http2Session:
             self._output.append(write_frame(FrameType.PING, ACK, 0, frame.payload))
 
     def _on_goaway(self, frame: Frame) -> None:
-        """Give up what the server will not look at; the rest is still answered (6.8)."""
+        """Fail the streams above the server's last; the server still answers the others (6.8)."""
         if frame.stream_id:
             raise Http2ConnectionError(Http2ErrorCode.PROTOCOL_ERROR)
         if len(frame.payload) < 8:  # noqa: PLR2004 - the least size of a GOAWAY
             raise Http2ConnectionError(Http2ErrorCode.FRAME_SIZE_ERROR)
-        last = int.from_bytes(frame.payload[:4], "big") & MAX_STREAM_ID
+        last_stream_id = int.from_bytes(frame.payload[:4], "big") & MAX_STREAM_ID
         self.is_closing = True
-        for http2_stream in [e for stream_id, e in self.streams.items() if stream_id > last]:
+        for http2_stream in [s for s in self.streams.values() if s.stream_id > last_stream_id]:
             self._end_stream(http2_stream.stream_id)
             http2_stream.fail(_make_refusal(http2_stream, GOAWAY_REASON))
 
     def _on_window_update(self, frame: Frame) -> None:
-        """Make room for bodies."""
+        """Enlarge a window and send bodies that waited for it."""
         http2_stream = self._find_stream(frame) if frame.stream_id else None
         increment = read_number(frame.payload) & MAX_WINDOW_BYTES
         if frame.stream_id == 0:
@@ -393,7 +394,7 @@ class Http2Session:
 
 
 def _make_refusal(http2_stream: Http2Stream, reason: str) -> TransportError:
-    """Return why a server took no request; one that began to answer it has taken it."""
+    """Return the error of a refused request; a server that began to answer has processed it."""
     if http2_stream.status:
         return TransportError("the answer is incomplete", sent=True)
     return UnprocessedError(reason)

@@ -13,28 +13,27 @@ class RequestProgress:
 
 
 MAX_BODY_BYTES = 1 << 20
-"""Bytes of an answer that are read."""
+"""Bytes of an answer's body that are read; the rest is dropped."""
 
 
 class UnprocessedError(TransportError):
     """The server has done nothing with the request, so that it may be sent again."""
 
     def __init__(self, reason: str) -> None:
-        """Keep the reason."""
         super().__init__(reason, sent=False)
 
 
 class Http2Stream:
-    """A request that waits for its answer; `stream` is 0 until it is under way."""
+    """A request and its answer; `stream_id` is 0 until the request has started."""
 
     __slots__ = (
         "answer",
-        "began",
         "consumed",
         "headers",
         "pieces",
         "progress",
         "request",
+        "started_at",
         "status",
         "stream_id",
         "unsent",
@@ -42,24 +41,23 @@ class Http2Stream:
     )
 
     def __init__(self, request: Request, progress: RequestProgress) -> None:
-        """Wait, on the running loop."""
         self.request = request
         self.progress = progress
         self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self.stream_id = 0
-        self.began = 0.0
+        self.started_at = 0.0
         self.unsent = memoryview(request.body)
         self.window = 0
-        """Bytes of the body that the server has room for; it may be below zero."""
+        """Bytes of the body that the server accepts; negative after a smaller setting (6.9.2)."""
         self.consumed = 0
-        """Bytes of the answer that the server has not been told of as read."""
+        """Bytes of the answer read since the last WINDOW_UPDATE."""
         self.status = 0
-        """The answer's status, 0 before it came."""
+        """The status of the answer, 0 before its header fields arrive."""
         self.headers: dict[str, str] = {}
         self.pieces = bytearray()
 
     def finish(self) -> None:
-        """Give the answer to whoever waits; raises `Http2StreamError` where it is not whole."""
+        """Set the answer; raises `Http2StreamError` where its body has the wrong length."""
         length = self.headers.get("content-length")
         if not self.status or (
             length is not None
@@ -73,6 +71,6 @@ class Http2Stream:
             self.answer.set_result(Response(status=self.status, headers=self.headers, body=body))
 
     def fail(self, error: TransportError) -> None:
-        """Tell whoever waits that no answer comes."""
+        """Set the error that ends the wait for an answer; an answer that is set stays."""
         if not self.answer.done():
             self.answer.set_exception(error)

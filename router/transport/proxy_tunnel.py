@@ -19,34 +19,37 @@ P = TypeVar("P", bound=asyncio.Protocol)
 
 
 async def connect_through(
-    proxy: Proxy, make: Callable[[], P], host: str, port: int, context: ssl.SSLContext
+    proxy: Proxy, make_protocol: Callable[[], P], host: str, port: int, context: ssl.SSLContext
 ) -> tuple[asyncio.Transport, P]:
     """Return a TLS connection to a server and its protocol.
 
-    Raises `TransportError`, with `sent` false, where the proxy does not let it through, and an OS
-    error where the server's TLS is not what it should be.
+    Raises `TransportError`, with `sent` false, where the proxy refuses the connection, and an OS
+    error where the TLS handshake with the server fails.
     """
     loop = asyncio.get_running_loop()
     tunnel = _Tunnel(proxy, host, port)
     try:
-        raw, _ = await loop.create_connection(lambda: tunnel, proxy.host, proxy.port)
+        tcp_transport, _ = await loop.create_connection(lambda: tunnel, proxy.host, proxy.port)
     except OSError:
         raise TransportError(PROXY_UNREACHABLE, sent=False) from None
     try:
         await tunnel.opened
-        protocol = make()
-        secure = await loop.start_tls(raw, protocol, context, server_hostname=host)
+        protocol = make_protocol()
+        tls_transport = await loop.start_tls(tcp_transport, protocol, context, server_hostname=host)
     except BaseException:
+        # The abort below ends in `connection_lost`, which sets an error on a pending future. With
+        # nobody left to retrieve that error, asyncio would log it.
         tunnel.opened.cancel()
-        raw.abort()
+        tcp_transport.abort()
         raise
-    transport = cast(asyncio.Transport, secure)
+    # `start_tls` replaces the protocol of the socket without a call of `connection_made`.
+    transport = cast(asyncio.Transport, tls_transport)
     protocol.connection_made(transport)
     return transport, protocol
 
 
 class _Tunnel(asyncio.Protocol):
-    """Asks the proxy; `opened` once it has answered."""
+    """Asks the proxy for a connection; `opened` is done when the proxy has answered."""
 
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -62,8 +65,9 @@ class _Tunnel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._head += data
-        head, end, rest = self._head.partition(b"\r\n\r\n")
-        if end and not rest and _SUCCESS_LINE.match(head):  # a server of TLS never speaks first
+        head, end, surplus = self._head.partition(b"\r\n\r\n")
+        # In TLS the client speaks first: bytes behind the head are not the server's.
+        if end and not surplus and _SUCCESS_LINE.match(head):
             if not self.opened.done():
                 self.opened.set_result(None)
         elif end or len(self._head) > _MAX_HEAD_BYTES:

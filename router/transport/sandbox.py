@@ -1,4 +1,4 @@
-"""A transport that asks the plugin what its provider would answer, and opens no socket."""
+"""A transport that opens no socket: the channel plugin supplies the provider's answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,10 +16,10 @@ _R = TypeVar("_R", Response, None)
 
 
 class RecordedExchange(Struct, frozen=True, kw_only=True):
-    """A request that would have gone out, secrets masked, and the answer it got.
+    """A request that would have gone out, with its secrets masked, and its answer.
 
-    `response` is None when a fault stood in for the answer. `delivery` is the id bound by
-    the worker, empty outside of one.
+    `response` is None where a fault replaced the answer. `delivery` is the id that the worker
+    binds, empty where no worker sends.
     """
 
     delivery: str
@@ -29,7 +29,7 @@ class RecordedExchange(Struct, frozen=True, kw_only=True):
 
 
 class InjectedFault(Struct, frozen=True, kw_only=True):
-    """What is made to go wrong: wait `delay` seconds, then reset, or answer `status`."""
+    """A simulated fault: wait `delay` seconds, then reset the connection or answer `status`."""
 
     status: int | None = None
     delay: float = 0.0
@@ -38,7 +38,11 @@ class InjectedFault(Struct, frozen=True, kw_only=True):
 
 
 class SandboxTransport:
-    """Answers as the channel says its provider would, and records each exchange."""
+    """Answers with the response that the channel declares for its provider; records each exchange.
+
+    `secrets` are masked in the records. `faults` is looked up by channel on each request, so that
+    it may change at run time.
+    """
 
     is_live = False
 
@@ -52,11 +56,6 @@ class SandboxTransport:
         faults: Mapping[str, InjectedFault] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Stand in for the provider of a channel.
-
-        `secrets` are masked in what is recorded; `faults` is looked up by channel on each
-        request, so that it may change at run time.
-        """
         self._answer = answer
         self._record = record
         self._channel = channel
@@ -68,15 +67,15 @@ class SandboxTransport:
         """Return the provider's would-be answer, or raise `TransportError` for a fault."""
         fault = self._faults.get(self._channel)
         if fault is None:
-            return self._keep(request, self._answer(request))
+            return self._record_exchange(request, self._answer(request))
         await self._sleep(min(fault.delay, timeout))
         if fault.reset or fault.delay > timeout:
-            self._keep(request, None)
+            self._record_exchange(request, None)
             reason = TIMED_OUT if fault.delay > timeout else "the connection was reset"
             raise TransportError(reason, sent=True)
-        return self._keep(request, _apply_fault(fault, request, self._answer))
+        return self._record_exchange(request, _apply_fault(fault, request, self._answer))
 
-    def _keep(self, request: Request, response: _R) -> _R:
+    def _record_exchange(self, request: Request, response: _R) -> _R:
         delivery = structlog.contextvars.get_contextvars().get("delivery", "")
         exchange = RecordedExchange(
             delivery=str(delivery),

@@ -1,4 +1,4 @@
-"""One SMTP dialogue: connect, log in, hand a message over; each refusal is named."""
+"""A blocking SMTP client: connect, log in, send a message; an error names the refused command."""
 
 import smtplib
 import ssl
@@ -15,7 +15,7 @@ CODE_OK = 250
 CODE_AUTH_SUCCEEDED = 235
 CODE_AUTH_CONTINUE = 334
 CODE_ADDRESS_NOT_ALLOWED = 553
-"""The code for an address the server's dialect cannot write (RFC 6531)."""
+"""The code for an address that needs an extension the server lacks (RFC 6531)."""
 
 CODE_COMMAND_NOT_IMPLEMENTED = 502
 """The code for a command the server does not offer (RFC 5321)."""
@@ -24,7 +24,7 @@ CODE_PARAMETER_NOT_IMPLEMENTED = 504
 """The code for a parameter that one side does not implement (RFC 5321; RFC 4954 for AUTH)."""
 
 AUTH_MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
-"""The ways to log in that the router has, by their names in RFC 4954's registry."""
+"""The login mechanisms of the router, by their names in the registry of RFC 4954."""
 
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
@@ -32,7 +32,7 @@ SMTPReply = tuple[int, bytes]
 
 
 class SMTPServer(Struct, frozen=True, kw_only=True):
-    """Where and as whom mail is handed over."""
+    """An SMTP server and the login for it."""
 
     scheme: str
     host: str
@@ -42,29 +42,31 @@ class SMTPServer(Struct, frozen=True, kw_only=True):
     verify: bool
 
     def __repr__(self) -> str:
-        """Leave the password out."""
+        """Return the server without its login, so that no password reaches a log."""
         return f"Server({self.scheme}://{self.host}:{self.port})"
 
 
-class SMTPRefused(Exception):  # noqa: N818 - the server's no is an answer, no fault
-    """A server said no; `command` is `connect`, `auth`, `mail`, `rcpt` or `data`."""
+class SMTPRefused(Exception):  # noqa: N818 - a refusal is an answer, no fault
+    """The server refuses `command`: `connect`, `auth`, `mail`, `rcpt` or `data`."""
 
     def __init__(self, command: str, reply: SMTPReply) -> None:
-        """Keep what was refused and the reply."""
         super().__init__(command)
         self.command = command
         self.reply = reply
 
 
 class SMTPCancelled(Exception):  # noqa: N818 - nothing went wrong, nobody waits any more
-    """The time ran out before the message was on its way."""
+    """The caller has stopped waiting before the message was sent."""
 
 
 class SMTPProgress:
-    """How far a hand-over has come, known to the thread that speaks and the task that waits."""
+    """The progress of one message, shared by the thread that sends and the task that waits.
+
+    The lock makes `mark_sent` and `cancel` exclude each other: a message whose `cancel` returned
+    False never goes out, and so the router may send it again without a duplicate.
+    """
 
     def __init__(self, *, seconds: float) -> None:
-        """Start the clock."""
         self._deadline = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._is_cancelled = False
@@ -73,7 +75,7 @@ class SMTPProgress:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds left, never less than a tenth."""
+        """Seconds left, at least 0.1: a timeout of 0 would make the socket non-blocking."""
         return max(0.1, self._deadline - time.monotonic())
 
     @property
@@ -82,14 +84,14 @@ class SMTPProgress:
         return time.monotonic() >= self._deadline
 
     def mark_sent(self) -> None:
-        """Take the message as sent from here on; raises `SMTPCancelled` when nobody waits."""
+        """Mark the message as sent; raises `SMTPCancelled` where the task no longer waits."""
         with self._lock:
             if self._is_cancelled:
                 raise SMTPCancelled
             self.sent = True
 
     def cancel(self) -> bool:
-        """Stop a message that is not on its way yet; return whether it is."""
+        """Prevent the message from being sent; return True where it may be sent already."""
         with self._lock:
             self._is_cancelled = True
             return self.sent
@@ -109,7 +111,7 @@ def read_server(request: Request) -> SMTPServer:
 
 
 def connect(server: SMTPServer, context: ssl.SSLContext, *, seconds: float) -> smtplib.SMTP:
-    """Return a connection, secured and logged in; raises `Refusal` or an OS error."""
+    """Return a connection, encrypted and logged in; raises `SMTPRefused` or an OS error."""
     connection = _open(server, context, seconds)
     try:
         _greet(connection)
@@ -131,7 +133,7 @@ def _open(server: SMTPServer, context: ssl.SSLContext, seconds: float) -> smtpli
 
 
 def _greet(connection: smtplib.SMTP) -> None:
-    """Name the router to the server where it has not been named yet."""
+    """Send EHLO or HELO where the connection has not sent it yet."""
     try:
         connection.ehlo_or_helo_if_needed()
     except smtplib.SMTPResponseException as error:
@@ -168,17 +170,17 @@ def _log_in(connection: smtplib.SMTP, server: SMTPServer) -> None:
 
 
 def _find_mechanisms(connection: smtplib.SMTP, server: SMTPServer) -> list[str]:
-    """Return the ways to log in that both sides have; raises `Refusal` where there is none."""
+    """Return the login mechanisms that both sides have; raises `SMTPRefused` for none."""
     offered = connection.esmtp_features.get("auth", "").upper().split()
     if not offered:
-        words = "the server offers no login"
+        text = "the server offers no login"
         if server.scheme == "smtp" and connection.has_extn("starttls"):
-            words += " before STARTTLS: write mailtos://"
-        raise SMTPRefused("auth", (CODE_COMMAND_NOT_IMPLEMENTED, words.encode()))
+            text += " before STARTTLS: write mailtos://"
+        raise SMTPRefused("auth", (CODE_COMMAND_NOT_IMPLEMENTED, text.encode()))
     shared = [name for name in AUTH_MECHANISMS if name in offered]
     if not shared:
-        words = f"the server offers {', '.join(offered)} to log in, and the router has none"
-        raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, words.encode(errors="replace")))
+        text = f"the server offers {', '.join(offered)} to log in, and the router has none"
+        raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, text.encode(errors="replace")))
     return shared
 
 
@@ -200,14 +202,14 @@ def _log_in_as_utf8(
             if code == CODE_AUTH_CONTINUE
             else (code, text)
         )
-    words = b"only PLAIN and LOGIN take a name or a password beyond ASCII"
-    raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, words))
+    text = b"only PLAIN and LOGIN take a name or a password beyond ASCII"
+    raise SMTPRefused("auth", (CODE_PARAMETER_NOT_IMPLEMENTED, text))
 
 
 def send_message(connection: smtplib.SMTP, request: Request, progress: SMTPProgress) -> SMTPReply:
-    """Hand a message over and return the server's last reply; raises `Refusal`.
+    """Send a message and return the server's last reply; raises `SMTPRefused`.
 
-    The first of the recipients decides: when the server takes it, others may be refused.
+    The first recipient decides: the server may refuse the others.
     """
     if connection.sock is not None:
         connection.sock.settimeout(progress.seconds_left)
@@ -219,6 +221,8 @@ def send_message(connection: smtplib.SMTP, request: Request, progress: SMTPProgr
     _require_success("rcpt", connection.rcpt(recipients[0]))
     for recipient in recipients[1:]:
         connection.rcpt(recipient)
+    # Before DATA, not after: once the body is out, the server may have accepted the message even
+    # where its reply never arrives.
     progress.mark_sent()
     try:
         reply = connection.data(request.body)
@@ -229,13 +233,13 @@ def send_message(connection: smtplib.SMTP, request: Request, progress: SMTPProgr
 
 
 def _choose_mail_options(connection: smtplib.SMTP, *addresses: str) -> list[str]:
-    """Return what MAIL must ask for, so that the addresses can be written."""
+    """Return the options that MAIL needs for the addresses; raises `SMTPRefused`."""
     if all(address.isascii() for address in addresses):
         return []
     if not connection.has_extn("smtputf8"):
-        words = b"5.6.7 the server takes no address beyond ASCII"
+        text = b"5.6.7 the server takes no address beyond ASCII"
         raise SMTPRefused(
-            "mail" if not addresses[0].isascii() else "rcpt", (CODE_ADDRESS_NOT_ALLOWED, words)
+            "mail" if not addresses[0].isascii() else "rcpt", (CODE_ADDRESS_NOT_ALLOWED, text)
         )
     return ["SMTPUTF8", "BODY=8BITMIME"]
 

@@ -1,4 +1,4 @@
-"""Hands mail to SMTP servers over connections that are used again."""
+"""Sends mail over pooled SMTP connections."""
 
 import asyncio
 import contextlib
@@ -26,29 +26,30 @@ from router.transport.smtp_client import (
 )
 
 MAX_THREADS = 16
-"""Messages handed over at the same time; the rest wait their turn."""
+"""Concurrent sends; further messages wait in a queue."""
 
 IDLE_TIMEOUT_S = 20.0
-"""Seconds a connection is kept unused: servers close theirs after a minute or more."""
-
+"""Seconds after which an idle connection is closed: servers close theirs after a minute or more."""
 
 _ENHANCED = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 
 
 class SMTPPool:
-    """A pool of SMTP connections with threads to speak over them.
+    """A pool of SMTP connections, and of threads in which the blocking client runs.
 
-    An answer's status is the reply code that settled the message, its body the reply's text,
-    and its header `smtp-command` what was replied to: `connect`, `auth`, `mail`, `rcpt` or
-    `data`.
+    The status of an answer is the reply code that decided the message, its body the text of the
+    reply, and its header `smtp-command` the command: `connect`, `auth`, `mail`, `rcpt` or `data`.
+    `ssl_context` holds the trusted certificates.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext) -> None:
-        """Connect to nothing yet; `ssl_context` says whose certificates are good."""
         self._ssl_context = ssl_context
+        # Idle connections of a server, the longest idle first. A thread takes a connection out
+        # while it uses it, so that no two threads write to one socket. The lock covers the lists
+        # alone: no command to a server is sent under it.
         self._idle: dict[SMTPServer, list[tuple[float, smtplib.SMTP]]] = defaultdict(list)
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="postman")
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="smtp")
 
     @cached_property
     def _unverified_context(self) -> ssl.SSLContext:
@@ -58,13 +59,15 @@ class SMTPPool:
         return context
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - the port's signature
-        """Hand one message over; raises `TransportError` when no reply settled it."""
+        """Send one message; raises `TransportError` where no reply decided it."""
         progress = SMTPProgress(seconds=timeout)
         work = self._threads.submit(self._send_blocking, request, progress)
         answer = asyncio.wrap_future(work)
-        answer.add_done_callback(_retrieve)
+        answer.add_done_callback(_retrieve_exception)
         try:
             async with asyncio.timeout(timeout):
+                # A thread cannot be cancelled. The shield keeps its future alive past a timeout;
+                # `_cancel_send` then decides with the thread whether the message goes out.
                 return await asyncio.shield(answer)
         except TimeoutError:
             raise TransportError(TIMED_OUT, sent=_cancel_send(work, progress)) from None
@@ -73,11 +76,12 @@ class SMTPPool:
             raise
 
     async def aclose(self) -> None:
-        """Let running messages finish, then say goodbye on every connection."""
+        """Wait for running sends, then quit every connection."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
+        # The shutdown has waited for every thread, so `_idle` needs no lock from here on.
         for connections in self._idle.values():
             for _, connection in connections:
                 _quit(connection)
@@ -100,17 +104,19 @@ class SMTPPool:
     def _send_over_pool(
         self, server: SMTPServer, request: Request, progress: SMTPProgress
     ) -> SMTPReply:
-        """Speak over a kept connection, or a new one where that had been closed meanwhile."""
-        kept = self._acquire(server)
-        if kept is not None:
+        """Send over an idle connection, or over a new one where the server has closed that."""
+        idle_connection = self._acquire(server)
+        if idle_connection is not None:
             try:
-                return self._send_over(server, kept, request, progress)
+                return self._send_over(server, idle_connection, request, progress)
             except (OSError, smtplib.SMTPServerDisconnected):
+                # A server may close an idle connection at any time. Once the body may be out, a
+                # second try could deliver the message twice.
                 if progress.sent:
                     raise
         context = self._ssl_context if server.verify else self._unverified_context
-        fresh = connect(server, context, seconds=progress.seconds_left)
-        return self._send_over(server, fresh, request, progress)
+        new_connection = connect(server, context, seconds=progress.seconds_left)
+        return self._send_over(server, new_connection, request, progress)
 
     def _send_over(
         self, server: SMTPServer, connection: smtplib.SMTP, request: Request, progress: SMTPProgress
@@ -133,13 +139,14 @@ class SMTPPool:
             connections = self._idle[server]
             while connections and now - connections[0][0] >= IDLE_TIMEOUT_S:
                 stale.append(connections.pop(0)[1])
-            kept = connections.pop()[1] if connections else None
+            # The most recently used one: the server is least likely to have closed it.
+            newest = connections.pop()[1] if connections else None
         for connection in stale:
             _quit(connection)
-        return kept
+        return newest
 
     def _release(self, server: SMTPServer, connection: smtplib.SMTP) -> None:
-        """Keep a connection that answers as it should after a message."""
+        """Return a connection to the pool; close it where the server does not accept RSET."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
             if connection.rset()[0] == CODE_OK:
                 with self._lock:
@@ -148,8 +155,8 @@ class SMTPPool:
         connection.close()
 
 
-def _retrieve(answer: "asyncio.Future[Response]") -> None:
-    """Take an error that comes when nobody waits for the answer any more: asyncio logs it else."""
+def _retrieve_exception(answer: "asyncio.Future[Response]") -> None:
+    """Mark an error as retrieved: asyncio logs one that arrives after the caller has left."""
     if not answer.cancelled():
         answer.exception()
 
@@ -167,13 +174,13 @@ def _join_lines(text: bytes) -> bytes:
     lines = text.splitlines()
     matches = (_ENHANCED.match(line) for line in lines)
     code = next((match[1] for match in matches if match), b"")
-    words = (_ENHANCED.sub(b"", line, count=1).strip() for line in lines)
-    return b" ".join(filter(None, (code, *words)))
+    texts = (_ENHANCED.sub(b"", line, count=1).strip() for line in lines)
+    return b" ".join(filter(None, (code, *texts)))
 
 
 def _cancel_send(work: Future[Response], progress: SMTPProgress) -> bool:
     """Stop waiting for a message; return whether it may have been sent."""
-    work.cancel()
+    work.cancel()  # has an effect only while no thread has begun
     return progress.cancel()
 
 

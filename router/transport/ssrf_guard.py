@@ -1,8 +1,9 @@
-"""Where a recipient's own URL may lead: to public addresses, and where the operator allows it.
+"""A guard against server-side request forgery (SSRF) by a recipient's own URL.
 
-Anyone may have written such a URL. It must not become a way into the network that the router
-stands in, be it by an address, by a name, or by a name whose address changes between a check and
-the connection: so the check is of the very address that a socket is made for.
+Anyone may have written such a URL. It reaches public addresses and the targets that the operator
+allows, never the network of the router: not by an address, not by a name, and not by a name whose
+address changes between a check and the connection (DNS rebinding). For this reason the guard
+checks the very address that a socket is made for.
 """
 
 import asyncio
@@ -25,23 +26,21 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 """IPv4 as a translator writes it (RFC 6052, 2.1)."""
 
 _CLOUD_HOST_ADDRESSES = frozenset({IPv4Address("168.63.129.16")})
-"""Public by its number, and yet the machine's own host, which hands out its configuration:
+"""A public address by its number that reaches the host of an Azure machine and its configuration:
 https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16"""
 
 
 class SSRFError(OSError):
-    """No socket was made, for it would have been connected to where it may not."""
+    """The guard refuses to make a socket for an address; the text names no address."""
 
     def __init__(self) -> None:
-        """Say why, and no address: the reason may be shown."""
         super().__init__(NOT_PUBLIC)
 
 
 class SSRFGuard:
-    """Knows which addresses are public and which others are `allowed`: host names and networks."""
+    """Allows public addresses and the `allowed` host names and networks."""
 
     def __init__(self, allowed: Iterable[AllowedTarget] = ()) -> None:
-        """Part the names from the networks."""
         targets = tuple(allowed)
         self._names = frozenset(
             _normalize_host(target) for target in targets if isinstance(target, str)
@@ -53,16 +52,16 @@ class SSRFGuard:
         return _normalize_host(host) in self._names
 
     def make_socket(self, info: AddrInfoType) -> socket.socket:
-        """Return a socket to connect to an address; raises `SSRFError` for one it may not be."""
+        """Return a socket for an address; raises `SSRFError` where the address is not allowed."""
         family, kind, protocol, _, address = info
         if not self.is_allowed_address(str(address[0])):
             raise SSRFError
         return socket.socket(family=family, type=kind, proto=protocol)
 
     async def find_allowed_address(self, resolver: AbstractResolver, host: str, port: int) -> str:
-        """Return an address of a host that it may be reached at, for a proxy to connect to.
+        """Return an allowed address of a host, for a proxy to connect to.
 
-        Raises `TargetError` where there is none, and an OS error where the name is not known.
+        Raises `TargetError` where no address is allowed, and an OS error for an unknown name.
         """
         for result in await resolver.resolve(host, port, socket.AF_UNSPEC):
             if self.is_allowed_address(result["host"]):
@@ -79,17 +78,20 @@ class SSRFGuard:
 
 
 class BoundedResolver(ThreadedResolver):
-    """Looks few names up at a time, so that those that hang leave room for the providers'."""
+    """Limits concurrent look-ups, so that names that hang leave threads for the providers' names.
+
+    Names of recipients are written by strangers, and a look-up that hangs holds one of the few
+    threads that all look-ups of the process share.
+    """
 
     def __init__(self) -> None:
-        """Look names up on the running event loop."""
         super().__init__()
         self._lookup_slots = asyncio.Semaphore(MAX_CONCURRENT_LOOKUPS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return a host's addresses; who waits may be called off, the look-up is not."""
+        """Return a host's addresses; cancelling the caller does not end the look-up itself."""
         async with self._lookup_slots:
             return await super().resolve(host, port, family)
 
@@ -99,7 +101,7 @@ def _normalize_host(host: str) -> str:
 
 
 def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    """Return the IPv4 address that an IPv6 address embeds, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -111,7 +113,7 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (
         address.is_reserved
         or address.is_site_local
-        or address.sixtofour is not None  # given up (RFC 7526), and a way to any IPv4 address
+        or address.sixtofour is not None  # deprecated (RFC 7526), and embeds any IPv4 address
     ):
         return False
     return address.is_global and not address.is_multicast and address not in _CLOUD_HOST_ADDRESSES
