@@ -10,11 +10,15 @@ from typing import TypeVar
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from router.store.db.database import Database, migrate
 from tests.postgres import Databases, Missing, Server, running_postgres, shared_postgres
 
 T = TypeVar("T")
+
+settings.register_profile("patient", deadline=None)  # a busy machine proves nothing
+settings.load_profile("patient")
 
 
 def url_of(path: Path) -> str:

@@ -39,7 +39,7 @@ async def test_what_the_awaitable_raises_is_raised_where_the_code_waits() -> Non
     assert await run_sync(work) == "caught"
 
 
-async def test_what_the_code_raises_leaves_the_crossing() -> None:
+async def test_what_the_code_raises_is_raised_to_its_caller() -> None:
     def work() -> None:
         await_only(echo(1))
         raise ValueError("no")
@@ -48,15 +48,15 @@ async def test_what_the_code_raises_leaves_the_crossing() -> None:
         await run_sync(work)
 
 
-async def test_outside_of_a_crossing_nothing_can_wait() -> None:
+async def test_outside_of_run_sync_nothing_can_wait() -> None:
     pending = echo(1)
-    with pytest.raises(RuntimeError, match="cross"):
+    with pytest.raises(RuntimeError, match="run_sync"):
         await_only(pending)
     pending.close()
     assert not in_greenlet()
 
 
-async def test_a_crossing_sees_its_callers_context_and_keeps_its_own_changes() -> None:
+async def test_the_code_sees_its_callers_context_and_keeps_its_own_changes() -> None:
     NAME.set("anna")
 
     def work() -> tuple[str, str]:
@@ -85,7 +85,7 @@ async def test_what_runs_at_the_same_time_keeps_its_own_context() -> None:
     assert await asyncio.gather(*(travel(n) for n in names)) == names
 
 
-async def test_a_crossing_in_a_crossing_waits_too() -> None:
+async def test_a_run_within_a_run_waits_too() -> None:
     assert await run_sync(lambda: await_only(run_sync(lambda: await_only(echo(7))))) == 7
 
 
@@ -127,7 +127,7 @@ async def test_code_that_swallows_the_stop_is_stopped_all_the_same() -> None:
     assert waits == 3
 
 
-async def test_a_time_limit_around_a_crossing_holds() -> None:
+async def test_a_time_limit_around_a_run_holds() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await run_sync(lambda: await_only(asyncio.Event().wait()))
