@@ -1,7 +1,7 @@
-"""Recipients' addresses are data: one address reaches one target, and nothing else.
+"""Recipients' addresses in Apprise URLs: one address reaches one target, and nothing else.
 
-An address never becomes a part of a URL as text: it is checked, percent-encoded into its
-place, and the Apprise plugin made of it must hold it exactly once.
+An address is data, never part of a URL's syntax: it is checked and percent-encoded into its place,
+and the Apprise plugin that is made from it must hold it as its one target.
 """
 
 import re
@@ -19,7 +19,7 @@ from router.core.errors import AddressError
 MAX_ADDRESS_LENGTH = 2048
 
 SAFE_ADDRESS = re.compile(r"[@#!$*^\-]?[\w+][\w@.:+'~*=\-]*")
-"""Addresses that may stand in a URL: names, numbers, tokens; nothing that separates."""
+"""Addresses that may stand in a URL: names, numbers and tokens without separators."""
 
 LOCAL_SCHEMES = frozenset(
     {"blink1", "dbus", "file", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"}
@@ -33,15 +33,15 @@ _SCHEME = re.compile(r"\s*([A-Za-z0-9+.\-]+)://")
 
 
 _URL_ATTRIBUTES = frozenset({"fullpath", "host", "password", "port", "schema", "user"})
-"""What every plugin keeps of its URL, used or not."""
+"""Attributes of every plugin that hold parts of its URL, used or not."""
 
 
 class URLTemplateError(ValueError):
-    """A URL that no address may be put into."""
+    """The URL cannot take a recipient's address."""
 
 
 def check_template(url: str) -> None:
-    """Raise `URLTemplateError` unless a URL names a service that an address may be put to."""
+    """Raise `URLTemplateError` unless a URL names a service that can take an address."""
     match = _SCHEME.match(url)
     if match is None:
         raise URLTemplateError("url: must start with a scheme, as in json://")
@@ -52,7 +52,7 @@ def check_template(url: str) -> None:
 
 
 def check_address(address: str) -> str:
-    """Return the address, or raise `AddressError` when it could be read as anything else."""
+    """Return the address; raises `AddressError` where Apprise could read it as anything else."""
     if not address:
         raise AddressError("the address is empty")
     if len(address) > MAX_ADDRESS_LENGTH:
@@ -65,7 +65,7 @@ def check_address(address: str) -> str:
 
 
 def _strip_marks(address: str) -> str:
-    """Return a text without the marks that go with a letter, as the vowel signs of Hindi do."""
+    """Return a text without combining marks, such as the vowel signs of Hindi."""
     if address.isascii():
         return address
     return "".join(char for char in address if unicodedata.category(char) not in {"Mn", "Mc"})
@@ -85,24 +85,24 @@ def fill_template(template: str, values: Mapping[str, str]) -> str:
 
 
 def replace_address(plugin: NotifyBase, written: str, address: str) -> None:
-    """Put an address into a plugin in each place that holds the one it was built with.
+    """Replace the address that a plugin was built with, in each attribute that holds it.
 
-    Of phone numbers, plugins may hold another form: without the +, or with 00. Raises
-    `AddressError` where the plugin goes on holding the other one.
+    A plugin may hold a phone number in another form: without the +, or with 00. Raises
+    `AddressError` where the plugin still holds `written` afterwards.
     """
     if written == address:
         return
     forms = {written: address}
     if written.startswith("+") and address.startswith("+"):
         forms |= {start + written[1:]: start + address[1:] for start in ("", "00")}
-    held, places = vars(plugin), set[str]()
-    for name, value in held.items():
-        replaced = _replace(value, forms)
-        if replaced != value:
-            held[name] = replaced
-            places.add(name)
-    rest = repr([list(_elements(value)) for value in held.values()]).casefold()
-    if places <= _URL_ATTRIBUTES or (_strip_text(written) in rest):
+    attributes, changed_names = vars(plugin), set[str]()
+    for name, value in attributes.items():
+        new_value = _replace(value, forms)
+        if new_value != value:
+            attributes[name] = new_value
+            changed_names.add(name)
+    elements = repr([list(_elements(value)) for value in attributes.values()]).casefold()
+    if changed_names <= _URL_ATTRIBUTES or (_strip_text(written) in elements):
         raise AddressError("the address is not valid for this provider")
 
 
@@ -128,47 +128,49 @@ def check_targets(
 ) -> None:
     """Raise `AddressError` unless an Apprise plugin holds the address as its one target.
 
-    `constants` are the operator's own texts, of which lists may have been made, too. An address
-    that `is_listed` among the targets of the URL has to be among those of the plugin: elsewhere
-    it may be a text of the operator's that reads the same.
+    `constants` are the operator's own texts, which the plugin may have split into lists, too. An
+    address that `is_listed` among the targets of the URL must be among those of the plugin:
+    another attribute may hold a text of the operator's that reads the same.
     """
-    held: set[str] = set()
+    targets: set[str] = set()
     for name, texts in _find_matches(plugin, address):
         if texts and "invalid" in name:
             raise AddressError("the address is not valid for this provider")
-        held |= texts
-    held -= {_strip_text(word) for text in constants for word in parse_list(text)} - {
+        targets |= texts
+    targets -= {_strip_text(word) for text in constants for word in parse_list(text)} - {
         _strip_text(address)
     }
-    if len(held) > 1:
+    if len(targets) > 1:
         raise AddressError("the address reads as more than one")
-    if held and not any(_equals(mark, address) or _has_whole_words(address, mark) for mark in held):
+    if targets and not any(
+        _equals(target, address) or _has_whole_words(address, target) for target in targets
+    ):
         raise AddressError("the address reads as something else")
-    if not held and (is_listed or not _is_plain_attribute(plugin, address)):
+    if not targets and (is_listed or not _is_plain_attribute(plugin, address)):
         raise AddressError("the address is not valid for this provider")
 
 
 def count_targets(plugin: NotifyBase, text: str) -> int:
-    """Return how many targets an Apprise plugin has made of one text of the operator's."""
-    return len({mark for _, texts in _find_matches(plugin, text) for mark in texts})
+    """Return the number of targets that an Apprise plugin has made of one text."""
+    return len({target for _, texts in _find_matches(plugin, text) for target in texts})
 
 
 def _find_matches(plugin: NotifyBase, text: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield the plugin's collections by name, with what in them comes from a text."""
+    """Yield the name of each attribute of a plugin, and its elements that come from a text."""
     for name, value in vars(plugin).items():
         yield (
             name,
-            {mark for element in _elements(value) for mark in _matching_texts(element, text)},
+            {match for element in _elements(value) for match in _matching_texts(element, text)},
         )
 
 
 def comes_from(text: str, address: str) -> bool:
-    """Return whether a target that stands in a URL was written as an address."""
+    """Return whether the text of a target in a URL comes from an address."""
     return _has_whole_words(address, text) or _has_whole_words(text, address)
 
 
 def _is_plain_attribute(plugin: NotifyBase, address: str) -> bool:
-    """Return whether a plain attribute of the plugin's own holds the address."""
+    """Return whether a text attribute of the plugin, other than a URL's part, holds the address."""
     texts = (v for k, v in vars(plugin).items() if isinstance(v, str) and k not in _URL_ATTRIBUTES)
     return any(_has_whole_words(address, text) for text in texts)
 
@@ -203,18 +205,18 @@ def _equals(left: str, right: str) -> bool:
 
 def _has_whole_words(part: str, text: str) -> bool:
     """Return whether a text holds another as whole words."""
-    word, text = _strip_text(part), text.casefold()
-    at = text.find(word) if word else -1
-    while at >= 0:
-        end = at + len(word)
-        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+    part, text = _strip_text(part), text.casefold()
+    start = text.find(part) if part else -1
+    while start >= 0:
+        end = start + len(part)
+        if not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
             return True
-        at = text.find(word, at + 1)
+        start = text.find(part, start + 1)
     return False
 
 
 def _strip_text(text: str) -> str:
-    """Return a text as it is compared: in lower case, less what stands around it."""
+    """Return a text for comparison: in lower case, from its first letter or digit to its last."""
     text = text.casefold()
     start, end = 0, len(text)
     while start < end and not text[start].isalnum():

@@ -1,4 +1,4 @@
-"""Find out, while the rules are read, what an Apprise URL can do and what it can not."""
+"""Checks of an Apprise URL while the rules are loaded."""
 
 import re
 from collections.abc import Callable
@@ -38,14 +38,14 @@ SAMPLE_ADDRESSES = (
     "0123456789abcdef" * 4,
     "8b799edf-6f98-4d3a-9be7-2862fb4e5752",
 )
-"""Addresses of the forms that services know, to try in the place of `{to}`.
+"""Addresses in the forms that services take, to try in the place of `{to}`.
 
-One that stands in the URL is not tried: it would be found there. Mail addresses and phone numbers
-are here twice for that reason.
+A sample that the URL itself holds is skipped, as a match would prove nothing. Mail addresses and
+phone numbers are here twice for that reason.
 """
 
 PERSONAL = frozenset({"phone", "mailbox"})
-"""The kinds of targets that are all people."""
+"""The kinds of targets that are always persons."""
 
 SEVERAL_TARGETS = "url: reaches several at once; write a channel for each of them"
 
@@ -68,10 +68,11 @@ def check_url(
 ) -> None:
     """Raise `ValueError` unless each delivery by an Apprise URL reaches one destination.
 
-    With `{to}`, that is the recipient's address: one of `sample` and `SAMPLES` must become the
-    one target. Without, it is what the URL names; where the service reaches persons (always,
-    when `is_personal`), the operator must have asked for that with `fixed`, and `check_target`
-    raises `AddressError` where it may not be sent to as it is written. The error quotes no secret.
+    With `{to}`, the destination is the recipient's address: `sample` or one of `SAMPLE_ADDRESSES`
+    must become the one target. Without it, the URL names the destination. Where the service
+    reaches persons (always, when `is_personal`), the operator must have set `fixed`, and
+    `check_target` raises `AddressError` for a target that is not valid as written. The error
+    quotes no secret.
     """
     check_template(url)
     _check_characters(url)
@@ -92,10 +93,10 @@ def check_url(
 
 
 def _check_characters(url: str) -> None:
-    """Raise `ValueError` for what Apprise would leave out, or take for a part of a name.
+    """Raise `ValueError` for characters that Apprise would drop, or read as part of a name.
 
-    Its entry keeps a # after a slash, and what follows any other one is lost: the message would go
-    to the default, as all rooms or all devices.
+    Apprise keeps a # after a slash, and drops the text behind any other #: the message would go
+    to a default, such as all rooms or all devices.
     """
     if "#" in url.partition("?")[0].replace("/#", "/%23"):
         raise ValueError("url: what follows the # would be left out; write %23 for it, after a /")
@@ -118,7 +119,7 @@ def _check_targets(build: Build, check_target: Callable[[str], object]) -> None:
 
 
 def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
-    """Raise `ValueError` for several destinations, or one that nobody has asked for."""
+    """Raise `ValueError` for several destinations, or for a person without `fixed`."""
     plugin = make_plugin(build)
     targets = read_targets(build)
     if len(targets) > 1 or _count_requests(plugin) > 1:
@@ -134,8 +135,8 @@ def _check_fixed(build: Build, *, fixed: bool, is_personal: bool) -> None:
 
 def _check_placeholder(url: str, samples: tuple[str, ...]) -> None:
     """Raise `ValueError` unless one of the samples becomes the one target."""
-    fresh = [sample for sample in samples if sample.lstrip("+#@").lower() not in url.lower()]
-    builds = [(parse_url(fill_template(url, {"to": sample})), sample) for sample in fresh]
+    usable = [sample for sample in samples if sample.lstrip("+#@").lower() not in url.lower()]
+    builds = [(parse_url(fill_template(url, {"to": sample})), sample) for sample in usable]
     _check_arguments(builds[0][0][0], url)
     for build, sample in builds:
         try:
@@ -153,29 +154,29 @@ def _check_placeholder(url: str, samples: tuple[str, ...]) -> None:
 
 
 def _check_arguments(kind: type[NotifyBase], url: str) -> None:
-    """Raise `ValueError` where `{to}` is the value of an argument that stands for no destination.
+    """Raise `ValueError` where `{to}` is the value of an argument that is no destination.
 
-    An argument is a destination where it is another way to write a part of the service's
-    templates. Arguments that begin with a sign, as in `?:to={to}`, are the receiver's own.
+    An argument is a destination where it is an alias of a part of the service's URL templates.
+    Arguments that begin with a sign, as in `?:to={to}`, belong to the receiver.
     """
     for argument in re.split("[&;]", url.partition("?")[2]):
         name, _, value = argument.partition("=")
         if "{to}" not in argument or ("{to}" in value and name.startswith((":", "+", "-"))):
             continue
-        about = kind.template_args.get(name.lower(), {})
-        alias: Any = about.get("alias_of") or ()
+        definition = kind.template_args.get(name.lower(), {})
+        alias: Any = definition.get("alias_of") or ()
         aliases = {alias} if isinstance(alias, str) else set(alias)
-        if aliases.isdisjoint(kind.template_tokens) and about.get("map_to") != "targets":
+        if aliases.isdisjoint(kind.template_tokens) and definition.get("map_to") != "targets":
             raise ValueError(f"url: {_explain_placeholder(kind)}")
 
 
 def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
-    """Return whether a message to a sample reaches it, and not what else the URL names.
+    """Return whether a message to a sample reaches it, and nothing else that the URL names.
 
-    A person's mail address or phone number must be the target itself: in the place of the sender,
-    a plugin would send to the sender or to a fixed target. For other services the address may be a
-    credential, as the key of the recipient's own account, or where there is no target, a part of
-    the URL that stands for one.
+    A person's mail address or phone number must be the target itself: an address in the place of
+    the sender would send to the sender or to a fixed target. For other services the address may be
+    a credential, such as the key of the recipient's own account, or, without any target, another
+    part of the URL.
     """
     targets = read_targets(build)
     if any(comes_from(text, sample) for text in targets):
@@ -188,7 +189,7 @@ def _arrives(build: Build, plugin: NotifyBase, sample: str) -> bool:
 
 
 def _check_any_build(builds: list[Build]) -> None:
-    """Raise `BuildError` where the service takes none of the URLs, whatever the address."""
+    """Raise `BuildError` where the service rejects the URL with every address."""
     for build in builds[:-1]:
         with suppress(BuildError):
             make_plugin(build)
@@ -197,15 +198,15 @@ def _check_any_build(builds: list[Build]) -> None:
 
 
 def _explain_placeholder(kind: type[NotifyBase]) -> str:
-    """Return where `{to}` may stand, by the templates that the service publishes."""
+    """Return the place where `{to}` may stand, by the URL templates of the service."""
     templates: tuple[str, ...] = tuple(kind.templates)
     for template in templates:
         for name, _ in list_tokens(kind):
             if f"{{{name}}}" in template:
-                shown = template.replace(f"{{{name}}}", "{to}").replace(
+                example = template.replace(f"{{{name}}}", "{to}").replace(
                     "{schema}", _scheme_of(kind)
                 )
-                return f"{{to}} does not become the one target there; write it as in {shown}"
+                return f"{{to}} does not become the one target there; write it as in {example}"
     return (
         "the service has no place for a recipient's address; leave {to} out, "
         "or take `plugin: webhook` to post to a gateway of your own"
@@ -218,7 +219,7 @@ def _scheme_of(kind: type[NotifyBase]) -> str:
 
 
 def _count_requests(plugin: NotifyBase) -> int:
-    """Return how many requests a plugin says it makes; 0 where it does not say."""
+    """Return the number of requests that a plugin declares; 0 where it declares none."""
     try:
         return len(plugin)
     except TypeError:
@@ -228,7 +229,7 @@ def _count_requests(plugin: NotifyBase) -> int:
 def _reaches_persons(build: Build, plugin: NotifyBase) -> bool:
     """Return whether a message goes to a person's mail address or phone number.
 
-    Where a service has no other targets, they are what the plugin has made of the URL: without
+    Where a service reaches persons alone, the targets that the plugin has parsed decide: without
     any, mail goes to its sender.
     """
     kind, targets = find_target_kind(build[0]), read_targets(build)

@@ -1,4 +1,4 @@
-"""A channel whose requests Apprise makes."""
+"""A channel that sends through an Apprise plugin."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from router.bridge.address import (
 )
 from router.bridge.exchange import Exchange, find_failed_exchange, is_success
 from router.bridge.file_arguments import find_url_access
-from router.bridge.message_format import HalfSent, fit_texts, notify
+from router.bridge.message_format import PartialSends, fit_texts, notify
 from router.bridge.outcomes import (
     ResponseCodes,
     attribute,
@@ -63,22 +63,22 @@ CLOSE_TIMEOUT_S = 5.0
 class AppriseChannel(Channel[S], Generic[S]):
     """Sends through an Apprise plugin on the event loop.
 
-    A subclass gives `url` (or a setting of that name), or overrides `choose_plugin`. What its
-    provider's answers mean stands in `response_codes`; all else has a sound default.
+    A subclass sets `url` (or has a setting of that name), or overrides `choose_plugin`. It sets
+    `response_codes` where the provider's answers differ from HTTP; the rest has a default.
     """
 
     url: ClassVar[str] = ""
     """Apprise URL with `{to}` and settings in braces; each is percent-encoded into it."""
     body_format: Literal["text", "html", "markdown"] = "text"
-    """What the body is written in."""
+    """The format of the body."""
     response_codes: ClassVar[ResponseCodes] = {}
-    """What the provider means by a status or an error code, where HTTP's sense is wrong."""
+    """Meanings of statuses and error codes, where the provider differs from HTTP."""
     service: ClassVar[ServiceAnswers | None] = None
-    """How the provider's answers are read, bodies too; None: by the table of the URL's class."""
+    """The table that reads the provider's answers; None: the table of the URL's Apprise class."""
     services: ClassVar[Mapping[str, ServiceAnswers]] = {}
-    """Tables by the name of the Apprise class, which go before those that plugins share."""
+    """Tables by the name of the Apprise class; they precede those that plugins share."""
     clock: Callable[[], float] = staticmethod(time.time)
-    """Gives the epoch second that dates in answers are measured from."""
+    """Returns the current epoch second, against which dates in answers are measured."""
 
     def __init__(self, settings: S, transport: Transport) -> None:
         """Open the channel; raises `URLTemplateError` for a URL with `{to}` in a wrong place."""
@@ -88,13 +88,13 @@ class AppriseChannel(Channel[S], Generic[S]):
             check_template(template)
         self._redactor = Redactor(collect_secrets(settings))
         self._runner = PluginRunner(transport, seconds=settings.timeout)
-        self._half_sent = HalfSent()
+        self._partial_sends = PartialSends()
         self._logins = SharedLogins()
         self._plugin_pool = PluginPool(self._runner.release, self._logins)
 
     @classmethod
     def template(cls, settings: S) -> str:
-        """Return the URL with its places; empty where `choose_plugin` does without."""
+        """Return the URL with its placeholders; empty where `choose_plugin` needs none."""
         if cls.url:
             return cls.url
         url = getattr(settings, "url", None) or ""
@@ -117,61 +117,61 @@ class AppriseChannel(Channel[S], Generic[S]):
         return None
 
     def write_address(self, address: str) -> str:
-        """Return what Apprise reads in the place of an address, which replaces it afterwards."""
+        """Return a text that Apprise accepts for an address; the address replaces it afterwards."""
         return address
 
     def format_message(self, message: Message) -> tuple[str, str]:
-        """Return the title and body as Apprise is to send them, before they are cut.
+        """Return the title and body for Apprise, before they are truncated.
 
-        Of a message without words the body is its kind: services refuse an empty text.
+        The body of a message without text is its kind: services refuse an empty text.
         """
         return message.title, message.body or ("" if message.title else message.kind)
 
     def carries_message(self, request: Request) -> bool:
-        """Return whether the request hands the message over; one for a token does not."""
+        """Return whether a request carries the message; a request for a token does not."""
         return not (
             self._service_answers.is_login(request) or self._service_answers.is_lookup(request)
         )
 
     def error_code(self, exchange: Exchange) -> str:
-        """Return the provider's short code for what went wrong, empty when nothing did.
+        """Return the provider's short error code, empty for a success.
 
-        A code makes even a 200 a failure. It shows in reasons: never a text with an address.
+        A code makes even a 200 a failure. Reasons show it, so it never holds an address.
         """
         return self._service_answers.error_code(exchange) or read_enhanced_code(exchange)
 
     def read_handle(self, exchange: Exchange) -> str:  # noqa: ARG002 - for subclasses
-        """Return what the provider calls the message it took."""
+        """Return the provider's id of a message that it accepted."""
         return ""
 
     def classify(self, exchanges: Sequence[Exchange]) -> Outcome | None:  # noqa: ARG002 - for subclasses
-        """Return what the exchanges mean where a table cannot say it; None: by table and HTTP."""
+        """Return the outcome where no table can express it; None: by table and HTTP."""
         return None
 
     def simplify_message(self, message: Message, exchange: Exchange) -> Message | None:  # noqa: ARG002 - for subclasses
-        """Return a plainer message to send in place of one that was refused; None: nothing helps.
+        """Return a plainer message to send in place of a refused one; None: nothing helps.
 
-        `hop` is the refusal. Override it where a provider refuses a whole message for its size or
-        for an ornament, as an image that cannot be fetched. The plainer message is sent once.
+        `exchange` is the refusal. Override it where a provider refuses a whole message for its size
+        or for an ornament, such as an image that cannot be fetched. It is sent once.
         """
         return None
 
     def sandbox(self, request: Request) -> Response:
-        """Return the service's documented answer to a message it took."""
+        """Return the service's documented answer to a message that it accepted."""
         service = self._service_answers
         if not service.success:
             return super().sandbox(request)
         return Response(status=service.success_status, body=service.success)
 
     async def send(self, message: Message) -> Outcome:
-        """Try once to send the message, or a plainer one where that is all that is refused."""
+        """Try once to send the message; where the provider refuses its form, a plainer one."""
         exchanges: list[Exchange] = []
         try:
             outcome = await self._send_with_login(message, exchanges)
-            again = self._find_second(message, outcome, exchanges)
-            if again is not None:
-                second = await self._send_with_login(again, [])
-                outcome = redact_outcome(self._redactor, second, again.address)
+            substitute = self._find_substitute(message, outcome, exchanges)
+            if substitute is not None:
+                outcome = await self._send_with_login(substitute, [])
+                outcome = redact_outcome(self._redactor, outcome, substitute.address)
         except AddressError as error:
             outcome = Rejected(reason=str(error))
         except BuildError as error:
@@ -181,7 +181,7 @@ class AppriseChannel(Channel[S], Generic[S]):
     async def send_request(
         self, request: Request, *, address: str = "", exchanges: list[Exchange] | None = None
     ) -> Outcome:
-        """Try once a request of the channel's own making; its answer is read as any other.
+        """Try once to send a request of the channel's own; its answer is classified as any other.
 
         The request and its answer are appended to `exchanges`.
         """
@@ -196,20 +196,21 @@ class AppriseChannel(Channel[S], Generic[S]):
         return redact_outcome(self._redactor, outcome, address)
 
     async def aclose(self) -> None:
-        """Log out, and let go of threads and connections, all within `CLOSE_TIMEOUT_S` seconds."""
+        """Log out, and close threads and connections, all within `CLOSE_TIMEOUT_S` seconds."""
+        # First the pool: it hands plugins to the runner whose connections `wait_closed` awaits.
         self._plugin_pool.drain()
-        partings = (
+        logouts = (
             self._runner.log_out(plugin, seconds=CLOSE_TIMEOUT_S) for plugin in self._logins.close()
         )
         try:
-            await asyncio.gather(*partings, self._runner.wait_closed(seconds=CLOSE_TIMEOUT_S))
+            await asyncio.gather(*logouts, self._runner.wait_closed(seconds=CLOSE_TIMEOUT_S))
         finally:
             self._runner.close()
 
-    def _find_second(
+    def _find_substitute(
         self, message: Message, outcome: Outcome, exchanges: Sequence[Exchange]
     ) -> Message | None:
-        """Return the message to send in place of one that was refused, None where nothing helps."""
+        """Return the message to send in place of a refused one, None where nothing helps."""
         if not isinstance(outcome, Rejected) or not exchanges or exchanges[-1].error is not None:
             return None
         address = self._service_answers.find_new_address(exchanges[-1]) if self._is_personal else ""
@@ -218,7 +219,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         return self.simplify_message(message, exchanges[-1])
 
     async def _send_with_login(self, message: Message, exchanges: list[Exchange]) -> Outcome:
-        """Try once; where the provider refuses a login that it gave before, with a new one."""
+        """Try once, and again with a new login where the provider refuses the login it gave."""
         address = message.address if self.needs_contact(self.settings) else ""
         if self.needs_contact(self.settings):
             check_address(self.write_address(address))
@@ -236,7 +237,7 @@ class AppriseChannel(Channel[S], Generic[S]):
     ) -> Outcome:
         build = self.choose_plugin(message)
         kind = build[0] if build else self._plugin_class
-        accepted = self._half_sent.take(message.delivery)
+        accepted = self._partial_sends.take(message.delivery)
 
         def send_by(plugin: NotifyBase) -> bool:
             current_send_context().plugin = attempt.plugin = plugin
@@ -252,7 +253,7 @@ class AppriseChannel(Channel[S], Generic[S]):
             finally:
                 self._runner.release(plugin)
 
-        left = self.settings.timeout - (self._logins.now() - attempt.since)
+        seconds_left = self.settings.timeout - (self._logins.now() - attempt.since)
         try:
             done = await self._runner.run(
                 kind,
@@ -260,31 +261,32 @@ class AppriseChannel(Channel[S], Generic[S]):
                 exchanges,
                 address=address,
                 logins=self._logins,
-                seconds=left,
+                seconds=seconds_left,
                 local_files=self.local_files,
             )
         except (AddressError, BuildError):
             raise
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and its words may hold secrets
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the text may hold secrets
             return self._outcome_of_crash(error, exchanges)
         outcome = self._make_outcome(exchanges, done=done, address=address)
         if not isinstance(outcome, Delivered):
-            self._half_sent.keep(message.delivery, accepted)
+            self._partial_sends.keep(message.delivery, accepted)
         return outcome
 
     def _refuses_login(self, outcome: Outcome, exchanges: Sequence[Exchange]) -> bool:
-        """Return whether the last answer refuses the credential, and nothing was taken before."""
+        """Return whether the last answer refuses the credential, with nothing accepted before."""
         if not exchanges or isinstance(outcome, Delivered):
             return False
         exchange = find_failed_exchange(self._service_answers.find_deciding(exchanges))
-        by_table = isinstance(outcome, Suspend) and outcome.scope == "channel"
-        refused = exchange.status == HTTPStatus.UNAUTHORIZED or (
-            by_table and exchange.response is not None
+        is_suspended = isinstance(outcome, Suspend) and outcome.scope == "channel"
+        is_refused = exchange.status == HTTPStatus.UNAUTHORIZED or (
+            is_suspended and exchange.response is not None
         )
-        taken = any(self._has_taken_message(past) for past in exchanges if past is not exchange)
-        return refused and not exchange.is_login and not taken
+        others = (other for other in exchanges if other is not exchange)
+        is_accepted = any(map(self._has_accepted_message, others))
+        return is_refused and not exchange.is_login and not is_accepted
 
-    def _has_taken_message(self, exchange: Exchange) -> bool:
+    def _has_accepted_message(self, exchange: Exchange) -> bool:
         return (
             is_success(exchange)
             and not exchange.is_login
@@ -300,7 +302,7 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     @cached_property
     def _service_answers(self) -> ServiceAnswers:
-        """What the answers of the channel's service mean."""
+        """The table for the answers of the channel's service."""
         if self.service is not None:
             return self.service
         try:
@@ -318,7 +320,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         return parse_url(self._fill_url("0"))[0]
 
     def complete_build(self, build: Build) -> Build:
-        """Return what Apprise read out of the URL, completed where it says too little."""
+        """Return the build that Apprise parsed from the URL, with missing arguments added."""
         return build
 
     def _build_plugin(self, address: str) -> NotifyBase:
@@ -327,7 +329,7 @@ class AppriseChannel(Channel[S], Generic[S]):
         )
 
     def _fill_url(self, address: str) -> str:
-        """Return the URL for an address; a URL of the operator's own has no other place."""
+        """Return the URL for an address; a URL of the operator has no other placeholder."""
         values = {"to": address} | (write_settings(self.settings) if self.url else {})
         return fill_template(self.template(self.settings), values)
 
@@ -345,8 +347,8 @@ class AppriseChannel(Channel[S], Generic[S]):
         meaning = look_up_code(self._response_codes, exchange.status, code)
         has_meaning = is_success(exchange) and (bool(code) or meaning is not None)
         is_unobserved = exchange.response is None and exchange.error is None
-        is_taken = any(map(self._has_taken_message, exchanges))
-        if (done and not has_meaning and (is_taken or is_unobserved)) or meaning == "delivered":
+        is_accepted = any(map(self._has_accepted_message, exchanges))
+        if (done and not has_meaning and (is_accepted or is_unobserved)) or meaning == "delivered":
             return Delivered(status=exchange.status, handle=self.read_handle(exchange))
         outcome = classify_response(
             exchanges, response_codes=self._response_codes, now=self.clock(), code=code
@@ -356,8 +358,8 @@ class AppriseChannel(Channel[S], Generic[S]):
         ):
             return Retry(reason=outcome.reason)
         if isinstance(outcome, Delivered):
-            unsure = "the answer does not confirm the message"
-            reason = unsure if is_taken else "no request carried the message"
+            unconfirmed = "the answer does not confirm the message"
+            reason = unconfirmed if is_accepted else "no request carried the message"
             outcome = Rejected(status=exchange.status, reason=reason)
         outcome = attribute(
             outcome,
@@ -367,9 +369,9 @@ class AppriseChannel(Channel[S], Generic[S]):
             is_address_blamed=isinstance(outcome, Suspend)
             and (self._is_address_secret or self._service_answers.blames_only(exchange, address)),
         )
-        wait = self._service_answers.wait_time(exchange, self.clock())
-        if isinstance(outcome, Retry | Suspend) and wait is not None:
-            return msgspec.structs.replace(outcome, after=max(wait, outcome.after or 0.0))
+        wait_s = self._service_answers.wait_time(exchange, self.clock())
+        if isinstance(outcome, Retry | Suspend) and wait_s is not None:
+            return msgspec.structs.replace(outcome, after=max(wait_s, outcome.after or 0.0))
         return outcome
 
     @cached_property
@@ -379,22 +381,19 @@ class AppriseChannel(Channel[S], Generic[S]):
 
     @cached_property
     def _is_address_secret(self) -> bool:
-        """Whether the recipient's address is a credential itself, as a webhook of the recipient's.
-
-        What a table says of the channel's credential is then said of this recipient's.
-        """
+        """Whether the recipient's address is a credential, to which a table's codes then refer."""
         return is_address_secret(self._fill_url)
 
     def _outcome_of_crash(self, error: Exception, exchanges: Sequence[Exchange]) -> Outcome:
-        """Return what a plugin's own fault means: the message may be out already."""
+        """Return the outcome of a crash in a plugin: the message may be sent already."""
         outcome = self._make_outcome(exchanges, done=False) if exchanges else None
         if outcome is not None and (
             not is_success(exchanges[-1]) or self.error_code(exchanges[-1])
         ):
             return outcome
         reason = f"{type(error).__name__} in the provider's plugin"
-        is_out = any(
+        may_be_sent = any(
             not exchange.is_login and self.carries_message(exchange.request)
             for exchange in exchanges
         )
-        return Unknown(reason=reason) if is_out else Retry(reason=reason)
+        return Unknown(reason=reason) if may_be_sent else Retry(reason=reason)

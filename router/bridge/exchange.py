@@ -1,4 +1,4 @@
-"""One request of a send and what came of it."""
+"""One request of a send and its answer."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,9 +10,9 @@ from router.core.model.byte_order_mark import skip_byte_order_mark
 
 
 class Exchange:
-    """A request with its response, or with the error that stood for one; never in a log.
+    """A request with its response, or with the error in its place; never in a log.
 
-    With neither, a plugin that opens connections by itself says that it sent.
+    It has neither where a plugin that opens connections by itself reports success.
     """
 
     def __init__(
@@ -23,7 +23,6 @@ class Exchange:
         *,
         is_login: bool = False,
     ) -> None:
-        """Join a request with what came of it; one of a `login` carries no message."""
         self.is_login = is_login
         self.request = request
         self.response = response
@@ -31,7 +30,7 @@ class Exchange:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status (or SMTP code), None when no answer came."""
+        """The HTTP status (or SMTP code), None without an answer."""
         return None if self.response is None else self.response.status
 
     @property
@@ -41,19 +40,19 @@ class Exchange:
 
     @property
     def body(self) -> bytes:
-        """The answer's body, bounded; empty when no answer came."""
+        """The answer's body, bounded; empty without an answer."""
         return b"" if self.response is None else self.response.body
 
     @cached_property
     def json(self) -> object:
-        """The answer's body as JSON, None when it is none."""
+        """The answer's body as JSON, None where it is not JSON."""
         try:
             return msgspec.json.decode(skip_byte_order_mark(self.body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def json_value(self, *path: str | int) -> object:
-        """Return what stands at a path of the JSON body, None where there is nothing."""
+        """Return the value at a path of the JSON body, None where there is none."""
         value = self.json
         for step in path:
             if isinstance(value, dict) and isinstance(step, str):
@@ -69,17 +68,23 @@ class Exchange:
         return value
 
     def __repr__(self) -> str:
-        """Name the method and the status; URL and texts may hold secrets."""
-        return f"Hop({self.request.method} → {self.status or self.error})"
+        """Return the method and the status alone: URL and texts may hold secrets."""
+        return f"Exchange({self.request.method} → {self.status or self.error})"
 
 
 def find_failed_exchange(exchanges: Sequence[Exchange]) -> Exchange:
-    """Return the exchange that failed: of pieces to one place, the last refused."""
+    """Return the exchange that failed: the last refused one with the method and path of the last.
+
+    A message that Apprise splits goes out as several such requests.
+    """
     last = exchanges[-1]
-    place = (last.request.method, last.request.url.partition("?")[0])
-    pieces = [h for h in exchanges if (h.request.method, h.request.url.partition("?")[0]) == place]
+    pieces = [exchange for exchange in exchanges if _endpoint(exchange) == _endpoint(last)]
     refused = [exchange for exchange in pieces if not is_success(exchange)]
     return refused[-1] if refused else last
+
+
+def _endpoint(exchange: Exchange) -> tuple[str, str]:
+    return exchange.request.method, exchange.request.url.partition("?")[0]
 
 
 def is_success(exchange: Exchange) -> bool:

@@ -1,4 +1,4 @@
-"""The files that the arguments of an Apprise URL name, found while the rules are read.
+"""Files that the arguments of an Apprise URL name, collected while the rules are loaded.
 
 https://appriseit.com/services/ documents them with each service: templates of messages, service
 accounts, keys. Apprise reads each as an attachment (https://appriseit.com/library/attachments/).
@@ -27,10 +27,9 @@ FILE_ARGUMENTS = ("keyfile", "pgp_key", "pgp_privkey", "subfile", "template")
 
 
 class FileArgumentError(SettingsError):
-    """An argument of a URL asks for a file that a channel cannot use; it quotes no secret."""
+    """An argument of a URL names a file that a channel cannot use; the text quotes no secret."""
 
     def __init__(self, message: str, hint: str) -> None:
-        """Keep the fault and the remedy apart."""
         super().__init__([SettingsFault((URL_SETTING,), message, hint)])
         self.message = f"{message}; {hint}"
 
@@ -38,7 +37,7 @@ class FileArgumentError(SettingsError):
 def find_url_access(url: str) -> LocalAccess:
     """Return the files and the service of this machine that an Apprise URL names.
 
-    `{to}` may stand in the URL. A URL that Apprise does not read names nothing. Raises
+    `{to}` may stand in the URL. A URL that Apprise rejects names nothing. Raises
     `FileArgumentError`.
     """
     try:
@@ -47,13 +46,14 @@ def find_url_access(url: str) -> LocalAccess:
         service = f"{scheme}://" if scheme in LOCAL_SCHEMES else ""
         if not _reads_files(kind):  # type: ignore[arg-type]  # the hash of its instances hides its own
             return LocalAccess(setting=URL_SETTING, service=service)
-        _, other = parse_url(fill_template(url, {"to": "1"}))
+        # A second address shows which arguments depend on it.
+        _, other_options = parse_url(fill_template(url, {"to": "1"}))
     except BuildError:
         return LocalAccess(setting=URL_SETTING)
     if options.get("use_wkd"):
         message = "keys are not looked up in a Web Key Directory"
         raise FileArgumentError(message, "leave wkd= out, and name a file that holds the key")
-    files = tuple(_read_files(options, other))
+    files = tuple(_read_files(options, other_options))
     return LocalAccess(setting=URL_SETTING, files=files, service=service)
 
 
@@ -79,9 +79,9 @@ def _read_files(options: Mapping[str, Any], other_options: Mapping[str, Any]) ->
 @cache
 def _reads_files(kind: type[NotifyBase]) -> bool:
     """Return whether a plugin, or a module of Apprise that it uses, reads attachments."""
-    held = [value for module in find_modules(kind) for value in vars(module).values()]
-    parts = [vars(v).values() for v in held if isinstance(v, ModuleType) and _is_apprise(v)]
-    return any(value is AppriseAttachment for values in (held, *parts) for value in values)
+    members = [value for module in find_modules(kind) for value in vars(module).values()]
+    parts = [vars(v).values() for v in members if isinstance(v, ModuleType) and _is_apprise(v)]
+    return any(value is AppriseAttachment for values in (members, *parts) for value in values)
 
 
 def _is_apprise(module: ModuleType) -> bool:

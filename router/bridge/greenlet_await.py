@@ -1,9 +1,10 @@
-"""Await from code that does not know of asyncio, by switching greenlets.
+"""Await from synchronous code, by switching greenlets.
 
-The technique SQLAlchemy's asyncio extension uses: plain code runs in a greenlet whose parent
-is the event loop's; where it must wait, it hands the awaitable to the parent and sleeps until
-the parent switches back. Nothing else may block inside: a `threading.Lock` held across a wait
-would stop the loop for good.
+This is the technique of SQLAlchemy's asyncio extension: synchronous code runs in a greenlet whose
+parent is the greenlet of the event loop. Where the code must wait, it switches to the parent with
+an awaitable, and the parent switches back with the result. Everything runs on the thread of the
+event loop, so nothing else in the code may block: a `threading.Lock` that one send holds across a
+switch would stop the loop for ever when another send asks for it.
 """
 
 import asyncio
@@ -17,32 +18,33 @@ T = TypeVar("T")
 
 
 class _AsyncioGreenlet(greenlet):  # type: ignore[misc]  # greenlet ships no types
-    """Plain code on its way; `called_off` once it was told to stop."""
+    """A running call of `run_sync`; `is_cancelled` once its task has been cancelled."""
 
     is_cancelled = False
 
 
 def in_greenlet() -> bool:
-    """Return whether the caller runs inside `run_sync` and so may `wait`."""
+    """Return whether the caller runs inside `run_sync`, and so may call `await_only`."""
     return isinstance(getcurrent(), _AsyncioGreenlet)
 
 
 def await_only(awaitable: Awaitable[T]) -> T:
-    """Return what the awaitable gives, from inside `run_sync`; raises what it raises."""
+    """Return the result of an awaitable, from inside `run_sync`; raises its error."""
     current = getcurrent()
     if not isinstance(current, _AsyncioGreenlet) or current.parent is None:
-        raise RuntimeError("only code that run_sync runs can wait")
+        raise RuntimeError("await_only works inside run_sync alone")
     return cast(T, current.parent.switch(awaitable))
 
 
 async def run_sync(work: Callable[[], T], context: Context | None = None) -> T:
-    """Run plain code on the event loop, in a context of its own, and return what it returns.
+    """Run synchronous code on the event loop, in a context of its own, and return its result.
 
-    Cancelling raises `CancelledError` where the code waits; code that swallows it is told
-    again at its next wait, and the cancellation stands whatever it returns.
+    A cancellation raises `CancelledError` in the code where it waits. Code that catches it gets it
+    again at its next wait, and `run_sync` raises it whatever the code returns.
     """
     child = _AsyncioGreenlet(work)
-    # A greenlet starts with an empty context; one of its own keeps what it sets from the caller.
+    # A greenlet starts with an empty context. A copy lets it read the caller's variables, and keeps
+    # the values that it sets from the caller.
     child.gr_context = copy_context() if context is None else context
     # The code runs up to its end or its first wait. The loop is free only at `await step` below,
     # so nothing else runs between two waits, as with any coroutine.
@@ -53,10 +55,12 @@ async def run_sync(work: Callable[[], T], context: Context | None = None) -> T:
             continue
         try:
             value = await step
-        except asyncio.CancelledError as stop:
+        except asyncio.CancelledError as cancellation:
+            # The error goes into the greenlet, so that its `finally` blocks run. Raised here, it
+            # would leave the greenlet suspended with its plugin and its locks.
             child.is_cancelled = True
-            step = child.throw(stop)
-        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the code that waits
+            step = child.throw(cancellation)
+        except BaseException as error:  # noqa: BLE001 - any error belongs to the code that waits
             step = child.throw(error)
         else:
             step = child.switch(value)

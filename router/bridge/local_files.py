@@ -1,8 +1,8 @@
-"""What Apprise's plugins see of the disk: the files that the rules name, and nothing else.
+"""The disk as Apprise's plugins see it: the files that the rules name, and nothing else.
 
 The loader of the rules reads the files; a send holds their texts. Apprise's code opens no other
-file, writes none, and takes no file from the network, so a send never waits for a disk and no URL
-reaches a file that nobody granted.
+file, writes none, and fetches none from the network, so a send never waits for a disk, and no URL
+reaches a file that the operator has not granted.
 """
 
 import gzip
@@ -47,22 +47,21 @@ def _deny_access(*_: object, **__: object) -> NoReturn:
 
 
 class RestrictedModule(ModuleType):
-    """A module whose functions are refused, except for harmless ones and those it is given."""
+    """A stand-in for a module: `names` of the bridge, `harmless` ones of its own, no others."""
 
     def __init__(
-        self, real: ModuleType, names: Mapping[str, object], *, harmless: Collection[str] = ()
+        self, module: ModuleType, names: Mapping[str, object], *, harmless: Collection[str] = ()
     ) -> None:
-        """Stand in for a module with `names` of ours and the `harmless` ones of its own."""
-        super().__init__(real.__name__)
+        super().__init__(module.__name__)
         self.__dict__.update(names)
-        self._real = real
+        self._module = module
         self._harmless = harmless
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the module holds
-        """Return a harmless name of the module; any other is a function that raises."""
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any member of the module
+        """Return a harmless member of the module; any other is a function that raises."""
         if name.startswith("_"):
             raise AttributeError(name)
-        member = getattr(self._real, name)
+        member = getattr(self._module, name)
         return member if name in self._harmless else _deny_access
 
 
@@ -75,7 +74,7 @@ def _file_size(path: str | os.PathLike[str]) -> int:
 
 
 def _can_access(path: str | os.PathLike[str], mode: int) -> bool:
-    """Return whether a program is there to be run, or whether the send holds a file to read."""
+    """Return whether a program can be run, or whether the send holds a file to read."""
     if mode == os.X_OK:
         return os.access(path, mode)
     return mode in {os.R_OK, os.F_OK} and _is_readable(path)
@@ -84,7 +83,7 @@ def _can_access(path: str | os.PathLike[str], mode: int) -> bool:
 _PATH = RestrictedModule(
     os.path,
     copy_public_names(
-        os.path, less={"getatime", "getctime", "getmtime", "islink", "ismount", "lexists"}
+        os.path, without={"getatime", "getctime", "getmtime", "islink", "ismount", "lexists"}
     )
     | {"exists": _is_readable, "isfile": _is_readable, "getsize": _file_size},
 )
@@ -113,11 +112,11 @@ UNRESTRICTED_MODULES = (
     "apprise.logger",
     "apprise.manager",
 )
-"""What the names of modules begin with that read nothing but Apprise's own package."""
+"""Prefixes of the modules that read nothing but Apprise's own package."""
 
 
 def block_disk_access(module: ModuleType) -> None:
-    """Rebind what a module of Apprise reaches the disk by."""
+    """Rebind the names by which a module of Apprise reaches the disk."""
     if module.__name__.startswith(UNRESTRICTED_MODULES):
         return
     names = vars(module)
@@ -126,12 +125,11 @@ def block_disk_access(module: ModuleType) -> None:
 
 
 class LocalFile(AttachFile):
-    """A file that a URL names; it is there in a send whose rules name it."""
+    """A file that a URL names; it exists in a send whose rules name it."""
 
     def __init__(self, path: str, **options: Any) -> None:  # noqa: ANN401 - Apprise's options
-        """Keep the path as it is written: neither `~` nor a variable stands for anything."""
         super().__init__(path, **options)
-        self.dirty_path = path
+        self.dirty_path = path  # as written: neither `~` nor a variable is expanded
 
     def exists(self, retrieve_if_missing: bool = True) -> bool:  # noqa: FBT001, FBT002 - Apprise's signature
         """Return whether the file can be read."""
@@ -140,7 +138,7 @@ class LocalFile(AttachFile):
         return retrieve_if_missing and self.download()
 
     def download(self, **_: object) -> bool:
-        """Return whether the current send holds the file, and it is not too large."""
+        """Return whether the current send holds the file and its size is within the limit."""
         self.invalidate()
         text = find_file_text(self.dirty_path)
         if text is None or 0 < self.max_file_size < len(text.encode()):
@@ -154,4 +152,4 @@ ATTACHMENT_TYPES: MutableMapping[str, type[AttachBase]] = {
     "file": LocalFile,
     "memory": AttachMemory,
 }
-"""Where Apprise takes a file from, by scheme; there is none over the network."""
+"""The sources of files by scheme; none of them uses the network."""

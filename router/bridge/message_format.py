@@ -1,7 +1,7 @@
-"""Give an Apprise plugin its texts: cut to what the provider takes, in the plugin's own format.
+"""The title and body for an Apprise plugin: truncated to the limits, in the plugin's format.
 
-Apprise's `notify` does the second part (emojis, conversion) before it calls a plugin. The bridge
-calls plugins directly, where some of them leave that part out, so it is done here.
+`Apprise.notify` replaces emojis and converts the format before it calls a plugin. The bridge calls
+plugins directly, so this module does both.
 """
 
 from typing import Any, TypeAlias
@@ -15,31 +15,30 @@ from router.bridge.graphemes import truncate
 from router.channel import Limits
 
 AcceptedPieces: TypeAlias = set[tuple[int | None, Any]]
-"""The pieces of one message that were taken, by Apprise's names for them."""
+"""The pieces of one message that the provider has accepted, by Apprise's keys."""
 
 MAX_PARTIAL_SENDS = 1000
-"""Messages of which a part was taken, whose parts are not sent twice."""
+"""Partly accepted messages whose accepted pieces are remembered, so that none is sent twice."""
 
 MARKUP_LENGTH = 20
-"""Characters that Apprise puts around a title which it folds into HTML or Markdown."""
+"""Characters that Apprise adds to a title that it puts into an HTML or Markdown body."""
 
 LINE_END_LENGTH = 2
-"""Characters between such a title and the body, in plain text."""
+"""Characters between a title and the body in plain text."""
 
 
-class HalfSent:
-    """The pieces that were taken of messages that were not taken whole, by delivery."""
+class PartialSends:
+    """The accepted pieces of messages that were not accepted whole, by delivery."""
 
     def __init__(self) -> None:
-        """Know of none yet."""
         self._accepted: dict[str, AcceptedPieces] = {}
 
     def take(self, delivery: str) -> AcceptedPieces:
-        """Return the pieces of a message that were taken, and forget them."""
+        """Return the accepted pieces of a message, and forget them."""
         return self._accepted.pop(delivery, set())
 
     def keep(self, delivery: str, accepted: AcceptedPieces) -> None:
-        """Remember the pieces of a message; of `MAX_PARTIAL_SENDS` the oldest is forgotten."""
+        """Remember the accepted pieces of a message, for at most `MAX_PARTIAL_SENDS` messages."""
         if accepted:
             self._accepted[delivery] = accepted
         while len(self._accepted) > MAX_PARTIAL_SENDS:
@@ -47,36 +46,36 @@ class HalfSent:
 
 
 def fit_texts(plugin: NotifyBase, title: str, body: str, limits: Limits | None) -> tuple[str, str]:
-    """Return title and body, cut to the limits; without words, the body is the title's.
+    """Return title and body, truncated to the limits; an empty body is replaced by the title.
 
-    `limits` go before those that Apprise knows. A URL that names `overflow` has left it to
-    Apprise to cut or to split, and then nothing is cut here.
+    `limits` precede those of Apprise. A URL with the argument `overflow` leaves it to Apprise to
+    truncate or to split, and then nothing is truncated here.
     """
     if not body.strip():
         title, body = "", title
     if "overflow_mode" in vars(plugin):
         return title, body
-    longest = len(title) + len(body) + MARKUP_LENGTH
-    most_title, most_body = plugin.title_maxlen, plugin.body_maxlen
+    unlimited = len(title) + len(body) + MARKUP_LENGTH
+    max_title, max_body = plugin.title_maxlen, plugin.body_maxlen
     if limits is not None:
-        most_title = longest if limits.title is None else limits.title
-        most_body = longest if limits.body is None else limits.body
+        max_title = unlimited if limits.title is None else limits.title
+        max_body = unlimited if limits.body is None else limits.body
     if not title or plugin.title_maxlen > 0:
-        return truncate(title, most_title), truncate(body, most_body)
-    around = (
+        return truncate(title, max_title), truncate(body, max_body)
+    markup_length = (
         LINE_END_LENGTH if plugin.resolve_format("text") == NotifyFormat.TEXT else MARKUP_LENGTH
     )
-    room = most_body - len(title) - around
-    return (title, truncate(body, room)) if room > 0 else ("", truncate(title, most_body))
+    room = max_body - len(title) - markup_length
+    return (title, truncate(body, room)) if room > 0 else ("", truncate(title, max_body))
 
 
 def notify(
     plugin: NotifyBase, title: str, body: str, source: NotifyFormat, accepted: AcceptedPieces
 ) -> bool:
-    """Send through a plugin as Apprise's own `notify` does; return whether it says that it sent.
+    """Send through a plugin as `Apprise.notify` does; return whether the plugin reports success.
 
-    `source` is the format that the body is written in. Of a body that the URL lets Apprise split,
-    the pieces that the provider takes are noted in `accepted`, and those noted are not sent again.
+    `source` is the format of the body. Where the URL lets Apprise split the body, the pieces that
+    the provider accepts are added to `accepted`, and pieces in it are not sent again.
     """
     target = plugin.resolve_format(source)
     if plugin.interpret_emojis:

@@ -1,4 +1,4 @@
-"""What the exchanges of a send mean, by the provider's own table and else by its protocol."""
+"""The outcome of a send's exchanges, by the provider's table or else by its protocol."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ ResponseMeaning = Literal[
 """The meaning of an answer.
 
 `throttled` is `retry`, and the attempt does not count: the provider asks for fewer requests. `gone`
-is `rejected`, and the address is dead for every message. `suspend` is about the channel's own
-credential or account; `refused` does not say whether it is about that or about the recipient.
+is `rejected`, and the address is dead for every message. `suspend` concerns the channel's own
+credential or account; `refused` may concern that or the recipient.
 """
 
 ResponseCodes = Mapping[int | str, ResponseMeaning]
-"""A provider's statuses and error codes with what they mean; a code goes before a status."""
+"""A provider's statuses and error codes with their meanings; a code precedes a status."""
 
 _FIRST_EPOCH_S = 1e9
-"""A number of seconds that is a point in time, not a wait of thirty years."""
+"""The least number that is an epoch second, not a wait of thirty years."""
 
 _FIRST_EPOCH_MS = 1e11
-"""One that is a point in time in milliseconds."""
+"""The least number that is an epoch time in milliseconds."""
 
 MAX_REASON_LENGTH = 200
 """Characters of a reason that are kept."""
@@ -43,13 +43,13 @@ _AUTH_STATUSES = frozenset({401, 403})
 _PROXY_AUTH_REQUIRED = 407
 _ENHANCED_STATUS_CODE = re.compile(rb"\s*([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _BEFORE_RECIPIENTS = frozenset({"connect", "auth", "mail"})
-"""The SMTP commands that come before a recipient is named: their refusals are about the sender."""
+"""The SMTP commands before a recipient is named: their refusals concern the sender."""
 
 _LOGIN_REPLIES = frozenset({530, 534, 535, 538})
-"""Replies that ask for a login or refuse it, to whatever command (RFC 4954, section 6)."""
+"""Replies that ask for a login or refuse it, to any command (RFC 4954, section 6)."""
 
 _MAX_REPLY_TEXT_LENGTH = 120
-"""Characters of a mail server's own words that a reason holds."""
+"""Characters of a mail server's reply text that a reason holds."""
 
 
 def make_outcome(
@@ -60,7 +60,7 @@ def make_outcome(
     after: float | None = None,
     handle: str = "",
 ) -> Outcome:
-    """Return the outcome of a reading; `after` is in seconds."""
+    """Return the outcome for a meaning; `after` is in seconds."""
     match meaning:
         case "delivered":
             return Delivered(status=status, handle=handle)
@@ -87,12 +87,12 @@ def attribute(
     is_personal: bool,
     is_address_blamed: bool,
 ) -> Outcome:
-    """Return the outcome of an answer with whom its refusal is about.
+    """Return an outcome whose scope says whom the refusal concerns: channel or recipient.
 
-    The answer is one to a login (`is_login`), to a request that carries the message
-    (`is_message`), or to a look-up. Without `is_personal` the destination is the operator's own:
-    where it is gone the channel waits, for each message would be a dead letter. With
-    `is_address_blamed` the address is what a table takes for the credential or the sender.
+    The answer is to a login (`is_login`), to a request that carries the message (`is_message`), or
+    to a look-up. Without `is_personal` the destination is the operator's own: where it is gone the
+    channel is suspended, since each message would become a dead letter. With `is_address_blamed`
+    the address is the credential or sender that the provider's table names.
     """
     if isinstance(outcome, Rejected) and outcome.status and is_login:
         outcome = Suspend(status=outcome.status, reason=f"{outcome.reason} (at the login)")
@@ -113,10 +113,10 @@ def classify_response(
     code: str = "",
     handle: str = "",
 ) -> Outcome:
-    """Return what the last exchange means.
+    """Return the outcome of the last exchange.
 
-    `code` is the provider's error code found in it, `now` the epoch second that a Retry-After
-    date is measured from.
+    `code` is the provider's error code in it, `now` the current epoch second, against which a
+    Retry-After date is measured.
     """
     if not exchanges:
         return Rejected(reason="the plugin made no request for the message")
@@ -136,7 +136,7 @@ def classify_response(
 
 
 def _classify_error(error: TransportError, request: Request) -> ResponseMeaning:
-    """Return what it means that no answer came; a recipient's own server stops nobody else."""
+    """Return the meaning of a missing answer; a recipient's server never suspends the channel."""
     if isinstance(error, TargetError):
         return "rejected"
     if isinstance(error, UntrustedServerError) and not request.guarded:
@@ -147,7 +147,7 @@ def _classify_error(error: TransportError, request: Request) -> ResponseMeaning:
 def look_up_code(
     response_codes: ResponseCodes, status: int | None, code: str
 ) -> ResponseMeaning | None:
-    """Return the reading that a provider's table has for an answer, None where it has none."""
+    """Return the meaning of a code or status in a provider's table, None where it has none."""
     if code in response_codes:
         return response_codes[code]
     return None if status is None else response_codes.get(status)
@@ -166,7 +166,7 @@ def _classify(
         case "gone" if _names(exchange, "from") and not _names(exchange, "to"):
             return "suspend"
         case "gone" if is_mail and general == "retry":
-            return "retry"  # the code may say 5.1.1; the server says that it may be otherwise later
+            return "retry"  # the enhanced code may be 5.1.1, but a reply 4xx is temporary
         case None:
             pass
         case meaning:
@@ -175,7 +175,7 @@ def _classify(
 
 
 def _classify_http_status(status: int) -> ResponseMeaning:
-    """Return what a status means in general (RFC 9110)."""
+    """Return the general meaning of a status (RFC 9110)."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
         return "delivered"
     if status in _TRANSIENT_STATUSES or status >= 500:  # noqa: PLR2004 - the same
@@ -186,7 +186,7 @@ def _classify_http_status(status: int) -> ResponseMeaning:
 
 
 def _classify_smtp_code(exchange: Exchange, code: int) -> ResponseMeaning:
-    """Return what a reply means in general (RFC 5321): who was refused, and for how long."""
+    """Return the general meaning of a reply code (RFC 5321)."""
     if 200 <= code < 300:  # noqa: PLR2004 - SMTP's own numbers
         return "delivered"
     if 400 <= code < 500:  # noqa: PLR2004 - the same
@@ -195,48 +195,49 @@ def _classify_smtp_code(exchange: Exchange, code: int) -> ResponseMeaning:
 
 
 def _is_about_sender(exchange: Exchange) -> bool:
-    """Return whether a mail server refused before it heard of a recipient, or wants a login."""
+    """Return whether a mail server refused before any recipient was named, or requires a login."""
     is_early = exchange.headers.get("smtp-command") in _BEFORE_RECIPIENTS
     return is_early or exchange.status in _LOGIN_REPLIES
 
 
-def _names(exchange: Exchange, end: Literal["from", "to"]) -> bool:
-    """Return whether a mail server's words name the address at an end of the mail.
+def _names(exchange: Exchange, header: Literal["from", "to"]) -> bool:
+    """Return whether a mail server's reply names the sender, or a recipient.
 
-    Amazon SES names the addresses that it has not verified, either end's:
+    Amazon SES names the addresses that it has not verified, the sender's and the recipients':
     https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
     """
     if exchange.request.method != "SMTP":
         return False
-    words = exchange.body.decode("utf-8", "replace").lower()
-    addresses = exchange.request.headers.get(end, "").lower().split(", ")
-    return any(address and address in words for address in addresses)
+    text = exchange.body.decode("utf-8", "replace").lower()
+    addresses = exchange.request.headers.get(header, "").lower().split(", ")
+    return any(address and address in text for address in addresses)
 
 
 def _describe_status(exchange: Exchange, status: int, code: str) -> str:
-    """Return a status in words that hold nothing of the message."""
+    """Return a status as text that holds nothing of the message."""
     if exchange.request.method == "SMTP":
         return _describe_smtp_reply(exchange, status, code)
-    words = f"{status} {_status_phrase(status)}".rstrip()
-    return f"{words} ({code})" if code else words
+    text = f"{status} {_status_phrase(status)}".rstrip()
+    return f"{text} ({code})" if code else text
 
 
 def _describe_smtp_reply(exchange: Exchange, status: int, code: str) -> str:
-    """Return a mail server's refusal with its own words, in which no address is left.
+    """Return a mail server's refusal with its reply text, without any address.
 
-    They are what an operator has to go by: one code stands for many reasons.
+    An operator needs the text: one code stands for many reasons.
     """
-    words = exchange.body.decode("utf-8", "replace")
-    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
-    words = re.sub(r"<[^>]*>|\S*@\S*", "…", words)
+    text = exchange.body.decode("utf-8", "replace")
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = re.sub(r"<[^>]*>|\S*@\S*", "…", text)
     for address in exchange.request.headers.get("to", "").split(", "):
-        if local := address.rpartition("@")[0]:
-            words = re.sub(rf"(?<!\w){re.escape(local)}(?!\w)", "…", words, flags=re.IGNORECASE)
-    if len(words) > _MAX_REPLY_TEXT_LENGTH:
-        words = words[: _MAX_REPLY_TEXT_LENGTH - 1] + "…"
-    refused = f"{status} to {exchange.headers.get('smtp-command', 'data')}"
-    shown = code if code and code.casefold() not in words.casefold() else ""
-    return f"{refused}{shown and f' ({shown})'}{words and f': {words}'}"
+        if local_part := address.rpartition("@")[0]:
+            text = re.sub(rf"(?<!\w){re.escape(local_part)}(?!\w)", "…", text, flags=re.IGNORECASE)
+    if len(text) > _MAX_REPLY_TEXT_LENGTH:
+        text = text[: _MAX_REPLY_TEXT_LENGTH - 1] + "…"
+    summary = f"{status} to {exchange.headers.get('smtp-command', 'data')}"
+    if code and code.casefold() not in text.casefold():
+        summary += f" ({code})"
+    return f"{summary}: {text}" if text else summary
 
 
 def _status_phrase(status: int) -> str:
@@ -255,9 +256,9 @@ def read_enhanced_code(exchange: Exchange) -> str:
 
 
 def read_retry_after(text: str, now: float) -> float | None:
-    """Return a Retry-After header, in seconds or as a date, as seconds from now.
+    """Return a Retry-After header, in seconds or as a date, as seconds from `now`.
 
-    The number is as it came: `asked_wait` says which numbers are times.
+    The number may be negative or huge: `asked_wait` says which numbers are times.
     """
     text = text.strip()
     try:
@@ -271,9 +272,9 @@ def read_retry_after(text: str, now: float) -> float | None:
 
 
 def count_seconds(number: float, now: float) -> float:
-    """Return the seconds from now that a provider names, be it as a point in time.
+    """Return a provider's number as seconds from `now`, also where it is a point in time.
 
-    Services write epoch seconds, or milliseconds, where seconds are documented, and the reverse.
+    Services write epoch seconds, or milliseconds, where they document seconds, and the reverse.
     """
     if number >= _FIRST_EPOCH_MS:
         number /= 1000
@@ -281,17 +282,17 @@ def count_seconds(number: float, now: float) -> float:
 
 
 def _seconds_until(date: str, now: float) -> float:
-    """Return the seconds until an HTTP date; one without a zone is in UTC (RFC 9110, 5.6.7)."""
+    """Return the seconds until an HTTP date; a date without a zone is in UTC (RFC 9110, 5.6.7)."""
     return read_utc(parsedate_to_datetime(date)).timestamp() - now
 
 
-def read_utc(at: datetime) -> datetime:
+def read_utc(moment: datetime) -> datetime:
     """Return a time with its zone, UTC where it has none."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def redact_outcome(redactor: Redactor, outcome: Outcome, address: str) -> Outcome:
-    """Return an outcome with neither a secret nor the address in its words, and not long."""
+    """Return an outcome whose bounded texts hold neither a secret nor the address."""
     redacted = redactor.mask_outcome(outcome, address)
     if isinstance(redacted, Delivered):
         handle = redacted.handle if _HANDLE.fullmatch(redacted.handle) else ""
@@ -300,4 +301,4 @@ def redact_outcome(redactor: Redactor, outcome: Outcome, address: str) -> Outcom
 
 
 _HANDLE = re.compile(r"\S{1,200}")
-"""What a provider may call a message: with a space in it, it is some other text."""
+"""The form of a provider's message id: a text with a space is not one."""

@@ -1,7 +1,7 @@
-"""Put the bridge under Apprise's plugins, and find out how each of them speaks.
+"""Patch Apprise's modules to use the bridge, and detect how each plugin has to be run.
 
-Rebinds names in the module globals of `apprise.*`, nothing else: `requests`, `smtplib`, `os` and
-`open` stay as they are for everyone else in the process.
+The patch rebinds names in the module globals of `apprise.*` alone: `requests`, `smtplib`, `os` and
+`open` stay as they are for all other code in the process.
 """
 
 import logging
@@ -38,28 +38,32 @@ from router.bridge.smtplib_shim import SmtplibShim, SSLShim
 PLUGINS_PACKAGE = "apprise.plugins"
 
 MIN_PATCHED_MODULES = 160
-"""So many modules must come to hold the shim; Apprise 2.2.0 has 164."""
+"""The least number of modules that must hold the shim; Apprise 2.2.0 has 164."""
 
 NETWORK_MODULES = frozenset(
     {"apprise.utils.socket", "asyncio", "select", "socket", "ssl", "subprocess"}
 )
-"""A module that holds one of these, or a name out of one, opens connections by itself."""
+"""A plugin whose module imports one of these, or a name from one, opens connections by itself."""
 
 ExecutionMode = Literal["loop", "thread", "own"]
-"""How a plugin is run: `loop`, its requests cross to the event loop; `thread`, they do, but it
-takes locks and so must not share a thread; `own`, it reaches its provider by itself."""
+"""How a plugin is run.
+
+`loop` runs it in a greenlet on the event loop. `thread` runs it in a thread, because it takes
+locks, which would stop the loop; its requests go over the bridge, too. `own` is a thread as well,
+and the plugin reaches its provider over connections of its own.
+"""
 
 
 class PatchError(RuntimeError):
-    """Apprise is not built the way the bridge expects."""
+    """The installed release of Apprise does not have the structure that the bridge expects."""
 
 
 @cache
 def patch_apprise() -> int:
-    """Rebind the plugins to the bridge, once; return how many modules hold the shim.
+    """Rebind the plugins to the bridge, once; return the number of modules that hold the shim.
 
-    Raises `PatchError` when fewer do than Apprise has HTTP plugins: another release
-    of Apprise may have moved what the bridge rests on.
+    Raises `PatchError` for fewer than `MIN_PATCHED_MODULES`: another release of Apprise may have
+    moved names that the bridge rebinds.
     """
     _silence_logging()
     with warnings.catch_warnings():
@@ -67,17 +71,17 @@ def patch_apprise() -> int:
         for manager in (AttachmentManager, ConfigurationManager, NotificationManager):
             manager().load_modules()
     vars(apprise_attachment)["A_MGR"] = ATTACHMENT_TYPES
-    mail, contexts, stand_ins = SmtplibShim(), SSLShim(), find_shims()
+    smtplib_shim, ssl_shim, shims = SmtplibShim(), SSLShim(), find_shims()
     vars(apprise.url)["time"] = TimeShim()
     for module in _modules("apprise"):
         names = vars(module)
-        names.update({n: stand_ins[id(v)] for n, v in names.items() if id(v) in stand_ins})
+        names.update({n: shims[id(v)] for n, v in names.items() if id(v) in shims})
         names.update({n: BlockedSession for n, v in names.items() if _is_own_session(v)})
         block_disk_access(module)
         if getattr(names.get("smtplib"), "__name__", "") == "smtplib":
-            names["smtplib"] = mail
+            names["smtplib"] = smtplib_shim
             if names.get("ssl") is ssl:
-                names["ssl"] = contexts
+                names["ssl"] = ssl_shim
     _share_stores()
     watch_collections()
     for kind in _classes():
@@ -95,26 +99,26 @@ def patch_apprise() -> int:
 
 
 def _is_own_session(value: object) -> bool:
-    """Return whether a class is Apprise's own kind of session, which would connect by itself."""
+    """Return whether a value is a session class of Apprise, which would connect by itself."""
     if not isinstance(value, type) or not issubclass(value, requests.Session):
         return False
     return not issubclass(value, BridgedSession)
 
 
 def _silence_logging() -> None:
-    """Stop Apprise's log: it prints tokens and addresses, and outcomes say what matters."""
+    """Stop Apprise's log: it prints tokens and addresses, and outcomes hold the errors."""
     log = logging.getLogger("apprise")
     log.setLevel(logging.CRITICAL + 1)
     log.addFilter(_drop_record)
 
 
 def _drop_record(_: logging.LogRecord) -> bool:
-    """Let nothing pass, whatever levels and handlers someone sets later."""
+    """Drop every record, also where other code sets levels and handlers later."""
     return False
 
 
 def _modules(package: str = PLUGINS_PACKAGE) -> Iterator[ModuleType]:
-    for name, module in sys.modules.copy().items():  # other threads import
+    for name, module in sys.modules.copy().items():  # other threads may import meanwhile
         if f"{name}.".startswith(f"{package}.") and isinstance(module, ModuleType):
             yield module
 
@@ -128,32 +132,33 @@ def _classes() -> Iterator[type]:
 
 
 class SharedStoreAsset(AppriseAsset):
-    """What plugins are told that keep what they learn beside others of their credential."""
+    """An asset for plugins that share a store with the others of their credential."""
 
     stores: ClassVar[dict[CredentialKey, PersistentStore]] = {}
 
 
 def make_shared_store_asset(stores: dict[CredentialKey, PersistentStore]) -> SharedStoreAsset:
-    """Return what plugins are told of the application and of the stores that they share."""
+    """Return an asset with the application's settings and the stores that plugins share."""
     asset = SharedStoreAsset()
     vars(asset).update(vars(make_asset()), stores=stores)
     return asset
 
 
 def _share_stores() -> None:
-    """Let plugins with a `SharedStoreAsset` have the store of their credential."""
-    alone: Callable[[NotifyBase], PersistentStore] = vars(NotifyBase)["store"].fget
-    if getattr(alone, "__module__", "") == __name__:
+    """Make plugins with a `SharedStoreAsset` use the store of their credential."""
+    own_store: Callable[[NotifyBase], PersistentStore] = vars(NotifyBase)["store"].fget
+    if getattr(own_store, "__module__", "") == __name__:
         return
 
     def find_store(plugin: NotifyBase) -> PersistentStore:
         asset: AppriseAsset = plugin.asset
         identity = credential_key(plugin) if isinstance(asset, SharedStoreAsset) else None
         if not isinstance(asset, SharedStoreAsset) or identity is None:
-            return alone(plugin)
+            return own_store(plugin)
         if identity not in asset.stores:
-            fresh = PersistentStore(mode=PersistentStoreMode.MEMORY)
-            asset.stores.setdefault(identity, fresh)
+            # `setdefault` is atomic: two threads that both find none get the same store.
+            new_store = PersistentStore(mode=PersistentStoreMode.MEMORY)
+            asset.stores.setdefault(identity, new_store)
         return asset.stores[identity]
 
     type.__setattr__(NotifyBase, "store", property(find_store))
@@ -161,16 +166,16 @@ def _share_stores() -> None:
 
 @cache
 def execution_mode(plugin: type[NotifyBase]) -> ExecutionMode:
-    """Return how the plugins of a class are to be run."""
+    """Return the mode in which the plugins of a class must run."""
     patch_apprise()
-    held = [value for module in find_modules(plugin) for value in vars(module).values()]
-    homes = {_module_of(value) for value in held}
-    if homes & NETWORK_MODULES or not (
-        any(isinstance(v, SmtplibShim) or is_bridged(v) for v in held)
+    members = [value for module in find_modules(plugin) for value in vars(module).values()]
+    module_names = {_module_of(value) for value in members}
+    if module_names & NETWORK_MODULES or not (
+        any(isinstance(v, SmtplibShim) or is_bridged(v) for v in members)
         or _uses_requests_shim(plugin)
     ):
         return "own"
-    return "thread" if "threading" in homes else "loop"
+    return "thread" if "threading" in module_names else "loop"
 
 
 def _module_of(value: object) -> str:
@@ -179,25 +184,26 @@ def _module_of(value: object) -> str:
 
 
 def find_modules(plugin: type[NotifyBase]) -> Iterator[ModuleType]:
-    """Yield the modules of Apprise that a plugin is made of, its package's included."""
-    homes = {c.__module__ for c in plugin.__mro__ if c.__module__.startswith(PLUGINS_PACKAGE + ".")}
-    homes.discard(f"{PLUGINS_PACKAGE}.base")
-    packages = {home.rpartition(".")[0] for home in homes} - {PLUGINS_PACKAGE}
+    """Yield the modules of Apprise that define a plugin, with all of its package."""
+    parents = (parent.__module__ for parent in plugin.__mro__)
+    module_names = {name for name in parents if name.startswith(PLUGINS_PACKAGE + ".")}
+    module_names.discard(f"{PLUGINS_PACKAGE}.base")
+    packages = {name.rpartition(".")[0] for name in module_names} - {PLUGINS_PACKAGE}
     for module in _modules():
         name = module.__name__
-        if name in homes or any(name == p or name.startswith(f"{p}.") for p in packages):
+        if name in module_names or any(name == p or name.startswith(f"{p}.") for p in packages):
             yield module
 
 
 def _uses_requests_shim(plugin: type[NotifyBase]) -> bool:
     """Return whether a class outside of Apprise makes its requests through the shim."""
-    homes = (sys.modules.get(c.__module__) for c in plugin.__mro__)
-    return any(is_bridged(v) for home in homes if home for v in vars(home).values())
+    modules = (sys.modules.get(parent.__module__) for parent in plugin.__mro__)
+    return any(is_bridged(v) for module in modules if module for v in vars(module).values())
 
 
 @cache
 def make_asset() -> AppriseAsset:
-    """Return what plugins are told of the application: nothing that points elsewhere."""
+    """Return the asset of every plugin: no link or image of Apprise, no redirects, no disk."""
     return AppriseAsset(
         app_id="Router",
         app_desc="Notification router",

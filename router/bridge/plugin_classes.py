@@ -1,6 +1,6 @@
-"""Changes Apprise's plugin classes so that none reaches its provider behind the channel's back.
+"""Changes to Apprise's plugin classes that keep every request inside a send of its channel.
 
-A destructor is taken from its class: the garbage collector would run it on any thread, in the
+A destructor is removed from its class: the garbage collector would run it on any thread, in the
 middle of any other code. A method that logs in shares its login with the other plugins of the
 channel. A method that logs out does so only when the channel closes.
 """
@@ -18,15 +18,15 @@ from router.bridge.shared_login import LOGGING_IN, SharedLogins, get_login_state
 LOGIN_METHODS = frozenset(
     {"_get_access_token", "_login", "_register", "_whoami", "access_token", "authenticate", "login"}
 )
-"""What Apprise's plugins call a method, or a property, that asks who they are."""
+"""The names of methods and properties by which Apprise's plugins log in."""
 
 LOGOUT_METHODS = frozenset({"_logout", "logout"})
 
-_DETACHED_DESTRUCTOR = "taken_destructor"
+_DETACHED_DESTRUCTOR = "detached_destructor"
 
 
 def detach_destructor(kind: type) -> bool:
-    """Move a class's destructor to where `find_closer` alone finds it; return if it had one."""
+    """Rename a class's destructor, so that `find_closer` alone finds it; return if it had one."""
     destructor: Any = vars(kind).get("__del__")
     if destructor is None:
         return False
@@ -38,7 +38,7 @@ def detach_destructor(kind: type) -> bool:
 
 
 def find_closer(plugin: NotifyBase) -> Callable[[], object] | None:
-    """Return what a plugin does when it ends: its destructor, or else its logout."""
+    """Return the function that ends a plugin: its detached destructor, or else its logout."""
     names = (_DETACHED_DESTRUCTOR, *sorted(LOGOUT_METHODS))
     methods = (getattr(plugin, name, None) for name in names)
     return next(filter(callable, methods), None)
@@ -46,7 +46,7 @@ def find_closer(plugin: NotifyBase) -> Callable[[], object] | None:
 
 @cache
 def adapt_plugin_class(kind: type[NotifyBase]) -> bool:
-    """Change a class and those it extends, once; return whether its plugins log in."""
+    """Change a class and its parents, once; return whether its plugins log in."""
     logs_in = False
     for parent in kind.__mro__:
         detach_destructor(parent)
@@ -83,16 +83,16 @@ def _wrap_login(method: Callable[..., object]) -> Callable[..., object]:
         if LOGGING_IN.get():
             return method(plugin, *args, **options)
         token = LOGGING_IN.set(True)
-        state, good = get_login_state(plugin), None
+        state, result = get_login_state(plugin), None
         state.recent_keys.clear()
         try:
-            good = method(plugin, *args, **options)
+            result = method(plugin, *args, **options)
         finally:
             LOGGING_IN.reset(token)
             logins = _find_logins()
             if logins is not None:
-                logins.record_result(plugin, good=bool(good))
-        return good
+                logins.record_result(plugin, is_success=bool(result))
+        return result
 
     setattr(log_in, _SHARES_LOGIN, True)
     return log_in

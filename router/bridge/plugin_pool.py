@@ -1,4 +1,4 @@
-"""Apprise plugins made for one message each, or kept for an address that comes again."""
+"""Apprise plugin objects: made from URLs and arguments, and pooled by address."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,25 +23,25 @@ from router.bridge.shared_login import CredentialKey, SharedLogins
 from router.core.errors import AddressError
 
 MAX_IDLE_PLUGINS = 512
-"""Plugins kept idle; building one by URL costs more than sending through it."""
+"""Addresses with idle plugins; building a plugin from a URL costs more than sending through it."""
 
 
 class BuildError(ValueError):
-    """No Apprise plugin can be made of what the operator wrote."""
+    """The operator's URL or arguments make no usable Apprise plugin."""
 
 
 def parse_url(url: str) -> Build:
     """Return the class and arguments of an Apprise URL, or raise `BuildError`.
 
-    The URL goes through the entry that Apprise itself uses, which does more than a plugin's own
-    reader: it takes `/#` for `/%23`, and it knows the URLs that services hand out.
+    The URL goes through Apprise's own entry point, which does more than the parser of a plugin: it
+    reads `/#` as `/%23`, and it knows the URLs that services hand out.
     """
     patch_apprise()
     scheme = url.partition("://")[0].strip().lower()
     plugins = NotificationManager()
     if scheme in plugins and not plugins[scheme].enabled:
         raise BuildError(explain_disabled(scheme, plugins[scheme]))
-    options = url_to_dict(url, secure_logging=False)  # its log is off; masking takes longest
+    options = url_to_dict(url, secure_logging=False)  # its log is off, and masking is slow
     if not options:
         raise BuildError(
             f"the URL does not begin with {scheme}://"
@@ -56,19 +56,19 @@ _EXTENSIONS: dict[str, type[NotifyBase]] = {}
 
 
 def extend_plugin_class(kind: type[NotifyBase]) -> None:
-    """Make a class serve every URL of the class of Apprise's that it extends.
+    """Use a class for every URL of the Apprise class that it extends.
 
-    A plugin calls it from its hook.
+    A channel plugin calls this function from its hook.
     """
     extended = next(p for p in kind.__mro__[1:] if p.__module__.startswith("apprise.plugins."))
     _EXTENSIONS[extended.__qualname__] = kind
 
 
 def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
-    """Return why Apprise has disabled a plugin, and what would enable it.
+    """Return the reason why Apprise has disabled a plugin, and the remedy.
 
-    Each plugin of Apprise names the packages it imports; one that names none needs a part of
-    the operating system, such as a desktop.
+    Each plugin of Apprise names the packages that it imports. A disabled plugin that names none
+    needs a part of the operating system, such as a desktop.
     """
     needs = requirements(plugin)
     packages = " ".join(f"'{package.replace(' ', '')}'" for package in needs["packages_required"])
@@ -79,9 +79,9 @@ def explain_disabled(scheme: str, plugin: type[NotifyBase]) -> str:
 
 
 def explain_refusal(plugin: type[NotifyBase]) -> str:
-    """Return why a plugin does not take its arguments: they are wrong, or a package is missing."""
-    wanted = requirements(plugin)["packages_recommended"]
-    missing = " ".join(f"'{name}'" for name in wanted if not is_installed(name.split()[0]))
+    """Return the reason why a plugin rejects its arguments: wrong values, or a missing package."""
+    recommended = requirements(plugin)["packages_recommended"]
+    missing = " ".join(f"'{name}'" for name in recommended if not is_installed(name.split()[0]))
     reason = "the plugin of the provider rejects these settings"
     return f"{reason}, or needs a package: run pip install {missing}" if missing else reason
 
@@ -100,17 +100,17 @@ def make_plugin(
 ) -> NotifyBase:
     """Return the plugin, ready for one send at a time.
 
-    One that logs in keeps what it learns in `stores`, beside others of the same credential.
+    A plugin that logs in shares a store in `stores` with the others of its credential.
 
-    Raises `AddressError` when it would not reach the address and nothing else, `BuildError`
-    when the arguments do not suit it.
+    Raises `AddressError` where the address is not its one target, and `BuildError` where it
+    rejects its arguments.
     """
     kind, options = build
     logs_in = adapt_plugin_class(kind)  # type: ignore[arg-type]  # the hash of its instances hides the class's own
     asset = make_asset() if stores is None or not logs_in else make_shared_store_asset(stores)
     try:
         plugin = kind(asset=asset, **options)
-    except Exception:  # noqa: BLE001 - a plugin may raise anything for what it does not take
+    except Exception:  # noqa: BLE001 - a plugin may raise anything for arguments it rejects
         if address:
             raise AddressError("the address is not valid for this provider") from None
         raise BuildError(explain_refusal(kind)) from None
@@ -122,13 +122,13 @@ def make_plugin(
         is_listed = any(comes_from(text, address) for text in read_targets(build))
         constants = (*_constants(options, address), plugin.app_id)
         check_targets(plugin, address, constants, is_listed=is_listed)
-        if execution_mode(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as in passage
+        if execution_mode(kind) == "own" and is_host(address, f"//{plugin.host}"):  # type: ignore[arg-type]  # as above
             raise AddressError(NAMES_A_HOST)
     return plugin
 
 
 def is_secret(build: Build, text: str) -> bool:
-    """Return whether a text stands among the arguments that Apprise calls private."""
+    """Return whether a text is in an argument that Apprise marks as private."""
     kind, options = build
     private = {
         str(token.get("map_to", name))
@@ -139,7 +139,7 @@ def is_secret(build: Build, text: str) -> bool:
 
 
 def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:
-    """Yield the texts among a plugin's arguments that are not the address's."""
+    """Yield the texts in a plugin's arguments that do not hold the address."""
     for value in options.values():
         for item in value if isinstance(value, list | tuple | set) else (value,):
             if isinstance(item, str) and address not in item:
@@ -147,10 +147,13 @@ def _constants(options: Mapping[str, Any], address: str) -> Iterator[str]:
 
 
 class PluginPool:
-    """Plugins by address; each serves one send at a time, for they keep state between exchanges."""
+    """Idle plugins by address; `discard` is called with each plugin that is not used again.
+
+    A plugin keeps state between the requests of a send, so each serves one send at a time. A
+    concurrent send to the same address gets another plugin.
+    """
 
     def __init__(self, discard: Callable[[NotifyBase], None], logins: SharedLogins) -> None:
-        """Have none; `discard` hears of each that is not used again."""
         self._discard = discard
         self._logins = logins
         self._idle: OrderedDict[str, list[NotifyBase]] = OrderedDict()
@@ -161,9 +164,9 @@ class PluginPool:
         build: Callable[[str], NotifyBase],
         work: Callable[[NotifyBase], bool],
     ) -> bool:
-        """Return what `work` makes of a plugin for the address, kept or built for this.
+        """Return the result of `work` with a plugin for the address, idle or newly built.
 
-        One that failed is not used again, nor is one whose login is no longer good.
+        A plugin whose `work` failed is discarded: its state may be half changed.
         """
         plugin = self._acquire(address) or build(address)
         done = False
@@ -177,17 +180,17 @@ class PluginPool:
         return done
 
     def drain(self) -> None:
-        """Discard all that are idle."""
+        """Discard all idle plugins."""
         while self._idle:
             self._discard_all(self._idle.popitem()[1])
 
     def _acquire(self, address: str) -> NotifyBase | None:
-        spare = self._idle.pop(address, [])
-        while spare:
-            plugin = spare.pop()
+        plugins = self._idle.pop(address, [])
+        while plugins:
+            plugin = plugins.pop()
             if self._logins.is_current(plugin):
-                if spare:
-                    self._idle[address] = spare
+                if plugins:
+                    self._idle[address] = plugins
                 return plugin
             self._discard(plugin)
         return None
@@ -204,15 +207,15 @@ class PluginPool:
 
 
 _PROBE_ADDRESSES = ("0router0", "router0@example.com")
-"""Addresses that no setting holds; Apprise tells some arguments by their being e-mail addresses."""
+"""Addresses that no setting holds: a name, and an e-mail address, which Apprise may read apart."""
 
 
 def is_address_secret(fill_url: Callable[[str], str]) -> bool:
-    """Return whether a recipient's address is a credential, as a webhook of the recipient's.
+    """Return whether a recipient's address is a credential, as the URL of a webhook is.
 
     `fill_url` returns the channel's URL for an address.
     """
     try:
-        return all(is_secret(parse_url(fill_url(mark)), mark) for mark in _PROBE_ADDRESSES)
+        return all(is_secret(parse_url(fill_url(address)), address) for address in _PROBE_ADDRESSES)
     except BuildError:
         return False

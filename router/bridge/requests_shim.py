@@ -1,7 +1,7 @@
-"""What Apprise's plugins see under the name `requests`.
+"""The module that Apprise's plugins get under the name `requests`.
 
-It builds requests exactly as the real library does and hands them to the transport of the send
-that the plugin's code belongs to. Outside of a send there is no way out.
+It builds requests exactly as the real library does and sends them over the transport of the
+current send. Outside of a send, every request raises `OutsideSendRequestError`.
 """
 
 from collections.abc import Generator
@@ -23,50 +23,50 @@ from router.transport.error_text import TIMED_OUT
 
 
 class OutsideSendRequestError(requests.RequestException):
-    """A request was made outside of a send; nothing went out."""
+    """A request was made outside of a send; nothing was sent."""
 
 
 class TransportAdapter(requests.adapters.BaseAdapter):
-    """What a session hands prepared requests to, in the place of connections of its own."""
+    """An adapter that sends a session's requests over the transport of the current send.
+
+    It accepts the arguments of any adapter of requests, and ignores them.
+    """
 
     def __init__(self, *_: object, **__: object) -> None:
-        """Take the arguments of any adapter of requests; none of them matters here."""
         super().__init__()
 
-    def send(  # type: ignore[override]  # the same by keyword, and nobody else asks
+    def send(  # type: ignore[override]  # the same by keyword, and no other caller exists
         self, request: requests.PreparedRequest, *, verify: bool | str = True, **_: object
     ) -> requests.Response:
-        """Send a prepared request; raises requests' exceptions."""
-        answer = _fetch(from_prepared(request, verify=verify))
-        vars(answer).update(request=request, connection=self)
-        return answer
+        """Send a prepared request; raises the exceptions of requests."""
+        response = _fetch(from_prepared(request, verify=verify))
+        vars(response).update(request=request, connection=self)
+        return response
 
     def close(self) -> None:
-        """Do nothing: the connections are the transport's."""
+        """Do nothing: the transport owns the connections."""
 
 
 class BridgedSession(requests.Session):
     """A session of requests without connections, redirects, cookies, proxies or `.netrc`."""
 
     def __init__(self) -> None:
-        """Take nothing from the environment."""
         super().__init__()
         self.trust_env = False
 
     def get_adapter(self, url: str | bytes) -> TransportAdapter:  # noqa: ARG002 - requests' own signature
-        """Return the way out of the current send, whatever was mounted."""
+        """Return the adapter of the current send, whatever was mounted."""
         return TransportAdapter()
 
     def resolve_redirects(self, *_: object, **__: object) -> Generator[requests.Response]:
-        """Follow none."""
+        """Follow no redirect."""
         yield from ()
 
 
 class BlockedSession(BridgedSession):
-    """Stands in for sessions that Apprise makes for look-ups of its own: nothing goes out."""
+    """A stand-in for sessions that Apprise makes for its own look-ups: it refuses every request."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        """Take the arguments of any session."""
         super().__init__()
 
     def get_adapter(self, url: str | bytes) -> TransportAdapter:  # noqa: ARG002 - requests' own signature
@@ -75,14 +75,16 @@ class BlockedSession(BridgedSession):
 
 
 class RequestsShim(ModuleType):
-    """A module like `requests`, whose requests go over the transport of the current send."""
+    """A module like `requests`, whose requests go over the transport of the current send.
+
+    It has the members of the real module that make no connection.
+    """
 
     Session = BridgedSession
 
     def __init__(self) -> None:
-        """Carry the names of the real module that make no connection."""
         super().__init__("requests")
-        self.__dict__.update(copy_public_names(requests, less=_CONNECTING_NAMES))
+        self.__dict__.update(copy_public_names(requests, without=_CONNECTING_NAMES))
         self.api = self
         self.sessions = _make_module_shim(
             requests.sessions,
@@ -99,9 +101,9 @@ class RequestsShim(ModuleType):
         return BridgedSession()
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
-        """Send a request and return requests' response; raises requests' exceptions.
+        """Send a request and return the response; raises the exceptions of requests.
 
-        Outside of a send that is `OutsideSendRequestError`.
+        Outside of a send it raises `OutsideSendRequestError`.
         """
         return _fetch(build_request(method, url, options))
 
@@ -151,18 +153,19 @@ _CONNECTING_NAMES = _VERBS | {
     "sessions",
     "urllib3",
 }
-"""Names of the real module that lead to connections of its own."""
+"""Members of the real module that open connections of their own."""
 
 
-def _make_module_shim(module: ModuleType, **ours: object) -> ModuleType:
-    """Return a module of requests with names of ours, less what connects by itself."""
+def _make_module_shim(module: ModuleType, **members: object) -> ModuleType:
+    """Return a copy of a module of requests with other `members`, and none that connects."""
     shim = ModuleType(module.__name__)
-    vars(shim).update(copy_public_names(module, less={"PoolManager", "proxy_from_url"}) | ours)
+    public_names = copy_public_names(module, without={"PoolManager", "proxy_from_url"})
+    vars(shim).update(public_names | members)
     return shim
 
 
 def find_shims() -> dict[int, object]:
-    """Return our stand-ins by the `id` of what each stands in for."""
+    """Return the stand-ins by the `id` of the object that each replaces."""
     pairs = [(getattr(requests, verb), getattr(REQUESTS_SHIM, verb)) for verb in _VERBS]
     pairs += [
         (requests, REQUESTS_SHIM),
@@ -173,11 +176,11 @@ def find_shims() -> dict[int, object]:
         (requests.session, REQUESTS_SHIM.session),
         (requests.adapters.HTTPAdapter, TransportAdapter),
     ]
-    return {id(real): ours for real, ours in pairs}
+    return {id(original): shim for original, shim in pairs}
 
 
 def is_bridged(value: object) -> bool:
-    """Return whether a name in a plugin's module stands for the shim or a part of it."""
+    """Return whether a member of a plugin's module is the shim or a part of it."""
     return isinstance(getattr(value, "__self__", value), RequestsShim) or value is BridgedSession
 
 
@@ -191,10 +194,10 @@ def _fetch(request: Request) -> requests.Response:
 
 
 def _to_requests_response(request: Request, response: Response) -> requests.Response:
-    """Return requests' view of a response, read to its end."""
-    answer = requests.Response.__new__(requests.Response)
+    """Return a response as an object of requests, read to its end."""
+    result = requests.Response.__new__(requests.Response)
     headers = CaseInsensitiveDict(response.headers)
-    vars(answer).update(
+    vars(result).update(
         status_code=response.status,
         headers=headers,
         encoding=get_encoding_from_headers(headers),
@@ -208,7 +211,7 @@ def _to_requests_response(request: Request, response: Response) -> requests.Resp
         _content_consumed=True,
         _next=None,
     )
-    return answer
+    return result
 
 
 _NO_COOKIES = requests.cookies.RequestsCookieJar()
@@ -223,7 +226,7 @@ def _reason_phrase(status: int) -> str:
 
 
 def _to_requests_error(error: TransportError) -> requests.RequestException:
-    """Return requests' exception for an answer that did not come."""
+    """Return the exception of requests for a missing answer."""
     if error.reason != TIMED_OUT:
         return requests.ConnectionError(error.reason)
     if error.sent:
@@ -232,4 +235,4 @@ def _to_requests_error(error: TransportError) -> requests.RequestException:
 
 
 REQUESTS_SHIM = RequestsShim()
-"""The one stand-in; a plugin that makes requests of its own imports it as `requests`."""
+"""The only instance; a plugin that makes requests of its own imports it as `requests`."""

@@ -1,4 +1,4 @@
-"""How an Apprise plugin's code is run: on the event loop, in a thread, or not at all."""
+"""Run the code of an Apprise plugin on the event loop, in a thread, or not at all."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -19,14 +19,13 @@ from router.channel import Request, Transport, TransportError
 from router.transport.error_text import TIMED_OUT
 
 MAX_THREADS = 8
-"""Sends at the same time of a plugin that blocks."""
+"""Concurrent sends of a plugin that blocks."""
 
 
 class PluginRunner:
     """Runs the plugins of one channel, each send within `seconds`."""
 
     def __init__(self, transport: Transport, *, seconds: float) -> None:
-        """Start nothing yet."""
         self._transport = transport
         self._seconds = seconds
         self._closing: set[Future[object]] = set()
@@ -46,11 +45,11 @@ class PluginRunner:
         seconds: float | None = None,
         local_files: Mapping[str, str] | None = None,
     ) -> bool:
-        """Return whether the plugin says that it sent; its exchanges are appended as they happen.
+        """Return whether the plugin reports success; its exchanges are appended as they end.
 
-        `address` is a recipient's: no request may go to a host of that name. What the plugin
-        logs in with is shared in `logins`, and it logs out of nothing. `local_files` are the
-        texts of the files that it may open, by path.
+        `address` is the recipient's: no request may go to a host of that name. The plugin shares
+        its logins in `logins`, and its logouts wait until the channel closes. `local_files` are
+        the texts of the files that it may open, by path.
         """
         send_context = SendContext(
             self._transport,
@@ -65,8 +64,9 @@ class PluginRunner:
     async def _run_in_mode(
         self, plugin: type[NotifyBase], work: Callable[[], bool], send_context: SendContext
     ) -> bool:
-        # The plugin's code alone sees the send. Connections and timers that requests leave on
-        # the event loop keep the context of the task, and would keep the send alive.
+        # Only the plugin's code sees the send context. Connections and timers that a request
+        # leaves on the event loop keep the context of the task. Set there, it would keep the
+        # message and its secrets in memory as long as the connection.
         context = copy_context()
         context.run(SEND_CONTEXT.set, send_context)
         match execution_mode(plugin):  # type: ignore[arg-type]  # the hash of its instances hides the class's own
@@ -78,38 +78,40 @@ class PluginRunner:
                 return await self._run_unobserved(plugin, work, send_context, context)
 
     async def log_out(self, plugin: NotifyBase, *, seconds: float) -> None:
-        """Let a plugin log out over the transport, as it would when it is destroyed.
+        """Let a plugin log out over the transport, as Apprise's destructor would.
 
-        One with connections of its own is released instead.
+        A plugin with connections of its own is left to `release`.
         """
-        parting = find_closer(plugin)
-        if parting is None or _has_own_connections(plugin):
+        closer = find_closer(plugin)
+        if closer is None or _has_own_connections(plugin):
             return
         send_context = SendContext(self._transport, seconds=seconds)
         with suppress(Exception):  # a plugin may raise anything, and nobody waits for its answer
-            await self._run_in_mode(type(plugin), lambda: parting() is not False, send_context)
+            await self._run_in_mode(type(plugin), lambda: closer() is not False, send_context)
 
     def release(self, plugin: NotifyBase) -> None:
-        """Let a plugin go that sends no more; one with connections of its own closes them.
+        """Close the connections of a plugin that sends no more, where it has its own.
 
-        Its thread does that: closing may block.
+        A thread does so, because closing may block.
         """
         if "_threads" not in vars(self) or not _has_own_connections(plugin):
             return
-        if (parting := find_closer(plugin)) is None:
+        if (closer := find_closer(plugin)) is None:
             return
-        with suppress(RuntimeError):  # the threads are closed
-            closing = self._threads.submit(parting)
+        with suppress(RuntimeError):  # the thread pool is closed
+            closing = self._threads.submit(closer)
+            # Added before the callback: a future that is done calls it at once.
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
     async def wait_closed(self, *, seconds: float) -> None:
-        """Wait until what was released has closed its connections, at most so long."""
+        """Wait until released plugins have closed their connections, at most `seconds`."""
+        # A copy: the threads discard from the set while the loop iterates.
         if closing := [asyncio.wrap_future(future) for future in list(self._closing)]:
             await asyncio.wait(closing, timeout=seconds)
 
     def close(self) -> None:
-        """Start nothing new; a thread that blocks ends when its plugin lets it."""
+        """Start no further work; a blocked thread ends when its plugin returns."""
         if "_threads" in vars(self):
             self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -120,22 +122,24 @@ class PluginRunner:
         context: Context,
         request: Request | None = None,
     ) -> bool:
-        """Run work in a thread; when the time is up it is left behind there."""
-        started = False
+        """Run work in a thread; after the timeout the thread goes on, and its result is dropped."""
+        has_started = False
 
-        def begin() -> bool:
-            nonlocal started
-            started = True
+        def run_work() -> bool:
+            nonlocal has_started
+            has_started = True
             return work()
 
-        running = asyncio.get_running_loop().run_in_executor(self._threads, context.run, begin)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, context.run, run_work)
         try:
             async with asyncio.timeout(send_context.seconds_left()):
-                return await running
+                return await future
         except TimeoutError:
-            late = TransportError(TIMED_OUT, sent=started)
+            # The timeout cancels the future, so work that no thread has begun never runs. Begun
+            # work cannot be stopped and may still send.
+            error = TransportError(TIMED_OUT, sent=has_started)
             send_context.exchanges.append(
-                Exchange(request or Request(method="", url=""), error=late)
+                Exchange(request or Request(method="", url=""), error=error)
             )
             return False
 
@@ -146,15 +150,15 @@ class PluginRunner:
         send_context: SendContext,
         context: Context,
     ) -> bool:
-        """Run a plugin whose connections pass nobody; where nothing may go out, only say so."""
+        """Run a plugin that connects by itself; on a transport that is not live, only record it."""
         request = Request(method=plugin.__name__.removeprefix("Notify").upper(), url="")
         if not self._transport.is_live:
             await send_context.send_and_record(request)
             return True
         done = await self._run_in_thread(work, send_context, context, request)
         if not send_context.exchanges:
-            refused = TransportError("the provider's plugin could not send", sent=False)
-            send_context.exchanges.append(Exchange(request, error=None if done else refused))
+            error = TransportError("the provider's plugin could not send", sent=False)
+            send_context.exchanges.append(Exchange(request, error=None if done else error))
         return done
 
 

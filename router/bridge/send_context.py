@@ -1,4 +1,4 @@
-"""One send under way: the way out it was given, its time, and the exchanges so far."""
+"""The context of one send: its transport, its deadline, and its exchanges so far."""
 
 import asyncio
 import gc
@@ -22,11 +22,11 @@ from router.transport.error_text import TIMED_OUT
 
 
 class OutsideSendError(RuntimeError):
-    """A plugin's code asked for the network where no send of its channel runs."""
+    """A plugin's code makes a request where no send of its channel runs."""
 
 
 class SendAttempt(Struct):
-    """One call of `send`: when it began, by the clock of the logins, and the plugin it uses."""
+    """One call of `send`: its start by the clock of the logins, and the plugin it uses."""
 
     since: float
     plugin: NotifyBase | None = None
@@ -44,11 +44,10 @@ class SendContext:
         address: str = "",
         logins: SharedLogins | None = None,
     ) -> None:
-        """Start the clock, on the transport's event loop; `hops` is appended to.
+        """Set the deadline, on the transport's event loop; exchanges are appended to `exchanges`.
 
-        A recipient's `address` names a person: a request to a host of that name is refused.
-        What `plugin` logs in with is shared in `logins`. Its code may open the files in
-        `local_files`, texts by path.
+        A request to a host with the name of a recipient's `address` is refused. The plugin shares
+        its logins in `logins`. Its code may open the files in `local_files`, texts by path.
         """
         self.plugin: NotifyBase | None = None
         self.logins = logins
@@ -66,32 +65,34 @@ class SendContext:
         is_login = LOGGING_IN.get()
         if in_greenlet():
             return await_only(self.send_and_record(request, is_login=is_login))
-        # Connections keep the context they are made in: this one holds no send.
-        exchange = self._context.copy().run(
+        # A new connection keeps the context of the task that opens it. `_context` was copied before
+        # the send was set in it, so no connection keeps this send alive.
+        future = self._context.copy().run(
             asyncio.run_coroutine_threadsafe,
             self.send_and_record(request, is_login=is_login),
             self._loop,
         )
         try:
-            return exchange.result()
+            return future.result()
         finally:
-            del exchange  # it holds the error, which holds this frame
+            del future  # it holds the error, which holds this frame
 
     async def send_and_record(self, request: Request, *, is_login: bool = False) -> Response:
-        """Send one request and note what came of it; raises `TransportError`.
+        """Send one request and record the exchange; raises `TransportError`.
 
-        A request that just failed is not sent again: when to retry is decided elsewhere. The
-        answer to one of a `login` may be that which another plugin got.
+        A request that has failed in this send is not sent again, whatever the plugin's own retries:
+        the router decides when to retry. The answer to a request of a login may be one that
+        another plugin of the channel got.
         """
         target = (request.method, request.url)
         if target in self._failed_targets:
             raise TransportError("already failed in this attempt", sent=False)
         if is_host(self._address, request.url):
             raise AddressError("the address names a host")
-        kept = False
+        is_shared = False
         try:
             if is_login and self.logins is not None and self.plugin is not None:
-                response, kept = await self._share_login(self.logins, self.plugin, request)
+                response, is_shared = await self._share_login(self.logins, self.plugin, request)
             else:
                 response = await self._send(request)
         except TransportError as error:
@@ -100,14 +101,14 @@ class SendContext:
             raise
         if response.status == 429 or response.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
             self._failed_targets.add(target)
-        if not kept:
+        if not is_shared:
             self.exchanges.append(Exchange(request, response, is_login=is_login))
         return response
 
     async def _share_login(
         self, logins: SharedLogins, plugin: NotifyBase, request: Request
     ) -> tuple[Response, bool]:
-        """Return the answer to a part of a login, in the time that this send has left."""
+        """Return the answer to a request of a login within this send's time, and if it is kept."""
         try:
             return await logins.fetch(
                 plugin, request, lambda: self._send(request), seconds=self.seconds_left()
@@ -116,26 +117,27 @@ class SendContext:
             raise TransportError(TIMED_OUT, sent=True) from None
 
     def seconds_left(self) -> float:
-        """Return the seconds that are left."""
+        """Return the seconds until the deadline, negative after it."""
         return self._deadline - self._loop.time()
 
     async def _send(self, request: Request) -> Response:
-        left = self.seconds_left()
-        if left <= 0:
+        seconds = self.seconds_left()
+        if seconds <= 0:
             raise TransportError(TIMED_OUT, sent=False)
-        return await self._transport.send(request, timeout=left)
+        return await self._transport.send(request, timeout=seconds)
 
 
-SEND_CONTEXT: ContextVar[SendContext | None] = ContextVar("trip", default=None)
+SEND_CONTEXT: ContextVar[SendContext | None] = ContextVar("send_context", default=None)
 """The send that the code of the current context belongs to."""
 
 
 def current_send_context() -> SendContext:
     """Return the send that the caller's code belongs to; raises `OutsideSendError`.
 
-    A destructor belongs to none, nor does a callback of a weak reference: the garbage collector
-    runs them in the middle of any other code, on any thread. Neither does code that an event loop
-    waits for and that cannot yield to it.
+    Three kinds of code belong to no send, even where the variable is set. The garbage collector
+    runs destructors and callbacks of weak references in the middle of any other code, so the send
+    in the context may be a stranger's. Code on the event loop's thread outside of a greenlet
+    cannot yield, so it would wait for a loop that waits for it.
     """
     send_context = SEND_CONTEXT.get()
     if send_context is None:
@@ -148,11 +150,11 @@ def current_send_context() -> SendContext:
 
 
 _COLLECTING: dict[str, int] = {}
-"""The thread that collects garbage, while it does: one at a time."""
+"""The thread that collects garbage, during a collection: CPython runs one at a time."""
 
 
 def watch_collections() -> None:
-    """Take note of each collection of garbage from now on."""
+    """Record each garbage collection from now on in `_COLLECTING`."""
     if _note_collection not in gc.callbacks:
         gc.callbacks.append(_note_collection)
 

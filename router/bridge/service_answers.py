@@ -1,4 +1,4 @@
-"""Declares how the answers of one service are read, where HTTP alone does not say it."""
+"""Declarative tables that read the answers of a service where they differ from HTTP."""
 
 import math
 import re
@@ -15,23 +15,23 @@ from router.bridge.outcomes import ResponseCodes, count_seconds, read_utc
 from router.channel import Request
 
 Scalar = str | int | float | bool
-"""A value that a body is compared with; `0` equals `"0"`, and `True` equals `"true"`."""
+"""A value to compare with a body; `0` equals `"0"`, and `True` equals `"true"`."""
 
 Unit = Literal["s", "ms", "epoch_s", "epoch_ms", "date"]
-"""What a service counts a time to wait in: from now, or as a point in time (ISO 8601: `date`)."""
+"""The unit of a time to wait: a duration, or a point in time (`date` is ISO 8601)."""
 
 _MAX_CODE_LENGTH = 40
 
 
 class BodyTest(Struct, frozen=True):
-    """A sign in the body of a 2xx answer that the message was not taken.
+    """A sign in the body of a 2xx answer that the provider did not accept the message.
 
     `path` names a value of the JSON body: keys and indexes with dots between them, as
     `messages.0.status`; `*` is the first element of an object or a list. An empty path is the
     whole body as text. The test holds when the value equals one of `equals`, is none of
     `other_than`, or contains the regular expression `matches`. With none of the three it holds
-    for everything but null, false, zero and the empty. A value that is absent never fails a
-    message, and neither does one that is no scalar where scalars are compared.
+    for every value except null, false, zero and an empty one. An absent value never fails a
+    message, and neither does a list or an object where scalars are compared.
     """
 
     path: str
@@ -57,8 +57,8 @@ class BodyTest(Struct, frozen=True):
 class ErrorCode(Struct, frozen=True):
     """The place of a service's short error code in an answer; `path` as in `BodyTest`.
 
-    With `matches`, the code is the first group of that regular expression, or all it matched,
-    in lower case. So a sentence of the service becomes a code of fixed words.
+    With `matches`, the code is the first group of that regular expression, or else the whole match,
+    in lower case. This turns a sentence of the service into a code of fixed words.
     """
 
     path: str
@@ -77,10 +77,10 @@ class ErrorCode(Struct, frozen=True):
 
 
 class RetryAfter(Struct, frozen=True):
-    """A time to wait that stands elsewhere than in the header `Retry-After`.
+    """A time to wait in another place than the header `Retry-After`.
 
     It is a value of the JSON body at `path`, or else the `header` (in lower case). A header
-    counts with a 429 alone: many services send with every answer when their window ends.
+    counts with a 429 alone: many services send the end of their window with every answer.
     """
 
     path: str = ""
@@ -88,9 +88,9 @@ class RetryAfter(Struct, frozen=True):
     unit: Unit = "s"
 
     def read(self, exchange: Exchange, now: float) -> float | None:
-        """Return the seconds to wait from `now` (an epoch second), None where none are given.
+        """Return the seconds to wait from `now` (an epoch second), None where the answer has none.
 
-        The number is as it came: `asked_wait` says which numbers are times.
+        The number may be negative or huge: `asked_wait` says which numbers are times.
         """
         if self.header and exchange.status != 429:  # noqa: PLR2004 - HTTP's own number
             return None
@@ -102,7 +102,7 @@ class RetryAfter(Struct, frozen=True):
         return seconds if math.isfinite(seconds) else None
 
     def _to_seconds(self, value: object, now: float) -> float:
-        """Return a value as seconds; raises `ValueError` or `OverflowError` for what is none."""
+        """Return a value as seconds; raises `ValueError` or `OverflowError` for other texts."""
         if not isinstance(value, str | int | float):
             return math.nan
         if self.unit == "date":
@@ -112,20 +112,19 @@ class RetryAfter(Struct, frozen=True):
 
 
 class ServiceAnswers(Struct, frozen=True, kw_only=True):
-    """What a service's answers mean, as its vendor documents them.
+    """The meanings of a service's answers, as its vendor documents them.
 
-    `source` is the page that says so. `failures` are signs in a 2xx body that the message was
-    not taken. `codes` are the places of the error code; the first that holds one counts.
-    `response_codes` gives the reading of codes (as text) and of statuses (as numbers); a code goes
-    before a status, and everything it leaves out is read as HTTP and Apprise read it.
-    `retry_after` names further times to wait. `login` is a regular expression of the URLs that
-    hand out credentials: a refusal there is about the channel, never about a recipient. `logout`
-    is one of the URLs that give them back: what is answered there decides nothing. `lookup` is one
-    of the URLs that only ask the service something: a send without another request delivers
-    nothing. `new_address` is the place of an address that a refusal names instead. `blamed` is a
-    regular expression whose group is the list of addresses that a refusal is about: where it is
-    the recipient's alone, so is the refusal. `success` and `success_status` are a documented answer
-    to a message that was taken; the sandbox gives it.
+    `source` is the vendor's page. `failures` are signs in a 2xx body that the message was not
+    accepted. `codes` are the places of the error code; the first that holds one counts.
+    `response_codes` maps codes (text) and statuses (numbers) to meanings; a code precedes a status,
+    and HTTP and Apprise decide the rest. `retry_after` names further times to wait. `login` is a
+    regular expression for the URLs that issue credentials: a refusal there concerns the channel,
+    never a recipient. `logout` is one for the URLs that revoke them: their answers decide nothing.
+    `lookup` is one for the URLs that only query the service: a send without another request
+    delivers nothing. `new_address` is the place of an address that a refusal names instead.
+    `blamed` is a regular expression whose group is the list of addresses that a refusal concerns:
+    where the list is the recipient's address alone, the refusal concerns the recipient. `success`
+    and `success_status` are the documented answer to an accepted message; the sandbox returns it.
     """
 
     source: str
@@ -142,7 +141,7 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
     success_status: int = 200
 
     def error_code(self, exchange: Exchange) -> str:
-        """Return the error code of a refusal; empty for an answer that took the message."""
+        """Return the error code of a refusal; empty for an answer that accepts the message."""
         if 200 <= (exchange.status or 0) < 300:  # noqa: PLR2004 - HTTP's own numbers
             failure = next((test for test in self.failures if test.holds(exchange)), None)
             if failure is None:
@@ -155,25 +154,25 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
 
     def wait_time(self, exchange: Exchange, now: float) -> float | None:
         """Return the longest time that the answer names beside `Retry-After`, in seconds."""
-        times = (place.read(exchange, now) for place in self.retry_after)
-        return max((time for time in times if time is not None), default=None)
+        waits_s = (retry_after.read(exchange, now) for retry_after in self.retry_after)
+        return max((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
     def is_login(self, request: Request) -> bool:
         """Return whether a request asks for a credential and carries no message."""
         return bool(self.login) and re.search(self.login, request.url) is not None
 
     def is_lookup(self, request: Request) -> bool:
-        """Return whether a request only asks the service something, and carries no message."""
+        """Return whether a request only queries the service, and carries no message."""
         return bool(self.lookup) and re.search(self.lookup, request.url) is not None
 
     def find_new_address(self, exchange: Exchange) -> str:
-        """Return the address that a refusal names in the place of the recipient's, if it does."""
+        """Return the address that a refusal names instead of the recipient's; empty for none."""
         value = _value_at(exchange, self.new_address) if self.new_address else None
         text = _as_text(value) if isinstance(value, Scalar) and not isinstance(value, bool) else ""
         return text if text.isprintable() and len(text) <= _MAX_CODE_LENGTH else ""
 
     def blames_only(self, exchange: Exchange, address: str) -> bool:
-        """Return whether a refusal lists the recipient's address, and no other, as its reason."""
+        """Return whether a refusal concerns the recipient's address and no other."""
         match = (
             re.search(self.blamed, _as_text(_value_at(exchange, "")))
             if self.blamed and address
@@ -182,21 +181,21 @@ class ServiceAnswers(Struct, frozen=True, kw_only=True):
         return match is not None and match[1].strip().casefold() == address.casefold()
 
     def find_deciding(self, exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
-        """Return the exchanges up to the one whose answer decides: the last that is no logout."""
+        """Return the exchanges up to the deciding one: the last that is no logout."""
         if not self.logout:
             return exchanges
-        last = max(
+        last_index = max(
             (
-                n
-                for n, exchange in enumerate(exchanges)
+                index
+                for index, exchange in enumerate(exchanges)
                 if not re.search(self.logout, exchange.request.url)
             ),
             default=len(exchanges) - 1,
         )
-        return exchanges[: last + 1]
+        return exchanges[: last_index + 1]
 
 
-def group_response_codes(  # noqa: PLR0913 - a list for each reading
+def group_response_codes(  # noqa: PLR0913 - a list for each meaning
     *,
     delivered: Iterable[int | str] = (),
     gone: Iterable[int | str] = (),
@@ -206,7 +205,7 @@ def group_response_codes(  # noqa: PLR0913 - a list for each reading
     throttled: Iterable[int | str] = (),
     suspend: Iterable[int | str] = (),
 ) -> ResponseCodes:
-    """Return the readings of codes and statuses that are listed by reading."""
+    """Return a table of codes and statuses from lists by meaning."""
     return {
         **dict.fromkeys(delivered, "delivered"),
         **dict.fromkeys(gone, "gone"),
@@ -219,15 +218,15 @@ def group_response_codes(  # noqa: PLR0913 - a list for each reading
 
 
 HTTP_ONLY = ServiceAnswers(source="https://www.rfc-editor.org/rfc/rfc9110#section-15")
-"""A service of which nothing is known."""
+"""The table of a service without a table of its own: HTTP decides."""
 
 _shared: dict[str, ServiceAnswers] = {}
 
 
 def share_service_answers(services: Mapping[str, ServiceAnswers]) -> None:
-    """Make a plugin's tables known to every channel; the keys are names of Apprise classes.
+    """Share a plugin's tables with every channel; the keys are names of Apprise classes.
 
-    A plugin calls it from its hook. A channel that has a table of its own keeps that.
+    A plugin calls this function from its hook. A channel's own table precedes the shared ones.
     """
     _shared.update(services)
 
@@ -235,7 +234,7 @@ def share_service_answers(services: Mapping[str, ServiceAnswers]) -> None:
 def find_service_answers(
     kind: type, services: Mapping[str, ServiceAnswers] | None = None
 ) -> ServiceAnswers:
-    """Return the table for an Apprise class or the class it extends; `services` goes first."""
+    """Return the table for an Apprise class or a parent of it; `services` precede shared tables."""
     tables = (services or {}, _shared)
     names = [parent.__name__ for parent in kind.__mro__]
     matching_tables = (table[name] for table in tables for name in names if name in table)
@@ -248,7 +247,7 @@ def _split_path(path: str) -> tuple[str | int, ...]:
 
 
 def _value_at(exchange: Exchange, path: str) -> object:
-    """Return the value at a path, None where there is nothing."""
+    """Return the value at a path, None where there is none."""
     if not path:
         return exchange.body.decode("utf-8", "replace")
     value: object = exchange.json
@@ -266,7 +265,7 @@ def _value_at(exchange: Exchange, path: str) -> object:
 
 
 def _as_text(value: object) -> str:
-    """Return a value as text that compares equal however a service types it."""
+    """Return a value as text, so that `1`, `1.0` and `"1"` compare equal."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -277,7 +276,7 @@ def _as_text(value: object) -> str:
 
 
 def _failure_code(failure: BodyTest) -> str:
-    """Return a code for a failure whose service gives none: the place that says so."""
+    """Return a code for a failure without one: the path of the sign."""
     return f"says failure in {failure.path}" if failure.path else "says failure"
 
 
@@ -285,5 +284,5 @@ _CODES = re.compile(r"(?:\S{1,40}(?: |$)){1,8}")
 
 
 def bound_code(code: str) -> str:
-    """Return an error code; where the provider has put a text for one, say so without it."""
+    """Return an error code, or `no code` for a text that is too long to be a code."""
     return code if not code or _CODES.fullmatch(code) else "no code"

@@ -1,4 +1,4 @@
-"""Whom a service of Apprise reaches, by what Apprise publishes about its URLs."""
+"""The targets of a service, by the URL templates that Apprise publishes."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -6,25 +6,25 @@ from typing import Any, Literal
 from apprise.plugins.base import NotifyBase
 
 Build = tuple[type[NotifyBase], dict[str, Any]]
-"""An Apprise class and the keyword arguments it is made with."""
+"""An Apprise class and its keyword arguments."""
 
 TargetKind = Literal["phone", "phone or other", "mailbox", "other"]
-"""What the addresses of a service are."""
+"""The kind of a service's addresses."""
 
 
 def find_target_kind(plugin: type[NotifyBase]) -> TargetKind:
-    """Return what the addresses of a service are.
+    """Return the kind of a service's addresses.
 
-    Its tokens say so by their names; where it has none for a single target, the name of the list
-    does, as "Target Emails".
+    The names of its tokens decide; without a token for a single target, the name of the list does,
+    for example "Target Emails".
     """
     names = {
         name
-        for name, about in plugin.template_tokens.items()
-        if about.get("map_to") == "targets" and name not in {"targets", "short_code"}
+        for name, definition in plugin.template_tokens.items()
+        if definition.get("map_to") == "targets" and name not in {"targets", "short_code"}
     }
-    listed = plugin.template_tokens.get("targets", {})
-    names = names or {str(listed.get("name", "")).lower()}
+    list_definition = plugin.template_tokens.get("targets", {})
+    names = names or {str(list_definition.get("name", "")).lower()}
     phones = {name for name in names if "phone" in name or name == "target_sms"}
     if phones:
         return "phone" if phones == names else "phone or other"
@@ -32,14 +32,14 @@ def find_target_kind(plugin: type[NotifyBase]) -> TargetKind:
 
 
 def list_tokens(kind: type[NotifyBase]) -> Iterator[tuple[str, str]]:
-    """Yield the tokens of a service's templates that stand for lists, with their arguments."""
-    for name, about in kind.template_tokens.items():
-        if str(about.get("type", "")).startswith("list"):
-            yield name, str(about.get("map_to", name))
+    """Yield the list tokens of a service's URL templates, each with its argument."""
+    for name, definition in kind.template_tokens.items():
+        if str(definition.get("type", "")).startswith("list"):
+            yield name, str(definition.get("map_to", name))
 
 
 def read_targets(build: Build) -> list[str]:
-    """Return the targets that stand in a URL, before the plugin makes something of them."""
+    """Return the targets as the URL writes them, before the plugin parses them."""
     kind, options = build
     values = [options.get(argument) for _, argument in list_tokens(kind)]
     lists = [[value] if isinstance(value, str) else value or [] for value in values]

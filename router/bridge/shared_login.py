@@ -1,8 +1,8 @@
-"""Logins of a channel's plugins: one for each credential, made once at a time, and kept.
+"""Logins of a channel's plugins, shared by credential.
 
-Apprise logs in anew with every plugin object, and a channel has one for each address. Here the
-provider's answer to a login is kept and given to each plugin that logs in with the same
-credential. It is dropped when its time is up or when the provider refuses what it gave.
+Apprise logs in again with every plugin object, and a channel has an object for each address. Here
+the provider's answer to a login is kept, and each plugin with the same credential gets it. The
+answer is dropped when it expires or when the provider refuses its token.
 """
 
 import asyncio
@@ -19,15 +19,17 @@ from msgspec import Struct, field
 from router.channel import Request, Response
 
 RENEWAL_MARGIN_S = 60.0
-"""A login is made anew so long before it ends, or by a tenth of its time if that is less."""
+"""Time before its expiry at which a login is renewed, or a tenth of its lifetime if less."""
 
 SHORTEST_S = 60.0
-"""Seconds for which a login is kept at least, whatever time the provider names."""
+"""Least time for which a login is kept, whatever lifetime the provider names."""
 
 MAX_RELOGINS = 3
 RELOGIN_WINDOW_S = 60.0
-"""So many logins of a credential are dropped as refused within that time, and no more: a
-recipient whose messages are refused for another reason must not cost a login each."""
+"""At most `MAX_RELOGINS` logins of a credential are dropped as refused in this time.
+
+Without the limit, each message to a recipient that is refused for another reason costs a login.
+"""
 
 LOGGING_IN: ContextVar[bool] = ContextVar("logging_in", default=False)
 """Whether the requests of the current code are part of a login."""
@@ -38,23 +40,27 @@ Clock = Callable[[], float]
 
 
 class LoginState(Struct):
-    """What one plugin has been given; `recent` since its last login began."""
+    """The shared login as one plugin uses it.
+
+    `serial` is that of the credential's login, `used_serials` those of the answers that the plugin
+    got, and `recent_keys` the requests since its last login began.
+    """
 
     serial: int = 0
     used_serials: dict[RequestKey, int] = field(default_factory=dict)
     recent_keys: set[RequestKey] = field(default_factory=set)
     is_logged_out: bool = False
-    """Whether it meant to log out, so that it logs in again without doubting the login."""
+    """Whether the plugin has called its logout, and so logs in again without a refusal."""
 
 
 def get_login_state(plugin: NotifyBase) -> LoginState:
-    """Return what a plugin has been given, to be changed."""
+    """Return the login state of a plugin, to be changed in place."""
     state: LoginState = vars(plugin).setdefault("_login_state", LoginState())
     return state
 
 
 def credential_key(plugin: NotifyBase) -> CredentialKey | None:
-    """Return what stands for a plugin's credential; None where Apprise cannot tell."""
+    """Return the key of a plugin's credential; None where Apprise names no credential."""
     identifier: object = plugin.url_identifier
     return (type(plugin), repr(identifier)) if identifier else None
 
@@ -66,7 +72,7 @@ class _LoginResponse(Struct, frozen=True):
 
 
 class _CredentialLogin(Struct):
-    """The login of one credential; `serial` grows whenever it is dropped."""
+    """The login of one credential; `serial` grows whenever the login is dropped."""
 
     serial: int = 0
     responses: dict[RequestKey, _LoginResponse] = field(default_factory=dict)
@@ -74,26 +80,25 @@ class _CredentialLogin(Struct):
     made_at: float = 0.0
     refused_at: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RELOGINS))
     holder: NotifyBase | None = None
-    """A plugin that uses it, and so can log out."""
+    """A plugin that uses the login, and so can log out."""
 
 
 class SharedLogins:
-    """The logins of one channel. Its event loop alone asks providers; threads may use the rest."""
+    """The logins of one channel; `fetch` runs on its event loop alone, the rest in threads, too."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        """Have none yet."""
         self._clock = clock
         self._logins: dict[CredentialKey, _CredentialLogin] = {}
         self._response_count = 0
         self.stores: dict[CredentialKey, PersistentStore] = {}
-        """What plugins keep for the next time, as Apprise means it: by credential."""
+        """The stores in which Apprise's plugins keep tokens, by credential."""
 
     def now(self) -> float:
-        """Return the time by the clock that `refuse` reads."""
+        """Return the time by the clock that `invalidate` reads, in seconds."""
         return self._clock()
 
     def is_current(self, plugin: NotifyBase) -> bool:
-        """Return whether a plugin may go on with the login it has, if it has one."""
+        """Return whether a plugin's login is still the one of its credential."""
         login = self._find_login(plugin)
         if login is None:
             return True
@@ -117,26 +122,28 @@ class SharedLogins:
     ) -> tuple[Response, bool]:
         """Return the answer to a request of a login, and whether it is a kept one.
 
-        A plugin that asks again for what it was given no longer trusts it: it is asked for anew.
-        Raises what `send` raises, for all who wait for the same answer, and `TimeoutError` when
-        none comes within `seconds`.
+        A plugin that repeats a request no longer trusts the kept answer, so the request goes out
+        again. Raises the error of `send` for all callers that wait for the same answer, and
+        `TimeoutError` where none comes within `seconds`.
         """
         login = self._find_login(plugin)
         if login is None:
             return await send(), False
-        place, state = (request.method, request.url), get_login_state(plugin)
-        state.recent_keys.add(place)
-        kept = login.responses.get(place)
-        if kept is not None and self._clock() < kept.expires_at:
-            if state.is_logged_out or state.used_serials.get(place) != kept.serial:
-                state.used_serials[place] = kept.serial
-                return kept.response, True
-            del login.responses[place]
-        task = login.pending.get(place)
+        request_key, state = (request.method, request.url), get_login_state(plugin)
+        state.recent_keys.add(request_key)
+        kept_answer = login.responses.get(request_key)
+        if kept_answer is not None and self._clock() < kept_answer.expires_at:
+            if state.is_logged_out or state.used_serials.get(request_key) != kept_answer.serial:
+                state.used_serials[request_key] = kept_answer.serial
+                return kept_answer.response, True
+            del login.responses[request_key]
+        task = login.pending.get(request_key)
         if task is None:
-            task = asyncio.create_task(self._fetch(login, place, send))
+            # A task of its own: the first caller may be cancelled while others wait for the answer.
+            task = asyncio.create_task(self._fetch(login, request_key, send))
             task.add_done_callback(_retrieve_exception)
-            login.pending[place] = task
+            login.pending[request_key] = task
+        # `wait` cancels nothing after a timeout, so the task goes on for callers with more time.
         done, _ = await asyncio.wait({task}, timeout=max(0.0, seconds))
         if not done:
             raise TimeoutError
@@ -144,61 +151,65 @@ class SharedLogins:
             response = task.result()
         finally:
             del task, done  # they hold the error, which holds this frame
-        if (answer := login.responses.get(place)) is not None:
-            state.used_serials[place] = answer.serial
+        if (answer := login.responses.get(request_key)) is not None:
+            state.used_serials[request_key] = answer.serial
         return response, False
 
     async def _fetch(
-        self, login: _CredentialLogin, place: RequestKey, send: Callable[[], Awaitable[Response]]
+        self,
+        login: _CredentialLogin,
+        request_key: RequestKey,
+        send: Callable[[], Awaitable[Response]],
     ) -> Response:
         try:
             response = await send()
         finally:
-            del login.pending[place]
+            del login.pending[request_key]
         if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own numbers
             now = self._clock()
             self._response_count += 1
             lifetime = _read_lifetime(response)
             answer = _LoginResponse(response, self._response_count, now + lifetime)
-            login.responses[place], login.made_at = answer, now
+            login.responses[request_key], login.made_at = answer, now
         return response
 
-    def record_result(self, plugin: NotifyBase, *, good: bool) -> None:
-        """Keep what a plugin has just logged in with, or forget it where that was no login."""
+    def record_result(self, plugin: NotifyBase, *, is_success: bool) -> None:
+        """Keep the answers that a plugin has just logged in with, or drop them after a failure."""
         login, state = self._find_login(plugin), get_login_state(plugin)
         if login is None:
             return
         state.is_logged_out = False
-        if good:
+        if is_success:
             login.holder = plugin
             return
-        for place in state.recent_keys:
-            answer = login.responses.get(place)
-            if answer is not None and answer.serial == state.used_serials.get(place):
-                login.responses.pop(place, None)
+        for request_key in state.recent_keys:
+            answer = login.responses.get(request_key)
+            if answer is not None and answer.serial == state.used_serials.get(request_key):
+                login.responses.pop(request_key, None)
 
     def invalidate(self, plugin: NotifyBase, *, since: float) -> bool:
         """Drop the login that a provider has refused; return whether to try with a new one.
 
-        One that was made after `since`, by the clock, is not tried again.
+        A login that was made after `since`, by the clock, is not dropped: it is new already.
         """
         login = self._find_login(plugin)
         if login is None:
             return False
         if get_login_state(plugin).serial != login.serial:
+            # Another send has dropped this login before, and its successor must stay.
             return True
         now = self._clock()
         if not login.responses or login.made_at >= since:
             return False
-        past = login.refused_at
-        if len(past) == past.maxlen and now - past[0] < RELOGIN_WINDOW_S:
+        refused_at = login.refused_at
+        if len(refused_at) == refused_at.maxlen and now - refused_at[0] < RELOGIN_WINDOW_S:
             return False
-        past.append(now)
+        refused_at.append(now)
         self._invalidate(plugin, login)
         return True
 
     def close(self) -> Iterator[NotifyBase]:
-        """Yield a plugin for each login that is still held, and forget them all."""
+        """Yield a plugin for each login that is still in use, and forget all logins."""
         logins, self._logins = list(self._logins.values()), {}
         for login in logins:
             for task in login.pending.values():
@@ -220,13 +231,13 @@ class SharedLogins:
 
 
 def _retrieve_exception(task: asyncio.Task[Response]) -> None:
-    """Take note of how it ended: all who waited may have been cancelled."""
+    """Mark a task's error as retrieved: every caller that waited may have been cancelled."""
     if not task.cancelled():
         task.exception()
 
 
 def _read_lifetime(response: Response) -> float:
-    """Return the seconds that a login may be used; without `expires_in` (RFC 6749, 5.1) no end."""
+    """Return the lifetime of a login in seconds; infinite without `expires_in` (RFC 6749, 5.1)."""
     try:
         body = msgspec.json.decode(response.body)
         seconds = float(body["expires_in"])

@@ -1,8 +1,9 @@
-"""What Apprise's mail plugin sees under the names `smtplib` and `ssl`.
+"""The modules that Apprise's mail plugin gets under the names `smtplib` and `ssl`.
 
 A message becomes one `Request(method="SMTP")` over the transport of the send, so that it is pooled,
-recorded and refused like any other. Its URL is `smtp`, `smtps` (TLS from the first byte) or
-`smtp+starttls`, user and password in it; the headers `from` and `to` are the envelope's.
+recorded and refused as any other request. The scheme of its URL is `smtp`, `smtps` (TLS from the
+first byte) or `smtp+starttls`; the URL holds user and password. The headers `from` and `to` are
+the envelope's.
 """
 
 import re
@@ -20,26 +21,25 @@ from router.channel import Request, TransportError
 SUCCESS_CODES = range(200, 300)
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-"""SMTP knows one end of a line (RFC 5321, 2.3.8); texts have three."""
+"""The line ends of texts; SMTP allows CRLF alone (RFC 5321, 2.3.8)."""
 
 
 _TO_HEADER = re.compile(rb"^To:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.IGNORECASE | re.MULTILINE)
 
 
 class SSLContextStub:
-    """A stand-in for an SSL context; the real ones are the transport's, and shared."""
+    """A stand-in for an SSL context; the transport has the real ones, and shares them."""
 
     check_hostname = True
     verify_mode: ssl.VerifyMode = ssl.CERT_REQUIRED
 
 
 class SSLShim(ModuleType):
-    """The `ssl` module, less the loading of certificates for each message."""
+    """The `ssl` module without the loading of certificates for each message."""
 
     def __init__(self) -> None:
-        """Carry every name of the real module."""
-        super().__init__("ssl.in.trips")
-        self.__dict__.update(copy_public_names(ssl, less={"create_default_context"}))
+        super().__init__("ssl.shim")
+        self.__dict__.update(copy_public_names(ssl, without={"create_default_context"}))
 
     def create_default_context(self) -> SSLContextStub:
         """Return a stand-in."""
@@ -59,24 +59,23 @@ class SMTPSessionStub:
         context: SSLContextStub | None = None,
         **__: object,
     ) -> None:
-        """Remember where the message is to go."""
         self._host_and_port = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._userinfo = ""
         self._context = context
 
     def starttls(self, *, context: SSLContextStub | None = None) -> None:
-        """Ask for TLS before anything is said."""
+        """Make the transport start TLS before it sends anything else."""
         self.scheme = "smtp+starttls"
         self._context = context
 
     def login(self, user: str, password: str) -> None:
-        """Remember who to log in as."""
+        """Keep the login for the request's URL."""
         self._userinfo = f"{quote(user, safe='')}:{quote(password, safe='')}@"
 
     def sendmail(
         self, sender: str, recipients: Sequence[str], message: str | bytes
     ) -> dict[str, tuple[int, bytes]]:
-        """Hand one message over; raises smtplib's exceptions."""
+        """Send one message; raises the exceptions of smtplib."""
         verify = self._context is None or self._context.verify_mode is not ssl.CERT_NONE
         content = message if isinstance(message, bytes) else message.encode()
         request = Request(
@@ -95,13 +94,13 @@ class SMTPSessionStub:
         raise smtplib.SMTPResponseException(response.status, response.body)
 
     def quit(self) -> None:
-        """Do nothing: the connection is the transport's."""
+        """Do nothing: the transport owns the connection."""
 
 
 def _set_to_header(content: bytes, recipient: str) -> bytes:
     """Return a mail whose To header names a recipient beyond ASCII as UTF-8 (RFC 6532, 3.2).
 
-    Apprise writes such an address as an encoded word, which no address may be (RFC 2047, 5).
+    Apprise writes such an address as an encoded word, which is invalid there (RFC 2047, 5).
     """
     if recipient.isascii():
         return content
@@ -115,26 +114,25 @@ class SMTPSSLSessionStub(SMTPSessionStub):
 
 
 class OutsideSendMailError(smtplib.SMTPException):
-    """Mail was to be handed over where no send runs; nothing was."""
+    """A plugin sends mail outside of a send; nothing was sent."""
 
 
 class SmtplibShim(ModuleType):
-    """The `smtplib` module, less the connecting."""
+    """The `smtplib` module without its connections."""
 
     def __init__(self) -> None:
-        """Carry the names of the real module that connect to nothing."""
-        super().__init__("smtplib.in.trips")
-        self.__dict__.update(copy_public_names(smtplib, less={"LMTP", "SMTP", "SMTP_SSL"}))
+        super().__init__("smtplib.shim")
+        self.__dict__.update(copy_public_names(smtplib, without={"LMTP", "SMTP", "SMTP_SSL"}))
 
-    def SMTP(self, *place: Any, **options: Any) -> SMTPSessionStub:  # noqa: N802, ANN401 - smtplib's own signature
+    def SMTP(self, *args: Any, **options: Any) -> SMTPSessionStub:  # noqa: N802, ANN401 - smtplib's own signature
         """Return a session of the send; raises `OutsideSendMailError` outside of one."""
         _find_send_context()
-        return SMTPSessionStub(*place, **options)
+        return SMTPSessionStub(*args, **options)
 
-    def SMTP_SSL(self, *place: Any, **options: Any) -> SMTPSSLSessionStub:  # noqa: N802, ANN401 - the same
+    def SMTP_SSL(self, *args: Any, **options: Any) -> SMTPSSLSessionStub:  # noqa: N802, ANN401 - the same
         """Return a session of the send over TLS; raises `OutsideSendMailError` outside of one."""
         _find_send_context()
-        return SMTPSSLSessionStub(*place, **options)
+        return SMTPSSLSessionStub(*args, **options)
 
 
 def _find_send_context() -> SendContext:

@@ -70,7 +70,7 @@ async def log_in(name: str, transport: Transport) -> tuple[AnyChannel, NotifyBas
 def test_the_plugins_with_destructors_are_known_and_have_none_left() -> None:
     patch_apprise()
     parting = {
-        k.__name__ for k in NotificationManager().plugins() if hasattr(k, "taken_destructor")
+        k.__name__ for k in NotificationManager().plugins() if hasattr(k, "detached_destructor")
     }
     assert parting == {
         "NotifyAprs",
