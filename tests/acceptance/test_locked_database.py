@@ -126,8 +126,9 @@ async def trial(folder: Path, router: RouterProcess, gateway: Gateway) -> None:
         assert accepted | refused == sender.answers.keys()
         assert accepted <= found.keys()
         # A commit takes at most one post of a client; on a busy machine a second one may be late.
-        in_hand = [text.partition("-")[0] for text in found.keys() - accepted]
-        assert len(in_hand) == len(set(in_hand)) < len(refused)
+        in_hand = found.keys() - accepted
+        clients_in_hand = {text.partition("-")[0] for text in in_hand}
+        assert len(clients_in_hand) == len(in_hand) < len(refused)
         assert sorted(gateway.texts) == sorted(found)
 
         # Come again: what was withdrawn is new, what was in hand is known, and neither is twice.
